@@ -1,0 +1,1 @@
+"""Roster, patient flow, clinical stages, drug log."""

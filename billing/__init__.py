@@ -1,0 +1,1 @@
+"""Services, tax, checkout, invoices, payments."""

@@ -1,0 +1,1 @@
+"""The commands behind ``ballast``, one module for each area."""

@@ -1,0 +1,87 @@
+"""Outages, printed sheets with their serials, scanned pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base, Record, belongs, id_column
+from data.types import UTCDateTime
+
+
+class Outage(Record, Base):
+    """A time on paper: the whole clinic or cards only. Clinical and money part close apart."""
+
+    scope: Mapped[str] = mapped_column(String(10))
+    """all, cards."""
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    reason: Mapped[str] = mapped_column(Text, default="")
+    clinical_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    money_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class PrintRun(Record, Base):
+    """One printing of one form version."""
+
+    form: Mapped[str] = mapped_column(String(80))
+    form_version: Mapped[int] = mapped_column(Integer)
+    purpose: Mapped[str] = mapped_column(String(12))
+    """roster, appointment, blank."""
+    count: Mapped[int] = mapped_column(Integer)
+    by_user_id: Mapped[str | None] = id_column(nullable=True)
+
+
+class FormSheet(Record, Base):
+    """One printed set of pages with its serial. Bound to an appointment when pre-printed; blank stock binds later."""
+
+    print_run_id: Mapped[str] = id_column()
+    serial: Mapped[int] = mapped_column(Integer)
+    form: Mapped[str] = mapped_column(String(80))
+    form_version: Mapped[int] = mapped_column(Integer)
+    pages: Mapped[int] = mapped_column(Integer)
+    appointment_id: Mapped[str | None] = id_column(nullable=True)
+    bottle_id: Mapped[str | None] = id_column(nullable=True)
+    state: Mapped[str] = mapped_column(String(12), default="printed")
+    """printed, used, entered, spoiled, waived."""
+    outage_id: Mapped[str | None] = id_column(nullable=True)
+    keys = (
+        belongs("print_run_id", "print_run"),
+        belongs("appointment_id", "appointment"),
+        belongs("bottle_id", "bottle"),
+        belongs("outage_id", "outage"),
+        Index("ix_form_sheet_serial", "clinic_id", "serial", unique=True),
+        Index("ix_form_sheet_appointment", "clinic_id", "appointment_id"),
+    )
+
+
+class DocumentPage(Record, Base):
+    """One scanned page of a document: which sheet and page it is, what was read, what waits for a person."""
+
+    document_id: Mapped[str] = id_column()
+    index: Mapped[int] = mapped_column("page_index", Integer)
+    form_sheet_id: Mapped[str | None] = id_column(nullable=True)
+    page: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String(12))
+    """attached, review, quarantined, duplicate, foreign."""
+    reason: Mapped[str] = mapped_column(String(80), default="")
+    fields: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    superseded_by_id: Mapped[str | None] = id_column(nullable=True)
+    keys = (
+        belongs("document_id", "document"),
+        belongs("form_sheet_id", "form_sheet"),
+        Index("ix_document_page_document", "clinic_id", "document_id"),
+    )
+
+
+class Waiver(Record, Base):
+    """A row of the recovery board that a named person let go, with the reason."""
+
+    outage_id: Mapped[str] = id_column()
+    entity: Mapped[str] = mapped_column(String(20))
+    entity_id: Mapped[str] = id_column()
+    reason: Mapped[str] = mapped_column(Text)
+    by_user_id: Mapped[str] = id_column()
+    keys = (belongs("outage_id", "outage"),)

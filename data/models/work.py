@@ -1,0 +1,87 @@
+"""What the worker does: leased jobs, the outbox, backups, its heartbeat."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from data.models.base import Base, Record
+from data.types import UTCDateTime, clock
+
+
+class Job(Record, Base):
+    """Something due at a UTC instant. ``rule`` is the local rule of a recurring job; ``dedupe_key`` makes it exist
+    once; ``catch_up`` says what happens to runs missed while nothing ran: all, latest or none."""
+
+    kind: Mapped[str] = mapped_column(String(40))
+    dedupe_key: Mapped[str] = mapped_column(String(160))
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    rule: Mapped[str] = mapped_column(String(120), default="")
+    catch_up: Mapped[str] = mapped_column(String(8), default="latest")
+    payload: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    """waiting, running, done, failed."""
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    lease_owner: Mapped[str] = mapped_column(String(60), default="")
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    error: Mapped[str] = mapped_column(Text, default="")
+    result: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    keys = (
+        UniqueConstraint("clinic_id", "dedupe_key", name="uq_job_dedupe_key"),
+        Index("ix_job_due", "state", "due_at"),
+    )
+
+
+class OutboxMessage(Record, Base):
+    """A mail, text or letter on its way. ``dedupe_key`` makes it exist once; states as in messages/outbox.py.
+
+    ``body`` is encrypted under the token key: it may hold a link that signs somebody in.
+    """
+
+    channel: Mapped[str] = mapped_column(String(8))
+    purpose: Mapped[str] = mapped_column(String(30))
+    dedupe_key: Mapped[str] = mapped_column(String(160))
+    recipient: Mapped[str] = mapped_column(String(254))
+    subject: Mapped[str] = mapped_column(String(300), default="")
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    message_id: Mapped[str] = mapped_column(String(200), default="")
+    state: Mapped[str] = mapped_column(String(12), default="pending")
+    """pending, claimed, sending, sent, deferred, failed, uncertain, suppressed."""
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime(), default=clock.now)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    lease_owner: Mapped[str] = mapped_column(String(60), default="")
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    reply: Mapped[str] = mapped_column(String(500), default="")
+    keys = (
+        UniqueConstraint("clinic_id", "dedupe_key", name="uq_outbox_message_dedupe_key"),
+        Index("ix_outbox_message_due", "state", "due_at"),
+    )
+
+
+class BackupRun(Record, Base):
+    """One backup or drill, and how it ended."""
+
+    kind: Mapped[str] = mapped_column(String(10))
+    """full, drill, restore."""
+    place: Mapped[str] = mapped_column(String(300))
+    file_name: Mapped[str] = mapped_column(String(200), default="")
+    size: Mapped[int] = mapped_column(BigInteger, default=0)
+    sha256: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(10))
+    """good, failed."""
+    detail: Mapped[str] = mapped_column(Text, default="")
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class Heartbeat(Record, Base):
+    """The last sign of life of a part of the installation."""
+
+    part: Mapped[str] = mapped_column(String(40))
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    detail: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    keys = (UniqueConstraint("clinic_id", "part", name="uq_heartbeat_part"),)

@@ -1,0 +1,136 @@
+"""Transactions that cannot leave their clinic.
+
+``write(clinic_id)`` and ``read(clinic_id)`` give an ORM session whose every SELECT is narrowed to that clinic and to
+rows that are not deleted, whatever the query forgot. A write session draws one change number per transaction from
+the clinic's locked chain-head row and stamps it on every row it adds or changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import event, insert, select
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.exc import StaleDataError
+
+from data.engine import database
+from data.errors import EditedMeanwhile
+from data.models.base import Base, ClinicRow, Tombstoned
+from data.models.clinic import ChainHead
+from data.types import clock
+
+
+class ClinicSession(Session):
+    """A session bound to one clinic."""
+
+    clinic_id: str
+    include_deleted: bool = False
+    _head: ChainHead | None = None
+    _change: int = 0
+
+    def head(self) -> ChainHead:
+        """The clinic's chain head, locked until the transaction ends. It numbers changes and the audit chain."""
+        if self._head is None:
+            statement = select(ChainHead).where(ChainHead.clinic_id == self.clinic_id).with_for_update()
+            with self.no_autoflush:
+                self._head = self.execute(statement).scalar_one()
+            self._head.change += 1
+            self._change = self._head.change
+        return self._head
+
+    @property
+    def change(self) -> int:
+        """The change number of this transaction."""
+        self.head()
+        return self._change
+
+    def bulk(self, model: type[Base], rows: Iterable[Mapping[str, Any]], *, chunk: int = 5_000) -> int:
+        """Insert many rows at the speed of the driver, stamped like any other; returns how many."""
+        self.info["flushed"] = True
+        common: dict[str, Any] = {"clinic_id": self.clinic_id, "change": self.change}
+        columns = model.__table__.columns
+        if "entered_at" in columns:
+            common["entered_at"] = clock.now()
+        batch: list[dict[str, Any]] = []
+        count = 0
+        for row in rows:
+            batch.append(common | dict(row))
+            if len(batch) == chunk:
+                self.execute(insert(model), batch)
+                count, batch = count + len(batch), []
+        if batch:
+            self.execute(insert(model), batch)
+        return count + len(batch)
+
+
+@event.listens_for(ClinicSession, "do_orm_execute")
+def _narrow(state: ORMExecuteState) -> None:
+    if not state.is_select or state.is_column_load or state.is_relationship_load:
+        return
+    session = state.session
+    assert isinstance(session, ClinicSession)
+    clinic_id = session.clinic_id
+    state.statement = state.statement.options(
+        with_loader_criteria(ClinicRow, lambda row: row.clinic_id == clinic_id, include_aliases=True)
+    )
+    if not session.include_deleted and not state.execution_options.get("include_deleted"):
+        state.statement = state.statement.options(
+            with_loader_criteria(Tombstoned, lambda row: row.deleted_at.is_(None), include_aliases=True)
+        )
+
+
+@event.listens_for(ClinicSession, "before_flush")
+def _stamp(session: ClinicSession, _context: object, _instances: object) -> None:
+    touched = [row for row in (*session.new, *session.dirty) if isinstance(row, ClinicRow)]
+    touched = [row for row in touched if row in session.new or session.is_modified(row)]
+    if not touched:
+        return
+    session.info["flushed"] = True
+    change = session.change
+    for row in touched:
+        if row.clinic_id is None:
+            row.clinic_id = session.clinic_id
+        elif row.clinic_id != session.clinic_id:
+            raise AssertionError(f"{type(row).__name__} of another clinic in this transaction")
+        row.change = change
+    if session.deleted and any(isinstance(row, Tombstoned) for row in session.deleted):
+        raise AssertionError("rows are tombstoned by deleted_at, never deleted")
+
+
+@contextlib.contextmanager
+def write(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSession]:
+    """One write transaction of one clinic: commits at the end, rolls back on any error.
+
+    Raises EditedMeanwhile when another transaction changed a row first (its version moved).
+    """
+    opened = database()
+    with opened.writing(), ClinicSession(opened.engine, autoflush=False, expire_on_commit=False) as session:
+        session.clinic_id = clinic_id
+        session.include_deleted = include_deleted
+        try:
+            yield session
+            session.commit()
+        except StaleDataError as failure:
+            session.rollback()
+            raise EditedMeanwhile(who="Somebody else", what="record") from failure
+        except BaseException:
+            session.rollback()
+            raise
+
+
+@contextlib.contextmanager
+def everywhere() -> Iterator[Session]:
+    """Read across the clinics of this home: for finding out whose session, name or due job this is, nothing else."""
+    with Session(database().reader, autoflush=False, expire_on_commit=False) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def read(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSession]:
+    """One consistent snapshot of one clinic; nothing can be written through it."""
+    with ClinicSession(database().reader, autoflush=False, expire_on_commit=False) as session:
+        session.clinic_id = clinic_id
+        session.include_deleted = include_deleted
+        yield session

@@ -1,0 +1,1 @@
+"""How a clinic begins: its first settings and owner, and the demo clinic."""

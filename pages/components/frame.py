@@ -1,0 +1,85 @@
+"""What every page shares: who is signed in, the page head, the way errors are shown, form keys."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from data.errors import Refusal, SessionEnded
+from data.models import Clinic
+from security import sessions
+from security.actor import Actor
+from security.clinics import clinic_of
+
+_PERSON = "_person"
+
+
+def sign_in_state(*, touch: bool) -> sessions.Person | None:
+    """The person behind this browser's cookie, or None. Called once per run by navigation.py."""
+    token = st.user.get("session")
+    if not token:
+        return None
+    try:
+        who = sessions.resume(str(token), touch=touch)
+    except SessionEnded:
+        return None
+    st.session_state[_PERSON] = who
+    return who
+
+
+def person() -> sessions.Person:
+    """The signed-in person of this run."""
+    return st.session_state[_PERSON]  # type: ignore[no-any-return]
+
+
+def actor() -> Actor:
+    """The actor to hand to rules."""
+    return person().actor
+
+
+@st.cache_data(ttl=5, show_spinner=False)
+def _clinic(clinic_id: str) -> Clinic:
+    return clinic_of(clinic_id)
+
+
+def clinic() -> Clinic:
+    """The clinic of the signed-in person: name, kind, zone, currency, locale."""
+    return _clinic(actor().clinic_id)
+
+
+def head(title: str, facts: str = "") -> DeltaGenerator:
+    """The page's title with one line of facts beneath; returns the place at the right for its primary action."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(gap=None):
+            st.markdown(f"# {title}")
+            if facts:
+                st.caption(facts)
+        return st.container(horizontal=True, width="content")
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Show a rule's refusal as its sentence; what the person typed stays where it is."""
+    try:
+        yield
+    except SessionEnded:
+        st.rerun()
+    except Refusal as refusal:
+        st.error(refusal.message, icon=":material/error:")
+
+
+def form_key(name: str) -> str:
+    """The idempotency key of a form: the same until ``new_form_key``, so that a double click writes once."""
+    slot = f"_key_{name}"
+    if slot not in st.session_state:
+        st.session_state[slot] = str(uuid.uuid4())
+    return str(st.session_state[slot])
+
+
+def new_form_key(name: str) -> None:
+    """After a save: the next one is another write."""
+    st.session_state.pop(f"_key_{name}", None)

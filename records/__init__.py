@@ -1,0 +1,1 @@
+"""Clients, patients, notes, documents, custom fields, import and export."""

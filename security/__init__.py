@@ -1,0 +1,1 @@
+"""Who may do what, and who did: users, roles, permissions, sessions, the audit log, keys."""

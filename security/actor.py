@@ -1,0 +1,37 @@
+"""Who acts: a signed-in person, a job of the worker, or the operator at the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SOURCES = ("web", "command", "worker", "portal", "demo")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The acting party of one rule call. A person has a user and a session; a job a job id; the operator neither.
+
+    ``name`` is what the audit log shows for those without a user.
+    """
+
+    clinic_id: str
+    source: str
+    user_id: str | None = None
+    session_id: str | None = None
+    job_id: str | None = None
+    name: str = ""
+
+    @staticmethod
+    def operator(clinic_id: str) -> Actor:
+        """Whoever may run the command on this machine: owner's rights, audited as ``operator``."""
+        return Actor(clinic_id, "command", name="operator")
+
+    @staticmethod
+    def worker(clinic_id: str, job_id: str | None = None) -> Actor:
+        """The background worker."""
+        return Actor(clinic_id, "worker", job_id=job_id, name="worker")
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether this is the product itself or the operator, who need no role."""
+        return self.user_id is None and self.session_id is None and self.source in ("command", "worker", "demo")

@@ -1,0 +1,109 @@
+"""The frame of every rule: one permission check, one transaction, one audit row.
+
+    def close_batch(batch_id: str, *, by: Actor, key: str | None = None) -> str:
+        with act(by, "reconciliation.use", key=key) as work:
+            if work.repeated:
+                return work.result
+            ...
+            work.audit("batch.closed", "batch", batch_id)
+            work.result = batch_id
+        return batch_id
+
+Inside the transaction the actor's session row is read again, so that a revocation, a disabled user or a changed role
+holds at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+
+from data.errors import NotPermitted, SessionEnded
+from data.models import Idempotency, User, UserSession
+from data.session import ClinicSession, read, write
+from security import audit
+from security.actor import Actor
+from security.permissions import PERMISSIONS
+from security.roles import permissions_of
+from security.sessions import is_live
+
+
+class Work:
+    """What a rule holds while it acts."""
+
+    def __init__(self, session: ClinicSession, by: Actor, permission: str, key: str | None) -> None:
+        self.session = session
+        self.by = by
+        self.permission = permission
+        self.key = key
+        self.result: Any = None
+        self.repeated = False
+        self._audited = False
+
+    def audit(self, action: str, entity: str = "", entity_id: str = "", **detail: object) -> None:
+        """Write what was done. Detail: field names, ids, counts, reasons; never clinical or contact values."""
+        self.session.flush()
+        audit.append(self.session, self.by, action, entity, entity_id, detail)
+        self._audited = True
+
+    def finish(self) -> None:
+        """Before the commit: a change without an audit row is a programming error."""
+        session = self.session
+        changed = bool(session.new or session.dirty) or session.info.get("flushed")
+        if changed and not self._audited:
+            raise AssertionError(f"a rule under {self.permission} changed rows without an audit row")
+        if self.key and not self.repeated and self._audited:
+            session.add(Idempotency(key=self.key, permission=self.permission, result=self.result))
+
+
+@contextlib.contextmanager
+def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterator[Work]:
+    """Carry out a change. ``permission`` None is for what everyone may do to their own things.
+
+    ``key`` is the idempotency key of the form: when it was used before, ``work.repeated`` is true and ``work.result``
+    holds the earlier result. Raises SessionEnded, NotPermitted.
+    """
+    with write(by.clinic_id) as session:
+        authorize(session, by, permission)
+        work = Work(session, by, permission or "own", key)
+        if key:
+            done = session.scalars(select(Idempotency).where(Idempotency.key == key)).one_or_none()
+            if done is not None:
+                work.repeated, work.result = True, done.result
+        yield work
+        work.finish()
+
+
+@contextlib.contextmanager
+def look(by: Actor, permission: str | None) -> Iterator[ClinicSession]:
+    """Read under a permission, in one consistent snapshot. Raises SessionEnded, NotPermitted."""
+    with read(by.clinic_id) as session:
+        authorize(session, by, permission)
+        yield session
+
+
+def authorize(session: ClinicSession, by: Actor, permission: str | None) -> frozenset[str]:
+    """Check the actor against the rows as they are now; returns what the actor may do."""
+    if permission is not None and permission not in PERMISSIONS:
+        raise AssertionError(f"no such permission: {permission}")
+    if by.is_trusted:
+        return frozenset(PERMISSIONS)
+    allowed = _permissions_now(session, by)
+    if permission is not None and permission not in allowed:
+        raise NotPermitted(action=PERMISSIONS[permission].action)
+    return allowed
+
+
+def _permissions_now(session: ClinicSession, by: Actor) -> frozenset[str]:
+    statement = select(User.role, User.status, User.locked_at).where(User.id == by.user_id)
+    user = session.execute(statement).one_or_none()
+    if user is None or user.status != "active":
+        raise SessionEnded()
+    if by.source == "web":
+        row = session.scalars(select(UserSession).where(UserSession.id == by.session_id)).one_or_none()
+        if row is None or row.user_id != by.user_id or not is_live(row):
+            raise SessionEnded()
+    return permissions_of(session, user.role)

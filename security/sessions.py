@@ -1,0 +1,174 @@
+"""Sessions are rows: made from a one-time ticket, looked up by the hash of their token, ended by revoking the row."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from data.errors import SessionEnded
+from data.models import Ticket, User, UserSession
+from data.session import ClinicSession, everywhere, write
+from data.types import clock
+from security import audit
+from security.actor import Actor
+
+ABSOLUTE = timedelta(hours=12)
+TICKET_LIFE = timedelta(seconds=30)
+TOUCH_EVERY = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Person:
+    """The signed-in person behind a session token, as the pages need them."""
+
+    actor: Actor
+    username: str
+    name: str
+    role: str
+    kind: str
+    """person, station or display."""
+    idle_minutes: int
+    seconds_left: int
+
+
+def fingerprint(secret: str) -> str:
+    """What is kept of a random secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def is_live(row: UserSession) -> bool:
+    """Whether a session row still stands: not revoked, not past its end, not idle too long."""
+    now = clock.now()
+    if row.revoked_at is not None or row.expires_at <= now:
+        return False
+    return not row.idle_minutes or row.last_input_at + timedelta(minutes=row.idle_minutes) > now
+
+
+def mint_ticket(clinic_id: str, user_id: str, *, browser: str = "") -> str:
+    """A one-time sign-in ticket of 30 seconds for a person whose password (and code) were right.
+
+    ``browser`` is the pre-login cookie of the browser that may redeem it, against login CSRF.
+    """
+    secret = secrets.token_urlsafe(32)
+    with write(clinic_id) as session:
+        session.add(
+            Ticket(
+                secret_hash=fingerprint(secret),
+                purpose="sign-in",
+                user_id=user_id,
+                bound_to=fingerprint(browser) if browser else "",
+                expires_at=clock.now() + TICKET_LIFE,
+            )
+        )
+    return secret
+
+
+def redeem_ticket(secret: str, *, browser: str = "", device: str = "", address: str = "") -> str | None:
+    """Turn a ticket into a session; returns the session token, or None for a used, late or foreign ticket."""
+    with everywhere() as session:
+        found = session.execute(
+            select(Ticket.clinic_id, Ticket.id).where(Ticket.secret_hash == fingerprint(secret))
+        ).one_or_none()
+    if found is None:
+        return None
+    with write(found.clinic_id) as session:
+        ticket = session.get_one(Ticket, (found.clinic_id, found.id))
+        if ticket.purpose != "sign-in" or ticket.used_at or ticket.expires_at <= clock.now():
+            return None
+        if ticket.bound_to and ticket.bound_to != fingerprint(browser):
+            return None
+        ticket.used_at = clock.now()
+        assert ticket.user_id is not None
+        return open_session(session, ticket.user_id, device=device, address=address)
+
+
+def open_session(session: ClinicSession, user_id: str, *, device: str = "", address: str = "") -> str:
+    """Add a session row for a person and audit the sign-in; returns the token for the cookie."""
+    token = secrets.token_urlsafe(32)
+    row = UserSession(
+        token_hash=fingerprint(token),
+        user_id=user_id,
+        device=device[:200],
+        address=address[:60],
+        expires_at=clock.now() + ABSOLUTE,
+    )
+    session.add(row)
+    user = session.get_one(User, (session.clinic_id, user_id))
+    user.last_sign_in_at = clock.now()
+    session.flush()
+    by = Actor(session.clinic_id, "web", user_id=user_id, session_id=row.id)
+    audit.append(session, by, "session.opened", "session", row.id)
+    return token
+
+
+def resume(token: str, *, touch: bool) -> Person:
+    """The person behind a token. ``touch`` says that the person did something just now; timed refreshes never do.
+
+    Raises SessionEnded when the session is over; an idle one is revoked on the spot.
+    """
+    row, user = _find(token)
+    if row is None or not is_live(row):
+        if row is not None and row.revoked_at is None:
+            end(row.clinic_id, row.id, "idle")
+        raise SessionEnded()
+    now = clock.now()
+    if touch and now - row.last_input_at > TOUCH_EVERY:
+        with write(row.clinic_id) as session:
+            live = session.get_one(UserSession, (row.clinic_id, row.id))
+            live.last_input_at = now
+        row.last_input_at = now
+    if user is not None and user.status != "active":
+        raise SessionEnded()
+    left = row.expires_at - now
+    if row.idle_minutes:
+        left = min(left, row.last_input_at + timedelta(minutes=row.idle_minutes) - now)
+    return Person(
+        actor=Actor(row.clinic_id, "web", user_id=row.user_id, session_id=row.id),
+        username=user.username if user else "",
+        name=user.name if user else "Display",
+        role=user.role if user else "",
+        kind=row.kind,
+        idle_minutes=row.idle_minutes,
+        seconds_left=int(left.total_seconds()),
+    )
+
+
+def token_is_live(token: str) -> bool:
+    """Whether the gate may let a request with this cookie through."""
+    row, _ = _find(token)
+    return row is not None and is_live(row)
+
+
+def end(clinic_id: str, session_id: str, reason: str, *, by: Actor | None = None) -> None:
+    """Revoke a session; takes effect with the next request or rule."""
+    with write(clinic_id) as session:
+        row = session.get(UserSession, (clinic_id, session_id))
+        if row is None or row.revoked_at is not None:
+            return
+        row.revoked_at, row.revoked_reason = clock.now(), reason
+        session.flush()
+        actor = by or Actor(clinic_id, "web", user_id=row.user_id, session_id=row.id)
+        audit.append(session, actor, "session.ended", "session", row.id, {"reason": reason})
+
+
+def sign_out(token: str) -> None:
+    """End the session behind a cookie."""
+    row, _ = _find(token)
+    if row is not None:
+        end(row.clinic_id, row.id, "signed out")
+
+
+def _find(token: str) -> tuple[UserSession | None, User | None]:
+    if not token:
+        return None, None
+    with everywhere() as session:
+        found = session.execute(
+            select(UserSession, User)
+            .outerjoin(User, (User.clinic_id == UserSession.clinic_id) & (User.id == UserSession.user_id))
+            .where(UserSession.token_hash == fingerprint(token))
+        ).one_or_none()
+        return (found[0], found[1]) if found else (None, None)

@@ -1,0 +1,1 @@
+"""The gate every request passes, and the plain routes beside the Streamlit app."""
