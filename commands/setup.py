@@ -48,7 +48,28 @@ def serve(port: int) -> None:
 
 
 @click.command()
+@click.option("--port", default=8501, show_default=True)
+@click.option("--years", default=3, show_default=True, type=click.IntRange(1, 10), help="Years of history.")
+@click.option("--seed", default=7, show_default=True, help="Another seed makes another clinic.")
+@click.option("--no-serve", is_flag=True, help="Make the clinic and stop.")
 @common
-def demo() -> None:
-    """A sample clinic."""
-    raise click.ClickException("not yet")
+@click.pass_context
+def demo(ctx: click.Context, port: int, years: int, seed: int, no_serve: bool) -> None:
+    """A sample clinic: made once, then reused; prints how to sign in, and serves it."""
+    from opening.demo import find_demo, make_demo, sign_ins
+
+    home = Home.locate()
+    home.create()
+    open_home()
+    found = find_demo()
+    if found is None:
+        click.echo(f"Making {years} years of a sample clinic, about 20 seconds …", err=True)
+        found = make_demo(years=years, seed=seed)
+    url = f"http://127.0.0.1:{port}"
+    people = sign_ins()
+    lines = [f"{found.name}: {url}", ""]
+    lines += [f"  {person['role']:<14} {person['username']:<14} {person['password']}" for person in people]
+    document = {"url": url, "home": str(home.path), "clinic": found.slug, "sign_ins": people}
+    tell(document, "\n".join(lines))
+    if not no_serve:
+        ctx.invoke(serve, port=port)

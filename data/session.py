@@ -11,15 +11,15 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, select
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 
+from data.bulk import bulk_insert
 from data.engine import database
 from data.errors import EditedMeanwhile
 from data.models.base import Base, ClinicRow, Tombstoned
 from data.models.clinic import ChainHead
-from data.types import clock
 
 
 class ClinicSession(Session):
@@ -46,23 +46,14 @@ class ClinicSession(Session):
         self.head()
         return self._change
 
-    def bulk(self, model: type[Base], rows: Iterable[Mapping[str, Any]], *, chunk: int = 5_000) -> int:
-        """Insert many rows at the speed of the driver, stamped like any other; returns how many."""
+    def bulk(self, model: type[Base], rows: Iterable[Mapping[str, Any]]) -> int:
+        """Insert many rows at the speed of the driver, stamped like any other; returns how many.
+
+        Keys are column names; what a row leaves out gets the column's default.
+        """
         self.info["flushed"] = True
-        common: dict[str, Any] = {"clinic_id": self.clinic_id, "change": self.change}
-        columns = model.__table__.columns
-        if "entered_at" in columns:
-            common["entered_at"] = clock.now()
-        batch: list[dict[str, Any]] = []
-        count = 0
-        for row in rows:
-            batch.append(common | dict(row))
-            if len(batch) == chunk:
-                self.execute(insert(model), batch)
-                count, batch = count + len(batch), []
-        if batch:
-            self.execute(insert(model), batch)
-        return count + len(batch)
+        stamp: dict[str, Any] = {"clinic_id": self.clinic_id, "change": self.change}
+        return bulk_insert(self.connection(), model, rows, stamp)
 
 
 @event.listens_for(ClinicSession, "do_orm_execute")

@@ -20,8 +20,9 @@ def digits(text: str) -> str:
 
 def search_text(client: Mapping[str, Any], patients: Iterable[Mapping[str, Any]]) -> str:
     """The text kept in ``client.search`` for a client and its patients."""
+    first, last = client.get("first_name", ""), client["last_name"]
     parts = [
-        f"{client.get('first_name', '')} {client['last_name']}", f"{client['last_name']} {client.get('first_name', '')}",
+        f"{first} {last}", f"{last} {first}",
         str(client["number"]), client.get("phone_digits", ""), client.get("email", ""), client.get("reference", ""),
     ]  # fmt: skip
     parts += [part for p in patients for part in (p["name"], p.get("microchip", ""), p.get("reference", ""))]

@@ -11,7 +11,7 @@ from security.sessions import Person
 LEAVE = "<script>location.replace('/auth/out')</script>"
 
 
-def draw(who: Person, may: frozenset[str]) -> None:
+def draw(who: Person, may: frozenset[str]) -> None:  # noqa: ARG001
     """Draw it for this run."""
     clinic = frame.clinic()
     with st.sidebar:

@@ -1,0 +1,518 @@
+"""Three years of a spay/neuter clinic, made up by seed: clients, visits, drugs, money.
+
+Everything is drawn from one ``random.Random``; ids too, so that the same seed on the same day gives the same clinic,
+row for row. Rows are written in bulk; the rules that people use stay untouched by this shortcut.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from opening import demo_names as names
+
+Row = dict[str, Any]
+
+SEASON = (0.92, 0.95, 1.02, 1.08, 1.1, 1.08, 1.05, 1.05, 1.02, 1.0, 0.94, 0.8)
+"""Visits against the average, January to December: kitten season up, holidays down."""
+
+SURGICAL_PATH = (
+    "checked_in",
+    "examined",
+    "premedicated",
+    "induced",
+    "in_surgery",
+    "recovering",
+    "ready",
+    "checked_out",
+)
+SHORT_PATH = ("checked_in", "examined", "ready", "checked_out")
+
+
+@dataclass
+class Setting:
+    """What stands before the history: the clinic, its people, its price list and drugs."""
+
+    zone: ZoneInfo
+    today: date
+    now: datetime
+    location_id: str
+    staff: list[str]
+    vets: list[str]
+    vet_speed: dict[str, float]
+    services: dict[str, Row]
+    """By code: id, name, price_cents, prices, tax_code, procedure, reminder_days."""
+    drugs: dict[str, str]
+    """Code to id."""
+    funds: dict[str, Row]
+    tax_millionths: int
+    currency: str = "USD"
+
+
+@dataclass
+class History:
+    """The rows, by table."""
+
+    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, table: str, row: Row) -> Row:
+        """Keep a row."""
+        self.rows[table].append(row)
+        return row
+
+
+class Maker:
+    """Draws the history day by day."""
+
+    def __init__(self, setting: Setting, rng: Random) -> None:
+        self.s = setting
+        self.rng = rng
+        self.out = History()
+        self.clients: list[Row] = []
+        self.by_client: dict[str, list[Row]] = defaultdict(list)
+        self.appointment_number = 0
+        self.invoice_number = 0
+        self.payment_number = 0
+        self.bottle_number = 0
+        self.open_bottles: dict[str, tuple[Row, int]] = {}
+        self._tick = 0
+
+    def id(self, at: datetime) -> str:
+        """A UUIDv7 of that moment, with the rest from the seed."""
+        self._tick = (self._tick + 1) & 0xFFF
+        high = (int(at.timestamp() * 1000) << 80) | (0x7 << 76) | (self._tick << 64)
+        return str(uuid.UUID(int=high | (0b10 << 62) | self.rng.getrandbits(62)))
+
+    def at(self, day: date, clock: time, minutes: float = 0) -> datetime:
+        """A wall-clock time of the clinic as UTC."""
+        return datetime.combine(day, clock, self.s.zone).astimezone(UTC) + timedelta(minutes=round(minutes, 1))
+
+    # -- people and animals -------------------------------------------------------------------------------------
+
+    def client(self, day: date) -> Row:
+        """A new client."""
+        rng, at = self.rng, self.at(day, time(9))
+        number = len(self.clients) + 1001
+        first, last = rng.choice(names.FIRST), rng.choice(names.LAST)
+        town, postal = rng.choice(names.TOWNS)
+        digits = f"845555{rng.randrange(10_000):04d}"
+        owner_type = rng.choices(("public", "rescue", "caretaker"), (86, 8, 6))[0]
+        row = {
+            "id": self.id(at), "number": number, "first_name": first, "last_name": last,
+            "email": f"{first}.{last}{number}@example.org".lower() if rng.random() < 0.82 else "",
+            "phone": f"({digits[:3]}) {digits[3:6]}-{digits[6:]}", "phone_digits": digits,
+            "address": f"{rng.randrange(1, 900)} {rng.choice(names.STREETS)}", "city": town, "region": "NY",
+            "postal_code": postal, "owner_type": owner_type, "entered_at": at,
+        }  # fmt: skip
+        self.out.add("client", row)
+        self.clients.append(row)
+        self.out.add(
+            "consent",
+            self.event(at, client_id=row["id"], channel="email", purpose="phi", given=rng.random() < 0.85,
+                       wording="You may name my pet and the service in mails to me.", origin="check-in"),
+        )  # fmt: skip
+        if rng.random() < 0.55:
+            self.out.add(
+                "consent",
+                self.event(at, client_id=row["id"], channel="email", purpose="marketing", given=rng.random() < 0.6,
+                           wording="Send me news and offers of the clinic.", origin="check-in"),
+            )  # fmt: skip
+        if rng.random() < 0.04:
+            clinical = rng.random() < 0.3
+            body = rng.choice(names.CLINICAL_NOTES if clinical else names.NOTES)
+            access = "clinicians" if clinical else "everyone"
+            self.out.add("note", self.event(at, client_id=row["id"], access=access, body=body))
+        return row
+
+    def event(self, at: datetime, **columns: Any) -> Row:
+        """An append-only row, written when it happened."""
+        return {
+            "id": self.id(at), "event_at": at, "entered_at": at, "source": "live",
+            "by_user_id": self.rng.choice(self.s.staff), **columns,
+        }  # fmt: skip
+
+    def patient(self, client: Row, day: date) -> Row:
+        """A new patient of a client."""
+        rng, at = self.rng, self.at(day, time(9))
+        kitten_season = 4 <= day.month <= 9
+        species = rng.choices(("cat", "dog", "rabbit"), (64 if kitten_season else 52, 38, 2))[0]
+        if client["owner_type"] == "caretaker":
+            species = "cat"
+        sex = rng.choices(("female", "male"), (56, 44))[0]
+        months = max(2, int(rng.lognormvariate(2.1, 0.8)))
+        if species == "dog":
+            weight, breed, colour = int(rng.lognormvariate(9.5, 0.65)), None, rng.choice(names.DOG_COLOURS)
+        else:
+            weight, breed, colour = int(rng.gauss(3_300, 800)), None, rng.choice(names.CAT_COLOURS)
+        breeds = {"cat": ("Domestic Shorthair", "Domestic Longhair", "Siamese"), "rabbit": ("Mixed", "Holland Lop"),
+                  "dog": ("Mixed", "Pit Bull Terrier", "Labrador Retriever", "Chihuahua", "German Shepherd")}  # fmt: skip
+        breed = rng.choice(breeds[species])
+        row = {
+            "id": self.id(at), "client_id": client["id"], "name": rng.choice(names.PETS), "species": species,
+            "breed": breed, "colour": colour, "sex": sex, "altered": False,
+            "born_on": day - timedelta(days=months * 30), "born_estimated": rng.random() < 0.6,
+            "weight_grams": max(700, weight),
+            "microchip": f"98514{rng.randrange(10**10):010d}" if rng.random() < 0.3 else "",
+            "caution": "Bites when cornered" if rng.random() < 0.02 else "", "died_on": None, "entered_at": at,
+        }  # fmt: skip
+        self.out.add("patient", row)
+        self.by_client[client["id"]].append(row)
+        return row
+
+    def visitor(self, day: date) -> tuple[Row, Row]:
+        """Who comes: mostly new clients, some with another animal."""
+        rng = self.rng
+        if self.clients and rng.random() < 0.3:
+            client = self.clients[-1 - int(min(len(self.clients) - 1, rng.expovariate(1 / 400)))]
+        else:
+            client = self.client(day)
+        return client, self.patient(client, day)
+
+    # -- visits ---------------------------------------------------------------------------------------------------
+
+    def clinic_days(self, first: date, last: date) -> Iterator[date]:
+        """Monday to Friday, without the days between the years."""
+        day = first
+        while day <= last:
+            holiday = (day.month, day.day) in ((1, 1), (7, 4), (12, 24), (12, 25), (12, 31))
+            if day == self.s.today or (day.weekday() < 5 and not holiday):
+                yield day
+            day += timedelta(days=1)
+
+    def services_for(self, patient: Row, visit_type: str) -> list[str]:
+        """What is asked for."""
+        rng, species = self.rng, patient["species"]
+        vaccine = {"cat": "fvrcp", "dog": "dhpp"}.get(species)
+        if visit_type == "vaccine":
+            return ["rabies", *([vaccine] if vaccine else [])]
+        if visit_type == "recheck":
+            return []
+        wanted = [f"{species}-{'spay' if patient['sex'] == 'female' else 'neuter'}"]
+        if species != "rabbit" and rng.random() < 0.66:
+            wanted.append("rabies")
+        if vaccine and rng.random() < 0.45:
+            wanted.append(vaccine)
+        if not patient["microchip"] and rng.random() < 0.25:
+            wanted.append("microchip")
+        if rng.random() < 0.5:
+            wanted.append("pain-meds")
+        if species == "dog" and rng.random() < 0.3:
+            wanted.append("e-collar")
+        return wanted
+
+    def book(self, day: date, slot: int) -> tuple[Row, Row, Row]:
+        """One appointment on the books."""
+        rng = self.rng
+        client, patient = self.visitor(min(day, self.s.today))
+        visit_type = rng.choices(("surgery", "vaccine", "recheck"), (88, 9, 3))[0]
+        lead = int(rng.expovariate(1 / 16))
+        walk_in = rng.random() < 0.04 and day <= self.s.today
+        starts = self.at(day, time(7, 30), 5 * (slot % 18)) if visit_type == "surgery" else self.at(
+            day, time(13), 10 * (slot % 18)
+        )  # fmt: skip
+        booked_at = starts - timedelta(days=0 if walk_in else max(1, lead), minutes=rng.randrange(20, 300))
+        booked_at = min(booked_at, self.s.now - timedelta(minutes=5))
+        self.appointment_number += 1
+        fund = ""
+        if visit_type == "surgery" and rng.random() < (0.5 if client["owner_type"] == "caretaker" else 0.07):
+            fund = "feral-fix" if patient["species"] == "cat" else "community-grant"
+        row = {
+            "id": self.id(booked_at), "number": self.appointment_number, "client_id": client["id"],
+            "patient_id": patient["id"], "location_id": self.s.location_id, "type": visit_type, "starts_at": starts,
+            "day": day, "minutes": 15 if visit_type == "surgery" else 10, "stage": "booked", "stage_at": booked_at,
+            "walk_in": walk_in, "scheduled_on": booked_at.astimezone(self.s.zone).date(),
+            "provider_id": rng.choice(self.s.vets), "services": self.services_for(patient, visit_type),
+            "funding": fund, "caution": patient["caution"], "entered_at": booked_at,
+        }  # fmt: skip
+        self.out.add("appointment", row)
+        self.move(row, "requested", "booked", booked_at)
+        if not walk_in and rng.random() < 0.55 and booked_at < starts - timedelta(days=1):
+            confirmed = max(booked_at, min(self.s.now, starts - timedelta(days=1, hours=rng.randrange(2, 9))))
+            self.move(row, "booked", "confirmed", confirmed)
+        return client, patient, row
+
+    def move(self, appointment: Row, origin: str, target: str, at: datetime, **more: Any) -> None:
+        """One flow event."""
+        self.out.add(
+            "flow_event",
+            self.event(at, appointment_id=appointment["id"], from_stage=origin, to_stage=target,
+                       reason=more.get("reason", "")),
+        )  # fmt: skip
+        appointment["stage"], appointment["stage_at"] = target, at
+
+    def past_visit(self, day: date, slot: int, weekday_factor: float) -> None:
+        """One appointment of a day that is over."""
+        rng = self.rng
+        client, patient, row = self.book(day, slot)
+        draw = rng.random()
+        if not row["walk_in"] and draw < 0.085:
+            when = row["starts_at"] - timedelta(hours=rng.randrange(3, 60))
+            when = max(when, row["stage_at"])
+            row["cancel_reason"] = rng.choice(("Client asked", "Ill", "Could not catch the cat", "No ride"))
+            self.move(row, row["stage"], "cancelled", when, reason=row["cancel_reason"])
+        elif not row["walk_in"] and draw < 0.085 + 0.075 * weekday_factor:
+            self.move(row, row["stage"], "no_show", self.at(day, time(11), rng.randrange(50)))
+        else:
+            self.attend(client, patient, row, slot, until="checked_out")
+
+    def attend(
+        self, client: Row, patient: Row, row: Row, slot: int, *, until: str, start: datetime | None = None
+    ) -> None:
+        """Take a visit through its stages, up to one of them."""
+        rng = self.rng
+        surgical = row["type"] == "surgery"
+        path = SURGICAL_PATH if surgical else SHORT_PATH
+        if surgical and until == "checked_out" and rng.random() < 0.012:
+            path, until = ("checked_in", "declined"), "declined"
+        at = start or row["starts_at"] + timedelta(minutes=rng.gauss(2, 6))
+        gaps = {
+            "examined": rng.uniform(15, 60), "premedicated": rng.uniform(10, 40) + slot * 4, "induced": rng.uniform(12, 22),
+            "in_surgery": rng.uniform(6, 14), "recovering": 0.0, "ready": rng.uniform(45, 110),
+            "checked_out": rng.uniform(60, 200), "declined": rng.uniform(10, 30),
+        }  # fmt: skip
+        vet = row["provider_id"]
+        minutes = self.surgery_minutes(patient, vet)
+        gaps["recovering"] = minutes
+        moments: dict[str, datetime] = {}
+        for stage in path:
+            if stage != "checked_in":
+                at += timedelta(minutes=gaps[stage] if start is None else min(gaps[stage], 45))
+            if at > self.s.now:
+                at = self.s.now - timedelta(minutes=rng.uniform(0.5, 9))
+                at = max(at, row["stage_at"])
+            self.move(row, row["stage"], stage, at)
+            moments[stage] = at
+            if stage == until:
+                break
+        self.records(row, patient, client, moments, minutes, vet)
+        if "checked_out" in moments:
+            self.bill(client, patient, row, moments["checked_out"])
+
+    def surgery_minutes(self, patient: Row, vet: str) -> float:
+        """How long the surgeon takes."""
+        base = {("cat", "male"): 4.0, ("cat", "female"): 11.0, ("dog", "male"): 13.0, ("dog", "female"): 24.0}
+        typical = base.get((patient["species"], patient["sex"]), 18.0)
+        if patient["species"] == "dog":
+            typical += patient["weight_grams"] / 4_000
+        return max(2.0, self.rng.gauss(typical, typical * 0.22) * self.s.vet_speed[vet])
+
+    # -- clinical records -----------------------------------------------------------------------------------------
+
+    def stage_row(self, row: Row, at: datetime, **columns: Any) -> Row:
+        """A clinical record."""
+        return {
+            "id": self.id(at), "appointment_id": row["id"], "event_at": at, "source": "live",
+            "by_user_id": self.rng.choice(self.s.staff), "entered_at": at, **columns,
+        }  # fmt: skip
+
+    def records(
+        self, row: Row, patient: Row, client: Row, moments: dict[str, datetime], minutes: float, vet: str
+    ) -> None:
+        """What each stage wrote down."""
+        rng, add = self.rng, self.out.add
+        if (at := moments.get("checked_in")) is not None:
+            signed = "signed" if rng.random() < 0.97 or at.date() < self.s.today else "missing"
+            add("check_in", self.stage_row(row, at, identity_confirmed=True, consent=signed, services_confirmed=True,
+                                           fasted=rng.random() < 0.95))  # fmt: skip
+        if (at := moments.get("examined")) is not None:
+            odd = []
+            if patient["sex"] == "male" and rng.random() < 0.03:
+                odd.append("cryptorchid")
+            if rng.random() < 0.02:
+                odd.append("umbilical hernia")
+            if rng.random() < 0.015:
+                odd.append("heart murmur")
+            pregnant = patient["sex"] == "female" and rng.random() < (0.09 if patient["species"] == "cat" else 0.04)
+            add("exam", self.stage_row(
+                row, at, weight_grams=patient["weight_grams"], weight_estimated=rng.random() < 0.05,
+                temperature_tenths=int(rng.gauss(386, 4)), pulse=int(rng.gauss(140, 25)),
+                respiration=int(rng.gauss(28, 6)), sex_found=patient["sex"], already_altered=False,
+                reproductive="pregnant" if pregnant else "normal",
+                body_condition=min(9, max(1, int(rng.gauss(5, 1)))),
+                health="normal" if not odd else "see findings", abnormalities=odd, approved=True,
+            ))  # fmt: skip
+            if "cryptorchid" in odd and row["type"] == "surgery":
+                row["services"] = [*row["services"], "cryptorchid"]
+            if pregnant and row["type"] == "surgery":
+                row["services"] = [*row["services"], "pregnant"]
+        if (at := moments.get("premedicated")) is not None:
+            self.draw(row, patient, "butorphanol-10", at, "premedicated", 0.02)
+            self.draw(row, patient, "dexmedetomidine-05", at, "premedicated", 0.015)
+        if (at := moments.get("induced")) is not None:
+            self.draw(row, patient, "ketamine-100", at, "induced", 0.05)
+        if (begin := moments.get("in_surgery")) is not None:
+            end = moments.get("recovering")
+            trouble = []
+            if end is not None and rng.random() < 0.018:
+                trouble.append(rng.choice(("bleeding", "apnoea", "hypothermia", "bradycardia")))
+            if end is not None and patient["sex"] in ("male", "female"):
+                patient["altered"] = True
+            procedure = "spay" if patient["sex"] == "female" else "neuter"
+            add("surgery", self.stage_row(
+                row, begin, surgeon_id=vet, procedure=procedure, ended_at=end, suture=rng.choice(("2-0 PDS", "3-0 PDS", "4-0 Monocryl")),
+                tattoo=True, ear_tip=client["owner_type"] == "caretaker", complications=trouble, findings="",
+            ))  # fmt: skip
+        if (at := moments.get("recovering")) is not None and "ready" in moments:
+            pain = rng.choices((0, 1, 2, 3), (50, 35, 12, 3))[0]
+            add("recovery", self.stage_row(
+                row, at, extubated_at=at + timedelta(minutes=rng.randrange(3, 15)),
+                temperature_tenths=int(rng.gauss(372, 6)), pain=pain,
+                complications=["slow to wake"] if rng.random() < 0.008 else [],
+                take_home="Meloxicam once a day for 2 days" if "pain-meds" in row["services"] else "",
+            ))  # fmt: skip
+            self.draw(row, patient, "buprenorphine-03", at, "recovering", 0.03)
+        if (at := moments.get("checked_out")) is not None:
+            add("discharge", self.stage_row(row, at, released_to=f"{client['first_name']} {client['last_name']}",
+                                            aftercare_given=True))  # fmt: skip
+
+    # -- drugs ----------------------------------------------------------------------------------------------------
+
+    def bottle(self, drug: str, at: datetime) -> Row:
+        """Receive and open the next bottle."""
+        rng = self.rng
+        self.bottle_number += 1
+        day = at.astimezone(self.s.zone).date()
+        received = at - timedelta(days=rng.randrange(1, 9))
+        size = 10_000 if drug != "buprenorphine-03" else 5_000
+        row = {
+            "id": self.id(received), "drug_id": self.s.drugs[drug], "number": f"B{self.bottle_number:04d}",
+            "lot": f"{rng.choice('ABCDK')}{rng.randrange(1000, 9999)}",
+            "expires_on": day + timedelta(days=rng.randrange(200, 700)), "size": size,
+            "supplier": "Northeast Veterinary Supply", "supplier_registration": "RN0000000",
+            "received_on": received.astimezone(self.s.zone).date(), "location_id": self.s.location_id,
+            "opened_at": at, "closed_at": None, "entered_at": received,
+        }  # fmt: skip
+        self.out.add("bottle", row)
+        self.out.add("drug_log_entry", self.event(received, bottle_id=row["id"], kind="received", delta=size))
+        return row
+
+    def draw(self, row: Row, patient: Row, drug: str, at: datetime, stage: str, per_kg: float) -> None:
+        """Draw a dose for a patient from the open bottle, opening the next when it runs out."""
+        rng = self.rng
+        dose = max(20, round(per_kg * patient["weight_grams"] * rng.uniform(0.9, 1.1) / 10) * 10)
+        dose = min(dose, 2_500)
+        bottle, left = self.open_bottles.get(drug) or (self.bottle(drug, at), 0)
+        if drug not in self.open_bottles:
+            left = bottle["size"]
+        overfill = rng.randrange(0, 300)
+        if left + overfill < dose:
+            if left:
+                self.out.add("drug_log_entry", self.event(
+                    at, bottle_id=bottle["id"], kind="adjusted", delta=-left, reason="Bottle empty, hub loss",
+                    witness_id=rng.choice(self.s.staff)))  # fmt: skip
+            bottle["closed_at"] = at
+            bottle, left = self.bottle(drug, at), 0
+            left = bottle["size"]
+        wasted = 10 * rng.randrange(1, 6) if rng.random() < 0.04 else 0
+        by, witness = rng.sample(self.s.staff, 2)
+        entry = self.event(
+            at, bottle_id=bottle["id"], kind="use", delta=-(dose + wasted), drawn=dose + wasted, given=dose,
+            wasted=wasted, appointment_id=row["id"], patient_id=patient["id"], stage=stage,
+            route="SC" if stage == "recovering" else "IM", witness_id=witness if wasted else None,
+        )  # fmt: skip
+        entry["by_user_id"] = by
+        self.out.add("drug_log_entry", entry)
+        self.open_bottles[drug] = (bottle, left - dose - wasted)
+
+    def counts(self, day: date, session: str, at: datetime) -> None:
+        """The AM or PM count of the open bottles."""
+        for bottle, left in self.open_bottles.values():
+            off = self.rng.choice((-20, 10, 20)) if self.rng.random() < 0.015 else 0
+            by, witness = self.rng.sample(self.s.staff, 2)
+            row = self.event(at, bottle_id=bottle["id"], day=day, session=session, counted=left + off, expected=left,
+                             witness_id=witness, reason="Meniscus reading" if off else "")  # fmt: skip
+            row["by_user_id"] = by
+            self.out.add("drug_count", row)
+
+    # -- money ----------------------------------------------------------------------------------------------------
+
+    def price(self, code: str, patient: Row) -> int:
+        """A service's price for this animal."""
+        service = self.s.services[code]
+        for band in service["prices"]:
+            heavy = patient["weight_grams"] >= band["from_grams"]
+            light = not band["to_grams"] or patient["weight_grams"] < band["to_grams"]
+            if band["species"] in ("", patient["species"]) and heavy and light:
+                return int(band["price_cents"])
+        return int(service["price_cents"])
+
+    def bill(self, client: Row, patient: Row, row: Row, at: datetime) -> None:
+        """Invoice and payment of a visit."""
+        rng, day = self.rng, row["day"]
+        codes = [code for code in row["services"] if code in self.s.services]
+        if not codes:
+            return
+        self.invoice_number += 1
+        invoice = self.out.add("invoice", {
+            "id": self.id(at), "number": self.invoice_number, "client_id": client["id"], "appointment_id": row["id"],
+            "location_id": self.s.location_id, "issued_on": day, "due_on": day, "currency": self.s.currency,
+            "entered_at": at,
+        })  # fmt: skip
+        owed, fund = 0, self.s.funds.get(row["funding"])
+        for index, code in enumerate(codes):
+            service, price = self.s.services[code], self.price(code, patient)
+            subsidy = min(price, fund["discount_cents"]) if fund and index == 0 else 0
+            discount = round(price * 0.1) if client["owner_type"] == "rescue" and not subsidy else 0
+            net = price - discount - subsidy
+            tax = (net * self.s.tax_millionths + 500_000) // 1_000_000 if service["tax_code"] else 0
+            line = self.out.add("invoice_line", self.event(
+                at, invoice_id=invoice["id"], day=day, patient_id=patient["id"], service_id=service["id"],
+                description=service["name"], quantity=1000, unit_price_cents=price, discount_cents=discount,
+                discount_reason="Rescue partner" if discount else "", subsidy_cents=subsidy,
+                fund_id=fund["id"] if subsidy and fund else None, net_cents=net, tax_cents=tax,
+                tax_code=service["tax_code"], tax_rate_millionths=self.s.tax_millionths if service["tax_code"] else 0,
+                tax_included=False, provider_id=row["provider_id"] if service["procedure"] else None,
+            ))  # fmt: skip
+            if subsidy and fund:
+                self.out.add("fund_entry", self.event(
+                    at, fund_id=fund["id"], kind="used", amount_cents=fund["deduction_cents"],
+                    appointment_id=row["id"], invoice_line_id=line["id"]))  # fmt: skip
+            owed += net + tax
+        self.out.add("invoice_event", self.event(at, invoice_id=invoice["id"], kind="opened", amount_cents=owed))
+        if owed and rng.random() < 0.985:
+            later = rng.random() < 0.01
+            self.pay(client, invoice, owed, at + timedelta(days=rng.randrange(3, 50)) if later else at)
+
+    def pay(self, client: Row, invoice: Row, cents: int, at: datetime) -> None:
+        """A payment, sometimes in two tenders, seldom refunded in part."""
+        if at > self.s.now:
+            return
+        rng = self.rng
+        parts = [cents]
+        if cents > 8_000 and rng.random() < 0.02:
+            cash = 100 * rng.randrange(20, 50)
+            parts = [cash, cents - cash]
+        for part in parts:
+            tender = "cash" if len(parts) == 2 and part == parts[0] else rng.choices(
+                ("card", "cash", "check"), (67, 26, 7))[0]  # fmt: skip
+            payment = self.payment(client, tender, "sale", part, at)
+            self.allocate(payment, invoice)
+        if rng.random() < 0.004:
+            back = self.payment(client, "card", "refund", -min(cents, 1_600), at + timedelta(minutes=30))
+            self.allocate(back, invoice)
+
+    def payment(self, client: Row, tender: str, kind: str, cents: int, at: datetime) -> Row:
+        """One movement of money."""
+        rng = self.rng
+        self.payment_number += 1
+        card = tender == "card"
+        return self.out.add("payment", self.event(
+            at, reference=f"P-{self.payment_number:06d}", kind=kind, amount_cents=cents, currency=self.s.currency,
+            tender=tender, channel="terminal" if card else "other", last4=f"{rng.randrange(10_000):04d}" if card else "",
+            brand=rng.choice(("Visa", "Mastercard", "Amex", "Discover")) if card else "",
+            authorization=f"{rng.randrange(1_000_000):06d}" if card else "",
+            check_number=str(rng.randrange(100, 4_000)) if tender == "check" else "", client_id=client["id"],
+            location_id=self.s.location_id, day=at.astimezone(self.s.zone).date(),
+        ))  # fmt: skip
+
+    def allocate(self, payment: Row, invoice: Row) -> None:
+        """Which invoice a payment pays."""
+        self.out.add("payment_allocation", self.event(
+            payment["event_at"], payment_id=payment["id"], invoice_id=invoice["id"], amount_cents=payment["amount_cents"]
+        ))  # fmt: skip
