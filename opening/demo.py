@@ -154,9 +154,8 @@ def _live(maker: Maker, years: int) -> None:
             maker.past_visit(day, slot, no_shows)
         maker.counts(day, "PM", maker.at(day, time(16, 45)))
     _today(maker)
-    ahead = 0
-    for day in maker.clinic_days(setting.today + timedelta(days=1), setting.today + timedelta(days=35)):
-        ahead += 1
+    coming = maker.clinic_days(setting.today + timedelta(days=1), setting.today + timedelta(days=35))
+    for ahead, day in enumerate(coming, start=1):
         for slot in range(max(3, round(28 - ahead * 1.05 + rng.gauss(0, 2)))):
             maker.book(day, slot)
     _reminders(maker)

@@ -290,7 +290,7 @@ class Maker:
             moments[stage] = at
             if stage == until:
                 break
-        self.records(row, patient, client, moments, minutes, vet)
+        self.records(row, patient, client, moments, vet)
         if "checked_out" in moments:
             self.bill(client, patient, row, moments["checked_out"])
 
@@ -311,65 +311,88 @@ class Maker:
             "by_user_id": self.rng.choice(self.s.staff), "entered_at": at, **columns,
         }  # fmt: skip
 
-    def records(
-        self, row: Row, patient: Row, client: Row, moments: dict[str, datetime], minutes: float, vet: str
-    ) -> None:
+    def records(self, row: Row, patient: Row, client: Row, moments: dict[str, datetime], vet: str) -> None:
         """What each stage wrote down."""
-        rng, add = self.rng, self.out.add
-        if (at := moments.get("checked_in")) is not None:
-            signed = "signed" if rng.random() < 0.97 or at.date() < self.s.today else "missing"
-            add("check_in", self.stage_row(row, at, identity_confirmed=True, consent=signed, services_confirmed=True,
-                                           fasted=rng.random() < 0.95))  # fmt: skip
-        if (at := moments.get("examined")) is not None:
-            odd = []
-            if patient["sex"] == "male" and rng.random() < 0.03:
-                odd.append("cryptorchid")
-            if rng.random() < 0.02:
-                odd.append("umbilical hernia")
-            if rng.random() < 0.015:
-                odd.append("heart murmur")
-            pregnant = patient["sex"] == "female" and rng.random() < (0.09 if patient["species"] == "cat" else 0.04)
-            add("exam", self.stage_row(
-                row, at, weight_grams=patient["weight_grams"], weight_estimated=rng.random() < 0.05,
-                temperature_tenths=int(rng.gauss(386, 4)), pulse=int(rng.gauss(140, 25)),
-                respiration=int(rng.gauss(28, 6)), sex_found=patient["sex"], already_altered=False,
-                reproductive="pregnant" if pregnant else "normal",
-                body_condition=min(9, max(1, int(rng.gauss(5, 1)))),
-                health="normal" if not odd else "see findings", abnormalities=odd, approved=True,
-            ))  # fmt: skip
-            if "cryptorchid" in odd and row["type"] == "surgery":
-                row["services"] = [*row["services"], "cryptorchid"]
-            if pregnant and row["type"] == "surgery":
-                row["services"] = [*row["services"], "pregnant"]
-        if (at := moments.get("premedicated")) is not None:
-            self.draw(row, patient, "butorphanol-10", at, "premedicated", 0.02)
-            self.draw(row, patient, "dexmedetomidine-05", at, "premedicated", 0.015)
-        if (at := moments.get("induced")) is not None:
-            self.draw(row, patient, "ketamine-100", at, "induced", 0.05)
-        if (begin := moments.get("in_surgery")) is not None:
-            end = moments.get("recovering")
-            trouble = []
-            if end is not None and rng.random() < 0.018:
+        if "checked_in" in moments:
+            self.record_arrival(row, moments["checked_in"])
+        if "examined" in moments:
+            self.record_exam(row, patient, moments["examined"])
+        if "premedicated" in moments:
+            self.draw(row, patient, "butorphanol-10", moments["premedicated"], "premedicated", 0.02)
+            self.draw(row, patient, "dexmedetomidine-05", moments["premedicated"], "premedicated", 0.015)
+        if "induced" in moments:
+            self.draw(row, patient, "ketamine-100", moments["induced"], "induced", 0.05)
+        if "in_surgery" in moments:
+            self.record_surgery(row, patient, client, moments["in_surgery"], moments.get("recovering"), vet)
+        if "ready" in moments and "recovering" in moments:
+            self.record_recovery(row, patient, moments["recovering"])
+        if "checked_out" in moments:
+            released_to = f"{client['first_name']} {client['last_name']}"
+            self.out.add(
+                "discharge",
+                self.stage_row(row, moments["checked_out"], released_to=released_to, aftercare_given=True),
+            )
+
+    def record_arrival(self, row: Row, at: datetime) -> None:
+        """Check-in; a few of today's consents are still missing."""
+        rng = self.rng
+        signed = row["day"] < self.s.today or rng.random() < 0.9
+        self.out.add(
+            "check_in",
+            self.stage_row(row, at, identity_confirmed=True, consent="signed" if signed else "missing",
+                           services_confirmed=True, fasted=rng.random() < 0.95),
+        )  # fmt: skip
+
+    def record_exam(self, row: Row, patient: Row, at: datetime) -> None:
+        """The exam; what it finds adds services."""
+        rng = self.rng
+        odd = []
+        if patient["sex"] == "male" and rng.random() < 0.03:
+            odd.append("cryptorchid")
+        if rng.random() < 0.02:
+            odd.append("umbilical hernia")
+        if rng.random() < 0.015:
+            odd.append("heart murmur")
+        likely = 0.09 if patient["species"] == "cat" else 0.04
+        pregnant = patient["sex"] == "female" and rng.random() < likely
+        self.out.add("exam", self.stage_row(
+            row, at, weight_grams=patient["weight_grams"], weight_estimated=rng.random() < 0.05,
+            temperature_tenths=int(rng.gauss(386, 4)), pulse=int(rng.gauss(140, 25)),
+            respiration=int(rng.gauss(28, 6)), sex_found=patient["sex"], already_altered=False,
+            reproductive="pregnant" if pregnant else "normal",
+            body_condition=min(9, max(1, int(rng.gauss(5, 1)))),
+            health="normal" if not odd else "see findings", abnormalities=odd, approved=True,
+        ))  # fmt: skip
+        if row["type"] == "surgery":
+            more = ["cryptorchid"] * ("cryptorchid" in odd) + ["pregnant"] * pregnant
+            row["services"] = [*row["services"], *more]
+
+    def record_surgery(
+        self, row: Row, patient: Row, client: Row, begin: datetime, end: datetime | None, vet: str
+    ) -> None:
+        """The surgery, ended or going on."""
+        rng = self.rng
+        trouble = []
+        if end is not None:
+            patient["altered"] = True
+            if rng.random() < 0.018:
                 trouble.append(rng.choice(("bleeding", "apnoea", "hypothermia", "bradycardia")))
-            if end is not None and patient["sex"] in ("male", "female"):
-                patient["altered"] = True
-            procedure = "spay" if patient["sex"] == "female" else "neuter"
-            add("surgery", self.stage_row(
-                row, begin, surgeon_id=vet, procedure=procedure, ended_at=end, suture=rng.choice(("2-0 PDS", "3-0 PDS", "4-0 Monocryl")),
-                tattoo=True, ear_tip=client["owner_type"] == "caretaker", complications=trouble, findings="",
-            ))  # fmt: skip
-        if (at := moments.get("recovering")) is not None and "ready" in moments:
-            pain = rng.choices((0, 1, 2, 3), (50, 35, 12, 3))[0]
-            add("recovery", self.stage_row(
-                row, at, extubated_at=at + timedelta(minutes=rng.randrange(3, 15)),
-                temperature_tenths=int(rng.gauss(372, 6)), pain=pain,
-                complications=["slow to wake"] if rng.random() < 0.008 else [],
-                take_home="Meloxicam once a day for 2 days" if "pain-meds" in row["services"] else "",
-            ))  # fmt: skip
-            self.draw(row, patient, "buprenorphine-03", at, "recovering", 0.03)
-        if (at := moments.get("checked_out")) is not None:
-            add("discharge", self.stage_row(row, at, released_to=f"{client['first_name']} {client['last_name']}",
-                                            aftercare_given=True))  # fmt: skip
+        self.out.add("surgery", self.stage_row(
+            row, begin, surgeon_id=vet, procedure="spay" if patient["sex"] == "female" else "neuter", ended_at=end,
+            suture=rng.choice(("2-0 PDS", "3-0 PDS", "4-0 Monocryl")), tattoo=True,
+            ear_tip=client["owner_type"] == "caretaker", complications=trouble, findings="",
+        ))  # fmt: skip
+
+    def record_recovery(self, row: Row, patient: Row, at: datetime) -> None:
+        """Waking up, with the last pain relief."""
+        rng = self.rng
+        self.out.add("recovery", self.stage_row(
+            row, at, extubated_at=at + timedelta(minutes=rng.randrange(3, 15)),
+            temperature_tenths=int(rng.gauss(372, 6)), pain=rng.choices((0, 1, 2, 3), (50, 35, 12, 3))[0],
+            complications=["slow to wake"] if rng.random() < 0.008 else [],
+            take_home="Meloxicam once a day for 2 days" if "pain-meds" in row["services"] else "",
+        ))  # fmt: skip
+        self.draw(row, patient, "buprenorphine-03", at, "recovering", 0.03)
 
     # -- drugs ----------------------------------------------------------------------------------------------------
 
