@@ -1,0 +1,68 @@
+"""Values as the signed-in person's clinic writes them. The wording itself is data/wording.py."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time
+
+from data.types import clock
+from data.wording import NONE, Wording
+from pages.components import frame
+
+
+def wording() -> Wording:
+    """The clinic's way of writing values, to hand to prints and mails."""
+    clinic = frame.clinic()
+    return Wording(clinic.locale, clinic.currency, clinic.zone)
+
+
+def today() -> date:
+    """The calendar day at the clinic."""
+    return clock.today(frame.clinic().zone)
+
+
+def money(cents: int | None, *, missing: str = NONE) -> str:
+    """Whole cents as ``$1,234.50``."""
+    return wording().money(cents, missing=missing)
+
+
+def number(value: float | int | None, *, missing: str = NONE) -> str:
+    """A number with the locale's separators."""
+    return wording().number(value, missing=missing)
+
+
+def day(value: date | None, *, style: str = "medium", missing: str = "no date") -> str:
+    """A calendar day; style short, medium, long, full, weekday (``Sun, Nov 22``), heading."""
+    return wording().day(value, style=style, missing=missing)
+
+
+def clock_time(value: datetime | time | None, *, zone: str | None = None, missing: str = NONE) -> str:
+    """A time of day in the clinic's zone, or another."""
+    return wording().clock_time(value, zone=zone, missing=missing)
+
+
+def moment(value: datetime | None, *, zone: str | None = None, missing: str = NONE) -> str:
+    """A day and a time."""
+    return wording().moment(value, zone=zone, missing=missing)
+
+
+def age(born_on: date | None, *, on: date | None = None, estimated: bool = False, missing: str = "age unknown") -> str:
+    """An age today, or on a day: ``12 wks``, ``5 mths``, ``3 yrs``; ``~`` in front when estimated."""
+    return wording().age(born_on, on or today(), estimated=estimated, missing=missing)
+
+
+def weight(grams: int | None, *, both: bool = False, missing: str = "not weighed") -> str:
+    """Kilograms; with ``both`` also pounds where the clinic is in the United States."""
+    return wording().weight(grams, both=both, missing=missing)
+
+
+def minutes(value: int | float | None, *, missing: str = NONE) -> str:
+    """A length of time: ``45 min``, ``2 h 05 min``."""
+    return wording().minutes(value, missing=missing)
+
+
+def plain(text: str) -> str:
+    """Text a person typed, safe inside Streamlit markdown: no formatting, links, HTML, icons or formulas."""
+    return "".join("\\" + letter if letter in _MARKS else letter for letter in text.replace("\n", " "))
+
+
+_MARKS = set("\\`*_{}[]<>()#+-.!|~$:&")
