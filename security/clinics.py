@@ -73,16 +73,25 @@ def create_clinic(new: NewClinic) -> str:
     return clinic_id
 
 
+def clean_username(username: str) -> str:
+    """A user name as it is kept: lower case; raises BadInput."""
+    username = username.strip().lower()
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{1,59}", username):
+        raise BadInput(
+            problem=f"The user name '{username}' may hold only letters, digits, dot, dash, _ and @, at least two."
+        )
+    return username
+
+
 def add_user(username: str, role: str, password: str, *, name: str = "", by: Actor, strict: bool = True) -> str:
     """Add a person who can sign in at once; returns the id. Raises NameTaken, WeakPassword, NotPermitted, NotFound.
 
     ``strict`` False skips the password rule: for the demo's printed passwords only.
     """
+    from security.reach import check_reach
     from security.rules import act
 
-    username = username.strip().lower()
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{1,59}", username):
-        raise BadInput(problem=f"The user name '{username}' may hold only letters, digits, dot, dash, _ and @.")
+    username = clean_username(username)
     if strict:
         passwords.check_strength(password, username, name)
     with everywhere() as session:
@@ -92,6 +101,7 @@ def add_user(username: str, role: str, password: str, *, name: str = "", by: Act
     with act(by, "security.users") as work:
         if not roles.permissions_of(work.session, role):
             raise NotFound(what="role", name=role)
+        check_reach(work.session, by, role, "give it to anybody")
         display = name or username
         user = User(
             username=username, name=display, role=role, password_hash=hashed,

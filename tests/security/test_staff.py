@@ -1,0 +1,44 @@
+"""Staff profiles: everybody reads all, each changes their own contact, the rest needs staff.edit."""
+
+import pytest
+
+from data.errors import BadInput, EditedMeanwhile, NotPermitted
+from security import staff
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+
+
+def test_staff_read_all_and_change_only_their_own_contact(clinic):
+    sam = clinic.actor("sam")
+    assert len(staff.list_staff(by=sam)) == 5
+    mine = staff.staff_profile(clinic.users["sam"], by=sam)
+    staff.edit_contact("sam@example.org", "555 0100", expected=mine.version, by=sam)
+    assert staff.staff_profile(mine.id, by=sam).email == "sam@example.org"
+    with pytest.raises(NotPermitted):
+        staff.edit_profile(clinic.users["clara"], staff.Profile("X"), expected=1, by=sam)
+    with pytest.raises(EditedMeanwhile):
+        staff.edit_contact("other@example.org", "", expected=mine.version, by=sam)
+
+
+def test_an_administrator_edits_all_and_a_wrong_dea_number_is_refused(clinic):
+    adam = clinic.actor("adam")
+    clara = staff.staff_profile(clinic.users["clara"], by=adam)
+    wanted = staff.Profile("Clara Chen", "CC", licence="NY 12345", dea_number="AC1234563", working_days=[0, 2])
+    staff.edit_profile(clara.id, wanted, expected=clara.version, by=adam)
+    now = staff.staff_profile(clara.id, by=adam)
+    assert (now.dea_number, now.working_days) == ("AC1234563", (0, 2))
+    with pytest.raises(BadInput, match="DEA"):
+        staff.edit_profile(clara.id, staff.Profile("Clara", dea_number="AC1234567"), expected=now.version, by=adam)
+
+
+def test_a_signature_is_kept_encrypted_and_only_images_are_taken(clinic):
+    sam = clinic.actor("sam")
+    staff.set_signature(clinic.users["sam"], PNG, by=sam)
+    assert staff.signature(clinic.users["sam"], by=clinic.actor("clara")) == PNG
+    assert not any(PNG in file.read_bytes() for file in clinic.home.blobs.rglob("*") if file.is_file())
+    with pytest.raises(BadInput):
+        staff.set_signature(clinic.users["sam"], b"<svg onload=alert(1)>", by=sam)
+    with pytest.raises(NotPermitted):
+        staff.set_signature(clinic.users["clara"], PNG, by=sam)
+    staff.set_signature(clinic.users["sam"], None, by=sam)
+    assert staff.signature(clinic.users["sam"], by=sam) is None
