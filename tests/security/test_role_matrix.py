@@ -56,7 +56,7 @@ def test_nobody_gives_or_takes_a_permission_they_lack(clinic):
 def test_two_administrators_on_one_role_the_second_learns_what_changed(clinic):
     staff = role_of(clinic, "staff")
     role_matrix.save_roles({"staff": changed(staff, add=["reports.view"])}, by=clinic.actor("adam"))
-    with pytest.raises(SettingEdited, match="Adam Abbott changed this role .*permissions"):
+    with pytest.raises(SettingEdited, match=r"Adam Abbott changed this role .*permissions"):
         role_matrix.save_roles({"staff": changed(staff, drop=["notes.write"])}, by=clinic.actor("olive"))
     assert "notes.write" in role_of(clinic, "staff").permissions
 
