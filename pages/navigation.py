@@ -41,7 +41,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
 
 def main() -> None:
     """One run of the app."""
-    st.set_page_config(page_title="Ballast", page_icon="web/assets/icons/icon-192.png", layout="wide")
+    st.set_page_config(page_title="Ballast", layout="wide")
     style.apply()
     try:
         who = frame.sign_in_state(touch=not st.session_state.pop("_timed", False))

@@ -2,18 +2,26 @@
 
 ``clinic`` gives a clinic on SQLCipher and again on a real PostgreSQL; ``sqlite_clinic`` only the former, for tests of
 pages and files where the engine does not matter. Olive owns it, Adam administers, Mona manages, Clara is a clinician,
-Sam is staff; ``clinic.actor("sam")`` is signed in. Set BALLAST_REQUIRE_ALL=1 (as CI does) to fail where PostgreSQL or
-Chromium is missing instead of skipping.
+Sam is staff; ``clinic.actor("sam")`` is signed in. ``served`` is the app running on loopback, ``browser("sam")`` a page
+of it in Debian's Chromium. Set BALLAST_REQUIRE_ALL=1 (as CI does) to fail where PostgreSQL or Chromium is missing
+instead of skipping.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -27,6 +35,7 @@ from security import sessions
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
 
+ROOT = Path(__file__).parent.parent
 PASSWORD = "river-lantern-maple-47"
 PEOPLE = {
     "olive": ("owner", "Olive Owens"),
@@ -195,3 +204,142 @@ def postgres_clinic(
 def clinic(request: pytest.FixtureRequest) -> TestClinic:
     """The clinic on each database in turn."""
     return request.getfixturevalue(f"{request.param}_clinic")
+
+
+@dataclasses.dataclass
+class Served:
+    """A running app on a copy of the furnished clinic, in a process of its own."""
+
+    url: str
+    clinic_id: str
+    users: dict[str, str]
+    home: Home
+    key_file: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @contextlib.contextmanager
+    def clinic(self) -> Iterator[TestClinic]:
+        """The same clinic from the test's side, to prepare and to look at rows while the app runs."""
+        patch = pytest.MonkeyPatch()
+        patch.setenv("BALLAST_HOME", str(self.home.path))
+        patch.setenv("BALLAST_KEY_FILE", str(self.key_file))
+        patch.delenv("BALLAST_DATABASE_URL", raising=False)
+        database = Database(self.home)
+        use(database)
+        try:
+            yield TestClinic(self.clinic_id, self.home, database, self.users)
+        finally:
+            database.close()
+            use(None)
+            patch.undo()
+
+    def token(self, username: str) -> str:
+        """The cookie value of a fresh sign-in."""
+        with self.clinic() as clinic:
+            return clinic.token(username)
+
+    def cookies(self, username: str) -> dict[str, str]:
+        """The cookie of a fresh sign-in, for httpx and websockets."""
+        return {"ballast_session": self.token(username)}
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start_app(
+    home: Path, key_file: Path, log: Path, *arguments: str, port: int = 0
+) -> tuple[str, subprocess.Popen[bytes]]:
+    """Start ``ballast serve`` on a home and wait for its first answer; returns its address and process."""
+    port = port or free_port()
+    environment = os.environ | {"BALLAST_HOME": str(home), "BALLAST_KEY_FILE": str(key_file), "BALLAST_NO_WORKER": "1"}
+    environment.pop("BALLAST_DATABASE_URL", None)
+    command = [sys.executable, "cli.py", "serve", "--port", str(port), *arguments]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        if process.poll() is not None:
+            raise AssertionError(f"the app ended: {log.read_text()[-2000:]}")
+        try:
+            if httpx.get(f"{url}/healthz", timeout=2).status_code in (200, 503):
+                return url, process
+        except httpx.TransportError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError(f"the app did not answer: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, _template: tuple[Path, Path, str, dict[str, str]]
+) -> Iterator[Served]:
+    """The app on loopback for the whole test session, on its own copy of the clinic (SQLCipher, no worker)."""
+    root = tmp_path_factory.mktemp("served")
+    shutil.copytree(_template[0], root / "home")
+    shutil.copy(_template[1], root / "root.key")
+    url, process = start_app(root / "home", root / "root.key", root / "log")
+    yield Served(url, _template[2], _template[3], Home(root / "home"), root / "root.key", process, root / "log")
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+CHROMIUM_FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def _chromium() -> Iterator[Any]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("Playwright")
+    path = shutil.which("chromium")
+    if path is None:
+        _missing("Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(served: Served, _chromium: Any) -> Iterator[Callable[..., Any]]:
+    """``browser("sam", path="/roster", phone=False, dark=False)`` opens a page of the running app, signed in.
+
+    Without a name it is a stranger's. The page carries ``page.problems``: the errors of its console so far. Mark such
+    tests ``@pytest.mark.browser``.
+    """
+    contexts = []
+
+    def open_page(username: str | None = None, path: str = "/", *, phone: bool = False, dark: bool = False) -> Any:
+        context = _chromium.new_context(
+            viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        if username:
+            cookie = {"name": "ballast_session", "value": served.token(username), "url": served.url, "httpOnly": True}
+            context.add_cookies([cookie])
+        page = context.new_page()
+        page.problems = []
+        page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.goto(served.url + path)
+        page.get_by_test_id("stApp").wait_for(timeout=20_000)
+        if username:
+            page.get_by_test_id("stSidebarContent").wait_for(state="attached", timeout=20_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()

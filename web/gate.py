@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from security import sessions
+from web.first_page import dressed, is_first_page
 
 IDENTITY_HEADER = b"x-ballast-session"
 ANONYMOUS_EXACT = {
@@ -45,6 +46,15 @@ CONTENT_POLICY = "; ".join(
         "frame-ancestors 'self'",
     )
 )
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
 
 
 def session_cookie(secure: bool) -> str:
@@ -128,7 +138,7 @@ class Gate:
         token = read_cookies(scope).get(session_cookie(secure), "")
         path = scope["path"]
         live = bool(token) and await run_in_threadpool(sessions.token_is_live, token)
-        headers = [(key, value) for key, value in scope["headers"] if key.lower() != IDENTITY_HEADER]
+        headers = [(key, value) for key, value in scope["headers"] if key.lower() not in self._own_headers(path)]
         if live:
             headers.append((IDENTITY_HEADER, token.encode()))
         scope = dict(scope) | {"headers": headers, "ballast_token": token if live else ""}
@@ -136,6 +146,13 @@ class Gate:
             await self._answer(self._turn_away(scope), scope, receive, send)
             return
         await self.app(scope, receive, self._with_headers(send, scope, secure) if scope["type"] == "http" else send)
+
+    @staticmethod
+    def _own_headers(path: str) -> tuple[bytes, ...]:
+        """Request headers that stop here. Pages must come uncompressed, so that ``_with_headers`` can dress them."""
+        if path == "/" or "/" not in path[1:]:
+            return (IDENTITY_HEADER, b"accept-encoding", b"if-none-match", b"if-modified-since")
+        return (IDENTITY_HEADER,)
 
     def _refuse(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
@@ -176,15 +193,13 @@ class Gate:
     def _with_headers(send: Send, scope: Scope, secure: bool) -> Send:
         path = scope["path"]
 
+        held: list[Message] = []
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = CONTENT_POLICY
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "no-referrer"
-                headers["X-Frame-Options"] = "SAMEORIGIN"
-                headers["Permissions-Policy"] = "camera=(self), microphone=(), geolocation=(), payment=()"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                for name, value in HEADERS.items():
+                    headers[name] = value
                 if not path.startswith(("/static/", "/icons/", "/component/")):
                     headers["Cache-Control"] = "no-store"
                 if secure:
@@ -192,6 +207,28 @@ class Gate:
                 if path == "/" and browser_cookie(secure) not in read_cookies(scope):
                     flags = "HttpOnly; SameSite=Lax; Path=/" + ("; Secure" if secure else "")
                     headers.append("Set-Cookie", f"{browser_cookie(secure)}={secrets.token_urlsafe(24)}; {flags}")
+                if message["status"] == 200 and headers.get("content-type", "").startswith("text/html"):
+                    held.append(message)
+                    return
+            elif held:
+                held.append(message)
+                if not message.get("more_body"):
+                    await send_dressed(held, send)
+                return
             await send(message)
 
         return with_headers
+
+
+async def send_dressed(held: list[Message], send: Send) -> None:
+    """Send a whole HTML response, with Streamlit's index page made ours."""
+    start, *parts = held
+    body = b"".join(part.get("body", b"") for part in parts)
+    if is_first_page(body):
+        body = dressed(body)
+        headers = MutableHeaders(scope=start)
+        headers["Content-Length"] = str(len(body))
+        for name in ("etag", "last-modified", "accept-ranges"):
+            del headers[name]
+    await send(start)
+    await send({"type": "http.response.body", "body": body})

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -75,9 +75,14 @@ async def manifest(_request: Request) -> Response:
     return FileResponse(ASSETS / "manifest.webmanifest", media_type="application/manifest+json")
 
 
-async def no_icon(_request: Request) -> Response:
+async def icon(_request: Request) -> Response:
     """Browsers ask for this whatever the page says."""
-    return PlainTextResponse("", 404)
+    return FileResponse(ASSETS / "icons" / "icon-192.png", media_type="image/png")
+
+
+async def home(_request: Request) -> Response:
+    """The home page has no path of its own."""
+    return RedirectResponse("/", 303)
 
 
 routes: list[BaseRoute] = [
@@ -85,6 +90,9 @@ routes: list[BaseRoute] = [
     Route("/auth/out", out),
     Route("/healthz", health),
     Route("/manifest.webmanifest", manifest),
+    Route("/favicon.ico", icon),
+    Route("/favicon.png", icon),
+    Route("/home", home),
     Mount("/icons", StaticFiles(directory=ASSETS / "icons", check_dir=False)),
 ]
 

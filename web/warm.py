@@ -13,7 +13,7 @@ HEAVY = (
     "pandas",
     "plotly.graph_objects",
     "duckdb",
-    "streamlit_authenticator",
+    "pages.sign_in.form",
     "babel.dates",
     "xhtml2pdf.pisa",
 )

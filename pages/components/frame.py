@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Iterator
 
@@ -53,12 +54,18 @@ def clinic() -> Clinic:
 
 def head(title: str, facts: str = "") -> DeltaGenerator:
     """The page's title with one line of facts beneath; returns the place at the right for its primary action."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        with st.container(gap=None):
-            st.markdown(f"# {title}")
+    row = st.container(key="page_head", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    with row:
+        with st.container(key="page_title", width="content"):
+            st.title(plain(title), anchor=False)
             if facts:
-                st.caption(facts)
-        return st.container(horizontal=True, width="content")
+                st.caption(plain(facts))
+        return st.container(horizontal=True, width="content", vertical_alignment="center")
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it stands, whatever a person typed into it."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text).replace(":material", "\\:material")
 
 
 @contextlib.contextmanager

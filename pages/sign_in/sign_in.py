@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from urllib.parse import quote
 
 import streamlit as st
-import streamlit_authenticator as authenticator
 
+from pages.sign_in import form
 from security import sessions, sign_in
 
 WRONG = "That name and password do not fit together, or the account is locked. Try again, or ask an administrator."
@@ -20,33 +19,19 @@ def draw() -> None:
         st.markdown("# Ballast")
         if st.query_params.get("again"):
             st.warning("That sign-in took too long or was used before. Please sign in again.")
-        credentials: dict[str, dict[str, dict[str, object]]] = {"usernames": {}}
-        form = authenticator.Authenticate(
-            credentials,
-            "unused",
-            secrets.token_hex(32),
-            cookie_expiry_days=0,
-            auto_hash=False,
-            login_sleep_time=0,
-        )
         checked: list[sign_in.Checked] = []
 
-        def check(username: str, password: str, *_: object, **__: object) -> bool:
+        def check(username: str, password: str) -> bool:
             found = sign_in.check_password(username, password, address=_address())
             if found is None:
                 return False
             checked.append(found)
-            credentials["usernames"][username] = {
-                "email": "", "first_name": "", "last_name": "", "name": found.name, "roles": [found.role],
-                "password": "", "logged_in": False,
-            }  # fmt: skip
             return True
 
-        form.authentication_controller.authentication_model.check_credentials = check
-        form.login(fields={"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Login"})
+        answer = form.ask(check)
         if checked:
             _hand_over(checked[0])
-        elif st.session_state.get("authentication_status") is False:
+        elif answer is False:
             st.error(WRONG)
 
 
@@ -58,7 +43,6 @@ def _hand_over(person: sign_in.Checked) -> None:
     browser = st.context.cookies.get("ballast_browser") or st.context.cookies.get("__Host-ballast_browser") or ""
     ticket = sessions.mint_ticket(person.clinic_id, person.user_id, browser=browser)
     target = quote(st.query_params.get("next", "/"))
-    st.session_state.pop("authentication_status", None)
     st.html(
         f"<script>location.replace('/auth/finish?t={ticket}&next={target}')</script>",
         unsafe_allow_javascript=True,
