@@ -30,19 +30,32 @@ def bulk_insert(
     positional = connection.dialect.positional
     count, source = 0, iter(rows)
     while chunk := list(islice(source, CHUNK)):
+        present: set[str] = set().union(*(row.keys() for row in chunk))
         vectors = []
         for name, to_driver, default in zip(names, convert, defaults, strict=True):
-            if name in stamp:
-                value = to_driver(stamp[name]) if to_driver else stamp[name]
-                vectors.append([value] * len(chunk))
+            if name in stamp or name not in present:
+                value = stamp[name] if name in stamp else default()
+                vectors.append([to_driver(value) if to_driver else value] * len(chunk))
                 continue
             values = [row[name] if name in row else default() for row in chunk]
-            vectors.append([to_driver(value) for value in values] if to_driver else values)
+            vectors.append(_converted(values, to_driver) if to_driver else values)
         tuples = list(zip(*vectors, strict=True))
         sent = tuples if positional else [dict(zip(names, values, strict=True)) for values in tuples]
         connection.exec_driver_sql(statement, sent)
         count += len(chunk)
     return count
+
+
+def _converted(values: list[Any], to_driver: Callable[[Any], Any]) -> list[Any]:
+    """Each distinct object converted once: an event's two times are mostly the same one."""
+    known: dict[int, Any] = {}
+    converted = []
+    for value in values:
+        mark = id(value)
+        if mark not in known:
+            known[mark] = to_driver(value)
+        converted.append(known[mark])
+    return converted
 
 
 def _converter(column: Column[Any], connection: Connection) -> Callable[[Any], Any] | None:

@@ -6,8 +6,9 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import DateTime, Dialect, Uuid
@@ -40,25 +41,35 @@ def new_id() -> str:
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """An aware datetime, kept in UTC. Naive values are refused, since SQLite would drop their zone silently."""
+    """An aware datetime, kept in UTC. Naive values are refused, since SQLite would drop their zone silently.
+
+    On SQLite the column holds ``YYYY-MM-DD HH:MM:SS.ffffff``, written and read by the C code of datetime: SQLAlchemy's
+    own conversion takes five times as long.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
         """UTC on the way in."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone cannot be stored: {value}")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+        as_text = dialect.name == "sqlite"
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        def to_utc(value: datetime | None) -> Any:
+            if value is None:
+                return None
+            if value.tzinfo is None:
+                raise ValueError(f"a time without a zone cannot be stored: {value}")
+            if value.tzinfo is not UTC:
+                value = value.astimezone(UTC)
+            return value.isoformat(" ", "microseconds")[:26] if as_text else value
+
+        return to_utc
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
         """Aware UTC on the way out."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if dialect.name == "sqlite":
+            return lambda text: None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return lambda value: None if value is None else value.astimezone(UTC)
 
 
 Id = Annotated[str, mapped_column(Uuid(as_uuid=False))]
