@@ -1,29 +1,150 @@
-"""How clients are found: one folded text per client, with the names and chips of their patients."""
+"""Finding a client by anything people say: name, phone, number, e-mail, a patient's name or microchip.
+
+``client.search`` holds all of it folded; every rule that changes one of these calls ``refresh``. Two merged clients
+are found under the one that stayed.
+"""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, case, func, select
 
-def fold(text: str) -> str:
-    """Lower case without accents or doubled spaces, so that 'José  Peña' is found by 'jose pena'."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return " ".join("".join(c for c in decomposed if not unicodedata.combining(c)).casefold().split())
+from data.models import Client, Patient
+from data.session import ClinicSession
+from records.folding import fold, phone_digits, terms
+from security.actor import Actor
+from security.rules import look
+
+SHORTEST = 2
+"""Fewer letters would match nearly everybody; a single digit may be a client number."""
 
 
-def digits(text: str) -> str:
-    """The digits of a phone number or chip."""
-    return "".join(c for c in text if c.isdecimal() and c.isascii())
+@dataclass(frozen=True)
+class Found:
+    """One client as a line in a list. ``patients`` holds the names of the living patients first."""
+
+    id: str
+    number: int
+    name: str
+    phone: str
+    owner_type: str
+    caution: str
+    restricted: bool
+    patients: list[str] = field(default_factory=list)
 
 
 def search_text(client: Mapping[str, Any], patients: Iterable[Mapping[str, Any]]) -> str:
-    """The text kept in ``client.search`` for a client and its patients."""
-    first, last = client.get("first_name", ""), client["last_name"]
-    parts = [
-        f"{first} {last}", f"{last} {first}",
-        str(client["number"]), client.get("phone_digits", ""), client.get("email", ""), client.get("reference", ""),
-    ]  # fmt: skip
-    parts += [part for p in patients for part in (p["name"], p.get("microchip", ""), p.get("reference", ""))]
-    return fold(" | ".join(part for part in parts if part))
+    """What ``client.search`` should hold for a client (columns by name, as imports and the demo have them) and its
+    patients."""
+    words = [str(client["number"])]
+    words += fold(f"{client.get('first_name', '')} {client['last_name']} {client.get('email', '')}").split()
+    words += [phone_digits(client.get(column, "")) for column in ("phone", "other_phone")]
+    words += fold(client.get("reference", "")).split()
+    for patient in patients:
+        words += fold(f"{patient['name']} {patient.get('microchip', '')} {patient.get('reference', '')}").split()
+    return f" {' '.join(dict.fromkeys(word for word in words if word))} "
+
+
+def refresh(session: ClinicSession, client: Client) -> None:
+    """Bring a client's search text up to date, inside the transaction that changed it or one of its patients."""
+    session.flush()
+    folded_in = session.scalars(select(Client).where(Client.merged_into_id == client.id)).all()
+    ids = [client.id, *(row.id for row in folded_in)]
+    patients = session.scalars(select(Patient).where(Patient.client_id.in_(ids)).order_by(Patient.id)).all()
+    texts = [search_text(vars(client), map(vars, patients)), *(search_text(vars(row), ()) for row in folded_in)]
+    words = dict.fromkeys(word for text in texts for word in text.split())
+    client.search = f" {' '.join(words)} "
+    client.phone_digits = phone_digits(client.phone)
+
+
+def find(query: str, *, by: Actor, limit: int = 20) -> list[Found]:
+    """Clients that match every word of a query, the likeliest first. A query too short finds nobody.
+
+    Raises NotPermitted.
+    """
+    wanted = terms(query)
+    if not wanted or (sum(map(len, wanted)) < SHORTEST and not wanted[0].isdecimal()):
+        return []
+    with look(by, "clients.view") as session:
+        begins = [holds(session, Client.search, f" {term}") for term in wanted]
+        rank = case((_is_number(wanted), 0), (and_(*begins), 1), else_=2)
+        statement = (
+            select(Client)
+            .where(Client.merged_into_id.is_(None), *(holds(session, Client.search, term) for term in wanted))
+            .order_by(rank, Client.last_name, Client.first_name, Client.number)
+            .limit(limit)
+        )
+        return lines(session, session.scalars(statement).all())
+
+
+def recent(*, by: Actor, limit: int = 12) -> list[Found]:
+    """The clients added or changed last. Raises NotPermitted."""
+    with look(by, "clients.view") as session:
+        statement = select(Client).where(Client.merged_into_id.is_(None)).order_by(Client.change.desc()).limit(limit)
+        return lines(session, session.scalars(statement).all())
+
+
+def how_many(*, by: Actor) -> tuple[int, int]:
+    """How many clients and living patients there are."""
+    with look(by, "clients.view") as session:
+        clients = session.scalar(select(func.count(Client.id)).where(Client.merged_into_id.is_(None))) or 0
+        living = session.scalar(select(func.count(Patient.id)).where(Patient.died_on.is_(None))) or 0
+        return clients, living
+
+
+def alike(
+    *, first_name: str, last_name: str, phone: str, email: str, by: Actor, but: str = "", limit: int = 5
+) -> list[Found]:
+    """Clients who may be the same person as the one being entered: the same phone, e-mail or full name."""
+    reasons: list[ColumnElement[bool]] = []
+    digits = phone_digits(phone)
+    with look(by, "clients.view") as session:
+        if len(digits) >= 7:
+            reasons.append(Client.phone_digits == digits)
+        if email.strip():
+            reasons.append(func.lower(Client.email) == email.strip().lower())
+        name = fold(f"{first_name} {last_name}")
+        if first_name.strip() and len(fold(last_name)) >= SHORTEST:
+            reasons.append(holds(session, Client.search, f" {name} "))
+        if not reasons:
+            return []
+        found: list[Client] = []
+        for reason in reasons:
+            statement = select(Client).where(reason, Client.merged_into_id.is_(None)).limit(limit)
+            found += [row for row in session.scalars(statement) if row.id != but and row not in found]
+        return lines(session, found[:limit])
+
+
+def holds(session: ClinicSession, column: Any, text: str) -> ColumnElement[bool]:
+    """Whether a column holds a text somewhere, letter for letter."""
+    place = func.instr if session.get_bind().dialect.name == "sqlite" else func.strpos
+    return place(column, text) > 0
+
+
+def lines(session: ClinicSession, clients: Sequence[Client]) -> list[Found]:
+    """Clients as lines of a list, with their patients."""
+    names: dict[str, list[str]] = {client.id: [] for client in clients}
+    statement = (
+        select(Patient.client_id, Patient.name)
+        .where(Patient.client_id.in_(names), Patient.is_client.is_(False))
+        .order_by(Patient.died_on.is_not(None), Patient.name)
+    )
+    for client_id, name in session.execute(statement):
+        names[client_id].append(name)
+    return [
+        Found(c.id, c.number, full_name(c), c.phone, c.owner_type, c.caution, c.restricted, names[c.id])
+        for c in clients
+    ]
+
+
+def full_name(client: Any) -> str:
+    """First and last name."""
+    return f"{client.first_name} {client.last_name}".strip()
+
+
+def _is_number(wanted: list[str]) -> ColumnElement[bool]:
+    number = int(wanted[0]) if len(wanted) == 1 and wanted[0].isdecimal() and len(wanted[0]) < 10 else -1
+    return Client.number == number

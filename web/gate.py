@@ -199,7 +199,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a document brings a stricter policy
                 if not path.startswith(("/static/", "/icons/", "/component/")):
                     headers["Cache-Control"] = "no-store"
                 if secure:

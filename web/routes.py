@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from security import sessions
+from web.documents import document
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie
 
 ASSETS = Path(__file__).parent / "assets"
@@ -89,6 +90,7 @@ routes: list[BaseRoute] = [
     Route("/auth/finish", finish),
     Route("/auth/out", out),
     Route("/healthz", health),
+    Route("/documents/{id}", document),
     Route("/manifest.webmanifest", manifest),
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),

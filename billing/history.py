@@ -1,0 +1,148 @@
+"""The invoices and payments of one client. Every amount is a sum of append-only rows, in cents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import func, select
+
+from data.models import Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
+from data.session import ClinicSession
+from data.types import clock
+from records.access import client_for
+from records.checks import clinic_in
+from records.family import family
+from security.actor import Actor
+from security.rules import look
+
+
+@dataclass(frozen=True)
+class InvoiceSummary:
+    """One invoice: charged (net and tax), paid, forgiven, what is still open, and its state in a word."""
+
+    id: str
+    number: int
+    issued_on: date
+    due_on: date | None
+    description: str
+    currency: str
+    charged_cents: int
+    paid_cents: int
+    forgiven_cents: int
+    state: str
+    """draft, open, part paid, paid, overdue, void, forgiven."""
+
+    @property
+    def open_cents(self) -> int:
+        """What the client still owes on it."""
+        return 0 if self.state in ("void", "draft") else self.charged_cents - self.paid_cents - self.forgiven_cents
+
+
+@dataclass(frozen=True)
+class PaymentSummary:
+    """One payment, refund (negative) or void (negative)."""
+
+    id: str
+    reference: str
+    day: date
+    kind: str
+    amount_cents: int
+    currency: str
+    tender: str
+    card: str
+    """Brand and last four digits."""
+
+
+@dataclass(frozen=True)
+class ClientAccount:
+    """A client's side of the books. Money in cents of the clinic's currency."""
+
+    currency: str
+    invoices: list[InvoiceSummary] = field(default_factory=list)
+    payments: list[PaymentSummary] = field(default_factory=list)
+
+    @property
+    def charged_cents(self) -> int:
+        """All that was ever charged and not voided."""
+        return sum(i.charged_cents for i in self.invoices if i.state not in ("void", "draft"))
+
+    @property
+    def paid_cents(self) -> int:
+        """All money received less what was given back."""
+        return sum(p.amount_cents for p in self.payments)
+
+    @property
+    def open_cents(self) -> int:
+        """What is owed on all invoices."""
+        return sum(i.open_cents for i in self.invoices)
+
+
+def of_client(client_id: str, *, by: Actor) -> ClientAccount:
+    """A client's invoices and payments, the latest first. Raises NotFound, RestrictedRecord, NotPermitted."""
+    with look(by, "billing.view") as session:
+        client = client_for(session, client_id, by)
+        ids = family(session, client.id)
+        clinic = clinic_in(session)
+        today = clock.today(clinic.zone)
+        invoices = session.scalars(
+            select(Invoice).where(Invoice.client_id.in_(ids)).order_by(Invoice.issued_on.desc(), Invoice.number.desc())
+        ).all()
+        payments = session.scalars(
+            select(Payment).where(Payment.client_id.in_(ids)).order_by(Payment.day.desc(), Payment.event_at.desc())
+        ).all()
+        return ClientAccount(clinic.currency, _summaries(session, list(invoices), today), [_line(p) for p in payments])
+
+
+def _summaries(session: ClinicSession, invoices: list[Invoice], today: date) -> list[InvoiceSummary]:
+    ids = [invoice.id for invoice in invoices]
+    if not ids:
+        return []
+    charged = _sums(session, InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents), ids)
+    paid = _sums(session, PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount_cents), ids)
+    last: dict[str, str] = {}
+    forgiven: dict[str, int] = {}
+    events = (
+        select(InvoiceEvent).where(InvoiceEvent.invoice_id.in_(ids)).order_by(InvoiceEvent.event_at, InvoiceEvent.id)
+    )
+    for event in session.scalars(events):
+        last[event.invoice_id] = event.kind
+        if event.kind == "forgiven":
+            forgiven[event.invoice_id] = forgiven.get(event.invoice_id, 0) + event.amount_cents
+        elif event.kind == "reopened":
+            forgiven.pop(event.invoice_id, None)
+    found = []
+    for invoice in invoices:
+        sums = (charged.get(invoice.id, 0), paid.get(invoice.id, 0), forgiven.get(invoice.id, 0))
+        state = state_of(last.get(invoice.id, "opened"), *sums, invoice.due_on, today)
+        found.append(
+            InvoiceSummary(
+                invoice.id, invoice.number, invoice.issued_on, invoice.due_on, invoice.description, invoice.currency,
+                *sums, state,
+            )
+        )  # fmt: skip
+    return found
+
+
+def state_of(last_event: str, charged: int, paid: int, forgiven: int, due_on: date | None, today: date) -> str:
+    """The state of an invoice in a word, from its last event and its sums in cents."""
+    if last_event in ("voided", "drafted"):
+        return "void" if last_event == "voided" else "draft"
+    if paid + forgiven >= charged:
+        return "forgiven" if forgiven and not paid else "paid"
+    if due_on is not None and due_on < today:
+        return "overdue"
+    return "part paid" if paid else "open"
+
+
+def _sums(session: ClinicSession, column: object, total: object, ids: list[str]) -> dict[str, int]:
+    statement = select(column, total).where(column.in_(ids)).group_by(column)  # type: ignore[call-overload,attr-defined]
+    return {str(key): int(value or 0) for key, value in session.execute(statement)}
+
+
+def _line(payment: Payment) -> PaymentSummary:
+    card = f"{payment.brand} {payment.last4}".strip() if payment.last4 else ""
+    return PaymentSummary(
+        payment.id, payment.reference, payment.day, payment.kind, payment.amount_cents, payment.currency,
+        payment.tender, card,
+    )  # fmt: skip

@@ -1,0 +1,34 @@
+"""Following a merged client to the one that stayed (the reasoning stands in ``records.merging``)."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+
+from data.models import Client
+from data.session import ClinicSession
+
+
+def is_id(text: object) -> bool:
+    """Whether a text, such as one out of an address, can be the id of a row at all."""
+    try:
+        return str(uuid.UUID(str(text))) == text
+    except ValueError:
+        return False
+
+
+def current(session: ClinicSession, client_id: str) -> Client | None:
+    """The client behind an id; of a merged one, the client that stayed."""
+    if not is_id(client_id):
+        return None
+    client = session.scalars(select(Client).where(Client.id == client_id)).one_or_none()
+    if client is not None and client.merged_into_id:
+        return session.scalars(select(Client).where(Client.id == client.merged_into_id)).one_or_none()
+    return client
+
+
+def family(session: ClinicSession, client_id: str) -> list[str]:
+    """The ids under which rows of this client may stand: its own and those merged into it."""
+    merged = session.scalars(select(Client.id).where(Client.merged_into_id == client_id).order_by(Client.number))
+    return [client_id, *merged]
