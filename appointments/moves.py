@@ -101,6 +101,25 @@ def record_move(
     return event
 
 
+def record_rescheduling(work: Work, appointment: Appointment, *, reason: str, source: str = "live") -> None:
+    """Keep that the appointment got another day, time, place or type: an event that stays in its stage."""
+    work.session.flush()
+    now = clock.now()
+    work.session.add(
+        FlowEvent(
+            appointment_id=appointment.id,
+            from_stage=appointment.stage,
+            to_stage=appointment.stage,
+            event_at=now,
+            entered_at=now,
+            source=source,
+            by_user_id=work.by.user_id,
+            reason=reason[:200],
+        )
+    )
+    work.session.flush()
+
+
 def undo_last_move(work: Work, appointment: Appointment, *, reason: str = "", expected_stage: str | None = None) -> str:
     """Take back the last move that still stands; returns the stage the patient is in again. Raises NothingToUndo."""
     _stage_now(work.session, appointment)
@@ -116,12 +135,17 @@ def undo_last_move(work: Work, appointment: Appointment, *, reason: str = "", ex
 
 
 def standing_moves(session: ClinicSession, appointment_id: str) -> list[FlowEvent]:
-    """The moves of an appointment in the order they were entered, without those reverted and the reverting ones."""
+    """The moves of an appointment in the order they were entered, without those reverted, the reverting ones
+    and reschedulings."""
     events = session.scalars(
         select(FlowEvent).where(FlowEvent.appointment_id == appointment_id).order_by(FlowEvent.entered_at, FlowEvent.id)
     ).all()
     reverted = {event.reverts_id for event in events if event.reverts_id}
-    return [event for event in events if event.reverts_id is None and event.id not in reverted]
+    return [
+        event
+        for event in events
+        if event.reverts_id is None and event.id not in reverted and event.from_stage != event.to_stage
+    ]
 
 
 def stage_label(session: ClinicSession, stage: str) -> str:

@@ -140,7 +140,7 @@ def draw_head(canvas: Any, page: tuple[float, float], head: Head, title: str, fa
     for line in head.lines[:2]:
         canvas.drawRightString(width - MARGIN, top, line)
         top -= 10.5
-    y -= 17 if len(head.lines) < 2 else 14
+    y -= 13 if len(head.lines) < 2 else 21
     canvas.setStrokeGray(RULE)
     canvas.setLineWidth(0.6)
     canvas.line(MARGIN, y + 5, width - MARGIN, y + 5)

@@ -1,0 +1,481 @@
+"""Booking, moving, cancelling, no-shows, walk-ins.
+
+Every rule here takes the clinic's head row first, so that the last place of a day is given once, however many people
+press the button. ``overbook`` needs its own permission. Each change of stage is one flow event (appointments/moves.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+
+from appointments import capacity
+from appointments.moves import (
+    NotPossible,
+    appointment_for_change,
+    record_move,
+    record_rescheduling,
+    stage_label,
+    standing_moves,
+    undo_last_move,
+)
+from appointments.settings import APPOINTMENT_TYPE, AppointmentType
+from appointments.stages import BEFORE_ARRIVAL, COUNTS_FOR_CAPACITY
+from appointments.times import instant_of, local_of
+from data import definitions
+from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal
+from data.models import Appointment, Client, Clinic, Fund, Location, Patient, Service, User
+from data.session import ClinicSession
+from data.types import clock
+from data.wording import Wording
+from security.actor import Actor
+from security.rules import Work, act, authorize
+
+if TYPE_CHECKING:
+    from records.clients import ClientForm
+    from records.patients import PatientForm
+
+
+class DayFull(Refusal):
+    """{type} at {place} is full on {day}: {taken} of {capacity} places are taken. Choose another day, or book beyond
+    the capacity if your role may."""
+
+
+class ClosedThatDay(Refusal):
+    """{place} is closed on {weekday}s. Choose another day, or book anyway if your role may book beyond the capacity."""
+
+
+class AlreadyBooked(Refusal):
+    """{patient} already has an appointment on {day} at {time}. Open that one instead of booking a second."""
+
+
+class PastDay(Refusal):
+    """{day} is in the past. Tick the box to say that you mean to enter a past appointment."""
+
+
+class PatientOfAnother(BadInput):
+    """This patient belongs to another client. Choose the patient again."""
+
+
+class PatientDied(BadInput):
+    """{patient} is recorded as having died on {day}. Correct the patient's record first if that is a mistake."""
+
+
+class UnknownChoice(BadInput):
+    """The {what} {name} is not offered any more. Choose another one."""
+
+
+class TooEarlyForNoShow(Refusal):
+    """{day} has not come yet, so nobody can have missed it. Cancel the appointment instead."""
+
+
+class ReasonNeeded(BadInput):
+    """Say why the appointment is cancelled, so that the next person to open it knows."""
+
+
+@dataclass(frozen=True)
+class Booking:
+    """What it takes to book. ``day`` and ``time`` are those of the location; ``minutes`` None takes the type's."""
+
+    client_id: str
+    patient_id: str
+    location_id: str
+    type: str
+    day: date
+    time: time
+    minutes: int | None = None
+    services: Sequence[str] = ()
+    """Codes of the price list."""
+    funding: str = ""
+    """Code of a grant or voucher."""
+    notes: str = ""
+    caution: str = ""
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Details:
+    """What may be changed about an appointment besides its day, time and stage."""
+
+    services: Sequence[str] = ()
+    funding: str = ""
+    notes: str = ""
+    caution: str = ""
+    provider_id: str | None = None
+
+
+def book(
+    booking: Booking,
+    *,
+    by: Actor,
+    overbook: bool = False,
+    past: bool = False,
+    source: str = "live",
+    key: str | None = None,
+) -> str:
+    """Book an appointment; returns its id.
+
+    ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises
+    DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
+    NotFound, NotPermitted.
+    """
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        desk = _Desk(work, overbook=overbook, past=past)
+        appointment = desk.new(booking, stage="booked", source=source)
+        work.audit(
+            "appointment.booked", "appointment", appointment.id,
+            day=booking.day.isoformat(), type=booking.type, overbooked=overbook,
+        )  # fmt: skip
+        work.result = appointment.id
+        return appointment.id
+
+
+def walk_in(
+    booking: Booking,
+    *,
+    new_client: ClientForm | None = None,
+    new_patient: PatientForm | None = None,
+    by: Actor,
+    overbook: bool = False,
+    arrived_at: datetime | None = None,
+    source: str = "live",
+    key: str | None = None,
+) -> str:
+    """Take somebody who came without an appointment: client, patient and appointment at once, already checked in.
+
+    ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit); ``booking.day``
+    and ``time`` are replaced by the arrival's. Returns the appointment's id. Raises what ``book`` raises and what
+    adding a client or a patient raises.
+    """
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        session = work.session
+        session.head()
+        if new_client is not None or new_patient is not None:
+            authorize(session, by, "clients.edit")
+        if new_client is not None:
+            from records import clients  # type: ignore
+
+            booking = replace(booking, client_id=clients.insert(session, new_client).id)
+        if new_patient is not None:
+            from records import patients  # type: ignore
+
+            patient = patients.insert(session, booking.client_id, new_patient, by=by)
+            booking = replace(booking, patient_id=patient.id)
+        desk = _Desk(work, overbook=overbook, past=True)
+        at = arrived_at or clock.now()
+        there = local_of(at, desk.location(booking.location_id).zone)
+        booking = replace(booking, day=there.date(), time=there.time())
+        appointment = desk.new(booking, stage="checked_in", source=source, event_at=at)
+        work.audit(
+            "appointment.walk_in", "appointment", appointment.id,
+            day=booking.day.isoformat(), type=booking.type, new_client=new_client is not None,
+            new_patient=new_patient is not None, overbooked=overbook,
+        )  # fmt: skip
+        work.result = appointment.id
+        return appointment.id
+
+
+def move(
+    appointment_id: str,
+    *,
+    day: date,
+    time: time,
+    version: int,
+    by: Actor,
+    location_id: str | None = None,
+    type: str | None = None,
+    overbook: bool = False,
+    past: bool = False,
+    key: str | None = None,
+) -> None:
+    """Move an appointment to another day, time, place or type. One that was cancelled or missed is booked again.
+
+    Raises EditedMeanwhile, NotPossible (the patient is here already) and what ``book`` raises.
+    """
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return
+        row = _row(work, appointment_id, version)
+        if row.stage not in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
+            raise NotPossible(here=stage_label(work.session, row.stage).lower(), there="another day")
+        desk = _Desk(work, overbook=overbook, past=past)
+        before = (row.day, row.location_id, row.type, row.stage)
+        location = desk.location(location_id or row.location_id)
+        kind = desk.kind(type or row.type, present=row.type)
+        starts_at = desk.instant(day, time, location)
+        desk.check_day(day, location, type or row.type, kind, but=row)
+        desk.check_duplicate(row.patient_id, day, location, but=row)
+        if type and type != row.type:
+            row.minutes = kind.minutes
+        row.starts_at, row.day, row.location_id, row.type = starts_at, day, location.id, type or row.type
+        if before[3] in ("cancelled", "no_show"):
+            row.cancel_reason = ""
+            record_move(work, row, "booked", reason="booked again")
+        else:
+            record_rescheduling(work, row, reason=f"moved from {before[0].isoformat()}")
+        work.audit(
+            "appointment.moved", "appointment", row.id,
+            from_day=before[0].isoformat(), to_day=day.isoformat(), other_place=before[1] != row.location_id,
+            other_type=before[2] != row.type, overbooked=overbook,
+        )  # fmt: skip
+
+
+def change(appointment_id: str, details: Details, *, version: int, by: Actor, key: str | None = None) -> None:
+    """Change the services, funding, notes, caution or provider. Raises EditedMeanwhile, UnknownChoice, NotFound."""
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return
+        row = _row(work, appointment_id, version)
+        desk = _Desk(work)
+        desk.check_choices(details, present=row)
+        new = {
+            "services": list(details.services), "funding": details.funding, "notes": _text(details.notes, 4000),
+            "caution": _text(details.caution, 300), "provider_id": details.provider_id,
+        }  # fmt: skip
+        changed = [name for name, value in new.items() if getattr(row, name) != value]
+        for name in changed:
+            setattr(row, name, new[name])
+        work.audit("appointment.changed", "appointment", row.id, fields=changed)
+
+
+def confirm(appointment_id: str, *, version: int, by: Actor, key: str | None = None) -> None:
+    """The client said they will come. Raises NotPossible, EditedMeanwhile."""
+    _to(appointment_id, "confirmed", version=version, by=by, key=key)
+
+
+def cancel(appointment_id: str, reason: str, *, version: int, by: Actor, key: str | None = None) -> None:
+    """Cancel with a reason; the place is free again. Raises ReasonNeeded, NotPossible, EditedMeanwhile."""
+    if not reason.strip():
+        raise ReasonNeeded()
+    _to(appointment_id, "cancelled", version=version, by=by, key=key, reason=reason.strip()[:200])
+
+
+def mark_no_show(appointment_id: str, *, version: int, by: Actor, key: str | None = None) -> None:
+    """The patient did not come. Raises TooEarlyForNoShow, NotPossible, EditedMeanwhile."""
+    _to(appointment_id, "no_show", version=version, by=by, key=key)
+
+
+def restore(appointment_id: str, *, version: int, by: Actor, overbook: bool = False, key: str | None = None) -> str:
+    """Undo a cancellation or a no-show; returns the stage it is in again.
+
+    The place may have been given away meanwhile: raises DayFull then, ClosedThatDay, AlreadyBooked, NotPossible,
+    EditedMeanwhile.
+    """
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        row = _row(work, appointment_id, version)
+        if row.stage not in ("cancelled", "no_show"):
+            raise NotPossible(here=stage_label(work.session, row.stage).lower(), there="the roster again")
+        desk = _Desk(work, overbook=overbook, past=True)
+        location = desk.location(row.location_id)
+        desk.check_day(row.day, location, row.type, desk.kind(row.type, present=row.type), but=row)
+        desk.check_duplicate(row.patient_id, row.day, location, but=row)
+        was, row.cancel_reason = row.stage, ""
+        standing = standing_moves(work.session, row.id)
+        if standing and standing[-1].to_stage == was and standing[-1].from_stage in BEFORE_ARRIVAL:
+            undo_last_move(work, row)
+        else:
+            record_move(work, row, "booked", reason="taken back")
+        work.audit("appointment.restored", "appointment", row.id, was=was, now=row.stage, overbooked=overbook)
+        work.result = row.stage
+        return row.stage
+
+
+def next_number(session: ClinicSession) -> int:
+    """The next free appointment number. The clinic's head row is locked first, so that two never get the same."""
+    session.head()
+    highest = session.scalar(select(func.max(Appointment.number)), execution_options={"include_deleted": True})
+    return (highest or 0) + 1
+
+
+def _to(appointment_id: str, stage: str, *, version: int, by: Actor, key: str | None, reason: str = "") -> None:
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return
+        row = _row(work, appointment_id, version)
+        if stage == "no_show":
+            location = _Desk(work).location(row.location_id)
+            if row.day > clock.today(location.zone):
+                raise TooEarlyForNoShow(day=_wording(work.session).day(row.day))
+        if stage == "cancelled":
+            row.cancel_reason = reason
+        record_move(work, row, stage, reason=reason)
+        work.audit(f"appointment.{stage}", "appointment", row.id, reason=reason)
+
+
+def _row(work: Work, appointment_id: str, version: int) -> Appointment:
+    row = appointment_for_change(work.session, appointment_id)
+    if row.version != version:
+        moves = standing_moves(work.session, row.id)
+        user_id = moves[-1].by_user_id if moves else None
+        name = work.session.scalar(select(User.name).where(User.id == user_id)) if user_id else None
+        raise EditedMeanwhile(who=name or "Somebody else", what="appointment")
+    return row
+
+
+def _wording(session: ClinicSession) -> Wording:
+    clinic = session.get_one(Clinic, session.clinic_id)
+    return Wording(clinic.locale, clinic.currency, clinic.zone)
+
+
+def _text(text: str, most: int) -> str:
+    text = text.strip()
+    if len(text) > most:
+        raise BadInput(problem=f"That text has {len(text)} characters; {most} fit here. Shorten it.")
+    return text
+
+
+class _Desk:
+    """The checks of one booking transaction, while the clinic's head row is held."""
+
+    def __init__(self, work: Work, *, overbook: bool = False, past: bool = False) -> None:
+        self.work, self.session, self.past = work, work.session, past
+        self.overbook = overbook
+        if overbook:
+            authorize(work.session, work.by, "appointments.overbook")
+        self.session.head()
+        self.wording = _wording(work.session)
+
+    def new(self, booking: Booking, *, stage: str, source: str, event_at: datetime | None = None) -> Appointment:
+        """Check everything and write the appointment with its first event."""
+        location = self.location(booking.location_id)
+        kind = self.kind(booking.type)
+        walked_in = stage == "checked_in"
+        self.check_patient(booking)
+        starts_at = event_at if walked_in and event_at else self.instant(booking.day, booking.time, location)
+        self.check_choices(booking)
+        self.check_day(booking.day, location, booking.type, kind, closed_too=not walked_in)
+        self.check_duplicate(booking.patient_id, booking.day, location)
+        appointment = Appointment(
+            number=next_number(self.session),
+            client_id=booking.client_id,
+            patient_id=booking.patient_id,
+            location_id=location.id,
+            type=booking.type,
+            starts_at=starts_at.replace(second=0, microsecond=0),
+            day=booking.day,
+            minutes=booking.minutes or kind.minutes,
+            walk_in=walked_in,
+            scheduled_on=clock.today(location.zone),
+            provider_id=booking.provider_id,
+            services=list(booking.services),
+            funding=booking.funding,
+            notes=_text(booking.notes, 4000),
+            caution=_text(booking.caution, 300),
+        )
+        record_move(self.work, appointment, stage, event_at=event_at, source=source)
+        return appointment
+
+    def location(self, location_id: str) -> Location:
+        row = self.session.scalars(select(Location).where(Location.id == location_id)).one_or_none()
+        if row is None:
+            raise NotFound(what="location", name="that was chosen")
+        return row
+
+    def kind(self, slug: str, *, present: str = "") -> AppointmentType:
+        kind = definitions.load_all(self.session, APPOINTMENT_TYPE).get(slug)
+        if kind is None or (not kind.active and slug != present):
+            raise UnknownChoice(what="appointment type", name=slug)
+        return kind
+
+    def instant(self, day: date, at: time, location: Location) -> datetime:
+        starts_at = instant_of(day, at, location.zone, place=location.name, wording=self.wording)
+        if day < clock.today(location.zone) and not self.past:
+            raise PastDay(day=self.wording.day(day))
+        return starts_at
+
+    def check_patient(self, booking: Booking) -> None:
+        patient = self.session.scalars(select(Patient).where(Patient.id == booking.patient_id)).one_or_none()
+        client = self.session.scalars(select(Client).where(Client.id == booking.client_id)).one_or_none()
+        if client is None:
+            raise NotFound(what="client", name="that was chosen")
+        if patient is None:
+            raise NotFound(what="patient", name="that was chosen")
+        if patient.client_id != client.id:
+            owner = self.session.scalar(select(Client.merged_into_id).where(Client.id == patient.client_id))
+            if owner != client.id:
+                raise PatientOfAnother()
+        if patient.died_on is not None and patient.died_on <= booking.day:
+            raise PatientDied(patient=patient.name, day=self.wording.day(patient.died_on))
+
+    def check_choices(self, details: Booking | Details, present: Appointment | None = None) -> None:
+        """Services, funding and provider must be offered now, or stand on the appointment already."""
+        old_services = set(present.services) if present else set()
+        asked = set(details.services) - old_services
+        if asked:
+            known = set(
+                self.session.scalars(select(Service.code).where(Service.code.in_(asked), Service.active.is_(True)))
+            )
+            for code in sorted(asked - known):
+                raise UnknownChoice(what="service", name=code)
+        if details.funding and details.funding != (present.funding if present else ""):
+            fund = select(Fund.id).where(Fund.code == details.funding, Fund.active.is_(True))
+            if self.session.scalar(fund) is None:
+                raise UnknownChoice(what="funding", name=details.funding)
+        if details.provider_id and self.session.scalar(select(User.id).where(User.id == details.provider_id)) is None:
+            raise NotFound(what="provider", name="that was chosen")
+
+    def check_day(
+        self,
+        day: date,
+        location: Location,
+        slug: str,
+        kind: AppointmentType,
+        *,
+        but: Appointment | None = None,
+        closed_too: bool = True,
+    ) -> None:
+        """Raise ClosedThatDay or DayFull, unless overbooking. ``but`` does not count as taken."""
+        if self.overbook:
+            return
+        if closed_too and not capacity.opens_on(location, day):
+            raise ClosedThatDay(place=location.name, weekday=_weekday(day, self.wording))
+        count = select(func.count(Appointment.id)).where(
+            Appointment.day == day,
+            Appointment.location_id == location.id,
+            Appointment.type == slug,
+            Appointment.stage.in_(COUNTS_FOR_CAPACITY),
+        )
+        if but is not None:
+            count = count.where(Appointment.id != but.id)
+        taken, most = self.session.scalar(count) or 0, capacity.capacity_of(kind, location)
+        if taken >= most:
+            raise DayFull(type=kind.label, place=location.name, day=self.wording.day(day), taken=taken, capacity=most)
+
+    def check_duplicate(
+        self, patient_id: str, day: date, location: Location, *, but: Appointment | None = None
+    ) -> None:
+        """Raise AlreadyBooked when the patient has another appointment that day."""
+        same = (
+            select(Appointment.starts_at, Patient.name)
+            .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
+            .where(
+                Appointment.patient_id == patient_id, Appointment.day == day, Appointment.stage.in_(COUNTS_FOR_CAPACITY)
+            )
+        )
+        if but is not None:
+            same = same.where(Appointment.id != but.id)
+        found = self.session.execute(same).first()
+        if found is not None:
+            raise AlreadyBooked(
+                patient=found.name,
+                day=self.wording.day(day),
+                time=self.wording.clock_time(found.starts_at, zone=location.zone),
+            )
+
+
+def _weekday(day: date, wording: Wording) -> str:
+    from babel.dates import format_date
+
+    from data.wording import known_locale
+
+    return str(format_date(day, "EEEE", locale=known_locale(wording.locale)))

@@ -1,0 +1,51 @@
+"""From a day and a clock time at a place to an instant, and back.
+
+Twice a year the clocks change: the hour that is skipped cannot be booked, the one that comes twice means the first.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from data.errors import BadInput
+from data.wording import Wording
+
+
+class SkippedHour(BadInput):
+    """There is no {time} on {day} at {place}: the clocks go forward from {begins} to {ends} that night. Choose
+    another time."""
+
+
+def instant_of(day: date, at: time, zone: str, *, place: str = "", wording: Wording | None = None) -> datetime:
+    """The UTC instant of a local day and time; the first where the time comes twice. Raises SkippedHour."""
+    local = datetime.combine(day, at.replace(second=0, microsecond=0, tzinfo=None, fold=0))
+    if not _exists(local, zone):
+        raise _skipped(local, zone, place or zone, wording or Wording())
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def local_of(instant: datetime, zone: str) -> datetime:
+    """An instant as the clock on the wall of a place shows it."""
+    return instant.astimezone(ZoneInfo(zone))
+
+
+def _exists(local: datetime, zone: str) -> bool:
+    there = local.replace(tzinfo=ZoneInfo(zone))
+    return there.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) == local
+
+
+def _skipped(local: datetime, zone: str, place: str, wording: Wording) -> SkippedHour:
+    minute = timedelta(minutes=1)
+    begins, ends = local, local
+    while not _exists(begins - minute, zone):
+        begins -= minute
+    while not _exists(ends, zone):
+        ends += minute
+    return SkippedHour(
+        time=wording.clock_time(local.time()),
+        day=wording.day(local.date()),
+        place=place,
+        begins=wording.clock_time(begins.time()),
+        ends=wording.clock_time(ends.time()),
+    )
