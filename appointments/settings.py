@@ -29,12 +29,15 @@ class AppointmentType(definitions.Document):
 
 
 class StageLook(definitions.Document):
-    """How one stage appears."""
+    """How one stage appears. After ``long_minutes`` a stay there turns amber, after ``very_long_minutes`` red; 0 keeps
+    the shipped times."""
 
     stage: str
     label: str = Field(min_length=1, max_length=30)
     hidden: bool = False
     colour: str = Field(default="", pattern=r"^(#[0-9a-f]{6})?$")
+    long_minutes: int = Field(default=0, ge=0, le=1440)
+    very_long_minutes: int = Field(default=0, ge=0, le=1440)
 
     @field_validator("stage")
     @classmethod

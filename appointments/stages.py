@@ -23,6 +23,12 @@ ON_SITE = ("checked_in", "examined", "premedicated", "induced", "in_surgery", "r
 ATTENDED = (*ON_SITE, "checked_out", "declined", "died")
 """Stages that count as arrived."""
 
+LONG = {
+    "checked_in": (60, 120), "examined": (30, 60), "premedicated": (20, 40), "induced": (10, 20),
+    "in_surgery": (45, 75), "recovering": (60, 120), "ready": (120, 240),
+}  # fmt: skip
+"""Minutes after which a stay in a stage is long, and very long, where the clinic sets nothing."""
+
 COUNTS_FOR_CAPACITY = (*BEFORE_ARRIVAL, *ON_SITE, "checked_out", "declined", "died")
 
 

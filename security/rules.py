@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy import select
 
 from data.errors import NotPermitted, SessionEnded
-from data.models import Idempotency, User, UserSession
+from data.models import ChainHead, Idempotency, User, UserSession
 from data.session import ClinicSession, read, write
 from security import audit
 from security.actor import Actor
@@ -70,6 +70,8 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
         authorize(session, by, permission)
         work = Work(session, by, permission or "own", key)
         if key:
+            # two clicks at once on PostgreSQL: the second waits here for the first
+            session.execute(select(ChainHead.change).where(ChainHead.clinic_id == by.clinic_id).with_for_update())
             done = session.scalars(select(Idempotency).where(Idempotency.key == key)).one_or_none()
             if done is not None:
                 work.repeated, work.result = True, done.result
