@@ -6,7 +6,7 @@ has moved since, nothing is written and the person reads where the patient is no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import aliased
 
-from appointments.moves import CannotMove, MovedMeanwhile, locked, look_of, record_move
-from appointments.settings import APPOINTMENT_TYPE, FlowLook
+from appointments import moves
+from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
 from appointments.stages import EXITS, FLOW, LONG, ON_SITE, next_stage
 from data import definitions
 from data.errors import BadInput
@@ -29,15 +29,13 @@ WITH_REASON = ("declined", "held_overnight", "died")
 CARRIED_DAYS = 3
 """Patients still in the house from so many days before stay on today's board."""
 
-__all__ = ["Card", "Column", "MovedMeanwhile", "advance", "board", "columns", "leave", "take_back", "timeline"]
-
 
 class ReasonMissing(BadInput):
     """Say why {patient} is {stage}: a few words are enough, and they stay in the record."""
 
 
-class NothingToUndo(BadInput):
-    """{patient} has no move to undo."""
+class NeverThere(BadInput):
+    """{patient} was never {stage} today. Only moves that were made can be taken back."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class Card:
 def columns(*, by: Actor) -> list[Column]:
     """The stages the clinic shows, in order. Raises NotPermitted."""
     with look(by, "flow.view") as session:
-        return _columns(look_of(session))
+        return _columns(definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook())
 
 
 def _columns(shown: FlowLook) -> list[Column]:
@@ -131,7 +129,7 @@ def board(day: date, location_id: str | None = None, *, by: Actor) -> list[Card]
         if location_id:
             statement = statement.where(Appointment.location_id == location_id)
         rows = session.execute(statement).all()
-        names = dict(session.execute(select(Service.code, Service.name)).all())  # type: ignore[arg-type]
+        names = dict(session.execute(select(Service.code, Service.name)).all())
         surgical = {slug: kind.surgical for slug, kind in definitions.load_all(session, APPOINTMENT_TYPE).items()}
         now = clock.now()
         return [_card(row, names, surgical.get(row.type, True), now) for row in rows]
@@ -184,17 +182,17 @@ def advance(
     """Move a patient on from the stage the person saw; returns the event's id.
 
     An exit that needs a reason (declined, held overnight, died) needs one here too. Raises MovedMeanwhile,
-    CannotMove, ReasonMissing, InTheFuture, NotFound.
+    NotPossible, ReasonMissing, InTheFuture, NotFound.
     """
     with act(by, "flow.move", key=key) as work:
         if work.repeated:
             return str(work.result)
-        appointment = locked(work, appointment_id)
+        appointment = moves.appointment_for_change(work.session, appointment_id)
         if to_stage in WITH_REASON and not reason.strip():
             raise ReasonMissing(
-                patient=_name(work.session, appointment), stage=look_of(work.session).label(to_stage).lower()
+                patient=_name(work.session, appointment), stage=moves.stage_label(work.session, to_stage).lower()
             )
-        event = record_move(
+        event = moves.record_move(
             work,
             appointment,
             to_stage,
@@ -223,46 +221,39 @@ def leave(
 def take_back(
     appointment_id: str,
     from_stage: str,
-    to_stage: str | None = None,
+    to_stages: Sequence[str] = (),
     *,
     by: Actor,
     key: str | None = None,
     reason: str = "",
 ) -> str:
-    """Undo the last move, or every move back to ``to_stage``, by compensating events; returns the stage reached.
+    """Undo the last move, or every move back to one of ``to_stages``, by compensating events; returns the stage
+    reached.
 
-    Nothing is erased: the timeline shows the move and its undoing. Raises MovedMeanwhile, NothingToUndo, CannotMove.
+    Nothing is erased: the timeline shows the moves and their undoing. Raises MovedMeanwhile, NothingToUndo,
+    NeverThere.
     """
     with act(by, "flow.move", key=key) as work:
         if work.repeated:
             return str(work.result)
         session = work.session
-        appointment = locked(work, appointment_id)
-        standing = _standing(session.scalars(_events(appointment_id)))
-        if appointment.stage == from_stage and not standing:
-            raise NothingToUndo(patient=_name(session, appointment))
-        if to_stage is not None and to_stage not in {event.from_stage for event in standing}:
-            shown = look_of(session)
-            raise CannotMove(
-                patient=_name(session, appointment),
-                stage=shown.label(appointment.stage),
-                target=shown.label(to_stage),
-                hint="It was never there: only moves that were made can be undone.",
+        appointment = moves.appointment_for_change(session, appointment_id)
+        if to_stages and not any(
+            event.from_stage in to_stages for event in moves.standing_moves(session, appointment_id)
+        ):
+            raise NeverThere(
+                patient=_name(session, appointment), stage=moves.stage_label(session, to_stages[0]).lower()
             )
-        moves = 0
-        expected: str | None = from_stage
-        while standing:
-            last = standing.pop()
-            record_move(work, appointment, last.from_stage, reason=reason, reverts_id=last.id, expected_stage=expected)
-            moves, expected = moves + 1, None
-            if to_stage is None or last.from_stage == to_stage:
-                break
+        reached = moves.undo_last_move(work, appointment, reason=reason, expected_stage=from_stage)
+        count = 1
+        while to_stages and reached not in to_stages:
+            reached = moves.undo_last_move(work, appointment, reason=reason)
+            count += 1
         work.audit(
-            "flow.taken_back", "appointment", appointment_id, from_stage=from_stage, to_stage=appointment.stage,
-            moves=moves,
-        )  # fmt: skip
-        work.result = appointment.stage
-        return appointment.stage
+            "flow.taken_back", "appointment", appointment_id, from_stage=from_stage, to_stage=reached, moves=count
+        )
+        work.result = reached
+        return reached
 
 
 @dataclass(frozen=True)
@@ -285,7 +276,7 @@ def timeline(appointment_id: str, *, by: Actor) -> list[Moment]:
     """Every move of a visit, oldest first, the undone ones too. Raises NotPermitted."""
     with look(by, "flow.view") as session:
         events = list(session.scalars(_events(appointment_id)))
-        people = dict(session.execute(select(User.id, User.name)).all())  # type: ignore[arg-type]
+        people = dict(session.execute(select(User.id, User.name)).all())
         undone = {event.reverts_id for event in events}
         return [
             Moment(
@@ -303,16 +294,12 @@ def _events(appointment_id: str) -> Select[FlowEvent]:
     )
 
 
-def _standing(events: Iterable[FlowEvent]) -> list[FlowEvent]:
-    """The moves that were not undone, oldest first."""
-    stack: list[FlowEvent] = []
-    for event in events:
-        if event.reverts_id is None:
-            stack.append(event)
-        else:
-            stack = [kept for kept in stack if kept.id != event.reverts_id]
-    return stack
-
-
 def _name(session: ClinicSession, appointment: Appointment) -> str:
     return session.scalar(select(Patient.name).where(Patient.id == appointment.patient_id)) or "This patient"
+
+
+def places(*, by: Actor) -> dict[str, str]:
+    """The locations in use, name by id. Raises NotPermitted."""
+    with look(by, "flow.view") as session:
+        statement = select(Location.id, Location.name).where(Location.active).order_by(Location.name)
+        return {row.id: row.name for row in session.execute(statement)}

@@ -31,7 +31,11 @@ class Page:
 HOME = Page("home/home.py", "Home", "home", None, "home")
 
 SECTIONS: dict[str, tuple[Page, ...]] = {
-    "Today": (HOME,),
+    "Today": (
+        HOME,
+        Page("today/flow.py", "Patient flow", "view_kanban", "flow.view", "flow"),
+        Page("today/visit.py", "Clinical record", "stethoscope", "flow.view", "visit", in_menu=False),
+    ),
     "Clients & patients": (),
     "Money": (),
     "Reports": (),

@@ -34,7 +34,7 @@ def test_a_move_adds_one_event_one_audit_row_and_moves_the_card(clinic, clinic_d
 def test_a_move_from_a_stage_the_patient_has_left_says_who_moved_it_and_where_to(clinic, clinic_day):
     visit = clinic_day.visit()
     flow.advance(visit, "checked_in", "examined", by=clinic.actor("clara"))
-    with pytest.raises(moves.MovedMeanwhile, match="Biscuit is already at Examined: Clara Chen moved it"):
+    with pytest.raises(moves.MovedMeanwhile, match="Clara Chen already moved this patient to examined"):
         flow.advance(visit, "checked_in", "declined", by=clinic.actor("sam"), reason="fever")
     assert len(events(clinic, visit)) == 1
 
@@ -86,7 +86,7 @@ def test_undo_returns_the_patient_by_a_compensating_event_and_erases_nothing(cli
         flow.advance(visit, before, after, by=sam)
     assert flow.take_back(visit, "premedicated", by=sam) == "examined"
     assert flow.take_back(visit, "examined", by=sam) == "checked_in"
-    with pytest.raises(flow.NothingToUndo):
+    with pytest.raises(moves.NothingToUndo):
         flow.take_back(visit, "checked_in", by=sam)
     flow.advance(visit, "checked_in", "examined", by=sam)
     lines = flow.timeline(visit, by=sam)
@@ -104,11 +104,11 @@ def test_dragging_back_undoes_every_move_to_a_stage_the_patient_was_at_and_no_ot
     sam = clinic.actor("sam")
     for before, after in (("booked", "checked_in"), ("checked_in", "premedicated"), ("premedicated", "in_surgery")):
         flow.advance(visit, before, after, by=sam)
-    with pytest.raises(moves.CannotMove, match="was never there"):
-        flow.take_back(visit, "in_surgery", "examined", by=sam)
+    with pytest.raises(flow.NeverThere, match="never examined"):
+        flow.take_back(visit, "in_surgery", ("examined",), by=sam)
     with pytest.raises(moves.MovedMeanwhile):
-        flow.take_back(visit, "premedicated", "checked_in", by=sam)
-    assert flow.take_back(visit, "in_surgery", "checked_in", by=sam) == "checked_in"
+        flow.take_back(visit, "premedicated", ("checked_in",), by=sam)
+    assert flow.take_back(visit, "in_surgery", ("checked_in",), by=sam) == "checked_in"
     assert clinic_day.stage_of(visit) == "checked_in"
 
 
@@ -126,14 +126,14 @@ def test_a_time_in_the_future_is_refused_with_a_sentence(clinic, clinic_day):
     visit = clinic_day.visit()
     with pytest.raises(moves.InTheFuture, match="lies in the future"):
         flow.advance(
-            visit, "checked_in", "examined", by=clinic.actor("sam"), event_at=clock.now() + timedelta(minutes=5)
+            visit, "checked_in", "examined", by=clinic.actor("sam"), event_at=clock.now() + timedelta(minutes=9)
         )
     assert clinic_day.stage_of(visit) == "checked_in"
 
 
 def test_impossible_moves_are_refused(clinic, clinic_day):
     visit = clinic_day.visit(stage="in_surgery")
-    with pytest.raises(moves.CannotMove, match="Undo the last move instead"):
+    with pytest.raises(moves.NotPossible, match="Undo the last move first"):
         flow.advance(visit, "in_surgery", "examined", by=clinic.actor("sam"))
     with pytest.raises(NotFound):
         flow.advance("0190a000-0000-7000-8000-000000000000", "booked", "checked_in", by=clinic.actor("sam"))

@@ -240,18 +240,19 @@ class Board {
     if (!held) {
       const node = el("li", "card")
       node.tabIndex = -1
-      const top = el("div", "row"), foot = el("div", "row foot")
+      const top = el("div", "row"), middle = el("div", "row"), foot = el("div", "row foot")
       const p = {
-        number: el("span", "number"), name: el("a", "name"), time: el("span", "time"), sub: el("div", "sub"),
+        number: el("span", "number"), name: el("a", "name"), time: el("span", "time"), sub: el("span", "sub"),
         flags: el("div", "flags"), services: el("span", "services"), who: el("span", "who"),
         more: el("button", "more"), go: el("button", "go"),
       }
       p.more.type = p.go.type = "button"
       p.more.append(icon(DOTS))
       p.go.append(icon(ARROW))
-      top.append(p.number, p.name, p.time)
-      foot.append(p.services, p.who, p.more, p.go)
-      node.append(top, p.sub, p.flags, foot)
+      top.append(p.name, p.number, p.time)
+      middle.append(p.sub, p.who)
+      foot.append(p.services, p.more, p.go)
+      node.append(top, middle, p.flags, foot)
       held = { node, p }
       this.cards.set(card.id, held)
       p.go.onclick = event => { event.stopPropagation(); this.advance(held.card) }
@@ -278,7 +279,7 @@ class Board {
     node.classList.toggle("pending", pending)
     if (was && was !== stage && !pending) this.flash(node)
     const next = this.nextOf(card, stage)
-    set(p.number, `#${card.number}`)
+    set(p.number, String(card.number))
     set(p.name, card.patient)
     p.name.href = card.href
     const sex = SEX[card.sex] || ""
