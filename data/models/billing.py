@@ -150,6 +150,8 @@ class Payment(Event, Base):
     reverses_id: Mapped[str | None] = id_column(nullable=True)
     processor: Mapped[str] = mapped_column(String(40), default="")
     form_sheet_id: Mapped[str | None] = id_column(nullable=True)
+    tendered_cents: Mapped[int | None] = mapped_column(BigInteger)
+    """Cash handed over; what exceeds the amount was given back as change."""
     day: Mapped[date]
     """Posted day in the clinic's zone."""
     notes: Mapped[str] = mapped_column(Text, default="")

@@ -470,9 +470,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_consent_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_consent_clinic_id_client_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_consent")),
     )
@@ -520,9 +518,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "fund_id"],
-            ["fund.clinic_id", "fund.id"],
-            name=op.f("fk_fund_entry_clinic_id_fund_id"),
+            ["clinic_id", "fund_id"], ["fund.clinic_id", "fund.id"], name=op.f("fk_fund_entry_clinic_id_fund_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_fund_entry")),
     )
@@ -555,9 +551,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_patient_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_patient_clinic_id_client_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_patient")),
     )
@@ -585,6 +579,7 @@ def upgrade() -> None:
         sa.Column("reverses_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("processor", sa.String(length=40), nullable=False),
         sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("tendered_cents", sa.BigInteger(), nullable=True),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("notes", sa.Text(), nullable=False),
         sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
@@ -597,9 +592,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_payment_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_payment_clinic_id_client_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_payment")),
     )
@@ -630,9 +623,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "outage_id"],
-            ["outage.clinic_id", "outage.id"],
-            name=op.f("fk_waiver_clinic_id_outage_id"),
+            ["clinic_id", "outage_id"], ["outage.clinic_id", "outage.id"], name=op.f("fk_waiver_clinic_id_outage_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_waiver")),
     )
@@ -713,9 +704,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_document_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_document_clinic_id_client_id")
         ),
         sa.ForeignKeyConstraint(
             ["clinic_id", "patient_id"],
@@ -775,14 +764,10 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_note_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_note_clinic_id_client_id")
         ),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "patient_id"],
-            ["patient.clinic_id", "patient.id"],
-            name=op.f("fk_note_clinic_id_patient_id"),
+            ["clinic_id", "patient_id"], ["patient.clinic_id", "patient.id"], name=op.f("fk_note_clinic_id_patient_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_note")),
     )
@@ -1093,9 +1078,7 @@ def upgrade() -> None:
             name=op.f("fk_invoice_clinic_id_appointment_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "client_id"],
-            ["client.clinic_id", "client.id"],
-            name=op.f("fk_invoice_clinic_id_client_id"),
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_invoice_clinic_id_client_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_invoice")),
     )
@@ -1319,9 +1302,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "fund_id"],
-            ["fund.clinic_id", "fund.id"],
-            name=op.f("fk_invoice_line_clinic_id_fund_id"),
+            ["clinic_id", "fund_id"], ["fund.clinic_id", "fund.id"], name=op.f("fk_invoice_line_clinic_id_fund_id")
         ),
         sa.ForeignKeyConstraint(
             ["clinic_id", "invoice_id"],
@@ -1413,9 +1394,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "user_id"],
-            ["app_user.clinic_id", "app_user.id"],
-            name=op.f("fk_ticket_clinic_id_user_id"),
+            ["clinic_id", "user_id"], ["app_user.clinic_id", "app_user.id"], name=op.f("fk_ticket_clinic_id_user_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_ticket")),
         sa.UniqueConstraint("secret_hash", name=op.f("uq_ticket_secret_hash")),
@@ -1437,9 +1416,7 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "user_id"],
-            ["app_user.clinic_id", "app_user.id"],
-            name=op.f("fk_training_clinic_id_user_id"),
+            ["clinic_id", "user_id"], ["app_user.clinic_id", "app_user.id"], name=op.f("fk_training_clinic_id_user_id")
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_training")),
     )

@@ -1,0 +1,157 @@
+"""All invoices of the clinic, a client's invoices, and the ends an invoice can come to: void, forgiven, reopened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import String, cast, func, or_, select
+
+from billing import ledger
+from billing.checkout import give_back, standing_lines
+from billing.payments import ReasonMissing
+from billing.state import Standing
+from data.card_numbers import refuse_card_numbers
+from data.errors import Refusal
+from data.models import Appointment, Client, Invoice, Patient
+from security.actor import Actor
+from security.rules import act, look
+
+STATUSES = {
+    "": "All", "open": "Still open", "paid": "Paid", "partial": "Part paid", "unpaid": "Unpaid", "draft": "Draft",
+    "refunded": "Refunded", "forgiven": "Forgiven", "void": "Void",
+}  # fmt: skip
+
+
+class StillPaid(Refusal):
+    """Money was taken for this invoice. Refund it or void the payment first; then the invoice can be voided."""
+
+
+class NothingToForgive(Refusal):
+    """Nothing is open on this invoice, so there is nothing to forgive."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One invoice in a list."""
+
+    id: str
+    number: int
+    issued_on: date
+    client_id: str
+    client: str
+    patient: str
+    total: int
+    balance: int
+    status: str
+    document: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of invoices with its sums over every row found, of which ``rows`` are the first."""
+
+    rows: list[Row]
+    found: int
+    total: int
+    balance: int
+
+
+def invoices(first: date, last: date, *, status: str = "", search: str = "", limit: int = 500, by: Actor) -> Listing:
+    """The clinic's invoices issued in these days (both included), newest first. Raises NotPermitted."""
+    with look(by, "billing.invoices") as session:
+        statement = (
+            select(Invoice, Client.first_name, Client.last_name, Patient.name)
+            .join(Client, Client.id == Invoice.client_id)
+            .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
+            .outerjoin(Patient, Patient.id == Appointment.patient_id)
+            .where(Invoice.issued_on >= first, Invoice.issued_on <= last)
+            .order_by(Invoice.issued_on.desc(), Invoice.number.desc())
+        )
+        words = search.strip().lower()
+        if words:
+            like = f"%{words}%"
+            statement = statement.where(
+                or_(
+                    func.lower(Client.first_name + " " + Client.last_name).like(like),
+                    func.lower(Patient.name).like(like),
+                    cast(Invoice.number, String) == words.lstrip("#"),
+                )
+            )
+        within = select(Invoice.id).where(Invoice.issued_on >= first, Invoice.issued_on <= last)
+        stands = ledger.standings(session, within)
+        rows = [
+            _row(invoice, f"{given} {family}".strip(), patient or "", stands[invoice.id])
+            for invoice, given, family, patient in session.execute(statement)
+            if _fits(stands[invoice.id], status)
+        ]
+        counted = [row for row in rows if row.document != "void"]
+        return Listing(rows[:limit], len(rows), sum(row.total for row in counted), sum(row.balance for row in counted))
+
+
+def invoices_of(client_id: str, *, by: Actor) -> list[Row]:
+    """A client's invoices, newest first. Raises NotPermitted."""
+    with look(by, "billing.view") as session:
+        statement = (
+            select(Invoice, Patient.name)
+            .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
+            .outerjoin(Patient, Patient.id == Appointment.patient_id)
+            .where(Invoice.client_id == client_id)
+            .order_by(Invoice.number.desc())
+        )
+        found = session.execute(statement).all()
+        stands = ledger.standings(session, [invoice.id for invoice, _ in found])
+        return [_row(invoice, "", patient or "", stands[invoice.id]) for invoice, patient in found]
+
+
+def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
+    """Say that an invoice never should have been. Raises NotPermitted, StillPaid, ReasonMissing, InvoiceClosed."""
+    with act(by, "billing.refund", key=key) as work:
+        if work.repeated:
+            return
+        reason = _reason(reason)
+        invoice, stands = ledger.live_invoice(work, invoice_id)
+        if stands.paid:
+            raise StillPaid()
+        for line in standing_lines(work.session, invoice_id):
+            give_back(work, line)
+        ledger.add_event(work, invoice_id, "voided", amount=stands.total, reason=reason)
+        work.audit("invoice.voided", "invoice", invoice_id, number=invoice.number, reason=reason)
+
+
+def forgive(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
+    """Let go of what is still open. Raises NotPermitted, NothingToForgive, ReasonMissing, InvoiceClosed."""
+    with act(by, "billing.refund", key=key) as work:
+        if work.repeated:
+            return
+        reason = _reason(reason)
+        invoice, stands = ledger.live_invoice(work, invoice_id)
+        if not stands.balance:
+            raise NothingToForgive()
+        ledger.open_document(work, invoice)
+        ledger.add_event(work, invoice_id, "forgiven", amount=stands.balance, reason=reason)
+        work.audit(
+            "invoice.forgiven", "invoice", invoice_id, number=invoice.number, amount_cents=stands.balance, reason=reason
+        )
+
+
+def _row(invoice: Invoice, client: str, patient: str, stands: Standing) -> Row:
+    return Row(
+        invoice.id, invoice.number, invoice.issued_on, invoice.client_id, client, patient, stands.total,
+        stands.balance, stands.label, stands.document,
+    )  # fmt: skip
+
+
+def _fits(stands: Standing, status: str) -> bool:
+    if not status:
+        return True
+    if status == "open":
+        return stands.balance > 0 and stands.document != "void"
+    return stands.label == status
+
+
+def _reason(text: str) -> str:
+    refuse_card_numbers({"The reason": text})
+    if not text.strip():
+        raise ReasonMissing()
+    return text.strip()[:300]

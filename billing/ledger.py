@@ -1,0 +1,250 @@
+"""The invoice's rows inside a transaction: standing, numbers, tax, events. Rules of billing/ build on it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, case, func, select
+
+from billing.pricing import NO_TAX, Rounding, Running, TaxRate
+from billing.settings import TAX, TAX_RULES
+from billing.state import Standing, document_state, from_sums
+from data import definitions
+from data.errors import NotFound, Refusal
+from data.models import (
+    Clinic,
+    FundEntry,
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    Payment,
+    PaymentAllocation,
+)
+from data.session import ClinicSession
+from data.types import clock
+from security.rules import Work
+
+
+class InvoiceClosed(Refusal):
+    """Invoice {number} is {state}, so nothing can be added to it. Open a new ticket for what is to be charged now."""
+
+
+def clinic_row(session: ClinicSession) -> Clinic:
+    """The clinic of this transaction."""
+    return session.scalars(select(Clinic).where(Clinic.id == session.clinic_id)).one()
+
+
+def today(session: ClinicSession) -> date:
+    """The calendar day at the clinic."""
+    return clock.today(clinic_row(session).zone)
+
+
+def locked_invoice(work: Work, invoice_id: str) -> Invoice:
+    """The invoice, after waiting for whoever else is writing in this clinic. Raises NotFound."""
+    work.session.head()
+    return invoice_row(work.session, invoice_id)
+
+
+def invoice_row(session: ClinicSession, invoice_id: str) -> Invoice:
+    """The invoice's head. Raises NotFound."""
+    found = session.scalars(select(Invoice).where(Invoice.id == invoice_id)).one_or_none()
+    if found is None:
+        raise NotFound(what="invoice", name="like this")
+    return found
+
+
+def live_invoice(work: Work, invoice_id: str) -> tuple[Invoice, Standing]:
+    """The locked invoice and its standing; raises InvoiceClosed for a void or forgiven one, NotFound."""
+    invoice = locked_invoice(work, invoice_id)
+    stands = standing_of(work.session, invoice_id)
+    if not stands.is_live:
+        raise InvoiceClosed(number=invoice.number, state=stands.document)
+    return invoice, stands
+
+
+def standing_of(session: ClinicSession, invoice_id: str) -> Standing:
+    """Where one invoice stands."""
+    session.flush()
+    return standings(session, [invoice_id])[invoice_id]
+
+
+def standings(session: ClinicSession, ids: Iterable[str] | Select[Any]) -> dict[str, Standing]:
+    """Where invoices stand, in three queries; ``ids`` is a list or a SELECT of invoice ids."""
+    wanted = ids if isinstance(ids, Select) else list(ids)
+    sums = {
+        row[0]: (int(row[1]), int(row[2]))
+        for row in session.execute(
+            select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents), func.sum(InvoiceLine.tax_cents))
+            .where(InvoiceLine.invoice_id.in_(wanted))
+            .group_by(InvoiceLine.invoice_id)
+        )
+    }
+    amount = PaymentAllocation.amount_cents
+    money = {
+        row[0]: (int(row[1]), -int(row[2]))
+        for row in session.execute(
+            select(
+                PaymentAllocation.invoice_id,
+                func.sum(case((Payment.kind != "refund", amount), else_=0)),
+                func.sum(case((Payment.kind == "refund", amount), else_=0)),
+            )
+            .join(Payment, Payment.id == PaymentAllocation.payment_id)
+            .where(PaymentAllocation.invoice_id.in_(wanted))
+            .group_by(PaymentAllocation.invoice_id)
+        )
+    }
+    events: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for invoice_id, kind, cents in session.execute(
+        select(InvoiceEvent.invoice_id, InvoiceEvent.kind, InvoiceEvent.amount_cents)
+        .where(InvoiceEvent.invoice_id.in_(wanted))
+        .order_by(InvoiceEvent.entered_at, InvoiceEvent.id)
+    ):
+        events[invoice_id].append((kind, int(cents)))
+    known = session.scalars(select(Invoice.id).where(Invoice.id.in_(wanted)))
+    found = {}
+    for invoice_id in known:
+        net, tax = sums.get(invoice_id, (0, 0))
+        received, refunded = money.get(invoice_id, (0, 0))
+        told = events.get(invoice_id, [])
+        forgiven = 0
+        for kind, cents in told:
+            forgiven = forgiven + cents if kind == "forgiven" else 0 if kind == "reopened" else forgiven
+        document = document_state(kind for kind, _ in told)
+        found[invoice_id] = from_sums(net, tax, document, forgiven, received, refunded)
+    return found
+
+
+def next_invoice_number(session: ClinicSession) -> int:
+    """The next free invoice number; the clinic's chain head is held, so no two transactions get the same."""
+    session.head()
+    statement = select(func.max(Invoice.number))
+    return int(session.scalar(statement, execution_options={"include_deleted": True}) or 0) + 1
+
+
+def next_payment_reference(session: ClinicSession) -> str:
+    """The next free payment reference, ``P-000123``; held like the invoice number."""
+    session.head()
+    statement = (
+        select(Payment.reference)
+        .where(Payment.reference.between("P-000000", "P-999999"), Payment.reference.like("P-______"))
+        .order_by(Payment.reference.desc())
+        .limit(20)
+    )
+    last = next((text for text in session.scalars(statement) if text[2:].isdigit()), "P-000000")
+    return f"P-{int(last[2:]) + 1:06d}"
+
+
+def add_event(
+    work: Work,
+    invoice_id: str,
+    kind: str,
+    *,
+    amount: int = 0,
+    reason: str = "",
+    event_at: datetime | None = None,
+    source: str = "live",
+) -> None:
+    """Add a line to the life of the document."""
+    work.session.add(
+        InvoiceEvent(
+            invoice_id=invoice_id, kind=kind, amount_cents=amount, reason=reason[:300],
+            event_at=event_at or clock.now(), source=source, by_user_id=work.by.user_id,
+        )
+    )  # fmt: skip
+    work.session.flush()
+
+
+def open_document(
+    work: Work, invoice: Invoice, *, reason: str = "", event_at: datetime | None = None, source: str = "live"
+) -> None:
+    """A draft becomes an invoice: what its funds promised is now used."""
+    stands = standing_of(work.session, invoice.id)
+    if stands.document != "draft":
+        return
+    entries = select(FundEntry).where(
+        FundEntry.invoice_line_id.in_(select(InvoiceLine.id).where(InvoiceLine.invoice_id == invoice.id))
+    )
+    pending: dict[tuple[str, str], int] = defaultdict(int)
+    for entry in work.session.scalars(entries):
+        if entry.kind in ("pending", "released") and entry.invoice_line_id:
+            sign = 1 if entry.kind == "pending" else -1
+            pending[entry.fund_id, entry.invoice_line_id] += sign * entry.amount_cents
+    for (fund_id, line_id), cents in pending.items():
+        if cents > 0:
+            for kind in ("released", "used"):
+                add_fund_entry(
+                    work, fund_id, kind, cents, line_id, invoice.appointment_id, "checked out", event_at, source
+                )
+    add_event(work, invoice.id, "opened", amount=stands.total, reason=reason, event_at=event_at, source=source)
+
+
+def add_fund_entry(
+    work: Work,
+    fund_id: str,
+    kind: str,
+    cents: int,
+    line_id: str | None,
+    appointment_id: str | None,
+    reason: str = "",
+    event_at: datetime | None = None,
+    source: str = "live",
+) -> None:
+    """Money promised by, released to or taken out of a pot."""
+    work.session.add(
+        FundEntry(
+            fund_id=fund_id, kind=kind, amount_cents=cents, invoice_line_id=line_id, appointment_id=appointment_id,
+            reason=reason, event_at=event_at or clock.now(), source=source, by_user_id=work.by.user_id,
+        )
+    )  # fmt: skip
+
+
+def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
+    """What a pot still holds for new promises, and whether anybody ever filled it."""
+    session.flush()
+    rows = session.execute(
+        select(FundEntry.kind, func.sum(FundEntry.amount_cents))
+        .where(FundEntry.fund_id == fund_id)
+        .group_by(FundEntry.kind)
+    )
+    sums = {kind: int(cents) for kind, cents in rows}
+    left = (
+        sums.get("received", 0) + sums.get("adjusted", 0)
+        - (sums.get("pending", 0) - sums.get("released", 0)) - sums.get("used", 0)
+    )  # fmt: skip
+    return left, "received" in sums
+
+
+def tax_rate(session: ClinicSession, code: str) -> TaxRate:
+    """The tax of this code as it is today; none where the code names none."""
+    tax = definitions.load_all(session, TAX).get(code) if code else None
+    return TaxRate(code, tax.rate_millionths, tax.included) if tax else NO_TAX
+
+
+def rounding_rule(session: ClinicSession) -> Rounding:
+    """Whether tax is rounded per line or per invoice."""
+    rules = definitions.load_all(session, TAX_RULES).get("rules")
+    return rules.rounding if rules else "line"
+
+
+def running(session: ClinicSession, invoice_id: str, rate: TaxRate) -> Running:
+    """What the invoice's lines of one tax rate came to so far."""
+    session.flush()
+    net, tax = session.execute(
+        select(func.sum(InvoiceLine.net_cents), func.sum(InvoiceLine.tax_cents)).where(
+            InvoiceLine.invoice_id == invoice_id,
+            InvoiceLine.tax_code == rate.code,
+            InvoiceLine.tax_rate_millionths == rate.rate_millionths,
+            InvoiceLine.tax_included == rate.included,
+        )
+    ).one()
+    net, tax = int(net or 0), int(tax or 0)
+    return Running(net + tax if rate.included else net, tax)
+
+
+def day_in(zone: str, instant: datetime) -> date:
+    """The calendar day of an instant in a zone."""
+    return instant.astimezone(ZoneInfo(zone)).date()

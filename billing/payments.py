@@ -1,0 +1,278 @@
+"""Money taken and given back at the counter, and which invoices it pays."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from billing import ledger
+from billing.amounts import decimal_text
+from data.card_numbers import refuse_card_numbers
+from data.errors import BadInput, NotFound, Refusal
+from data.models import Invoice, Payment, PaymentAllocation
+from data.types import clock
+from security.actor import Actor
+from security.rules import Work, act
+
+TENDERS = {"cash": "Cash", "card": "Card", "check": "Check", "echeck": "eCheck", "copay": "Copay", "other": "Other"}
+BRANDS = ("Visa", "Mastercard", "Amex", "Discover", "Other")
+
+
+class NothingDue(Refusal):
+    """Nothing is open on this ticket any more. Somebody may have taken the payment already: look at it again."""
+
+
+class TooMuch(BadInput):
+    """{amount} is more than the {balance} still open. Only cash may be more than what is due, for change."""
+
+
+class TooLittleCash(BadInput):
+    """{tendered} in cash does not cover the {amount} to be paid. Enter what was handed over, or a smaller amount."""
+
+
+class DetailMissing(BadInput):
+    """A {tender} payment needs {what}."""
+
+
+class TooMuchBack(Refusal):
+    """Only {paid} of this invoice was paid, so {amount} cannot be given back."""
+
+
+class ReasonMissing(BadInput):
+    """Say why: a few words are enough, and they stay with the invoice."""
+
+
+class AlreadyVoided(Refusal):
+    """This payment was voided before. Look at the invoice again."""
+
+
+@dataclass(frozen=True)
+class Tender:
+    """How money moves. Never a card number: the last four digits, the brand and the authorization code."""
+
+    kind: str
+    last4: str = ""
+    brand: str = ""
+    authorization: str = ""
+    check_number: str = ""
+    channel: str = ""
+    notes: str = ""
+
+    def check(self) -> None:
+        """Raise DetailMissing or CardNumberTyped for the first thing that is wrong."""
+        if self.kind not in TENDERS:
+            raise BadInput(problem=f"There is no way of paying called '{self.kind}'.")
+        refuse_card_numbers(
+            {
+                "The last four digits": self.last4, "The authorization code": self.authorization,
+                "The check number": self.check_number, "The note": self.notes, "The brand": self.brand,
+            }
+        )  # fmt: skip
+        if self.kind == "card" and not re.fullmatch(r"\d{4}", self.last4):
+            raise DetailMissing(tender="card", what="the last four digits of the card, four figures and no more")
+        if self.kind == "card" and not re.fullmatch(r"[A-Za-z0-9-]{2,20}", self.authorization):
+            raise DetailMissing(tender="card", what="the authorization code from the terminal's slip")
+        if self.kind == "check" and not re.fullmatch(r"[\w /-]{1,20}", self.check_number):
+            raise DetailMissing(tender="check", what="the number printed on the check")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A payment that was recorded."""
+
+    payment_id: str
+    reference: str
+    amount_cents: int
+    change_cents: int
+
+
+def take_payment(
+    invoice_ids: Sequence[str],
+    amount_cents: int,
+    tender: Tender,
+    *,
+    tendered_cents: int | None = None,
+    by: Actor,
+    key: str | None = None,
+    event_at: datetime | None = None,
+    source: str = "live",
+) -> Taken:
+    """Record one payment for one or several invoices of a client, the first in the list paid first.
+
+    ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice. An invoice
+    forgiven before is reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
+    CardNumberTyped, InvoiceClosed.
+    """
+    tender.check()
+    with act(by, "billing.checkout", key=key) as work:
+        if work.repeated:
+            return Taken(**dict(work.result))
+        invoices, balances = _due(work, invoice_ids)
+        currency, due = invoices[0].currency, sum(balances)
+        if amount_cents <= 0:
+            raise BadInput(problem="Enter the amount to be paid: more than zero.")
+        if not due:
+            raise NothingDue()
+        if amount_cents > due:
+            raise TooMuch(
+                amount=decimal_text(amount_cents, currency=currency), balance=decimal_text(due, currency=currency)
+            )
+        if tender.kind == "cash" and tendered_cents is not None and tendered_cents < amount_cents:
+            raise TooLittleCash(
+                tendered=decimal_text(tendered_cents, currency=currency),
+                amount=decimal_text(amount_cents, currency=currency),
+            )
+        cash = tendered_cents if tender.kind == "cash" else None
+        payment = _record(work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash)
+        left = amount_cents
+        for invoice, balance in zip(invoices, balances, strict=True):
+            part = min(left, balance)
+            if part:
+                _allocate(work, payment, invoice.id, part)
+                left -= part
+        for invoice in invoices:
+            ledger.open_document(work, invoice, event_at=event_at, source=source)
+        work.audit(
+            "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
+            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices],
+        )  # fmt: skip
+        taken = Taken(payment.id, payment.reference, amount_cents, (cash or amount_cents) - amount_cents)
+        work.result = taken.__dict__
+        return taken
+
+
+def refund(
+    invoice_id: str, amount_cents: int, tender: Tender, reason: str, *, by: Actor, key: str | None = None
+) -> Taken:
+    """Give money back. What lines are charged stays as it is: remove lines first when they should not be owed.
+
+    Raises NotPermitted, TooMuchBack, ReasonMissing, DetailMissing.
+    """
+    tender.check()
+    with act(by, "billing.refund", key=key) as work:
+        if work.repeated:
+            return Taken(**dict(work.result))
+        reason = _reason(reason)
+        invoice = ledger.locked_invoice(work, invoice_id)
+        stands = ledger.standing_of(work.session, invoice_id)
+        if not 0 < amount_cents <= stands.paid:
+            raise TooMuchBack(
+                paid=decimal_text(stands.paid, currency=invoice.currency),
+                amount=decimal_text(amount_cents, currency=invoice.currency),
+            )
+        payment = _record(work, invoice, "refund", -amount_cents, tender, None, "live", notes=reason)
+        _allocate(work, payment, invoice_id, -amount_cents)
+        ledger.add_event(work, invoice_id, "refunded", amount=amount_cents, reason=reason)
+        work.audit(
+            "payment.refunded", "payment", payment.id, reference=payment.reference, amount_cents=amount_cents,
+            invoice=invoice.number, reason=reason,
+        )  # fmt: skip
+        taken = Taken(payment.id, payment.reference, -amount_cents, 0)
+        work.result = taken.__dict__
+        return taken
+
+
+def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = None) -> str:
+    """Take a payment back that never was, keyed by mistake or voided at the terminal; returns the void's reference.
+
+    Raises NotPermitted, AlreadyVoided, TooMuchBack, ReasonMissing, NotFound.
+    """
+    with act(by, "billing.refund", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        reason = _reason(reason)
+        session = work.session
+        session.head()
+        sale = session.scalars(select(Payment).where(Payment.id == payment_id)).one_or_none()
+        if sale is None or sale.kind != "sale":
+            raise NotFound(what="payment", name="like this")
+        if session.scalar(select(Payment.id).where(Payment.reverses_id == payment_id, Payment.kind == "void")):
+            raise AlreadyVoided()
+        parts = session.scalars(select(PaymentAllocation).where(PaymentAllocation.payment_id == payment_id)).all()
+        for part in parts:
+            stands = ledger.standing_of(session, part.invoice_id)
+            if part.amount_cents > stands.paid:
+                raise TooMuchBack(
+                    paid=decimal_text(stands.paid, currency=sale.currency),
+                    amount=decimal_text(part.amount_cents, currency=sale.currency),
+                )
+        invoice = ledger.invoice_row(session, parts[0].invoice_id)
+        tender = Tender(sale.tender, sale.last4, sale.brand, sale.authorization, sale.check_number, sale.channel)
+        payment = _record(
+            work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id
+        )
+        for part in parts:
+            _allocate(work, payment, part.invoice_id, -part.amount_cents)
+        work.audit(
+            "payment.voided", "payment", sale.id, reference=sale.reference, void=payment.reference, reason=reason
+        )
+        work.result = payment.reference
+        return payment.reference
+
+
+def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[int]]:
+    invoices, balances = [], []
+    for invoice_id in dict.fromkeys(invoice_ids):
+        invoice = ledger.locked_invoice(work, invoice_id)
+        stands = ledger.standing_of(work.session, invoice_id)
+        if stands.document == "forgiven":
+            ledger.add_event(work, invoice_id, "reopened", amount=stands.forgiven, reason="paid after all")
+            stands = ledger.standing_of(work.session, invoice_id)
+        if not stands.is_live:
+            raise ledger.InvoiceClosed(number=invoice.number, state=stands.document)
+        invoices.append(invoice)
+        balances.append(stands.balance)
+    if not invoices:
+        raise BadInput(problem="Choose at least one ticket to pay.")
+    if len({invoice.client_id for invoice in invoices}) > 1:
+        raise BadInput(problem="One payment can only pay tickets of one client. Take a payment for each client.")
+    return invoices, balances
+
+
+def _record(
+    work: Work,
+    invoice: Invoice,
+    kind: str,
+    amount: int,
+    tender: Tender,
+    event_at: datetime | None,
+    source: str,
+    **more: Any,
+) -> Payment:
+    session = work.session
+    happened = event_at or clock.now()
+    zone = ledger.clinic_row(session).zone
+    payment = Payment(
+        reference=ledger.next_payment_reference(session), kind=kind, amount_cents=amount, currency=invoice.currency,
+        tender=tender.kind, channel=tender.channel or ("terminal" if tender.kind == "card" else "other"),
+        last4=tender.last4, brand=tender.brand, authorization=tender.authorization,
+        check_number=tender.check_number, client_id=invoice.client_id, location_id=invoice.location_id,
+        invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"),
+        tendered_cents=more.get("tendered"), day=ledger.day_in(zone, happened), notes=more.get("notes", tender.notes),
+        event_at=happened, source=source, by_user_id=work.by.user_id,
+    )  # fmt: skip
+    session.add(payment)
+    session.flush()
+    return payment
+
+
+def _allocate(work: Work, payment: Payment, invoice_id: str, cents: int) -> None:
+    work.session.add(
+        PaymentAllocation(
+            payment_id=payment.id, invoice_id=invoice_id, amount_cents=cents, event_at=payment.event_at,
+            source=payment.source, by_user_id=payment.by_user_id,
+        )
+    )  # fmt: skip
+    work.session.flush()
+
+
+def _reason(text: str) -> str:
+    refuse_card_numbers({"The reason": text})
+    if not text.strip():
+        raise ReasonMissing()
+    return text.strip()[:300]

@@ -1,0 +1,110 @@
+"""Where an invoice stands, told from its append-only rows alone.
+
+The document has one state (draft, open, void, forgiven), the money another (unpaid, partial, paid, refunded); neither
+is stored, so neither can disagree with the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+DOCUMENT_STATES = ("draft", "open", "void", "forgiven")
+PAYMENT_STATES = ("unpaid", "partial", "paid", "refunded")
+
+_LEADS_TO = {"drafted": "draft", "opened": "open", "reopened": "open", "voided": "void", "forgiven": "forgiven"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """An invoice's sums in cents. ``paid`` is what came in less what went back; ``balance`` is never negative."""
+
+    document: str
+    payment: str
+    net: int = 0
+    tax: int = 0
+    total: int = 0
+    received: int = 0
+    refunded: int = 0
+    paid: int = 0
+    forgiven: int = 0
+    balance: int = 0
+    overpaid: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether lines and payments may still be added."""
+        return self.document in ("draft", "open")
+
+    @property
+    def label(self) -> str:
+        """The one word a list shows."""
+        if self.document in ("void", "forgiven"):
+            return self.document
+        if self.document == "draft" and self.payment in ("unpaid", "paid") and not self.received:
+            return "draft"
+        return self.payment
+
+
+def document_state(kinds: Iterable[str]) -> str:
+    """The state after events of these kinds, in the order they were entered. A void invoice stays void."""
+    state = "draft"
+    for kind in kinds:
+        if state == "void":
+            break
+        state = _LEADS_TO.get(kind, state)
+    return state
+
+
+def payment_state(total: int, received: int, refunded: int) -> str:
+    """unpaid, partial, paid or refunded. Nothing owed counts as paid."""
+    paid = received - refunded
+    if refunded and paid <= 0:
+        return "refunded"
+    if paid >= total:
+        return "paid"
+    return "partial" if paid > 0 else "unpaid"
+
+
+def standing(
+    lines: Iterable[tuple[int, int]],
+    events: Iterable[tuple[str, int]],
+    allocations: Iterable[tuple[str, int]],
+) -> Standing:
+    """The standing from lines (net, tax), events (kind, amount) and allocations (payment kind, amount)."""
+    net = tax = 0
+    for line_net, line_tax in lines:
+        net, tax = net + line_net, tax + line_tax
+    kinds, forgiven = [], 0
+    for kind, amount in events:
+        kinds.append(kind)
+        if kind == "forgiven":
+            forgiven += amount
+        elif kind == "reopened":
+            forgiven = 0
+    received = refunded = 0
+    for kind, amount in allocations:
+        if kind == "refund":
+            refunded -= amount
+        else:
+            received += amount
+    return from_sums(net, tax, document_state(kinds), forgiven, received, refunded)
+
+
+def from_sums(net: int, tax: int, document: str, forgiven: int, received: int, refunded: int) -> Standing:
+    """The same from sums a query made."""
+    total, paid = net + tax, received - refunded
+    left = (0 if document == "void" else total) - paid - (forgiven if document == "forgiven" else 0)
+    return Standing(
+        document=document,
+        payment=payment_state(total, received, refunded),
+        net=net,
+        tax=tax,
+        total=total,
+        received=received,
+        refunded=refunded,
+        paid=paid,
+        forgiven=forgiven if document == "forgiven" else 0,
+        balance=max(0, left),
+        overpaid=max(0, -left),
+    )
