@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
 
@@ -33,6 +34,10 @@ from data.types import clock
 from data.wording import Wording
 from security.actor import Actor
 from security.rules import Work, act, authorize
+
+if TYPE_CHECKING:
+    from records.clients import ClientForm
+    from records.patients import PatientForm
 
 
 class DayFull(Refusal):
@@ -134,22 +139,36 @@ def book(
 def walk_in(
     booking: Booking,
     *,
+    new_client: ClientForm | None = None,
+    new_patient: PatientForm | None = None,
     by: Actor,
     overbook: bool = False,
     arrived_at: datetime | None = None,
     source: str = "live",
     key: str | None = None,
 ) -> str:
-    """Take somebody who came without an appointment: already checked in.
+    """Take somebody who came without an appointment: client, patient and appointment at once, already checked in.
 
-    ``booking.day`` and ``time`` are replaced by the arrival's. Returns the id. Raises what
-    ``book`` raises.
+    ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit); ``booking.day``
+    and ``time`` are replaced by the arrival's. Returns the appointment's id. Raises what ``book`` raises and what
+    adding a client or a patient raises.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return str(work.result)
         session = work.session
         session.head()
+        if new_client is not None or new_patient is not None:
+            authorize(session, by, "clients.edit")
+        if new_client is not None:
+            from records import clients
+
+            booking = replace(booking, client_id=clients.insert(session, new_client).id)
+        if new_patient is not None:
+            from records import patients
+
+            patient = patients.insert(session, booking.client_id, new_patient, by=by)
+            booking = replace(booking, patient_id=patient.id)
         desk = _Desk(work, overbook=overbook, past=True)
         at = arrived_at or clock.now()
         there = local_of(at, desk.location(booking.location_id).zone)
@@ -157,7 +176,8 @@ def walk_in(
         appointment = desk.new(booking, stage="checked_in", source=source, event_at=at)
         work.audit(
             "appointment.walk_in", "appointment", appointment.id,
-            day=booking.day.isoformat(), type=booking.type, overbooked=overbook,
+            day=booking.day.isoformat(), type=booking.type, new_client=new_client is not None,
+            new_patient=new_patient is not None, overbooked=overbook,
         )  # fmt: skip
         work.result = appointment.id
         return appointment.id

@@ -275,3 +275,19 @@ def test_a_role_without_booking_books_nothing(desk):
         connection.execute(update(User).where(User.username == "sam").values(role="nobody"))
     with pytest.raises(NotPermitted):
         desk.book()
+
+
+def test_a_walk_in_adds_client_patient_and_visit_at_once_or_nothing(desk):
+    from data.models import Client, Patient
+    from records.clients import ClientForm
+    from records.patients import PatientForm
+
+    desk.type("surgery", capacity=1)
+    new = {"new_client": ClientForm(last_name="Okafor"), "new_patient": PatientForm(name="Milo", species="cat")}
+    nobody = rules.Booking("", "", desk.main, "surgery", next_monday(), time(8))
+    one = rules.walk_in(nobody, by=desk.clinic.actor("sam"), **new)
+    assert (desk.row(one).stage, desk.row(one).walk_in) == ("checked_in", True)
+    with pytest.raises(DayFull):
+        rules.walk_in(nobody, by=desk.clinic.actor("sam"), **new)
+    with read(desk.clinic.id) as session:
+        assert (session.scalar(select(func.count(Client.id))), session.scalar(select(func.count(Patient.id)))) == (1, 1)

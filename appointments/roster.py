@@ -1,0 +1,434 @@
+"""The roster: everything one day's list shows, in a dozen small queries whatever its length."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+
+from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
+from appointments.stages import ATTENDED, BEFORE_ARRIVAL, ON_SITE
+from data import definitions
+from data.errors import NotFound
+from data.models import (
+    Appointment,
+    CheckIn,
+    Client,
+    Consent,
+    FlowEvent,
+    FormSheet,
+    Fund,
+    Invoice,
+    InvoiceEvent,
+    InvoiceLine,
+    Location,
+    Patient,
+    Payment,
+    PaymentAllocation,
+    Service,
+    User,
+)
+from data.session import ClinicSession
+from security.actor import Actor
+from security.rules import look
+from security.viewing import note_view
+
+CONSENTS = {"signed": "Signed", "on_file": "On file", "missing": "Missing", "refused": "Refused"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which part of a day; an empty value leaves everything in. ``stages`` are slugs."""
+
+    location_id: str = ""
+    type: str = ""
+    provider_id: str = ""
+    owner_type: str = ""
+    stages: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class RosterRow:
+    """One appointment as the roster shows it. Times are instants (``zone`` is the location's); money is cents.
+
+    ``owed_cents`` is what the client still owes on all invoices, ``deposit_cents`` what they paid ahead.
+    """
+
+    id: str
+    version: int
+    number: int
+    serial: int | None
+    day: date
+    starts_at: datetime
+    zone: str
+    minutes: int
+    type: str
+    type_label: str
+    colour: str
+    surgical: bool
+    location_id: str
+    location: str
+    provider_id: str | None
+    provider: str
+    client_id: str
+    client_number: int
+    owner: str
+    surname: str
+    phone: str
+    owner_type: str
+    restricted: bool
+    patient_id: str
+    animal: str
+    species: str
+    breed: str
+    sex: str
+    altered: bool | None
+    born_on: date | None
+    born_estimated: bool
+    weight_grams: int | None
+    service_codes: list[str]
+    services: list[str]
+    caution: str
+    consent: str
+    """signed, on_file (given before), missing, refused."""
+    deposit_cents: int
+    owed_cents: int
+    funding_code: str
+    funding: str
+    stage: str
+    stage_label: str
+    stage_at: datetime
+    arrived_at: datetime | None
+    walk_in: bool
+    notes: str
+    cancel_reason: str
+
+    @property
+    def details(self) -> tuple[str, str]:
+        """Species and sex as people say them."""
+        return self.species, sex_words(self.sex, self.altered)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The line of facts over a roster."""
+
+    count: int = 0
+    arrived: int = 0
+    waiting: int = 0
+    no_shows: int = 0
+    cancelled: int = 0
+    walk_ins: int = 0
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One event of an appointment, oldest first."""
+
+    event_at: datetime
+    entered_at: datetime
+    from_stage: str
+    to_stage: str
+    label: str
+    who: str
+    reason: str
+    source: str
+    reverts: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One appointment with its history."""
+
+    row: RosterRow
+    history: list[HistoryLine] = field(default_factory=list)
+
+
+def roster(day: date, *, by: Actor, filters: Filters | None = None) -> list[RosterRow]:
+    """One day's appointments by time, then surname. The reading is audited. Raises NotPermitted."""
+    with look(by, "appointments.view") as session:
+        rows = rows_where(session, Appointment.day == day, filters=filters)
+    note_view(by, "roster", day.isoformat())
+    return rows
+
+
+def open_appointment(appointment_id: str, *, by: Actor) -> Opened:
+    """One appointment and what happened to it. The reading is audited. Raises NotFound, NotPermitted."""
+    with look(by, "appointments.view") as session:
+        rows = rows_where(session, Appointment.id == appointment_id)
+        if not rows:
+            raise NotFound(what="appointment", name="with this address")
+        opened = Opened(rows[0], _history(session, appointment_id))
+    note_view(by, "appointment", appointment_id)
+    return opened
+
+
+def appointments_of(client_id: str, *, by: Actor, limit: int = 200) -> list[RosterRow]:
+    """A client's appointments, the latest first. Raises NotPermitted."""
+    with look(by, "appointments.view") as session:
+        ids = select(Client.id).where((Client.id == client_id) | (Client.merged_into_id == client_id))
+        newest = select(Appointment.id).where(Appointment.client_id.in_(ids)).order_by(Appointment.starts_at.desc())
+        chosen = session.scalars(newest.limit(limit)).all()
+        return sorted(rows_where(session, Appointment.id.in_(chosen)), key=lambda row: row.starts_at, reverse=True)
+
+
+def facts(rows: Iterable[RosterRow]) -> Facts:
+    """How many there are, arrived, wait on site, and did not come."""
+    rows = list(rows)
+    return Facts(
+        count=sum(row.stage not in ("cancelled",) for row in rows),
+        arrived=sum(row.stage in ATTENDED for row in rows),
+        waiting=sum(row.stage in ("checked_in", "examined") for row in rows),
+        no_shows=sum(row.stage == "no_show" for row in rows),
+        cancelled=sum(row.stage == "cancelled" for row in rows),
+        walk_ins=sum(row.walk_in for row in rows),
+    )
+
+
+def sex_words(sex: str, altered: bool | None) -> str:
+    """``female, spayed``, ``male``, ``sex unknown``."""
+    if sex not in ("female", "male"):
+        return "sex unknown"
+    if altered:
+        return f"{sex}, {'spayed' if sex == 'female' else 'neutered'}"
+    return sex
+
+
+def rows_where(
+    session: ClinicSession, *conditions: ColumnElement[bool], filters: Filters | None = None
+) -> list[RosterRow]:
+    """The rows of any selection of appointments, by time, then surname."""
+    wanted = filters or Filters()
+    statement = (
+        select(Appointment, Client, Patient, Location)
+        .join(Client, (Client.clinic_id == Appointment.clinic_id) & (Client.id == Appointment.client_id))
+        .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
+        .join(Location, (Location.clinic_id == Appointment.clinic_id) & (Location.id == Appointment.location_id))
+        .where(*conditions, *_narrowed(wanted))
+        .order_by(Appointment.starts_at, Client.last_name, Client.first_name, Appointment.number)
+    )
+    found = session.execute(statement).all()
+    return _Draft(session, found).rows() if found else []
+
+
+def _narrowed(wanted: Filters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.location_id:
+        conditions.append(Appointment.location_id == wanted.location_id)
+    if wanted.type:
+        conditions.append(Appointment.type == wanted.type)
+    if wanted.provider_id:
+        conditions.append(Appointment.provider_id == wanted.provider_id)
+    if wanted.owner_type:
+        conditions.append(Client.owner_type == wanted.owner_type)
+    if wanted.stages:
+        conditions.append(Appointment.stage.in_(wanted.stages))
+    return conditions
+
+
+class _Draft:
+    """The lookups behind one list of rows."""
+
+    def __init__(self, session: ClinicSession, found: Any) -> None:
+        self.session, self.found = session, found
+        self.ids = [appointment.id for appointment, *_ in found]
+        self.client_ids = sorted({client.id for _, client, *_ in found})
+        self.kinds = definitions.load_all(session, APPOINTMENT_TYPE)
+        self.look = definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook()
+        self.services = self._pairs(select(Service.code, Service.name))
+        self.funds = self._pairs(select(Fund.code, Fund.name))
+        self.people = self._pairs(select(User.id, User.name))
+        self.serials = self._pairs(
+            select(FormSheet.appointment_id, func.min(FormSheet.serial))
+            .where(FormSheet.appointment_id.in_(self.ids), FormSheet.state != "spoiled")
+            .group_by(FormSheet.appointment_id)
+        )
+        self.check_ins = self._pairs(
+            select(CheckIn.appointment_id, CheckIn.consent).where(CheckIn.appointment_id.in_(self.ids))
+        )
+        self.arrivals = self._arrivals()
+        self.consents = self._pairs(
+            select(Consent.client_id, Consent.given)
+            .where(Consent.client_id.in_(self.client_ids), Consent.purpose == "treatment")
+            .order_by(Consent.event_at, Consent.id)
+        )
+        self.owed = owed_by(session, self.client_ids)
+        self.deposits = deposits_of(session, self.client_ids)
+
+    def rows(self) -> list[RosterRow]:
+        return [self._row(*parts) for parts in self.found]
+
+    def _pairs(self, statement: Any) -> dict[Any, Any]:
+        return {key: value for key, value in self.session.execute(statement)}
+
+    def _arrivals(self) -> dict[str, datetime]:
+        statement = (
+            select(FlowEvent.appointment_id, func.max(FlowEvent.event_at))
+            .where(
+                FlowEvent.appointment_id.in_(self.ids),
+                FlowEvent.to_stage == "checked_in",
+                FlowEvent.reverts_id.is_(None),
+            )
+            .group_by(FlowEvent.appointment_id)
+        )
+        return self._pairs(statement)
+
+    def _consent(self, appointment: Appointment, client: Client) -> str:
+        seen = self.check_ins.get(appointment.id)
+        if seen in ("signed", "refused"):
+            return str(seen)
+        given = self.consents.get(client.id)
+        return "missing" if given is None else "on_file" if given else "refused"
+
+    def _row(self, appointment: Appointment, client: Client, patient: Patient, location: Location) -> RosterRow:
+        kind = self.kinds.get(appointment.type)
+        caution = dict.fromkeys(text for text in (appointment.caution, patient.caution, client.caution) if text)
+        hidden = client.restricted
+        return RosterRow(
+            id=appointment.id,
+            version=appointment.version,
+            number=appointment.number,
+            serial=self.serials.get(appointment.id),
+            day=appointment.day,
+            starts_at=appointment.starts_at,
+            zone=location.zone,
+            minutes=appointment.minutes,
+            type=appointment.type,
+            type_label=kind.label if kind else appointment.type,
+            colour=kind.colour if kind else "#8a94a3",
+            surgical=kind.surgical if kind else False,
+            location_id=location.id,
+            location=location.name,
+            provider_id=appointment.provider_id,
+            provider=self.people.get(appointment.provider_id, ""),
+            client_id=client.id,
+            client_number=client.number,
+            owner=f"{client.last_name}, {client.first_name}" if client.first_name else client.last_name,
+            surname=client.last_name,
+            phone="" if hidden else client.phone,
+            owner_type=client.owner_type,
+            restricted=hidden,
+            patient_id=patient.id,
+            animal=patient.name,
+            species=patient.species,
+            breed=patient.breed,
+            sex=patient.sex,
+            altered=patient.altered,
+            born_on=patient.born_on,
+            born_estimated=patient.born_estimated,
+            weight_grams=patient.weight_grams,
+            service_codes=list(appointment.services),
+            services=[self.services.get(code, code) for code in appointment.services],
+            caution=" · ".join(caution),
+            consent=self._consent(appointment, client),
+            deposit_cents=self.deposits.get(client.id, 0),
+            owed_cents=self.owed.get(client.id, 0),
+            funding_code=appointment.funding,
+            funding=self.funds.get(appointment.funding, appointment.funding),
+            stage=appointment.stage,
+            stage_label=self.look.label(appointment.stage),
+            stage_at=appointment.stage_at,
+            arrived_at=self.arrivals.get(appointment.id) if appointment.stage in ATTENDED else None,
+            walk_in=appointment.walk_in,
+            notes="" if hidden else appointment.notes,
+            cancel_reason=appointment.cancel_reason,
+        )
+
+
+def owed_by(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:
+    """What each client still owes in cents: per invoice lines less allocations, void and forgiven ones left out."""
+    invoices = {
+        invoice_id: client_id
+        for invoice_id, client_id in session.execute(
+            select(Invoice.id, Invoice.client_id).where(Invoice.client_id.in_(client_ids))
+        )
+    }
+    if not invoices:
+        return {}
+    ended: dict[str, str] = {}
+    for invoice_id, kind in session.execute(
+        select(InvoiceEvent.invoice_id, InvoiceEvent.kind)
+        .where(InvoiceEvent.invoice_id.in_(invoices))
+        .order_by(InvoiceEvent.entered_at, InvoiceEvent.id)
+    ):
+        if ended.get(invoice_id) != "voided":
+            ended[invoice_id] = kind
+    balance: defaultdict[str, int] = defaultdict(int)
+    charged = (
+        select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents))
+        .where(InvoiceLine.invoice_id.in_(invoices))
+        .group_by(InvoiceLine.invoice_id)
+    )
+    paid = (
+        select(PaymentAllocation.invoice_id, -func.sum(PaymentAllocation.amount_cents))
+        .where(PaymentAllocation.invoice_id.in_(invoices))
+        .group_by(PaymentAllocation.invoice_id)
+    )
+    for statement in (charged, paid):
+        for invoice_id, cents in session.execute(statement):
+            balance[invoice_id] += int(cents or 0)
+    owed: defaultdict[str, int] = defaultdict(int)
+    for invoice_id, cents in balance.items():
+        if cents > 0 and ended.get(invoice_id) not in ("voided", "forgiven"):
+            owed[invoices[invoice_id]] += cents
+    return dict(owed)
+
+
+def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:
+    """What each client paid that no invoice has used yet, in cents."""
+    credit: defaultdict[str, int] = defaultdict(int)
+    received = (
+        select(Payment.client_id, func.sum(Payment.amount_cents))
+        .where(Payment.client_id.in_(client_ids))
+        .group_by(Payment.client_id)
+    )
+    used = (
+        select(Payment.client_id, -func.sum(PaymentAllocation.amount_cents))
+        .join(
+            Payment, (Payment.clinic_id == PaymentAllocation.clinic_id) & (Payment.id == PaymentAllocation.payment_id)
+        )
+        .where(Payment.client_id.in_(client_ids))
+        .group_by(Payment.client_id)
+    )
+    for statement in (received, used):
+        for client_id, cents in session.execute(statement):
+            credit[str(client_id)] += int(cents or 0)
+    return {client_id: cents for client_id, cents in credit.items() if cents > 0}
+
+
+def _history(session: ClinicSession, appointment_id: str) -> list[HistoryLine]:
+    flow = definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook()
+    statement = (
+        select(FlowEvent, User.name)
+        .outerjoin(User, (User.clinic_id == FlowEvent.clinic_id) & (User.id == FlowEvent.by_user_id))
+        .where(FlowEvent.appointment_id == appointment_id)
+        .order_by(FlowEvent.entered_at, FlowEvent.id)
+    )
+    return [
+        HistoryLine(
+            event.event_at,
+            event.entered_at,
+            event.from_stage,
+            event.to_stage,
+            flow.label(event.to_stage),
+            name or "",
+            event.reason,
+            event.source,
+            event.reverts_id is not None,
+        )
+        for event, name in session.execute(statement)
+    ]
+
+
+STAGE_GROUPS = {
+    "Expected": BEFORE_ARRIVAL,
+    "Here now": ON_SITE,
+    "Gone home": ("checked_out", "declined", "died"),
+    "No-show": ("no_show",),
+    "Cancelled": ("cancelled",),
+}
+"""The groups of stages a roster is filtered by."""
