@@ -26,18 +26,19 @@ def test_sorted_by_time_then_surname(desk):
 
 def test_filters_narrow_and_facts_count(desk):
     sam = desk.clinic.actor("sam")
-    clock.set(datetime.combine(next_monday(), time(15), UTC))
+    monday = next_monday()
+    clock.set(datetime.combine(monday, time(15), UTC))
     walk = rules.walk_in(desk.booking(type="recheck"), by=desk.clinic.operator)
-    missed, gone = desk.book(by=desk.clinic.operator), desk.book(by=desk.clinic.operator)
+    missed, gone = (desk.book(by=desk.clinic.operator, day=monday) for _ in range(2))
     rules.mark_no_show(missed, version=desk.row(missed).version, by=desk.clinic.operator)
     rules.cancel(gone, "ill", version=desk.row(gone).version, by=desk.clinic.operator)
     clock.set(None)
-    rows = roster(next_monday(), by=sam)
+    rows = roster(monday, by=sam)
     told = facts(rows)
     assert (told.count, told.arrived, told.waiting, told.no_shows, told.cancelled, told.walk_ins) == (2, 1, 1, 1, 1, 1)
-    assert [row.id for row in roster(next_monday(), by=sam, filters=Filters(type="recheck"))] == [walk]
-    assert [row.id for row in roster(next_monday(), by=sam, filters=Filters(stages=("no_show",)))] == [missed]
-    assert roster(next_monday(), by=sam, filters=Filters(owner_type="rescue")) == []
+    assert [row.id for row in roster(monday, by=sam, filters=Filters(type="recheck"))] == [walk]
+    assert [row.id for row in roster(monday, by=sam, filters=Filters(stages=("no_show",)))] == [missed]
+    assert roster(monday, by=sam, filters=Filters(owner_type="rescue")) == []
     assert [row.arrived_at is not None for row in rows] == [row.id == walk for row in rows]
 
 
