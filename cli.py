@@ -17,7 +17,7 @@ from data.errors import Refusal
 
 COMMANDS = {
     "init": "setup", "serve": "setup", "demo": "setup",
-    "user": "users", "role": "users",
+    "user": "users", "role": "users", "backup": "backups", "worker": "work",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

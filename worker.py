@@ -1,1 +1,165 @@
-"""The background worker: schedules, deliveries, backups, refreshes."""
+"""The background worker: schedules, deliveries, backups. One process, started and watched by ``ballast serve``.
+
+Every part of its work is a row: a leased job or a message of the outbox. A worker that dies loses nothing; two
+workers never do the same job twice at a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from data import jobs
+from data.engine import Database, use
+from data.errors import Refusal
+from data.home import Home
+from data.models import Clinic, Heartbeat, Job, Ticket
+from data.session import write
+from data.types import clock, new_id
+from messages import delivery
+from security import audit, backups
+from security.actor import Actor
+from security.clinics import clinics
+
+log = logging.getLogger("ballast.worker")
+BEAT = timedelta(seconds=20)
+PAUSE = 2.0
+
+Handler = Callable[[Clinic, Job], dict[str, object]]
+
+
+def back_up(clinic: Clinic, job: Job) -> dict[str, object]:
+    """The daily full backup."""
+    made = backups.make_backup(by=Actor.worker(clinic.id, job.id))
+    return {"file": made.file.name, "size": made.size}
+
+
+def tidy(clinic: Clinic, job: Job) -> dict[str, object]:
+    """Hide tickets that can no longer be used."""
+    with write(clinic.id) as session:
+        rows = session.scalars(select(Ticket).where(Ticket.expires_at < clock.now() - timedelta(days=30))).all()
+        for row in rows:
+            row.deleted_at = clock.now()
+        if rows:
+            session.flush()
+            audit.append(session, Actor.worker(clinic.id, job.id), "tickets.tidied", detail={"rows": len(rows)})
+    return {"tickets": len(rows)}
+
+
+HANDLERS: dict[str, Handler] = {"backup": back_up, "tidy": tidy}
+
+RECURRING = {"backup": "daily 01:30", "tidy": "daily 03:10"}
+"""Kind to local rule. A whole-home job such as the backup runs for the first clinic only."""
+
+
+class Worker:
+    """The loop."""
+
+    def __init__(self) -> None:
+        self.owner = f"worker-{os.getpid()}-{new_id()[-6:]}"
+        self.stopping = threading.Event()
+        self._beats: dict[str, datetime] = {}
+
+    def run(self) -> None:
+        """Work until asked to stop."""
+        log.info("worker started")
+        while not self.stopping.is_set():
+            try:
+                busy = self.round()
+            except Exception:
+                log.exception("a round of the worker failed")
+                busy = False
+            if not busy:
+                self.stopping.wait(PAUSE)
+        log.info("worker stopped")
+
+    def round(self) -> bool:
+        """One look at every clinic; returns whether something was done."""
+        busy = False
+        for index, clinic in enumerate(clinics()):
+            self._prepare(clinic, whole_home=index == 0)
+            busy |= bool(delivery.deliver(clinic.id, self.owner))
+            while not self.stopping.is_set() and (job := jobs.claim(clinic.id, self.owner)) is not None:
+                self._carry_out(clinic, job)
+                busy = True
+        return busy
+
+    def _prepare(self, clinic: Clinic, *, whole_home: bool) -> None:
+        now = clock.now()
+        if now - self._beats.get(clinic.id, now - BEAT) < BEAT:
+            return
+        self._beats[clinic.id] = now
+        delivery.settle_expired(clinic.id)
+        with write(clinic.id) as session:
+            row = session.scalars(select(Heartbeat).where(Heartbeat.part == "worker")).one_or_none()
+            if row is None:
+                session.add(Heartbeat(part="worker", seen_at=now))
+            else:
+                row.seen_at = now
+            for kind, rule in RECURRING.items():
+                if whole_home or kind != "backup":
+                    jobs.ensure(session, kind, rule, clinic.zone)
+
+    @staticmethod
+    def _carry_out(clinic: Clinic, job: Job) -> None:
+        handler = HANDLERS.get(job.kind)
+        if handler is None:
+            jobs.fail(clinic.id, job, clinic.zone, f"no worker knows how to do {job.kind}")
+            return
+        try:
+            result: dict[str, Any] = handler(clinic, job)
+        except Refusal as refusal:
+            log.warning("job %s: %s", job.kind, refusal.message)
+            jobs.fail(clinic.id, job, clinic.zone, refusal.message)
+        except Exception as failure:
+            log.exception("job %s failed", job.kind)
+            jobs.fail(clinic.id, job, clinic.zone, type(failure).__name__)
+        else:
+            jobs.finish(clinic.id, job, clinic.zone, result)
+
+
+def main() -> None:
+    """``python -m worker``: work until SIGTERM, or until the parent that started it is gone."""
+    parser = argparse.ArgumentParser(prog="worker")
+    parser.add_argument("--home")
+    parser.add_argument("--once", action="store_true")
+    parser.add_argument("--now")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    home = Home.locate(options.home)
+    _ = home.id
+    use(Database(home))
+    run(once=options.once, now=options.now)
+
+
+def run(*, once: bool = False, now: str | None = None) -> None:
+    """Work in this process: one round with ``once``, at a given instant with ``now`` (ISO, for tests)."""
+    if now:
+        clock.set(datetime.fromisoformat(now))
+    worker = Worker()
+    if once:
+        worker.round()
+        return
+    parent = os.getppid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stopping.set())
+    threading.Thread(target=_end_with, args=(parent, worker), daemon=True).start()
+    worker.run()
+
+
+def _end_with(parent: int, worker: Worker) -> None:
+    while not worker.stopping.wait(3):
+        if os.getppid() != parent:
+            worker.stopping.set()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,6 @@
-"""Documents at rest: each file encrypted on its own, named by a keyed hash of its content.
+"""Documents at rest: each file encrypted on its own (data/sealed.py), named by a keyed hash of its content.
 
-Format ``BLS1``: a random 32-byte data key, wrapped by the blob key (AES-256-GCM), then chunks of 1 MiB, each sealed
-with AES-256-GCM under nonce = 7 random bytes, 4-byte counter, 1 last-chunk flag: a flipped bit, a cut, a swap and an
-appended tail are all noticed. Written beside, flushed to disk, then renamed; the database row follows.
+Written beside, flushed to disk, then renamed; the database row follows.
 """
 
 from __future__ import annotations
@@ -10,59 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from data.errors import EnvironmentFailure
 from data.home import Home
+from data.sealed import BlobDamaged, seal, unseal
 
-MAGIC = b"BLS1"
-CHUNK = 1 << 20
-_HEAD = len(MAGIC) + 12 + 48 + 7
-
-
-class BlobDamaged(EnvironmentFailure):
-    """The stored file {name} is damaged or incomplete. Restore it from the latest backup."""
+__all__ = ["BlobDamaged", "BlobMissing", "BlobStore"]
 
 
 class BlobMissing(EnvironmentFailure):
     """The stored file {name} is missing. Restore it from the latest backup."""
-
-
-def seal(content: bytes, key: bytes) -> bytes:
-    """Encrypt bytes in the document format under a 32-byte key."""
-    data_key, prefix, wrap_nonce = os.urandom(32), os.urandom(7), os.urandom(12)
-    parts = [MAGIC, wrap_nonce, AESGCM(key).encrypt(wrap_nonce, data_key, MAGIC), prefix]
-    cipher = AESGCM(data_key)
-    count = max(1, -(-len(content) // CHUNK))
-    for number in range(count):
-        nonce = prefix + number.to_bytes(4, "big") + bytes([number == count - 1])
-        parts.append(cipher.encrypt(nonce, content[number * CHUNK : (number + 1) * CHUNK], None))
-    return b"".join(parts)
-
-
-def unseal(sealed: bytes, key: bytes, name: str = "") -> bytes:
-    """Decrypt what ``seal`` made; raises BlobDamaged for anything else."""
-    try:
-        if sealed[:4] != MAGIC or len(sealed) < _HEAD + 16:
-            raise InvalidTag
-        data_key = AESGCM(key).decrypt(sealed[4:16], sealed[16:64], MAGIC)
-        cipher, prefix = AESGCM(data_key), sealed[64:71]
-        return b"".join(_chunks(sealed, cipher, prefix))
-    except InvalidTag:
-        raise BlobDamaged(name=name) from None
-
-
-def _chunks(sealed: bytes, cipher: AESGCM, prefix: bytes) -> Iterator[bytes]:
-    step, position, number = CHUNK + 16, _HEAD, 0
-    while position < len(sealed):
-        last = position + step >= len(sealed)
-        nonce = prefix + number.to_bytes(4, "big") + bytes([last])
-        yield cipher.decrypt(nonce, sealed[position : position + step], None)
-        position, number = position + step, number + 1
 
 
 class BlobStore:

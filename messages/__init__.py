@@ -1,0 +1,1 @@
+"""The outbox: mails on their way, delivered by the worker."""

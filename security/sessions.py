@@ -172,3 +172,14 @@ def _find(token: str) -> tuple[UserSession | None, User | None]:
             .where(UserSession.token_hash == fingerprint(token))
         ).one_or_none()
         return (found[0], found[1]) if found else (None, None)
+
+
+def end_all_after_restore() -> int:
+    """Void every session of every clinic of this home; returns how many."""
+    with everywhere() as session:
+        live = session.execute(
+            select(UserSession.clinic_id, UserSession.id).where(UserSession.revoked_at.is_(None))
+        ).all()
+    for clinic_id, session_id in live:
+        end(clinic_id, session_id, "restored from a backup", by=Actor.operator(clinic_id))
+    return len(live)

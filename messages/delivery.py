@@ -1,0 +1,182 @@
+"""Sending what is due, one state at a time so that a crash loses nothing and doubles nothing silently.
+
+pending or deferred -> claimed (with a lease) -> sending (committed before the first byte goes out) -> sent, deferred
+(a passing refusal, tried again later) or failed (a final one). A message found ``sending`` after its lease ended may
+have gone out: it becomes ``uncertain`` for a person to judge, except reminders and alerts, which go again under the
+same Message-ID.
+"""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from urllib.parse import unquote, urlsplit
+
+from sqlalchemy import or_, select
+
+from data.engine import database
+from data.errors import BadInput
+from data.models import OutboxMessage
+from data.session import write
+from data.types import clock
+from messages.outbox import content_of
+
+LEASE = timedelta(minutes=5)
+RETRY = (1, 5, 15, 60, 240, 720)
+"""Minutes until the next try after a passing failure."""
+RESEND = {"alert", "invitation", "reset", "vault", "reminder"}
+"""Purposes for which a duplicate is better than a miss."""
+
+
+class BadMailAddress(BadInput):
+    """The mail server setting '{url}' cannot be read. Write it like smtp://user:password@mail.example.org:587."""
+
+
+@contextmanager
+def smtp_connection(url: str) -> Iterator[smtplib.SMTP]:
+    """A connection to the mail server of an smtp:// or smtps:// URL. STARTTLS is used wherever it is offered."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise BadMailAddress(url=parts.scheme or "?")
+    if parts.scheme == "smtps":
+        server: smtplib.SMTP = smtplib.SMTP_SSL(
+            parts.hostname, parts.port or 465, timeout=20, context=ssl.create_default_context()
+        )
+    else:
+        server = smtplib.SMTP(parts.hostname, parts.port or 25, timeout=20)
+    with server:
+        server.ehlo()
+        if parts.scheme == "smtp" and server.has_extn("starttls"):
+            server.starttls(context=ssl.create_default_context())
+            server.ehlo()
+        if parts.username:
+            server.login(unquote(parts.username), unquote(parts.password or ""))
+        yield server
+
+
+def mail_server() -> str:
+    """The mail server's URL, or an empty text where none is set."""
+    return os.environ.get("BALLAST_SMTP_URL", "")
+
+
+def deliver(clinic_id: str, owner: str, *, limit: int = 50) -> dict[str, int]:
+    """Send what is due for one clinic over one connection; returns how many ended in which state."""
+    ended: dict[str, int] = {}
+    url = mail_server()
+    if not url or (database().home.path / "sending-paused").exists():
+        return ended
+    claimed = _claim(clinic_id, owner, limit)
+    if not claimed:
+        return ended
+    try:
+        with smtp_connection(url) as server:
+            for message_id in claimed:
+                state = _send(clinic_id, message_id, server)
+                ended[state] = ended.get(state, 0) + 1
+    except (OSError, smtplib.SMTPException) as failure:
+        ended["deferred"] = ended.get("deferred", 0) + _defer_claimed(clinic_id, owner, str(failure))
+    return ended
+
+
+def settle_expired(clinic_id: str) -> None:
+    """Give back claims whose worker died; a ``sending`` one is sent again or held, by its purpose."""
+    with write(clinic_id) as session:
+        rows = session.scalars(
+            select(OutboxMessage).where(
+                OutboxMessage.state.in_(("claimed", "sending")), OutboxMessage.lease_until < clock.now()
+            )
+        )
+        for row in rows:
+            held = row.state == "sending" and row.purpose not in RESEND
+            row.state, row.lease_owner, row.lease_until = ("uncertain" if held else "pending"), "", None
+
+
+def _claim(clinic_id: str, owner: str, limit: int) -> list[str]:
+    now = clock.now()
+    with write(clinic_id) as session:
+        rows = session.scalars(
+            select(OutboxMessage)
+            .where(
+                or_(OutboxMessage.state == "pending", OutboxMessage.state == "deferred"), OutboxMessage.due_at <= now
+            )
+            .order_by(OutboxMessage.due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for row in rows:
+            row.state, row.lease_owner, row.lease_until = "claimed", owner, now + LEASE
+        return [row.id for row in rows]
+
+
+def _send(clinic_id: str, message_id: str, server: smtplib.SMTP) -> str:
+    with write(clinic_id) as session:
+        row = session.get_one(OutboxMessage, (clinic_id, message_id))
+        if row.state != "claimed":
+            return row.state
+        row.state, row.attempts = "sending", row.attempts + 1
+    try:
+        server.send_message(_compose(row), from_addr=sender(), to_addrs=[row.recipient])
+        state, reply = "sent", ""
+    except smtplib.SMTPRecipientsRefused as refused:
+        code, text = next(iter(refused.recipients.values()))
+        state, reply = ("failed" if code >= 500 else "deferred"), f"{code} {text.decode(errors='replace')}"
+    except smtplib.SMTPResponseException as refused:
+        permanent = 500 <= refused.smtp_code < 600
+        state, reply = ("failed" if permanent else "deferred"), f"{refused.smtp_code} {refused.smtp_error!r}"
+    except (ValueError, UnicodeError) as unsendable:
+        state, reply = "failed", str(unsendable)
+    with write(clinic_id) as session:
+        row = session.get_one(OutboxMessage, (clinic_id, message_id))
+        _settle(row, state, reply)
+        return row.state
+
+
+def _settle(row: OutboxMessage, state: str, reply: str) -> None:
+    row.reply, row.lease_owner, row.lease_until = reply[:500], "", None
+    if state == "sent":
+        row.sent_at = clock.now()
+    if state == "deferred":
+        if row.attempts > len(RETRY):
+            state = "failed"
+        else:
+            row.due_at = clock.now() + timedelta(minutes=RETRY[max(0, row.attempts - 1)])
+    row.state = state
+
+
+def _defer_claimed(clinic_id: str, owner: str, reason: str) -> int:
+    with write(clinic_id) as session:
+        rows = session.scalars(
+            select(OutboxMessage).where(OutboxMessage.lease_owner == owner, OutboxMessage.state == "claimed")
+        ).all()
+        for row in rows:
+            row.attempts += 1
+            _settle(row, "deferred", reason)
+        return len(rows)
+
+
+def sender() -> str:
+    """The address mails come from: ``BALLAST_MAIL_FROM``, else the user of the mail server's URL."""
+    set_by_hand = os.environ.get("BALLAST_MAIL_FROM", "")
+    user = unquote(urlsplit(mail_server()).username or "")
+    return set_by_hand or (user if "@" in user else "ballast@localhost.localdomain")
+
+
+def _compose(row: OutboxMessage) -> EmailMessage:
+    content = content_of(row)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = sender()
+    message["To"] = row.recipient
+    message["Subject"] = row.subject
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = row.message_id
+    message.set_content(content.text)
+    if content.html:
+        message.add_alternative(content.html, subtype="html")
+    return message

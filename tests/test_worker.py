@@ -1,0 +1,159 @@
+"""The worker does each job once, on time in the clinic's zone, and sends each mail once."""
+
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiosmtpd.controller import Controller
+from sqlalchemy import select
+
+from data import jobs
+from data.models import BackupRun, Job, OutboxMessage
+from data.session import read, write
+from data.types import clock
+from messages import delivery, outbox
+from worker import Worker
+
+
+class Inbox:
+    """A real SMTP server that keeps what it gets; ``reply`` is what it answers to the next recipients."""
+
+    def __init__(self):
+        self.mails, self.reply = [], None
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.reply:
+            return self.reply
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.mails.append(envelope)
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox(monkeypatch):
+    box = Inbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    monkeypatch.setenv("BALLAST_SMTP_URL", f"smtp://127.0.0.1:{port}")
+    yield box
+    controller.stop()
+
+
+def post(clinic, key="k", recipient="amy@example.org", purpose="alert", subject="Something waits"):
+    with write(clinic.id) as session:
+        return outbox.queue(
+            session, purpose=purpose, dedupe_key=key, recipient=recipient, subject=subject, text="Please look."
+        )
+
+
+def states(clinic):
+    with read(clinic.id) as session:
+        return sorted(session.scalars(select(OutboxMessage.state)))
+
+
+def test_a_mail_is_sent_once(clinic, inbox):
+    assert post(clinic) == post(clinic)
+    worker = Worker()
+    worker.round()
+    worker.round()
+    assert [mail.rcpt_tos for mail in inbox.mails] == [["amy@example.org"]]
+    assert states(clinic) == ["sent"]
+
+
+def test_a_final_refusal_fails_and_a_passing_one_is_tried_again_later(clinic, inbox):
+    post(clinic)
+    inbox.reply = "550 no such mailbox"
+    delivery.deliver(clinic.id, "w")
+    assert states(clinic) == ["failed"]
+    post(clinic, "k2")
+    inbox.reply = "451 try later"
+    delivery.deliver(clinic.id, "w")
+    assert states(clinic) == ["deferred", "failed"]
+    inbox.reply = None
+    delivery.deliver(clinic.id, "w")
+    assert inbox.mails == []
+    clock.set(datetime.now(UTC) + timedelta(minutes=2))
+    delivery.deliver(clinic.id, "w")
+    assert len(inbox.mails) == 1
+
+
+def test_a_dead_mail_server_loses_nothing(clinic, monkeypatch):
+    monkeypatch.setenv("BALLAST_SMTP_URL", "smtp://127.0.0.1:9")
+    post(clinic)
+    assert delivery.deliver(clinic.id, "w") == {"deferred": 1}
+
+
+def test_a_message_cut_off_while_sending_is_held_unless_a_miss_is_worse(clinic, inbox):
+    ids = {purpose: post(clinic, purpose, purpose=purpose) for purpose in ("alert", "campaign")}
+    with write(clinic.id) as session:
+        for message_id in ids.values():
+            row = session.get_one(OutboxMessage, (clinic.id, message_id))
+            row.state, row.lease_owner, row.lease_until = "sending", "dead", clock.now() - timedelta(seconds=1)
+    delivery.settle_expired(clinic.id)
+    assert states(clinic) == ["pending", "uncertain"]
+
+
+def test_a_recipient_with_a_line_break_is_refused_and_injects_nothing(clinic, inbox):
+    post(clinic, recipient="a@example.org\r\nBcc: b@example.org", subject="Hi\r\nBcc: c@example.org")
+    delivery.deliver(clinic.id, "w")
+    assert states(clinic) == ["failed"]
+    assert inbox.mails == []
+
+
+def test_the_text_of_a_message_lies_encrypted(sqlite_clinic):
+    post(sqlite_clinic)
+    with read(sqlite_clinic.id) as session:
+        row = session.scalars(select(OutboxMessage)).one()
+    assert b"Please look" not in row.body
+    assert outbox.content_of(row).text == "Please look."
+
+
+def test_two_workers_never_hold_one_job(clinic):
+    with write(clinic.id) as session:
+        jobs.enqueue(session, "tidy", "once", {})
+    first, second = jobs.claim(clinic.id, "a"), jobs.claim(clinic.id, "b")
+    assert first is not None
+    assert second is None
+
+
+def test_a_job_of_a_dead_worker_comes_back(clinic):
+    with write(clinic.id) as session:
+        jobs.enqueue(session, "tidy", "once", {})
+    jobs.claim(clinic.id, "dead")
+    clock.set(clock.now() + jobs.LEASE + timedelta(seconds=1))
+    again = jobs.claim(clinic.id, "alive")
+    assert again is not None
+    assert again.attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("after", "due"),
+    [
+        ("2026-03-07T12:00:00+00:00", "2026-03-08T07:30:00+00:00"),  # 02:30 does not exist on 8 March: an hour later
+        ("2026-03-08T12:00:00+00:00", "2026-03-09T06:30:00+00:00"),
+        ("2026-10-31T12:00:00+00:00", "2026-11-01T07:30:00+00:00"),
+    ],
+)
+def test_a_daily_job_keeps_its_wall_clock_over_daylight_saving(after, due):
+    got = jobs.next_run("daily 02:30", "America/New_York", datetime.fromisoformat(after))
+    assert got == datetime.fromisoformat(due)
+
+
+def test_missed_runs_are_caught_up_by_one(sqlite_clinic):
+    start = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    clock.set(start)
+    Worker().round()
+    clock.set(start + timedelta(days=4))
+    worker = Worker()
+    worker.round()
+    worker.round()
+    with read(sqlite_clinic.id) as session:
+        assert len(session.scalars(select(BackupRun)).all()) == 1
+        job = session.scalars(select(Job).where(Job.kind == "backup")).one()
+        assert job.due_at > clock.now()
