@@ -1,0 +1,487 @@
+"""The analytics mart: an in-memory DuckDB of this process, fed from the system of record by change number.
+
+Nothing of it touches the disk. Each clinic has a schema of its own; ``reading(clinic_id)`` gives one cursor inside
+one transaction, so that everything a page or report shows is of one moment:
+
+    with mart.reading(clinic_id) as cursor:
+        rows = cursor.execute("SELECT stage, count(*) FROM appointment GROUP BY 1").fetchall()
+
+Rows travel as CSV text (``COPY`` on PostgreSQL, one concatenated string a row on SQLite) into Arrow and from there by
+a plain INSERT into a native table. DuckDB 2.0.0 can answer wrongly when it *queries* Arrow, so Arrow is only ever
+copied, and counts and sums are compared after each copy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from sqlalchemy import Boolean, Connection, Date, DateTime, Integer, Uuid, select
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from data import models
+from data.engine import Database, database
+from data.errors import EnvironmentFailure, NotFound
+from data.models import Base, ChainHead, Clinic
+
+MEMORY_LIMIT = os.environ.get("BALLAST_MART_MEMORY", "2GB")
+REFRESH_SECONDS = 1.0
+_CHUNK_ROWS = 50_000
+_LOCAL = {"local_at": "TIMESTAMP", "local_day": "DATE", "hour": "TINYINT", "weekday": "TINYINT"}
+
+
+class MartFault(EnvironmentFailure):
+    """The report data did not arrive whole ({table}: {problem}). Try again; if it happens twice, restart Ballast and
+    report it. The records themselves are not affected."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One table of the mart: which columns of a model it carries, and what is worked out once while loading.
+
+    ``moment`` names the instant that gives ``local_at``, ``local_day``, ``hour`` and ``weekday`` (1 Monday to 7) in
+    the zone of the row's place, or of the clinic; ``place`` is the SQL that finds the place's id, with the joins it
+    needs. ``derived`` maps a column to (type, SQL over the incoming row ``d``).
+    """
+
+    model: type[Base]
+    columns: str
+    moment: str = ""
+    place: str = ""
+    joins: str = ""
+    derived: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The table's name, the same as in the system of record."""
+        return str(self.model.__tablename__)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns read from the system of record."""
+        return ("id", "change", *self.columns.split())
+
+
+_BY_APPOINTMENT = "LEFT JOIN appointment a ON a.id = d.appointment_id"
+
+FACTS: tuple[Fact, ...] = (
+    Fact(models.Location, "name zone"),
+    Fact(models.Definition, "kind slug body", derived=(("label", "VARCHAR", "json_extract_string(d.body, '$.label')"),)),
+    Fact(models.User, "name initials role"),
+    Fact(
+        models.Client,
+        "number first_name last_name phone email city postal_code owner_type restricted",
+        derived=(("name", "VARCHAR", "trim(concat_ws(' ', d.first_name, d.last_name))"),),
+    ),
+    Fact(models.Patient, "client_id name species breed sex altered born_on weight_grams microchip caution died_on"),
+    Fact(models.Service, "code name category procedure reminder_days"),
+    Fact(models.Fund, "code name kind"),
+    Fact(models.Drug, "code name strength unit schedule"),
+    Fact(models.Bottle, "drug_id number lot expires_on size received_on location_id opened_at closed_at"),
+    Fact(
+        models.Appointment,
+        "number client_id patient_id location_id type starts_at day minutes stage stage_at walk_in scheduled_on "
+        "provider_id services funding notes caution",
+        moment="starts_at",
+        place="d.location_id",
+        derived=(
+            ("service_list", "VARCHAR", "array_to_string(json_extract_string(d.services, '$[*]'), ', ')"),
+            ("lead_days", "BIGINT", "date_diff('day', d.scheduled_on, d.day)"),
+        ),
+    ),
+    Fact(models.FlowEvent, "appointment_id from_stage to_stage reverts_id event_at", "event_at", "a.location_id",
+         _BY_APPOINTMENT),
+    Fact(models.CheckIn, "appointment_id consent event_at", "event_at", "a.location_id", _BY_APPOINTMENT),
+    Fact(models.Exam, "appointment_id weight_grams already_altered event_at", "event_at", "a.location_id",
+         _BY_APPOINTMENT),
+    Fact(
+        models.Surgery,
+        "appointment_id event_at surgeon_id procedure ended_at complications",
+        moment="event_at",
+        place="a.location_id",
+        joins=_BY_APPOINTMENT,
+        derived=(
+            ("minutes", "DOUBLE", "date_diff('second', d.event_at, d.ended_at) / 60.0"),
+            ("complication_count", "BIGINT", "coalesce(json_array_length(d.complications), 0)"),
+            ("patient_id", "UUID", "a.patient_id"),
+            ("location_id", "UUID", "a.location_id"),
+        ),
+    ),
+    Fact(models.InvoiceEvent, "invoice_id kind amount_cents event_at entered_at", "event_at"),
+    Fact(
+        models.Invoice,
+        "number client_id appointment_id location_id issued_on due_on",
+        derived=(("voided", "BOOLEAN", "false"),),
+    ),
+    Fact(
+        models.InvoiceLine,
+        "invoice_id day patient_id service_id description quantity unit_price_cents discount_cents subsidy_cents "
+        "fund_id net_cents tax_cents tax_code tax_rate_millionths tax_included provider_id reverses_id",
+    ),
+    Fact(
+        models.Payment,
+        "reference kind amount_cents tender channel brand client_id location_id day event_at invoice_reference "
+        "reverses_id",
+        moment="event_at",
+        place="d.location_id",
+    ),
+    Fact(models.PaymentAllocation, "payment_id invoice_id amount_cents event_at", "event_at"),
+    Fact(models.FundEntry, "fund_id kind amount_cents appointment_id invoice_line_id event_at", "event_at"),
+    Fact(
+        models.DrugLogEntry,
+        "bottle_id kind delta drawn given wasted appointment_id patient_id stage route reason by_user_id witness_id "
+        "reverses_id event_at source",
+        moment="event_at",
+        place="b.location_id",
+        joins="LEFT JOIN bottle b ON b.id = d.bottle_id",
+    ),
+    Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
+    Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
+    Fact(models.Consent, "client_id channel purpose given event_at"),
+    Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
+)
+"""In load order: a table whose place is found through another stands after it."""
+
+
+@dataclass
+class _Seen:
+    """How far one clinic is loaded."""
+
+    change: int = -1
+    checked: float = 0.0
+    refreshed: float = 0.0
+    zone: str = ""
+
+
+class Mart:
+    """The DuckDB of one opened system of record."""
+
+    def __init__(self, source: Database, *, memory_limit: str = MEMORY_LIMIT) -> None:
+        self.source = source
+        self._lock = threading.Lock()
+        self._seen: dict[str, _Seen] = {}
+        self._duck = duckdb.connect(
+            ":memory:",
+            config={
+                "temp_directory": "",
+                "memory_limit": memory_limit,
+                "threads": str(min(4, os.cpu_count() or 1)),
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+            },
+        )
+        for setting in (
+            "TimeZone = 'UTC'",
+            "python_enable_replacements = false",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self._duck.execute(f"SET {setting}")
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._duck.close()
+
+    @contextlib.contextmanager
+    def reading(self, clinic_id: str, *, max_age: float = REFRESH_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor over one clinic at one moment, at most ``max_age`` seconds old; 0 waits for the newest."""
+        self.refresh(clinic_id, max_age=max_age)
+        cursor = self._duck.cursor()
+        try:
+            cursor.execute(f"USE {_schema(clinic_id)}")
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            yield cursor
+            cursor.execute("COMMIT")
+        finally:
+            cursor.close()
+
+    def change(self, clinic_id: str) -> int:
+        """The change number the clinic's data stands at: part of every cache key over the mart."""
+        seen = self._seen.get(clinic_id)
+        return seen.change if seen else -1
+
+    def refresh(self, clinic_id: str, *, max_age: float = 0.0) -> int:
+        """Bring the clinic up to date; returns how many rows moved. Readers of an older moment are not disturbed.
+
+        While one thread refreshes, others read what is there, except for the first load, which all wait for.
+        """
+        seen = self._seen.get(clinic_id)
+        if seen and max_age and time.monotonic() - seen.checked < max_age:
+            return 0
+        if not self._lock.acquire(blocking=not (seen and max_age)):
+            return 0
+        try:
+            seen = self._seen.get(clinic_id)
+            if seen and max_age and time.monotonic() - seen.checked < max_age:
+                return 0
+            return self._refresh(clinic_id, seen)
+        finally:
+            self._lock.release()
+
+    def verify(self, clinic_id: str) -> dict[str, tuple[int, int]]:
+        """Compare rows with the system of record; returns the tables that differ with (rows there, rows here)."""
+        self.refresh(clinic_id)
+        wrong = {}
+        with self.source.reader.connect() as connection, self.reading(clinic_id, max_age=60) as cursor:
+            for fact in FACTS:
+                there = tuple(_first(connection, f"count(*), coalesce(sum({_q('change')}), 0)", fact, clinic_id))
+                here = cursor.execute(f"SELECT count(*), coalesce(sum(change), 0) FROM {fact.name}").fetchone() or ()
+                if tuple(map(int, there)) != tuple(map(int, here)):
+                    wrong[fact.name] = (int(there[0]), int(here[0]))
+        return wrong
+
+    def _refresh(self, clinic_id: str, seen: _Seen | None) -> int:
+        with self.source.reader.connect() as connection:
+            checked = time.monotonic()
+            change, zone = _head(connection, clinic_id)
+            if seen and seen.change == change and seen.zone == zone:
+                seen.checked = checked
+                return 0
+            cursor = self._duck.cursor()
+            try:
+                if seen is None or change < seen.change or zone != seen.zone:
+                    seen = None
+                moved = _carry(connection, cursor, clinic_id, zone, seen.change if seen else -1)
+                if moved < 0:  # a location moved to another zone: every local hour is worked out anew
+                    moved = _carry(connection, cursor, clinic_id, zone, -1)
+            finally:
+                cursor.close()
+            self._seen[clinic_id] = _Seen(change, checked, time.monotonic(), zone)
+            return moved
+
+
+def _schema(clinic_id: str) -> str:
+    return "c_" + clinic_id.replace("-", "")
+
+
+def _q(name: str) -> str:
+    return f'"{name}"'
+
+
+def _head(connection: Connection, clinic_id: str) -> tuple[int, str]:
+    statement = (
+        select(ChainHead.change, Clinic.zone).join(Clinic, Clinic.id == ChainHead.clinic_id)
+    ).where(ChainHead.clinic_id == clinic_id)  # fmt: skip
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(what="clinic", name=clinic_id)
+    return int(row[0]), str(row[1])
+
+
+def _first(connection: Connection, what: str, fact: Fact, clinic_id: str) -> Any:
+    sqlite = connection.dialect.name == "sqlite"
+    value = clinic_id.replace("-", "") if sqlite else clinic_id
+    live = "AND deleted_at IS NULL" if "deleted_at" in fact.model.__table__.c else ""
+    return connection.exec_driver_sql(f"SELECT {what} FROM {fact.name} WHERE clinic_id = '{value}' {live}").one()  # noqa: S608
+
+
+def _create(cursor: duckdb.DuckDBPyConnection, clinic_id: str) -> None:
+    schema = _schema(clinic_id)
+    cursor.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    cursor.execute(f"CREATE SCHEMA {schema}")
+    for fact in FACTS:
+        columns = [f"{_q(name)} {_kind(fact, name).duck}" for name in fact.sources]
+        columns += [f"{_q(name)} {type_}" for name, type_, _ in fact.derived]
+        columns += [f"{name} {type_}" for name, type_ in _LOCAL.items() if fact.moment]
+        cursor.execute(f"CREATE TABLE {schema}.{fact.name} ({', '.join(columns)})")
+
+
+def _carry(
+    connection: Connection, cursor: duckdb.DuckDBPyConnection, clinic_id: str, zone: str, since: int
+) -> int:  # fmt: skip
+    """Copy every row past a change number, in one transaction; -1 when a location's zone moved."""
+    moved, touched = 0, set()
+    cursor.execute("BEGIN")
+    try:
+        if since < 0:
+            _create(cursor, clinic_id)
+        cursor.execute(f"USE {_schema(clinic_id)}")
+        for fact in FACTS:
+            count = 0
+            for chunk in _chunks(connection, fact, clinic_id, since):
+                _stage(cursor, fact, chunk)
+                if since >= 0:
+                    if fact.model is models.Location and _zone_moved(cursor):
+                        cursor.execute("ROLLBACK")
+                        return -1
+                    cursor.execute(f"DELETE FROM {fact.name} USING stage WHERE {fact.name}.id = stage.id")  # noqa: S608
+                _settle(cursor, fact, zone)
+                count += chunk.num_rows
+            if count:
+                touched.add(fact.name)
+                moved += count
+        if touched & {"invoice", "invoice_event"}:
+            cursor.execute(_VOIDED)
+        cursor.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):
+            cursor.execute("ROLLBACK")
+        raise
+    return moved
+
+
+_VOIDED = """
+UPDATE invoice SET voided = v.voided FROM (
+    SELECT i.id, coalesce(max_by(e.kind, (e.entered_at, e.id)) = 'voided', false) AS voided
+    FROM invoice i LEFT JOIN invoice_event e ON e.invoice_id = i.id AND e.kind IN ('voided', 'reopened')
+    GROUP BY i.id
+) v WHERE v.id = invoice.id AND v.voided IS DISTINCT FROM invoice.voided
+"""
+
+
+def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:
+    row = cursor.execute(
+        "SELECT count(*) FROM location l JOIN stage s ON s.id = l.id WHERE s.zone IS DISTINCT FROM l.zone"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _stage(cursor: duckdb.DuckDBPyConnection, fact: Fact, chunk: Any) -> None:
+    """Copy Arrow into a native temporary table, then compare counts and sums."""
+    columns = (*fact.sources, "gone")
+    casts = ", ".join(f"{_q(name)}::{_kind(fact, name).duck} AS {_q(name)}" for name in columns)
+    cursor.register("arrived", chunk)
+    try:
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT {casts} FROM arrived")  # noqa: S608
+    finally:
+        cursor.unregister("arrived")
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    expected, checks = [], []
+    for name in columns:
+        column = chunk.column(name)
+        expected.append(chunk.num_rows - column.null_count)
+        checks.append(f"count({_q(name)})")
+        if pa.types.is_integer(column.type):
+            expected.append(pc.sum(column).as_py() or 0)
+            checks.append(f"coalesce(sum({_q(name)}::BIGINT), 0)")
+    found = cursor.execute(f"SELECT {', '.join(checks)} FROM stage").fetchone() or ()  # noqa: S608
+    if [int(value) for value in found] != expected:
+        raise MartFault(table=fact.name, problem=f"{chunk.num_rows} rows read, and their sums differ after the copy")
+
+
+def _settle(cursor: duckdb.DuckDBPyConnection, fact: Fact, zone: str) -> None:
+    """Move the staged rows that are not tombstones into the table, with what is worked out on the way."""
+    values = [f"d.{_q(name)}" for name in fact.sources] + [sql for _, _, sql in fact.derived]
+    joins = fact.joins
+    if fact.moment:
+        where = "$zone"
+        if fact.place:
+            joins += f" LEFT JOIN location l ON l.id = {fact.place}"
+            where = "coalesce(l.zone, $zone)"
+        local = f"timezone({where}, timezone('UTC', d.{_q(fact.moment)}))"
+        values += [local, f"{local}::DATE", f"hour({local})", f"isodow({local})"]
+    sql = f"INSERT INTO {fact.name} SELECT {', '.join(values)} FROM stage d {joins} WHERE NOT d.gone"  # noqa: S608
+    cursor.execute(sql, {"zone": zone} if fact.moment else {})
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How one column travels: SQL on either database to CSV, Arrow type, DuckDB type."""
+
+    duck: str
+    arrow: str
+    sqlite: str = "coalesce({c}, '')"
+    postgres: str = "{c}"
+
+
+_UUID = _Kind("UUID", "string")
+_INSTANT = _Kind("TIMESTAMP", "timestamp[us]", postgres="({c} AT TIME ZONE 'UTC')")
+_DATE = _Kind("DATE", "date32")
+_BOOLEAN = _Kind("BOOLEAN", "int64", postgres="{c}::int")
+_WHOLE = _Kind("BIGINT", "int64")
+_TEXT = _Kind("VARCHAR", "string", "coalesce('\"' || replace({c}, '\"', '\"\"') || '\"', '')", "{c}::text")
+
+
+def _kind(fact: Fact, name: str) -> _Kind:
+    if name == "gone":
+        return _Kind("BOOLEAN", "int64", "({c})", "({c})::int")
+    type_: TypeEngine[Any] | TypeDecorator[Any] = fact.model.__table__.c[name].type
+    if isinstance(type_, TypeDecorator):
+        type_ = type_.impl_instance
+    for sql_type, kind in ((Uuid, _UUID), (DateTime, _INSTANT), (Date, _DATE), (Boolean, _BOOLEAN), (Integer, _WHOLE)):
+        if isinstance(type_, sql_type):
+            return kind
+    return _TEXT
+
+
+def _chunks(connection: Connection, fact: Fact, clinic_id: str, since: int) -> Iterator[Any]:
+    """The rows past a change number as Arrow tables; tombstones too, unless it is the first load."""
+    sqlite = connection.dialect.name == "sqlite"
+    tombstoned = "deleted_at" in fact.model.__table__.c
+    parts = []
+    for name in (*fact.sources, "gone"):
+        column = ("deleted_at IS NOT NULL" if tombstoned else "1 = 0") if name == "gone" else _q(name)
+        kind = _kind(fact, name)
+        parts.append((kind.sqlite if sqlite else kind.postgres).format(c=column))
+    value = clinic_id.replace("-", "") if sqlite else clinic_id
+    where = f"clinic_id = '{value}'"
+    if since >= 0:
+        where += f" AND change > {since:d}"
+    elif tombstoned:
+        where += " AND deleted_at IS NULL"
+    raw: Any = connection.connection.driver_connection
+    if sqlite:
+        hint = "NOT INDEXED" if since < 0 else ""
+        rows = raw.cursor()
+        rows.execute(f"SELECT {' || char(44) || '.join(parts)} FROM {fact.name} {hint} WHERE {where}")  # noqa: S608
+        while lines := rows.fetchmany(_CHUNK_ROWS):
+            yield _arrow(fact, "\n".join([line for (line,) in lines]).encode())
+        return
+    copy = f"COPY (SELECT {', '.join(parts)} FROM {fact.name} WHERE {where}) TO STDOUT (FORMAT csv)"  # noqa: S608
+    with raw.cursor() as cursor, cursor.copy(copy) as stream:
+        held: list[bytes] = []
+        for block in stream:
+            held.append(bytes(block))
+            if len(held) == _CHUNK_ROWS:
+                yield _arrow(fact, b"".join(held))
+                held = []
+        if held:
+            yield _arrow(fact, b"".join(held))
+
+
+def _arrow(fact: Fact, text: bytes) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [*fact.sources, "gone"]
+    types = {name: pa.type_for_alias(_kind(fact, name).arrow) for name in names}
+    return csv.read_csv(
+        io.BytesIO(text),
+        read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=max(len(text) + 1, 1 << 16)),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+        ),
+    )
+
+
+_current: Mart | None = None
+_guard = threading.Lock()
+
+
+def mart() -> Mart:
+    """The mart of this process's database; a new database gets a new mart."""
+    global _current
+    opened = database()
+    with _guard:
+        if _current is None or _current.source is not opened:
+            if _current is not None:
+                _current.close()
+            _current = Mart(opened)
+        return _current
+
+
+def reading(
+    clinic_id: str, *, max_age: float = REFRESH_SECONDS
+) -> contextlib.AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A cursor over the clinic's mart at one moment; see Mart.reading."""
+    return mart().reading(clinic_id, max_age=max_age)

@@ -1,0 +1,162 @@
+"""The semantic layer: what can be asked about, in words. One TOML file in ``entities/`` for each entity.
+
+An entity is one kind of row. Fields may come through joins, and every join is many-to-one: each row of the entity
+finds at most one row on the other side, so that no sum can double. A measure adds up the entity's own columns only.
+SQL stands in these files alone, which ship with the product; a report spec never holds any.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field as field
+from pydantic import model_validator
+
+from data.definitions import Document
+from data.errors import BadInput
+
+FOLDER = Path(__file__).parent / "entities"
+
+FieldType = Literal[
+    "text", "choice", "whole", "number", "money", "day", "month", "quarter", "year", "week", "weekday", "hour",
+    "instant", "yes_no", "ratio", "per_10000", "id",
+]  # fmt: skip
+Aggregate = Literal["count", "count_distinct", "sum", "min", "max", "median"]
+
+
+class UnknownWord(BadInput):
+    """There is no {what} called {name} in {where}. It knows: {known}."""
+
+
+class Condition(Document):
+    """A test of one field. ``parameter`` takes the value from the person's choice instead of ``value``; an empty
+    choice means the test is left out."""
+
+    field: str
+    op: Literal["is", "is_not", "in", "not_in", "from", "to", "after", "before", "contains", "empty", "not_empty"]
+    value: str | int | bool | list[str] | list[int] | None = None
+    parameter: str = ""
+
+
+class Column(Document):
+    """One field. In ``sql`` stands ``@.column`` for the row and ``@join.column`` for a row it finds; without ``sql`` the
+    column is called as the field is. ``phi`` fields need the right to see clients, ``money`` fields the right to see
+    money in reports."""
+
+    label: str
+    type: FieldType = "text"
+    sql: str = ""
+    phi: bool = False
+
+    @property
+    def money(self) -> bool:
+        """Whether it is an amount."""
+        return self.type == "money"
+
+
+class Join(Document):
+    """A row on the other side: ``on`` is the column here, ``key`` the unique column there."""
+
+    entity: str
+    on: str
+    key: Literal["id", "slug"] = "id"
+    where: str = ""
+
+
+class Measure(Document):
+    """Something counted or added up, or the ratio of two such (``num`` / ``den``), so that a total is exact."""
+
+    label: str
+    type: FieldType = "whole"
+    definition: str = ""
+    agg: Aggregate | None = None
+    of: str = ""
+    scale: int = 1
+    where: list[Condition] = field(default_factory=list)
+    num: str = ""
+    den: str = ""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Measure:
+        if bool(self.agg) == bool(self.num and self.den):
+            raise ValueError("a measure is either an aggregate or a ratio of two measures")
+        if self.agg and self.agg != "count" and not self.of:
+            raise ValueError("this aggregate needs a column to work on")
+        return self
+
+
+class Entity(Document):
+    """One kind of row, its words and its numbers. ``source`` is SQL over the mart where a table alone will not do."""
+
+    label: str
+    row: str
+    """What one row is, in words."""
+    table: str = ""
+    source: str = ""
+    joins: dict[str, Join] = field(default_factory=dict)
+    fields: dict[str, Column] = field(default_factory=dict)
+    measures: dict[str, Measure] = field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Entity:
+        if bool(self.table) == bool(self.source):
+            raise ValueError("an entity has either a table or a source")
+        for name, measure in self.measures.items():
+            for part in (measure.num, measure.den):
+                if part and part not in self.measures:
+                    raise ValueError(f"{name} divides by way of {part}, which is not a measure here")
+            if "." in measure.of:
+                raise ValueError(f"{name} adds up {measure.of}, a column of another row: it would count twice")
+        return self
+
+
+@cache
+def entities() -> dict[str, Entity]:
+    """Every entity by name."""
+    found = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        found[path.stem] = Entity.model_validate(tomllib.loads(path.read_text()))
+    for name, entity in found.items():
+        for join_name, join in entity.joins.items():
+            if join.entity not in found:
+                raise UnknownWord(what="entity", name=join.entity, where=f"{name}.{join_name}", known=", ".join(found))
+    return found
+
+
+def entity(name: str) -> Entity:
+    """One entity; raises UnknownWord."""
+    if name not in entities():
+        raise UnknownWord(what="entity", name=name, where="the report model", known=", ".join(entities()))
+    return entities()[name]
+
+
+def resolve(start: str, path: str) -> tuple[tuple[str, ...], str, Column]:
+    """Follow ``client.name`` from an entity: the joins on the way, the last entity, and the field there."""
+    *steps, last = path.split(".")
+    here = resolve_entity(start, tuple(steps))
+    fields = entity(here).fields
+    if last not in fields:
+        raise UnknownWord(what="field", name=last, where=here, known=", ".join(fields))
+    return tuple(steps), here, fields[last]
+
+
+def resolve_entity(start: str, steps: tuple[str, ...]) -> str:
+    """The entity at the end of a path of joins; raises UnknownWord."""
+    here = start
+    for step in steps:
+        joins = entity(here).joins
+        if step not in joins:
+            raise UnknownWord(what="link", name=step, where=here, known=", ".join(joins))
+        here = joins[step].entity
+    return here
+
+
+def measure(start: str, name: str) -> Measure:
+    """A measure of an entity; raises UnknownWord."""
+    measures = entity(start).measures
+    if name not in measures:
+        raise UnknownWord(what="measure", name=name, where=start, known=", ".join(measures))
+    return measures[name]

@@ -1,0 +1,249 @@
+"""Running a report: parameters, permission, one query, one audit row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from data import mart
+from data.errors import BadInput, NotPermitted
+from data.models import Clinic
+from data.session import ClinicSession
+from data.types import clock
+from reports import spec as library
+from reports.compile import Query, ResultColumn, compile_spec
+from reports.spec import ReportSpec
+from security.actor import Actor
+from security.clinics import clinic_of
+from security.permissions import PERMISSIONS
+from security.rules import act, authorize, look
+
+_AUDITED: dict[tuple[str, ...], float] = {}
+_AUDIT_AGAIN_SECONDS = 300
+_MONTHS = 12
+
+
+class UnknownParameter(BadInput):
+    """The report {report} has no parameter called {name}. It takes: {known}."""
+
+
+class BadDay(BadInput):
+    """The parameter {name} must be a day such as 2024-03-31, not {value}."""
+
+
+class BackwardPeriod(BadInput):
+    """The period ends ({to}) before it begins ({from_}). Swap the two days."""
+
+
+class UnknownBreakdown(BadInput):
+    """The report {report} cannot be broken down by {value}. Choose one of: {known}."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a report answered. ``rows`` are tuples in the order of ``columns``; ``total`` is exact, from the rows."""
+
+    name: str
+    title: str
+    params: dict[str, Any]
+    definition: str
+    columns: tuple[ResultColumn, ...]
+    rows: list[tuple[Any, ...]]
+    total: tuple[Any, ...] | None
+    left_out: tuple[str, ...]
+    clinic: Clinic
+    seconds: float
+
+    def index(self, column: str) -> int:
+        """Where a column stands."""
+        return [c.name for c in self.columns].index(column)
+
+    @property
+    def facts(self) -> str:
+        """The choices as a line of words, printed on every export."""
+        words = []
+        start, end = self.params.get("from"), self.params.get("to")
+        if "from" in self.params:
+            words.append(
+                f"{start} to {end}" if start and end else f"from {start}" if start else f"until {end}" if end
+                else "all time"
+            )  # fmt: skip
+        if self.params.get("as_of"):
+            words.append(f"as of {self.params['as_of']}")
+        if self.params.get("date"):
+            words.append(str(self.params["date"]))
+        if self.params.get("by") and self.params["by"] != "none":
+            words.append(f"by {self.params['by'].replace('-', ', ')}")
+        return " · ".join(words)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One report in the library."""
+
+    name: str
+    spec: ReportSpec
+
+
+def list_reports(*, by: Actor) -> list[Card]:
+    """The reports this person may run, in the order of the library. Raises NotPermitted."""
+    with look(by, "reports.view") as session:
+        may = authorize(session, by, None)
+    order = {group: place for place, group in enumerate(library.GROUPS)}
+    cards = [
+        Card(name, spec)
+        for name, spec in library.built_in().items()
+        if not spec.permission or spec.permission in may
+    ]  # fmt: skip
+    return sorted(cards, key=lambda card: (order.get(card.spec.group, 99), card.spec.title))
+
+
+def run(
+    name: str,
+    params: Mapping[str, str | date | None] | None = None,
+    *,
+    by: Actor,
+    form: str = "screen",
+) -> Result:
+    """Run a report. Days are inclusive and in the clinic's zone; an open end means everything recorded.
+
+    ``form`` is where it goes: screen, command, or a file format, which needs the right to export. Raises NotFound,
+    UnknownParameter, BadDay, BackwardPeriod, NotPermitted.
+    """
+    spec = library.find(name)
+    return run_spec(name, spec, params, by=by, form=form)
+
+
+def run_spec(
+    name: str, spec: ReportSpec, params: Mapping[str, str | date | None] | None, *, by: Actor, form: str = "screen"
+) -> Result:
+    """The same for a spec that is not in the library, such as an unsaved one."""
+    permission = "reports.view" if form == "screen" else "reports.export"
+    with look(by, "reports.view") as session:
+        may = _allowed(session, by, spec, permission)
+    clinic = clinic_of(by.clinic_id)
+    chosen = parameters(name, spec, params or {}, clinic.zone)
+    query = compile_spec(spec, _bound(chosen, clinic.zone), may)
+    began = time.perf_counter()
+    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS if form == "screen" else 0) as cursor:
+        rows = fetch(cursor, query)
+    seconds = time.perf_counter() - began
+    total = None
+    if query.has_total:
+        if rows and rows[0][0] == 1:
+            total = rows[0][1:] if len(rows) > 1 else None
+            rows = rows[1:]
+        rows = [row[1:] for row in rows]
+    elif not any(c for c in query.columns if not c.is_measure) and rows and not any(rows[0]):
+        rows = []
+    shown = {key: value for key, value in chosen.items()}
+    _audit(name, shown, len(rows), form, permission, by)
+    return Result(
+        name, spec.title, shown, spec.definition, query.columns, rows, total, query.left_out, clinic, seconds
+    )  # fmt: skip
+
+
+def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:
+    """The rows of a compiled query, as tuples."""
+    rows: list[tuple[Any, ...]] = cursor.execute(query.sql, query.values).fetchall()
+    return rows
+
+
+def parameters(
+    name: str, spec: ReportSpec, given: Mapping[str, str | date | None], zone: str
+) -> dict[str, Any]:  # fmt: skip
+    """What a report will be run with: days as dates, open ends as None, the rest filled in."""
+    known = spec.parameters
+    for key in given:
+        if key not in known:
+            raise UnknownParameter(report=name, name=key, known=", ".join(known) or "none")
+    chosen: dict[str, Any] = {}
+    for key in known:
+        value = given.get(key)
+        if key == "by":
+            names = [choice.name for choice in spec.breakdowns]
+            if value and value not in names:
+                raise UnknownBreakdown(report=name, value=value, known=", ".join(names))
+            chosen[key] = value or names[0]
+        else:
+            chosen[key] = _day(key, value)
+    today = clock.today(zone)
+    for key in ("as_of", "date"):
+        if key in chosen and chosen[key] is None:
+            chosen[key] = today
+    if chosen.get("from") and chosen.get("to") and chosen["from"] > chosen["to"]:
+        raise BackwardPeriod(from_=chosen["from"], to=chosen["to"])
+    return chosen
+
+
+def preset_days(preset: str, today: date) -> tuple[date | None, date | None]:
+    """The two days of a preset such as ``last_month``; ``all_time`` has none."""
+    month = today.replace(day=1)
+    if preset == "this_month":
+        return month, today
+    if preset == "last_month":
+        last = month - timedelta(days=1)
+        return last.replace(day=1), last
+    if preset == "this_year":
+        return today.replace(month=1, day=1), today
+    if preset == "last_year":
+        return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
+    if preset == "last_12_months":
+        return month.replace(year=month.year - 1), today
+    if preset == "last_30_days":
+        return today - timedelta(days=29), today
+    if preset == "next_30_days":
+        return today, today + timedelta(days=30)
+    return None, None
+
+
+PRESETS = {
+    "this_month": "This month",
+    "last_month": "Last month",
+    "last_30_days": "Last 30 days",
+    "this_year": "This year",
+    "last_year": "Last year",
+    "last_12_months": "Last 12 months",
+    "next_30_days": "Next 30 days",
+    "all_time": "All time",
+}
+
+
+def _day(name: str, value: str | date | None) -> date | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise BadDay(name=name, value=value) from None
+
+
+def _bound(chosen: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    return {**chosen, "opening_before": chosen.get("from") or date(1, 1, 1), "today": clock.today(zone)}
+
+
+def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: str) -> frozenset[str]:
+    may = authorize(session, by, permission)
+    if spec.permission and spec.permission not in may:
+        raise NotPermitted(action=PERMISSIONS[spec.permission].action)
+    return may
+
+
+def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: str, by: Actor) -> None:
+    """One row for each run; looking at the same screen again within five minutes is one look."""
+    if form == "screen":
+        key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(params.items(), key=str)))
+        now = time.monotonic()
+        if now - _AUDITED.get(key, -1e9) < _AUDIT_AGAIN_SECONDS:
+            return
+        if len(_AUDITED) > 10_000:
+            _AUDITED.clear()
+        _AUDITED[key] = now
+    with act(by, permission) as work:
+        action = "report.viewed" if form == "screen" else "report.exported"
+        work.audit(action, "report", name, parameters=params, rows=rows, form=form)

@@ -1,0 +1,125 @@
+"""The mart holds what the system of record holds, at one moment, within two seconds."""
+
+from datetime import UTC, date, datetime
+
+import duckdb
+import pytest
+
+from data import mart
+from data.models import Appointment, Client, Location, Patient
+from data.session import write
+from data.types import new_id
+
+
+def place(clinic, starts_at, *, stage="booked", location=None, notes="", day=None):
+    with write(clinic.id) as session:
+        where = location or session.query(Location).filter_by(name="Main").one().id
+        client = Client(number=int(new_id()[-6:], 16), last_name='O"Hara, Ann\nLee', phone="")
+        session.add(client)
+        session.flush()
+        patient = Patient(client_id=client.id, name="Rex", species="dog", sex="male")
+        session.add(patient)
+        session.flush()
+        row = Appointment(
+            number=client.number, client_id=client.id, patient_id=patient.id, location_id=where, type="surgery",
+            starts_at=starts_at, day=day or starts_at.date(), stage=stage, stage_at=starts_at, notes=notes,
+            services=["dog-neuter", "rabies"],
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def ask(clinic, sql):
+    with mart.reading(clinic.id, max_age=0) as cursor:
+        return cursor.execute(sql).fetchall()
+
+
+def test_rows_arrive_with_quotes_lines_nulls_and_local_time(clinic):
+    place(clinic, datetime(2024, 3, 10, 4, 30, tzinfo=UTC), notes='say "yes",\nthen go', day=date(2024, 3, 9))
+    rows = ask(clinic, "SELECT notes, caution, provider_id, service_list, local_at, local_day, hour, weekday FROM appointment")
+    local = datetime(2024, 3, 9, 23, 30)
+    assert rows == [('say "yes",\nthen go', "", None, "dog-neuter, rabies", local, local.date(), 23, 6)]
+    assert ask(clinic, "SELECT name FROM client") == [('O"Hara, Ann\nLee',)]
+
+
+def test_daylight_saving_is_counted_in_the_zone_of_the_location(clinic):
+    with write(clinic.id) as session:
+        west = Location(name="West", zone="America/Los_Angeles")
+        session.add(west)
+        session.flush()
+        west_id = west.id
+    before, after = datetime(2024, 3, 10, 6, 59, tzinfo=UTC), datetime(2024, 3, 10, 7, 1, tzinfo=UTC)
+    for instant in (before, after):
+        place(clinic, instant)
+        place(clinic, instant, location=west_id)
+    rows = ask(clinic, "SELECT local_at FROM appointment ORDER BY 1")
+    assert [str(r[0]) for r in rows] == [
+        "2024-03-09 22:59:00", "2024-03-09 23:01:00", "2024-03-10 01:59:00", "2024-03-10 03:01:00",
+    ]  # fmt: skip
+
+
+def test_changes_and_tombstones_follow(clinic):
+    instant = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    ids = [place(clinic, instant) for _ in range(3)]
+    assert ask(clinic, "SELECT count(*) FROM appointment") == [(3,)]
+    with write(clinic.id) as session:
+        session.get(Appointment, (clinic.id, ids[0])).stage = "no_show"
+        session.get(Appointment, (clinic.id, ids[1])).deleted_at = instant
+    assert ask(clinic, "SELECT stage, count(*) FROM appointment GROUP BY 1 ORDER BY 1") == [("booked", 1), ("no_show", 1)]
+    assert mart.mart().verify(clinic.id) == {}
+
+
+def test_a_location_that_moves_to_another_zone_changes_every_hour(clinic):
+    place(clinic, datetime(2024, 5, 1, 12, tzinfo=UTC))
+    assert ask(clinic, "SELECT hour FROM appointment") == [(8,)]
+    with write(clinic.id) as session:
+        session.query(Location).filter_by(name="Main").one().zone = "Europe/Berlin"
+    assert ask(clinic, "SELECT hour FROM appointment") == [(14,)]
+
+
+def test_a_reader_keeps_its_moment_while_rows_arrive(sqlite_clinic):
+    instant = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    place(sqlite_clinic, instant)
+    with mart.reading(sqlite_clinic.id, max_age=0) as cursor:
+        assert cursor.execute("SELECT count(*) FROM appointment").fetchall() == [(1,)]
+        place(sqlite_clinic, instant)
+        mart.mart().refresh(sqlite_clinic.id)
+        assert cursor.execute("SELECT count(*) FROM appointment").fetchall() == [(1,)]
+    assert ask(sqlite_clinic, "SELECT count(*) FROM appointment") == [(2,)]
+
+
+def test_another_clinic_is_out_of_reach(sqlite_clinic):
+    from security.clinics import NewClinic, create_clinic
+
+    place(sqlite_clinic, datetime(2024, 5, 1, 12, tzinfo=UTC))
+    other = create_clinic(NewClinic("other", "Other"))
+    with mart.reading(other, max_age=0) as cursor:
+        assert cursor.execute("SELECT count(*) FROM appointment").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT * FROM read_csv('/etc/passwd')", "SET threads = 1", "DELETE FROM appointment", "INSTALL sqlite"]
+)
+def test_a_reader_can_neither_reach_files_nor_settings_nor_write(sqlite_clinic, sql):
+    with pytest.raises(duckdb.Error), mart.reading(sqlite_clinic.id) as cursor:
+        cursor.execute(sql)
+
+
+def test_a_copy_that_lost_a_row_is_refused(sqlite_clinic, monkeypatch):
+    place(sqlite_clinic, datetime(2024, 5, 1, 12, tzinfo=UTC))
+    real = mart._stage
+
+    class Liar:
+        def __init__(self, cursor):
+            self.cursor = cursor
+
+        def __getattr__(self, name):
+            return getattr(self.cursor, name)
+
+        def execute(self, sql, *args):
+            return self.cursor.execute(sql.replace("FROM arrived", "FROM arrived LIMIT 0"), *args)
+
+    monkeypatch.setattr(mart, "_stage", lambda cursor, fact, chunk: real(Liar(cursor), fact, chunk))
+    with pytest.raises(mart.MartFault, match="did not arrive whole"):
+        ask(sqlite_clinic, "SELECT 1")
