@@ -12,7 +12,7 @@ from commands.context import chosen_clinic, common, tell, wants_json
 from data.errors import BadInput, NotFound
 from data.models import Clinic, User
 from data.session import read
-from forms.print import table_pdf
+from forms.print import Column, table_pdf
 from reports import export
 from reports.run import Result, list_reports, run
 from security.actor import Actor
@@ -80,9 +80,11 @@ def report_run(
 
 def as_pdf(result: Result) -> bytes:
     """The printed form."""
-    columns, rows = export.table(result)
+    printed = export.table(result)
+    columns = [Column(label, "right" if number else "left") for label, number in printed.columns]
     return table_pdf(
-        result.title, result.facts, columns, rows, clinic=result.clinic, paper="letter", definition=result.definition
+        result.title, result.facts, columns, printed.rows, clinic=result.clinic.name, totals=printed.total,
+        definition=result.definition,
     )  # fmt: skip
 
 
@@ -97,14 +99,15 @@ def _actor(clinic: Clinic, username: str | None) -> Actor:
 
 
 def _words(result: Result) -> str:
-    columns, rows = export.table(result)
-    heads = [str(column["label"]) for column in columns]
-    widths = [max(len(line[place]) for line in [heads, *rows]) for place in range(len(heads))]
+    printed = export.table(result)
+    heads = [label for label, _ in printed.columns]
+    body = [heads, *printed.rows, *([printed.total] if printed.total else [])]
+    widths = [max(len(line[place]) for line in body) for place in range(len(heads))]
     lines = [f"{result.title}  {result.facts}", ""]
-    for row in [heads, *rows]:
+    for row in body:
         cells = [
-            text.rjust(width) if column["align"] == "right" else text.ljust(width)
-            for text, width, column in zip(row, widths, columns, strict=True)
+            text.rjust(width) if number else text.ljust(width)
+            for text, width, (_, number) in zip(row, widths, printed.columns, strict=True)
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join([*lines, "", result.definition])

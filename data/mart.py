@@ -73,7 +73,9 @@ _BY_APPOINTMENT = "LEFT JOIN appointment a ON a.id = d.appointment_id"
 
 FACTS: tuple[Fact, ...] = (
     Fact(models.Location, "name zone"),
-    Fact(models.Definition, "kind slug body", derived=(("label", "VARCHAR", "json_extract_string(d.body, '$.label')"),)),
+    Fact(
+        models.Definition, "kind slug body", derived=(("label", "VARCHAR", "json_extract_string(d.body, '$.label')"),)
+    ),
     Fact(models.User, "name initials role"),
     Fact(
         models.Client,
@@ -96,11 +98,21 @@ FACTS: tuple[Fact, ...] = (
             ("lead_days", "BIGINT", "date_diff('day', d.scheduled_on, d.day)"),
         ),
     ),
-    Fact(models.FlowEvent, "appointment_id from_stage to_stage reverts_id event_at", "event_at", "a.location_id",
-         _BY_APPOINTMENT),
+    Fact(
+        models.FlowEvent,
+        "appointment_id from_stage to_stage reverts_id event_at",
+        "event_at",
+        "a.location_id",
+        _BY_APPOINTMENT,
+    ),
     Fact(models.CheckIn, "appointment_id consent event_at", "event_at", "a.location_id", _BY_APPOINTMENT),
-    Fact(models.Exam, "appointment_id weight_grams already_altered event_at", "event_at", "a.location_id",
-         _BY_APPOINTMENT),
+    Fact(
+        models.Exam,
+        "appointment_id weight_grams already_altered event_at",
+        "event_at",
+        "a.location_id",
+        _BY_APPOINTMENT,
+    ),
     Fact(
         models.Surgery,
         "appointment_id event_at surgeon_id procedure ended_at complications",
@@ -232,7 +244,8 @@ class Mart:
         with self.source.reader.connect() as connection, self.reading(clinic_id, max_age=60) as cursor:
             for fact in FACTS:
                 there = tuple(_first(connection, f"count(*), coalesce(sum({_q('change')}), 0)", fact, clinic_id))
-                here = cursor.execute(f"SELECT count(*), coalesce(sum(change), 0) FROM {fact.name}").fetchone() or ()
+                counted = cursor.execute(f"SELECT count(*), coalesce(sum(change), 0) FROM {fact.name}")  # noqa: S608
+                here = counted.fetchone() or ()
                 if tuple(map(int, there)) != tuple(map(int, here)):
                     wrong[fact.name] = (int(there[0]), int(here[0]))
         return wrong

@@ -78,7 +78,7 @@ class _Build:
 
     def condition(self, test: Condition) -> str:
         """The SQL of a test; empty when its parameter was left open."""
-        sql, found = self.column(test.field)
+        sql, _ = self.column(test.field)
         if test.op == "empty":
             return f"({sql} IS NULL OR {sql}::VARCHAR = '')"
         if test.op == "not_empty":
@@ -144,7 +144,7 @@ def _counting(build: _Build, may: frozenset[str]) -> Query:
     if len(columns) == len(groups):
         raise NotPermitted(action="see money in reports")
     total = spec.total and bool(keys)
-    head = f"grouping({keys[0]}) AS \"_total\", " if total else ""
+    head = f'grouping({keys[0]}) AS "_total", ' if total else ""
     where = _where(build)
     grouped = f"GROUP BY GROUPING SETS (({', '.join(keys)}), ())" if total else "GROUP BY ALL" if keys else ""
     order = (['"_total" DESC'] if total else []) + _order(spec, columns)

@@ -6,35 +6,36 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from reports.compile import ResultColumn
 from reports.run import Result
+from reports.values import is_number, plain, wording_of, words
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet",
            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
            "pdf": "application/pdf"}  # fmt: skip
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DANGEROUS = frozenset("=+-@\t\r\n|%＝＋－＠")
 _MAX_SHEET_ROWS = 1_048_575
 
 
 def document(result: Result) -> dict[str, Any]:
     """The JSON form: money in cents, days as ISO text. The columns' names are kept stable."""
-    plain = [[_plain(column, value) for column, value in zip(result.columns, row, strict=True)] for row in result.rows]
+    lines = [[plain(column, value) for column, value in zip(result.columns, row, strict=True)] for row in result.rows]
     total = result.total
     return {
         "report": result.name,
         "title": result.title,
-        "params": {key: value.isoformat() if isinstance(value, date) else value for key, value in result.params.items()},
+        "params": {key: str(value) if isinstance(value, date) else value for key, value in result.params.items()},
         "definition": result.definition,
         "currency": result.clinic.currency,
         "columns": [
             {"name": c.name, "type": c.type, "label": c.label, "definition": c.definition} for c in result.columns
         ],
-        "rows": plain,
-        "total": None if total is None else [_plain(c, v) for c, v in zip(result.columns, total, strict=True)],
+        "rows": lines,
+        "total": None if total is None else [plain(c, v) for c, v in zip(result.columns, total, strict=True)],
         "left_out": list(result.left_out),
     }  # fmt: skip
 
@@ -75,8 +76,8 @@ def to_xlsx(result: Result) -> bytes:
     about = book.add_worksheet("About")
     about.set_column(0, 0, 24)
     about.set_column(1, 1, 110)
-    facts = [("Report", result.title), ("Clinic", result.clinic.name), ("Chosen", result.facts),
-             ("Definition", result.definition), *((c.label, c.definition) for c in result.columns if c.definition)]  # fmt: skip
+    facts = [("Report", result.title), ("Clinic", result.clinic.name), ("Chosen", result.facts)]
+    facts += [("Definition", result.definition), *((c.label, c.definition) for c in result.columns if c.definition)]
     for number, (label, value) in enumerate(facts):
         about.write_string(number, 0, label, bold)
         about.write_string(number, 1, value)
@@ -91,7 +92,7 @@ def to_parquet(result: Result) -> bytes:
 
     columns = {}
     for place, column in enumerate(result.columns):
-        values = [_plain(column, row[place]) for row in result.rows]
+        values = [plain(column, row[place]) for row in result.rows]
         columns[column.name] = pa.array(values, type=_arrow_type(column))
     out = io.BytesIO()
     about = {"report": result.name, "chosen": result.facts, "definition": result.definition}
@@ -99,63 +100,31 @@ def to_parquet(result: Result) -> bytes:
     return out.getvalue()
 
 
-def table(result: Result) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-    """The columns and rows of the printed table, in words, the total row last; ids stay out."""
+@dataclass(frozen=True)
+class Printed:
+    """The table in words: (label, whether it is a number) for each column, the rows, the total row."""
+
+    columns: list[tuple[str, bool]]
+    rows: list[list[str]]
+    total: list[str] | None
+
+
+def table(result: Result) -> Printed:
+    """The table as people read it; ids stay out."""
     shown = [place for place, column in enumerate(result.columns) if column.type != "id"]
-    columns = [
-        {"label": result.columns[p].label, "align": "right" if is_number(result.columns[p]) else "left"} for p in shown
-    ]
-    rows = [[words(result.columns[p], row[p], result.clinic.locale, result.clinic.currency) for p in shown]
-            for row in result.rows]  # fmt: skip
+    wording = wording_of(result.clinic)
+
+    def line(row: tuple[Any, ...]) -> list[str]:
+        return [words(result.columns[place], row[place], wording) for place in shown]
+
+    total = None
     if result.total:
-        first = "Total"
-        total = [words(result.columns[p], result.total[p], result.clinic.locale, result.clinic.currency) for p in shown]
-        rows.append([first, *total[1:]])
-    return columns, rows
-
-
-def is_number(column: ResultColumn) -> bool:
-    """Whether it is read from the right."""
-    return column.type in ("whole", "number", "money", "ratio", "per_10000")
-
-
-def words(column: ResultColumn, value: Any, locale: str, currency: str) -> str:
-    """One value as people of this locale write it."""
-    from babel.dates import format_date, get_day_names
-    from babel.numbers import format_currency, format_decimal, format_percent
-
-    if value is None:
-        return "" if not is_number(column) else "–"
-    match column.type:
-        case "money":
-            return str(format_currency(value / 100, currency, locale=locale))
-        case "whole":
-            return str(format_decimal(value, locale=locale))
-        case "number":
-            return str(format_decimal(round(float(value), 3), locale=locale))
-        case "per_10000":
-            return str(format_decimal(round(float(value), 1), format="#,##0.0", locale=locale))
-        case "ratio":
-            return str(format_percent(value, format="#,##0.0##%" if 0 < value < 0.001 else "#,##0.0%", locale=locale))
-        case "day" | "week":
-            return str(format_date(value, "medium", locale=locale))
-        case "month":
-            return str(format_date(value, "MMM y", locale=locale))
-        case "quarter":
-            return str(format_date(value, "QQQ y", locale=locale))
-        case "year":
-            return str(value.year)
-        case "weekday":
-            return str(get_day_names("wide", locale=locale)[int(value) - 1])
-        case "hour":
-            return f"{int(value):02d}:00"
-        case "instant":
-            return str(value)[:16]
-        case "yes_no":
-            return "Yes" if value else "No"
-        case "choice":
-            return str(value).replace("_", " ").capitalize()
-    return str(value)
+        total = [
+            "" if not result.columns[p].is_measure else text for p, text in zip(shown, line(result.total), strict=True)
+        ]
+        total[0] = "Total"
+    columns = [(result.columns[place].label, is_number(result.columns[place])) for place in shown]
+    return Printed(columns, [line(row) for row in result.rows], total)
 
 
 def render(result: Result, form: str) -> bytes:
@@ -176,41 +145,15 @@ _SHEET_FORMATS = {"money": "#,##0.00", "whole": "#,##0", "number": "#,##0.###", 
                   "year": "yyyy", "instant": "yyyy-mm-dd hh:mm"}  # fmt: skip
 
 
-def _plain(column: ResultColumn, value: Any) -> Any:
-    """A value for machines."""
-    if value is None:
-        return None
-    match column.type:
-        case "money" | "whole" | "hour":
-            return int(value)
-        case "number" | "ratio" | "per_10000":
-            return round(float(value), 9)
-        case "month":
-            return value.strftime("%Y-%m")
-        case "quarter":
-            return f"{value.year}-Q{(value.month + 2) // 3}"
-        case "year":
-            return str(value.year)
-        case "day" | "week":
-            return value.isoformat()
-        case "weekday":
-            return WEEKDAYS[int(value) - 1]
-        case "instant":
-            return value.isoformat() + "Z"
-        case "yes_no":
-            return bool(value)
-    return str(value)
-
-
 def _cell(column: ResultColumn, value: Any) -> str:
-    plain = _plain(column, value)
-    if plain is None:
+    told = plain(column, value)
+    if told is None:
         return ""
     if column.type == "money":
-        return f"{'-' if plain < 0 else ''}{abs(plain) // 100}.{abs(plain) % 100:02d}"
+        return f"{'-' if told < 0 else ''}{abs(told) // 100}.{abs(told) % 100:02d}"
     if is_number(column):
-        return f"{plain:.9f}".rstrip("0").rstrip(".") if isinstance(plain, float) else str(plain)
-    return safe(str(plain))
+        return f"{told:.9f}".rstrip("0").rstrip(".") if isinstance(told, float) else str(told)
+    return safe(str(told))
 
 
 def _write(sheet: Any, line: int, place: int, column: ResultColumn, value: Any, styles: dict[str, Any]) -> None:
@@ -224,7 +167,7 @@ def _write(sheet: Any, line: int, place: int, column: ResultColumn, value: Any, 
     elif isinstance(value, datetime | date):
         sheet.write_datetime(line, place, value, style)
     else:
-        sheet.write_string(line, place, str(_plain(column, value)))
+        sheet.write_string(line, place, str(plain(column, value)))
 
 
 def _arrow_type(column: ResultColumn) -> Any:

@@ -7,6 +7,7 @@ SQL stands in these files alone, which ship with the product; a report spec neve
 
 from __future__ import annotations
 
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -42,7 +43,7 @@ class Condition(Document):
 
 
 class Column(Document):
-    """One field. In ``sql`` stands ``@.column`` for the row and ``@join.column`` for a row it finds; without ``sql`` the
+    """One field. In ``sql`` stands ``@.column`` for the row and ``@join.column`` for a row it finds; without it the
     column is called as the field is. ``phi`` fields need the right to see clients, ``money`` fields the right to see
     money in reports."""
 
@@ -108,7 +109,7 @@ class Entity(Document):
             for part in (measure.num, measure.den):
                 if part and part not in self.measures:
                     raise ValueError(f"{name} divides by way of {part}, which is not a measure here")
-            if "." in measure.of:
+            if re.search(r"(^|[^@\w.])\w+\.\w|@\w+\.", measure.of):
                 raise ValueError(f"{name} adds up {measure.of}, a column of another row: it would count twice")
         return self
 

@@ -37,7 +37,9 @@ def ask(clinic, sql):
 
 def test_rows_arrive_with_quotes_lines_nulls_and_local_time(clinic):
     place(clinic, datetime(2024, 3, 10, 4, 30, tzinfo=UTC), notes='say "yes",\nthen go', day=date(2024, 3, 9))
-    rows = ask(clinic, "SELECT notes, caution, provider_id, service_list, local_at, local_day, hour, weekday FROM appointment")
+    rows = ask(
+        clinic, "SELECT notes, caution, provider_id, service_list, local_at, local_day, hour, weekday FROM appointment"
+    )
     local = datetime(2024, 3, 9, 23, 30)
     assert rows == [('say "yes",\nthen go', "", None, "dog-neuter, rabies", local, local.date(), 23, 6)]
     assert ask(clinic, "SELECT name FROM client") == [('O"Hara, Ann\nLee',)]
@@ -66,7 +68,10 @@ def test_changes_and_tombstones_follow(clinic):
     with write(clinic.id) as session:
         session.get(Appointment, (clinic.id, ids[0])).stage = "no_show"
         session.get(Appointment, (clinic.id, ids[1])).deleted_at = instant
-    assert ask(clinic, "SELECT stage, count(*) FROM appointment GROUP BY 1 ORDER BY 1") == [("booked", 1), ("no_show", 1)]
+    assert ask(clinic, "SELECT stage, count(*) FROM appointment GROUP BY 1 ORDER BY 1") == [
+        ("booked", 1),
+        ("no_show", 1),
+    ]
     assert mart.mart().verify(clinic.id) == {}
 
 
