@@ -18,7 +18,6 @@ from data.errors import Refusal
 COMMANDS = {
     "init": "setup", "serve": "setup", "demo": "setup",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
-    "user": "users", "role": "users",
     "report": "reports",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
