@@ -1,0 +1,144 @@
+"""The common editor of settings: ``?kind=location&entry=main``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from data.definitions import KINDS
+from pages.components import definition_form, definition_history, editing, frame
+from pages.settings.kinds import BY_KIND, STAGES, Setting
+from security import settings
+from security.settings import Entry
+
+NEW = "new"
+
+
+def main() -> None:
+    """One kind, one entry of it."""
+    setting = BY_KIND.get(st.query_params.get("kind", "clinic-profile"), BY_KIND["clinic-profile"])
+    found = settings.entries(setting.kind, by=frame.actor())
+    st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
+    action = frame.head(setting.title, setting.about)
+    if setting.only:
+        one = next((entry for entry in found if entry.slug == setting.only), None)
+        edit(setting, one or Entry(setting.only, 0, {}))
+        return
+    if action.button(f"Add {setting.one}", icon=":material/add:", key="add", type="primary"):
+        st.query_params["entry"] = NEW
+        editing.release()
+        st.session_state.pop("chosen", None)
+    slug = choose(setting, found)
+    if slug == NEW:
+        edit(setting, Entry(NEW, 0, {}))
+    elif slug is None:
+        st.info(f"There is nothing here yet. Choose “Add {setting.one}” to begin.", icon=":material/info:")
+    else:
+        edit(setting, next(entry for entry in found if entry.slug == slug))
+
+
+def choose(setting: Setting, found: list[Entry]) -> str | None:
+    """Which entry: chips for a few, a list for many."""
+    names = {entry.slug: setting.name_of(entry.body, entry.slug) for entry in found}
+    wanted = st.query_params.get("entry", "")
+    if wanted == NEW:
+        return NEW
+    if not names:
+        return None
+    start = wanted if wanted in names else next(iter(names))
+    if len(names) <= 16:
+        chosen = st.pills(
+            setting.title, list(names), default=start, format_func=names.__getitem__, key=f"pick-{setting.kind}",
+            label_visibility="collapsed",
+        )  # fmt: skip
+    else:
+        chosen = st.selectbox(
+            setting.title, list(names), index=list(names).index(start), format_func=names.__getitem__,
+            key=f"pick-{setting.kind}", label_visibility="collapsed",
+        )  # fmt: skip
+    return chosen or start
+
+
+def edit(setting: Setting, current: Entry) -> None:
+    """The form of one entry with its history and file."""
+    kind = KINDS[setting.kind]
+    place = f"{setting.kind}-{current.slug}"
+    entry = editing.held(place, current)
+    empty = {name: info.get_default(call_default_factory=True) for name, info in kind.document.model_fields.items()
+             if not info.is_required()}  # fmt: skip
+    with st.form(f"edit-{place}-{entry.number}", border=True):
+        entered = definition_form.draw(
+            kind.document, {**empty, **entry.body}, setting.fields, key=f"{place}-{entry.number}", choices=choices
+        )
+        comment = st.text_input("Why (kept in the history)", key=f"{place}-{entry.number}-why", max_chars=300)
+        if st.form_submit_button(f"Save {setting.one}", type="primary"):
+            save(setting, entry, entered, comment, place)
+    if entry.number == 0:
+        if not setting.only and st.button("Leave without saving", key="leave", type="tertiary"):
+            leave()
+        return
+    by = frame.actor()
+    history, file = st.tabs(["History", "File"])
+    with history:
+        definition_history.draw(
+            settings.setting_history(setting.kind, entry.slug, by=by),
+            key=place,
+            roll_back=lambda number, key: (
+                settings.roll_back_definition(
+                    setting.kind, entry.slug, number, expected=current.number, by=by, key=key
+                ),
+                editing.release(),
+            ),
+        )
+    with file:
+        definition_history.draw_file(
+            settings.export_setting(setting.kind, entry.slug, by=by),
+            f"{setting.kind}-{entry.slug}.toml",
+            key=place,
+            current=entry.body,
+            read=lambda text, key: (
+                settings.import_setting(text, by=by, key=key, kind=setting.kind),
+                editing.release(),
+            ),
+        )
+
+
+def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, place: str) -> None:
+    """Save what the form holds; a new entry gets its short name from its label."""
+    with frame.refusals():
+        slug = entry.slug
+        if slug == NEW:
+            taken = {found.slug for found in settings.entries(setting.kind, by=frame.actor())}
+            slug = settings.slug_for(setting.name_of(entered | {"active": True}, ""), taken)
+        key = frame.form_key(f"save-{place}")
+        settings.save_definition(
+            setting.kind, slug, entered, expected=entry.number, by=frame.actor(), key=key, comment=comment
+        )
+        frame.new_form_key(f"save-{place}")
+        editing.release()
+        st.toast("Saved.", icon=":material/check:")
+        if entry.slug == NEW:
+            st.query_params["entry"] = slug
+            st.session_state.pop(f"pick-{setting.kind}", None)
+        st.rerun()
+
+
+def leave() -> None:
+    """Back to the first entry."""
+    st.query_params.pop("entry", None)
+    editing.release()
+    st.rerun()
+
+
+def choices(source: str) -> dict[str, str]:
+    """What a field may hold that is kept elsewhere: ``service:slug``, ``location:name``, ``stage``."""
+    if source == "stage":
+        return dict(STAGES)
+    kind, _, kept = source.partition(":")
+    found = settings.entries(kind, by=frame.actor())
+    names = {entry.slug: str(entry.body.get("name") or entry.body.get("label")) for entry in found}
+    return names if kept == "slug" else {name: name for name in names.values()}
+
+
+main()

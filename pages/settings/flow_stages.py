@@ -1,0 +1,126 @@
+"""The stages of the patient flow as this clinic names, colours, orders and hides them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from appointments.stages import EXITS, FLOW, LABELS
+from pages.components import definition_history, editing, frame
+from security import settings
+from security.settings import Entry
+
+KIND, SLUG = "flow-stages", "flow"
+ALWAYS = ("booked", "checked_in", "checked_out")
+"""Without these no day can be run, so they are never hidden."""
+
+
+def main() -> None:
+    """The columns of the board, then the ways out of it."""
+    found = {entry.slug: entry for entry in settings.entries(KIND, by=frame.actor())}
+    current = found.get(SLUG, Entry(SLUG, 0, {"stages": []}))
+    st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
+    action = frame.head("Flow stages", "The columns of the patient flow board, from left to right.")
+    entry = editing.held(KIND, current)
+    order = working_order(entry)
+    looks = {look["stage"]: look for look in entry.body["stages"]}
+    entered = []
+    st.markdown("## Columns of the board")
+    on_board = [stage for stage in order if stage in FLOW]
+    for position, stage in enumerate(on_board):
+        entered.append(row(stage, looks.get(stage, {}), entry.number, on_board, position))
+    st.markdown("## Ways a visit can end early")
+    for stage in (stage for stage in order if stage in EXITS):
+        entered.append(row(stage, looks.get(stage, {}), entry.number, [], 0))
+    if action.button("Save stages", type="primary", key="save"):
+        save(entry, entered)
+    st.markdown("## History and file")
+    by = frame.actor()
+    history, file = st.tabs(["History", "File"])
+    with history:
+        definition_history.draw(
+            settings.setting_history(KIND, SLUG, by=by),
+            key=KIND,
+            roll_back=lambda number, key: (
+                settings.roll_back_definition(KIND, SLUG, number, expected=current.number, by=by, key=key),
+                forget(),
+            ),
+        )
+    with file:
+        definition_history.draw_file(
+            settings.export_setting(KIND, SLUG, by=by),
+            "flow-stages.toml",
+            key=KIND,
+            current=entry.body,
+            read=lambda text, key: (settings.import_setting(text, by=by, key=key, kind=KIND), forget()),
+        )
+
+
+def working_order(entry: Entry) -> list[str]:
+    """The order on screen: what was moved and not yet saved, else what is stored."""
+    slot = f"_order_{entry.number}"
+    if slot not in st.session_state:
+        stored = [look["stage"] for look in entry.body["stages"]]
+        st.session_state[slot] = stored + [stage for stage in (*FLOW, *EXITS) if stage not in stored]
+    return list(st.session_state[slot])
+
+
+def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], position: int) -> dict[str, Any]:
+    """One stage: colour, name, shown or not, up and down."""
+    name = LABELS[stage]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"stage-{stage}"):
+        colour = st.color_picker(
+            f"Colour of {name}", look.get("colour") or "#8a94a3", key=f"colour-{stage}-{number}",
+            label_visibility="collapsed",
+        )  # fmt: skip
+        label = st.text_input(
+            f"Name of {name}", look.get("label", name), key=f"label-{stage}-{number}", max_chars=30,
+            label_visibility="collapsed", width=220, placeholder=name,
+        )  # fmt: skip
+        shown = True
+        if on_board and stage not in ALWAYS:
+            shown = st.toggle(f"Show {name}", not look.get("hidden"), key=f"shown-{stage}-{number}")
+        elif on_board:
+            st.caption("Always shown", width=120)
+        if on_board:
+            for step, icon, word in ((-1, "arrow_upward", "earlier"), (1, "arrow_downward", "later")):
+                st.button(
+                    f"Move {name} {word}", icon=f":material/{icon}:", key=f"{word}-{stage}", type="tertiary",
+                    disabled=not 0 <= position + step < len(on_board), on_click=move, args=(stage, step, number),
+                    help=f"Move {word}", width="content",
+                )  # fmt: skip
+    kept = colour.lower() if colour.lower() != "#8a94a3" or look.get("colour") else ""
+    return {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
+
+
+def move(stage: str, step: int, number: int) -> None:
+    """Change places with the next column of the board."""
+    order = st.session_state[f"_order_{number}"]
+    board = [name for name in order if name in FLOW]
+    here = board.index(stage)
+    other = board[here + step]
+    one, two = order.index(stage), order.index(other)
+    order[one], order[two] = order[two], order[one]
+
+
+def save(entry: Entry, entered: list[dict[str, Any]]) -> None:
+    """Save the stages."""
+    with frame.refusals():
+        key = frame.form_key("flow-stages")
+        body = {"stages": entered}
+        settings.save_definition(KIND, SLUG, body, expected=entry.number, by=frame.actor(), key=key)
+        frame.new_form_key("flow-stages")
+        forget()
+        st.toast("The stages were saved.", icon=":material/check:")
+        st.rerun()
+
+
+def forget() -> None:
+    """Start from what is stored."""
+    editing.release()
+    for slot in [name for name in st.session_state if str(name).startswith("_order_")]:
+        st.session_state.pop(slot)
+
+
+main()

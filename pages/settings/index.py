@@ -1,0 +1,36 @@
+"""Settings: one card for each thing an administrator can change without code."""
+
+import streamlit as st
+
+from pages.components import cards, frame
+from pages.settings.kinds import GROUPS, SETTINGS
+from security.access import allowed_now
+
+PEOPLE = (
+    ("settings/users.py", "Users", "group", "Invite people, give roles, reset passwords, sign out.", "security.users"),
+    ("settings/roles.py", "Roles", "shield_person", "What each role may see and do.", "security.roles"),
+    ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),
+    ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and whether it is whole.", "security.audit"),
+    ("settings/reviews.py", "Emergency access", "emergency", "Restricted records that were opened, to review.",
+     "security.audit"),
+)  # fmt: skip
+
+may = allowed_now(frame.actor())
+frame.head("Settings", "Every change keeps its history and can be taken back.")
+if "settings.edit" in may:
+    for group in GROUPS:
+        st.markdown(f"## {group}")
+        cards.draw(
+            [
+                cards.Card(
+                    setting.page or "settings/editor.py", setting.title, setting.icon, setting.about,
+                    None if setting.page else {"kind": setting.kind},
+                )
+                for setting in SETTINGS
+                if setting.group == group
+            ]
+        )  # fmt: skip
+shown = [cards.Card(script, title, icon, about) for script, title, icon, about, needs in PEOPLE if needs in may]
+if shown:
+    st.markdown("## People and security")
+    cards.draw(shown)

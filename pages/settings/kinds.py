@@ -1,0 +1,163 @@
+"""Every setting as one entry of a table: a new kind of definition is a few lines here.
+
+The form is drawn from the kind's document class; ``fields`` says what the class cannot: words and special widgets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import appointments.settings
+import billing.settings
+import records.settings  # noqa: F401 - registers its kinds
+from data.wording import Wording
+from pages.components.definition_form import Field
+from security import profile  # noqa: F401 - registers its kind
+
+DAY = "The day"
+CLINIC = "The clinic"
+MONEY = "Money"
+GROUPS = (CLINIC, DAY, MONEY)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One card on the settings page. ``only`` is the slug of a setting that exists once; ``page`` a script of its
+    own where the common editor does not do."""
+
+    kind: str
+    title: str
+    one: str
+    icon: str
+    about: str
+    group: str
+    only: str = ""
+    page: str = ""
+    label: str = "label"
+    """The field that names an entry."""
+    fields: dict[str, Field] = field(default_factory=dict)
+
+    def name_of(self, body: dict[str, Any], slug: str) -> str:
+        """What an entry is called on screen."""
+        parts = [str(body.get(self.label) or slug), str(body.get("strength") or "")]
+        return " ".join(part for part in parts if part) + ("" if body.get("active", True) else " (off)")
+
+
+_ACTIVE = Field("In use", help="Switched off, it is no longer offered; records that name it keep it.")
+
+SETTINGS = (
+    Setting(
+        "clinic-profile", "Clinic profile", "profile", "storefront",
+        "Address and contact on prints and mail, support contact, community link, sign-off time.", CLINIC,
+        only="clinic",
+        fields={
+            "legal_name": Field("Legal name"), "address": Field("Address", widget="long"),
+            "email": Field("E-mail"), "tax_number": Field("Tax number"),
+            "support_contact": Field("Support contact", help="Whom staff call when the software does not do as it should."),
+            "community_link": Field("Community link", help="An address for clients: your page, group or newsletter."),
+            "security_officer": Field("Security officer"),
+            "idle_minutes": Field("Sign out after minutes without input"),
+            "paper": Field("Paper size", words={"letter": "Letter", "a4": "A4"}),
+            "off_site_backup": Field("Off-site place for backups", help="A mounted folder on another machine."),
+        },
+    ),
+    Setting(
+        "location", "Locations and opening days", "location", "location_on",
+        "Where you work, in which time zone, and when the doors are open.", CLINIC, label="name",
+        fields={
+            "name": Field("Name"), "zone": Field("Time zone", widget="zone"),
+            "address": Field("Address", widget="long"), "opening": Field("Opening days", widget="week"),
+            "active": _ACTIVE,
+        },
+    ),
+    Setting(
+        "appointment-type", "Appointment types", "appointment type", "event",
+        "What can be booked: how long it takes, how many fit in a day, from what time.", DAY,
+        fields={
+            "label": Field("Name"), "minutes": Field("Minutes each"),
+            "capacity": Field("How many a day and location"),
+            "capacity_by_location": Field("Other capacity at", widget="counts", choices="location:name",
+                                          help="Leave empty where the usual capacity holds."),
+            "surgical": Field("Ends in surgery"), "starts": Field("First one at", widget="time"),
+            "services": Field("Usual services", choices="service:slug"), "active": _ACTIVE,
+        },
+    ),
+    Setting(
+        "flow-stages", "Flow stages", "stages", "view_kanban",
+        "The columns of the patient flow board: their names, colours and order, and which are hidden.", DAY,
+        only="flow", page="settings/flow_stages.py",
+    ),
+    Setting(
+        "species", "Species and breeds", "species", "pets",
+        "The species you see and the breeds offered for each.", DAY,
+        fields={
+            "label": Field("Name"), "breeds": Field("Breeds", help="One on each line."),
+            "icon": Field("Symbol", help="One character, shown beside the patient's name."),
+        },
+    ),
+    Setting(
+        "drug", "Drugs and strengths", "drug", "medication",
+        "What the drug log offers: strength, unit, schedule, stage, and whether a witness signs.", DAY, label="name",
+        fields={
+            "name": Field("Name"), "strength": Field("Strength", help="As on the label: 10 mg/mL."),
+            "schedule": Field("Schedule", words={"": "Not controlled"}), "route": Field("Usual route"),
+            "stage": Field("Usual stage", widget="stage"), "needs_witness": Field("A witness signs"),
+            "active": _ACTIVE,
+        },
+    ),
+    Setting(
+        "custom-field", "Custom fields", "field", "dynamic_form",
+        "Questions of your own on clients, patients and appointments.", DAY,
+        fields={
+            "entity": Field("Asked on", words={"client": "Client", "patient": "Patient", "appointment": "Appointment"}),
+            "label": Field("Question"), "kind": Field("Answer", words={
+                "text": "Text", "number": "Number", "date": "Date", "choice": "One of a list", "check": "Yes or no"}),
+            "choices": Field("The list", help="One on each line; only for an answer from a list."),
+            "reveals_health": Field("Says something about health", help="Then it is left out of mail."),
+        },
+    ),
+    Setting(
+        "service", "Price list", "service", "sell",
+        "Services with their prices by species and weight, tax and reminder.", MONEY, label="name",
+        page="settings/price_list.py",
+        fields={
+            "name": Field("Name"), "price_cents": Field("Price"),
+            "prices": Field("Prices by species and weight", help="The first row that fits wins; else the price above."),
+            "tax_code": Field("Tax", widget="choice", choices="tax:slug", words={"": "No tax"}),
+            "procedure": Field("Procedure", help="What a surgery of this service is called: spay, neuter."),
+            "reminder_days": Field("Remind after days"), "active": _ACTIVE,
+            "species": Field("Species", choices="species:slug", words={"": "Any"}),
+            "from_grams": Field("From"), "to_grams": Field("Up to"),
+        },
+    ),
+    Setting(
+        "tax", "Taxes", "tax", "percent", "The taxes your prices carry, and their rates.", MONEY,
+        fields={"label": Field("Name"), "rate_millionths": Field("Rate, percent"),
+                "included": Field("Prices include it", help="As GST and VAT usually are.")},
+    ),
+    Setting(
+        "tax-rules", "Tax rounding", "tax rounding", "decimal_increase",
+        "Whether tax is rounded on each line or on the invoice's total.", MONEY, only="rules",
+        fields={"rounding": Field("Round tax", words={"line": "On each line", "invoice": "On the invoice's total"})},
+    ),
+    Setting(
+        "fund", "Grants and vouchers", "grant or voucher", "volunteer_activism",
+        "Who pays a part of the bill: what the client saves and what leaves the pot.", MONEY, label="name",
+        fields={
+            "name": Field("Name"), "kind": Field("Kind", words={
+                "grant": "Grant", "voucher": "Voucher", "third_party": "Paid by a third party"}),
+            "discount_cents": Field("Taken off the client's line"),
+            "deduction_cents": Field("Taken out of the pot"), "active": _ACTIVE,
+        },
+    ),
+)  # fmt: skip
+
+BY_KIND = {setting.kind: setting for setting in SETTINGS}
+STAGES = appointments.settings.LABELS
+SERVICE = billing.settings.SERVICE
+
+
+def uses_pounds(wording: Wording) -> bool:
+    """Whether the clinic weighs in pounds."""
+    return wording.locale.endswith("_US")
