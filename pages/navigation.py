@@ -18,14 +18,22 @@ from security.access import allowed_now
 
 @dataclass(frozen=True)
 class Page:
-    """One page: script below pages/, title, Material icon, the permission it needs, its one-segment path."""
+    """One page: script below pages/, title, Material icon, the permission it needs, its one-segment path.
+
+    Of several permissions any one opens the page.
+    """
 
     script: str
     title: str
     icon: str
-    permission: str | None
+    permission: str | tuple[str, ...] | None
     path: str
     in_menu: bool = True
+
+    def opens_for(self, may: frozenset[str]) -> bool:
+        """Whether somebody with these permissions may see it."""
+        needed = (self.permission,) if isinstance(self.permission, str) else self.permission
+        return needed is None or any(name in may for name in needed)
 
 
 HOME = Page("home/home.py", "Home", "home", None, "home")
@@ -39,7 +47,25 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
     "Clients & patients": (),
     "Money": (),
     "Reports": (),
-    "Settings": (),
+    "Settings": (
+        Page("staff/people.py", "Staff", "badge", "staff.view", "staff"),
+        Page("staff/profile.py", "Staff profile", "badge", "staff.view", "staff-profile", in_menu=False),
+        Page(
+            "settings/index.py",
+            "Settings",
+            "settings",
+            ("settings.edit", "security.users", "security.roles", "security.audit"),
+            "settings",
+        ),
+        Page("settings/editor.py", "Setting", "tune", "settings.edit", "setting", in_menu=False),
+        Page("settings/price_list.py", "Price list", "sell", "settings.edit", "price-list", in_menu=False),
+        Page("settings/flow_stages.py", "Flow stages", "view_kanban", "settings.edit", "flow-stages", in_menu=False),
+        Page("settings/users.py", "Users", "group", "security.users", "users", in_menu=False),
+        Page("settings/roles.py", "Roles", "shield_person", "security.roles", "roles", in_menu=False),
+        Page("settings/sessions.py", "Signed in now", "devices", "security.users", "signed-in", in_menu=False),
+        Page("settings/audit.py", "Audit log", "receipt_long", "security.audit", "audit-log", in_menu=False),
+        Page("settings/reviews.py", "Emergency access", "emergency", "security.audit", "reviews", in_menu=False),
+    ),
 }
 
 
@@ -52,6 +78,9 @@ def main() -> None:
     except NoHome:
         _only("sign_in/first_run.py", "Welcome", "welcome")
         return
+    if {"invite", "reset"} & set(st.query_params):
+        _only("sign_in/invitation.py", "Choose a password", "choose-password")
+        return
     if who is None:
         _only("sign_in/sign_in.py", "Sign in", "sign-in")
         return
@@ -60,7 +89,7 @@ def main() -> None:
     for section, pages in SECTIONS.items():
         shown = []
         for page in pages:
-            if page.permission is not None and page.permission not in may:
+            if not page.opens_for(may):
                 continue
             built = st.Page(
                 page.script,

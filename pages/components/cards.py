@@ -23,6 +23,6 @@ def draw(cards: list[Card]) -> None:
     for start in range(0, len(cards), 3):
         columns = st.columns(3)
         for column, card in zip(columns, cards[start : start + 3], strict=False):
-            with column.container(border=True, height="stretch", gap="xxsmall"):
+            with column.container(border=True, height="stretch", gap="xxsmall", key=f"card-{card.title}"):
                 st.page_link(card.script, label=card.title, icon=f":material/{card.icon}:", query_params=card.query)
                 st.caption(card.about)

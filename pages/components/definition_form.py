@@ -113,48 +113,63 @@ def _field(
     common: dict[str, Any] = {"label": label_of(name, fields), "help": hint.help or None, "key": f"{key}-{name}"}
     info = document.model_fields[name]
     match _widget(document, name, fields):
-        case "money":
-            amount = st.number_input(value=amounts.from_cents(value or 0), min_value=0.0, step=1.0, format="%.2f", **common)
-            return amounts.to_cents(amount)
-        case "percent":
-            rate = st.number_input(value=amounts.from_millionths(value or 0), min_value=0.0, max_value=100.0, step=0.25,
-                                   format="%.4f", **common)  # fmt: skip
-            return amounts.to_millionths(rate)
-        case "number":
-            low, high = _bounds(info.metadata)
-            return st.number_input(value=value, min_value=low, max_value=high, step=1, **common)
-        case "switch":
-            return st.toggle(value=bool(value), **common)
-        case "colour":
-            return st.color_picker(value=value or "#8a94a3", **common).lower()
         case "choice":
             return _choice(document, name, value, hint, common, choices)
         case "several":
             offered = choices(hint.choices)
             known = {**offered, **{kept: kept for kept in value or [] if kept not in offered}}
             return st.multiselect(options=list(known), default=value or [], format_func=known.__getitem__, **common)
-        case "lines":
-            text = st.text_area(value="\n".join(value or []), height=180, **common)
-            return [line.strip() for line in text.splitlines() if line.strip()]
-        case "long":
-            return st.text_area(value=value or "", height=90, max_chars=_longest(info.metadata), **common)
-        case "zone":
-            zones = sorted(available_timezones())
-            return st.selectbox(options=zones, index=zones.index(value) if value in zones else None, **common)
-        case "time":
-            picked = st.time_input(value=_time(value or "07:30"), step=300, **common)
-            return f"{picked:%H:%M}"
         case "stage":
             offered = {"": "None", **choices("stage")}
-            return st.selectbox(options=list(offered), index=_index(offered, value), format_func=offered.__getitem__, **common)
-        case "week":
-            return _week(value or {}, common)
+            return _select(offered, value, common)
         case "counts":
             return _counts(value or {}, choices(hint.choices), common)
         case "grid":
             return _grid(get_args(info.annotation)[0], value or [], fields, common, choices)
+        case "week":
+            return _week(value or {}, common)
+        case "money" | "percent" | "number" as widget:
+            return _number(widget, value, info.metadata, common)
+        case widget:
+            return _simple(widget, value, info.metadata, common)
+
+
+def _number(widget: str, value: Any, metadata: list[Any], common: dict[str, Any]) -> Any:
+    if widget == "money":
+        shown = amounts.from_cents(value or 0)
+        common["label"] += f", {show.currency_symbol()}"
+        return amounts.to_cents(st.number_input(value=shown, min_value=0.0, step=1.0, format="%.2f", **common))
+    if widget == "percent":
+        rate = amounts.from_millionths(value or 0)
+        common |= {"min_value": 0.0, "max_value": 100.0, "step": 0.25, "format": "%.4f"}
+        return amounts.to_millionths(st.number_input(value=rate, **common))
+    low, high = _bounds(metadata)
+    return st.number_input(value=value, min_value=low, max_value=high, step=1, **common)
+
+
+def _simple(widget: str, value: Any, metadata: list[Any], common: dict[str, Any]) -> Any:
+    match widget:
+        case "switch":
+            return st.toggle(value=bool(value), **common)
+        case "colour":
+            return st.color_picker(value=value or "#8a94a3", **common).lower()
+        case "lines":
+            text = st.text_area(value="\n".join(value or []), height=180, **common)
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        case "long":
+            return st.text_area(value=value or "", height=90, max_chars=_longest(metadata), **common)
+        case "zone":
+            zones = sorted(available_timezones())
+            return st.selectbox(options=zones, index=zones.index(value) if value in zones else None, **common)
+        case "time":
+            return f"{st.time_input(value=_time(value or '07:30'), step=300, **common):%H:%M}"
         case _:
-            return st.text_input(value=value or "", max_chars=_longest(info.metadata), **common)
+            return st.text_input(value=value or "", max_chars=_longest(metadata), **common)
+
+
+def _select(offered: dict[str, str], value: Any, common: dict[str, Any]) -> Any:
+    start = list(offered).index(value) if value in offered else 0
+    return st.selectbox(options=list(offered), index=start, format_func=offered.__getitem__, **common)
 
 
 def _choice(
@@ -165,11 +180,7 @@ def _choice(
     offered = {**offered, **hint.words, **(choices(hint.choices) if hint.choices else {})}
     if value not in offered:
         offered[str(value or "")] = str(value or "")
-    return st.selectbox(options=list(offered), index=_index(offered, value), format_func=offered.__getitem__, **common)
-
-
-def _index(offered: dict[str, str], value: Any) -> int:
-    return list(offered).index(value) if value in offered else 0
+    return _select(offered, value, common)
 
 
 def _week(opening: dict[str, list[str]], common: dict[str, Any]) -> dict[str, list[str]]:
@@ -215,13 +226,23 @@ def _grid(
         label = label_of(name, fields)
         columns[name] = [_to_cell(name, row.get(name), pounds) for row in value]
         if name.endswith("_cents"):
-            config[name] = st.column_config.NumberColumn(label, min_value=0.0, step=0.01, format="%.2f", required=True)
+            config[name] = st.column_config.NumberColumn(
+                label, min_value=0.0, step=0.01, format=f"{show.currency_symbol()}%.2f", required=True
+            )
         elif name.endswith("_grams"):
             unit = "lb" if pounds else "kg"
-            config[name] = st.column_config.NumberColumn(f"{label} {unit}", min_value=0.0, format="%.2f", default=0.0)
+            config[name] = st.column_config.NumberColumn(
+                f"{label} {unit}",
+                min_value=0.0,
+                format="%.2f",
+                default=0.0,
+                help=fields.get(name, Field()).help or None,
+            )
         elif fields.get(name, Field()).choices:
             offered = {**fields[name].words, **choices(fields[name].choices)}
-            config[name] = st.column_config.SelectboxColumn(label, options=list(offered), format_func=lambda v, o=offered: o.get(v, v), default="")
+            config[name] = st.column_config.SelectboxColumn(
+                label, options=list(offered), format_func=lambda v, o=offered: o.get(v, v), default=""
+            )
         else:
             config[name] = st.column_config.Column(label)
     st.markdown(common["label"], help=common["help"])

@@ -66,9 +66,7 @@ def _changes(
     return "Changed: " + ", ".join(changed_fields(before.body, version.body))
 
 
-def draw_file(
-    text: str, name: str, *, key: str, current: dict[str, Any], read: Callable[[str, str], object]
-) -> None:
+def draw_file(text: str, name: str, *, key: str, current: dict[str, Any], read: Callable[[str, str], object]) -> None:
     """Take the definition out as a file, or read one in after looking at what it would change.
 
     ``read`` takes the file's text and a form key.

@@ -25,6 +25,19 @@ def money(cents: int | None, *, missing: str = NONE) -> str:
     return wording().money(cents, missing=missing)
 
 
+def currency_symbol() -> str:
+    """The sign in front of amounts in entry fields, which take plain numbers."""
+    from babel.numbers import get_currency_symbol
+
+    return get_currency_symbol(frame.clinic().currency, frame.clinic().locale)
+
+
+def date_format() -> str:
+    """How Streamlit's date entry writes a day here."""
+    locale = frame.clinic().locale
+    return "MM/DD/YYYY" if locale.endswith("_US") else "DD/MM/YYYY"
+
+
 def number(value: float | int | None, *, missing: str = NONE) -> str:
     """A number with the locale's separators."""
     return wording().number(value, missing=missing)

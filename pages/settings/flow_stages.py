@@ -12,8 +12,7 @@ from security import settings
 from security.settings import Entry
 
 KIND, SLUG = "flow-stages", "flow"
-ALWAYS = ("booked", "checked_in", "checked_out")
-"""Without these no day can be run, so they are never hidden."""
+ALWAYS = ("booked", "checked_in", "checked_out")  # without these no day can be run
 
 
 def main() -> None:
@@ -86,7 +85,7 @@ def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], posi
         if on_board:
             for step, icon, word in ((-1, "arrow_upward", "earlier"), (1, "arrow_downward", "later")):
                 st.button(
-                    f"Move {name} {word}", icon=f":material/{icon}:", key=f"{word}-{stage}", type="tertiary",
+                    f"Move {name} {word}", icon=f":material/{icon}:", key=f"icononly-{word}-{stage}", type="tertiary",
                     disabled=not 0 <= position + step < len(on_board), on_click=move, args=(stage, step, number),
                     help=f"Move {word}", width="content",
                 )  # fmt: skip

@@ -10,7 +10,7 @@ PEOPLE = (
     ("settings/users.py", "Users", "group", "Invite people, give roles, reset passwords, sign out.", "security.users"),
     ("settings/roles.py", "Roles", "shield_person", "What each role may see and do.", "security.roles"),
     ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),
-    ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and whether it is whole.", "security.audit"),
+    ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and the check of it.", "security.audit"),
     ("settings/reviews.py", "Emergency access", "emergency", "Restricted records that were opened, to review.",
      "security.audit"),
 )  # fmt: skip

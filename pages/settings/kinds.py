@@ -54,7 +54,7 @@ SETTINGS = (
         fields={
             "legal_name": Field("Legal name"), "address": Field("Address", widget="long"),
             "email": Field("E-mail"), "tax_number": Field("Tax number"),
-            "support_contact": Field("Support contact", help="Whom staff call when the software does not do as it should."),
+            "support_contact": Field("Support contact", help="Whom staff call when the software fails them."),
             "community_link": Field("Community link", help="An address for clients: your page, group or newsletter."),
             "security_officer": Field("Security officer"),
             "idle_minutes": Field("Sign out after minutes without input"),
@@ -128,7 +128,7 @@ SETTINGS = (
             "procedure": Field("Procedure", help="What a surgery of this service is called: spay, neuter."),
             "reminder_days": Field("Remind after days"), "active": _ACTIVE,
             "species": Field("Species", choices="species:slug", words={"": "Any"}),
-            "from_grams": Field("From"), "to_grams": Field("Up to"),
+            "from_grams": Field("From"), "to_grams": Field("Up to", help="0 means: and heavier."),
         },
     ),
     Setting(

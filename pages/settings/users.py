@@ -1,0 +1,121 @@
+"""Users: the list with state and last sign-in; ``?user=ID`` opens one person."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin, urlsplit
+
+import streamlit as st
+
+from data.errors import NotFound
+from pages.components import account_actions, frame, show, states
+from security import invitations, users
+from security.users import UserRow
+
+
+def main() -> None:
+    """The list, or one person."""
+    everybody = users.list_users(by=frame.actor())
+    wanted = st.query_params.get("user")
+    if wanted:
+        found = next((row for row in everybody if row.id == wanted), None)
+        if found is None:
+            raise NotFound(what="person", name=wanted)
+        one(found)
+    else:
+        listing(everybody)
+
+
+def listing(everybody: list[UserRow]) -> None:
+    """Everybody in a line each."""
+    st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
+    active = sum(1 for row in everybody if row.status == "active")
+    waiting = sum(1 for row in everybody if row.status == "invited")
+    locked = sum(1 for row in everybody if row.status == "locked")
+    facts = [f"{active} can sign in"] + [f"{waiting} invited"] * bool(waiting) + [f"{locked} locked out"] * bool(locked)
+    action = frame.head("Users", " · ".join(facts))
+    if action.button("Invite a person", icon=":material/person_add:", type="primary", key="invite"):
+        st.session_state["_inviting"] = True
+    if st.session_state.get("_inviting"):
+        invite()
+    show_link()
+    for row in everybody:
+        with st.container(border=True, key=f"user-{row.id}"):
+            line = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+            with line.container(gap=None, width="content"):
+                st.markdown(f"**{show.plain(row.name)}**")
+                last = (
+                    f"last signed in {show.moment(row.last_sign_in_at)}" if row.last_sign_in_at else "never signed in"
+                )
+                st.caption(show.plain(f"{row.username} · {row.role_label} · {last}"))
+            with line.container(horizontal=True, vertical_alignment="center", width="content"):
+                states.badge(row.status)
+                if row.sessions:
+                    st.badge("Signed in", color="green", icon=":material/circle:")
+                if st.button("Open", key=f"open-{row.id}", help=f"Open {show.plain(row.name)}"):
+                    st.session_state.pop("_link", None)
+                    st.query_params["user"] = row.id
+                    st.rerun()
+
+
+def invite() -> None:
+    """The form of an invitation."""
+    roles = users.roles_to_give(by=frame.actor())
+    with st.form("invite", border=True):
+        st.markdown("### Invite a person")
+        left, right = st.columns(2)
+        name = left.text_input("Name", max_chars=120, key="invite-name")
+        username = right.text_input("User name", max_chars=60, key="invite-username", help="What they type to sign in.")
+        email = left.text_input("E-mail (optional)", max_chars=254, key="invite-email")
+        start = list(roles).index("staff") if "staff" in roles else 0
+        role = right.selectbox("Role", list(roles), index=start, format_func=roles.__getitem__, key="invite-role")
+        with st.container(horizontal=True):
+            sent = st.form_submit_button("Create the invitation", type="primary")
+            left_out = st.form_submit_button("Cancel", type="tertiary")
+    if left_out:
+        st.session_state.pop("_inviting")
+        st.rerun()
+    if sent:
+        with frame.refusals():
+            key = frame.form_key("invite")
+            link = invitations.invite(username, role, name=name, email=email, by=frame.actor(), key=key)
+            frame.new_form_key("invite")
+            st.session_state.pop("_inviting")
+            st.session_state["_link"] = (name, link)
+            st.rerun()
+
+
+def show_link() -> None:
+    """A fresh one-time link, once, to hand over."""
+    if "_link" not in st.session_state:
+        return
+    name, link = st.session_state["_link"]
+    with st.container(border=True, key="one-time-link"):
+        st.markdown(f"**One-time link for {show.plain(name)}**")
+        st.caption(
+            f"Hand it over in person or by a message you trust. It works once, until {show.moment(link.expires_at)}, "
+            "and is not shown again."
+        )
+        site = urlsplit(st.context.url or "")
+        st.code(urljoin(f"{site.scheme}://{site.netloc}", link.path), language=None, wrap_lines=True)
+        if st.button("I have handed it over", key="handed-over"):
+            st.session_state.pop("_link")
+            st.rerun()
+
+
+def one(row: UserRow) -> None:
+    """One person: facts, then what can be done."""
+    if st.button("Users", icon=":material/arrow_back:", type="tertiary", key="back"):
+        st.session_state.pop("_link", None)
+        st.query_params.clear()
+        st.rerun()
+    action = frame.head(row.name, f"{row.username} · {row.role_label}")
+    with action:
+        states.badge(row.status)
+        st.page_link(
+            "staff/profile.py", label="Staff profile", icon=":material/badge:", query_params={"person": row.id}
+        )
+    show_link()
+    account_actions.draw(row)
+
+
+main()
