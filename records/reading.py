@@ -1,0 +1,176 @@
+"""Reading a table out of somebody's file: size, encoding, delimiter, heading, rows. Every refusal names the place."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from data.errors import BadInput
+
+LIMIT_MB = 100
+ROW_LIMIT = 1_000_000
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+
+
+class FileTooLarge(BadInput):
+    """{file} has {size} MB and an import takes at most {limit} MB. Split it into smaller files and import them one
+    after the other. Nothing was read."""
+
+
+class FileMissing(BadInput):
+    """There is no file {file}. Check the name and the folder."""
+
+
+class FileEmpty(BadInput):
+    """{file} is empty: it needs a row of column names and at least one row below it."""
+
+
+class NotATable(BadInput):
+    """{file} is {what}, not a text table. Open it in your spreadsheet program, save it as 'CSV UTF-8' and import that
+    file."""
+
+
+class WrongEncoding(BadInput):
+    """{file}, row {row}: the text is not {encoding}. {advice}"""
+
+
+class BadHeading(BadInput):
+    """{file}, row {row}: {problem}"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as people see it in a spreadsheet: ``first_row`` is the number of the first row below the heading."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[list[str]]
+    first_row: int
+    sha256: str
+    encoding: str
+    delimiter: str
+
+    def samples(self, column: str, count: int = 3) -> list[str]:
+        """The first different values of a column, to show beside it."""
+        index = self.columns.index(column)
+        found: dict[str, None] = {}
+        for row in self.rows[:2_000]:
+            if index < len(row) and row[index].strip():
+                found.setdefault(row[index].strip())
+            if len(found) == count:
+                break
+        return list(found)
+
+
+def read_table(source: Path | bytes, name: str = "", *, encoding: str = "", delimiter: str = "") -> Table:
+    """Read a CSV file, or its bytes as they were uploaded.
+
+    Raises FileTooLarge (before a byte is read), FileMissing, FileEmpty, NotATable, WrongEncoding, BadHeading.
+    """
+    name = name or (source.name if isinstance(source, Path) else "file")
+    content = _content(source, name)
+    if not content.strip():
+        raise FileEmpty(file=name)
+    text, found = _decode(content, name, encoding)
+    delimiter = delimiter or _delimiter(text)
+    csv.field_size_limit(1 << 24)
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as failure:
+        raise NotATable(file=name, what=f"broken ({failure})") from None
+    heading = _heading(lines)
+    columns = tuple(cell.strip() for cell in lines[heading])
+    while columns and not columns[-1]:
+        columns = columns[:-1]
+    _check_heading(columns, name, heading + 1)
+    rows = lines[heading + 1 :]
+    if not any(any(cell.strip() for cell in row) for row in rows):
+        raise FileEmpty(file=name)
+    if len(rows) > ROW_LIMIT:
+        raise BadHeading(file=name, row=ROW_LIMIT, problem=f"an import takes at most {ROW_LIMIT:,} rows. Split the file.")
+    digest = hashlib.sha256(content).hexdigest()
+    return Table(name, columns, rows, heading + 2, digest, found, delimiter)
+
+
+def _content(source: Path | bytes, name: str) -> bytes:
+    if isinstance(source, bytes):
+        _refuse_large(len(source), name)
+        return source
+    if not source.is_file():
+        raise FileMissing(file=source)
+    _refuse_large(source.stat().st_size, name)
+    return source.read_bytes()
+
+
+def _refuse_large(size: int, name: str) -> None:
+    if size > LIMIT_MB << 20:
+        raise FileTooLarge(file=name, size=f"{size / (1 << 20):,.0f}", limit=LIMIT_MB)
+
+
+def _decode(content: bytes, name: str, encoding: str) -> tuple[str, str]:
+    if content[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+        raise NotATable(file=name, what="an Excel workbook")
+    if content[:5] == b"%PDF-":
+        raise NotATable(file=name, what="a PDF")
+    if not encoding:
+        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            encoding = "utf-16"
+        else:
+            encoding = "utf-8-sig"
+            if b"\0" in content[:100_000]:
+                raise NotATable(file=name, what="a binary file")
+    try:
+        return content.decode(encoding), encoding.removesuffix("-sig")
+    except LookupError:
+        raise BadInput(problem=f"'{encoding}' is not a text encoding. Write it like utf-8 or windows-1252.") from None
+    except UnicodeDecodeError as failure:
+        row = content[: failure.start].count(b"\n") + 1
+        advice = "Choose the encoding the file was saved in."
+        if encoding == "utf-8-sig":
+            advice = (
+                "Save it as 'CSV UTF-8' in your spreadsheet program, or choose the encoding it has (often "
+                "windows-1252)."
+            )
+        raise WrongEncoding(
+            file=name, row=row, encoding=encoding.removesuffix("-sig").upper(), advice=advice
+        ) from None
+    except UnicodeError:
+        raise WrongEncoding(
+            file=name, row=1, encoding=encoding.upper(), advice="Choose the encoding the file was saved in."
+        ) from None
+
+
+def _delimiter(text: str) -> str:
+    lines = [line for line in text[:50_000].splitlines()[:20] if line.strip()]
+    scores = {}
+    for mark in DELIMITERS:
+        counts = Counter(line.count(mark) for line in lines)
+        width, times = counts.most_common(1)[0]
+        scores[mark] = (times if width else 0, lines[0].count(mark))
+    best = max(scores, key=lambda mark: scores[mark])
+    return best if scores[best][1] or scores[best][0] else ","
+
+
+def _heading(lines: list[list[str]]) -> int:
+    """The row of column names: the first as wide as most rows are, below any title lines."""
+    widths = [sum(1 for cell in line if cell.strip()) for line in lines[:20]]
+    usual = Counter(len(line) for line in lines[:20] if any(cell.strip() for cell in line)).most_common(1)[0][0]
+    for index, width in enumerate(widths):
+        if width and (len(lines[index]) == usual and (width > 1 or usual == 1)):
+            return index
+    return next(index for index, width in enumerate(widths) if width)
+
+
+def _check_heading(columns: tuple[str, ...], name: str, row: int) -> None:
+    for position, column in enumerate(columns, 1):
+        if not column:
+            raise BadHeading(file=name, row=row, problem=f"column {position} has no name. Give it one or delete it.")
+    for column, times in Counter(columns).items():
+        if times > 1:
+            raise BadHeading(
+                file=name, row=row, problem=f"the column name '{column}' appears {times} times. Rename all but one."
+            )
