@@ -19,6 +19,7 @@ COMMANDS = {
     "init": "setup", "serve": "setup", "demo": "setup",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports",
+    "import": "transfer", "export": "transfer",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 
@@ -35,7 +36,9 @@ class Lazy(click.Group):
         module = COMMANDS.get(name)
         if module is None:
             return None
-        found = getattr(importlib.import_module(f"commands.{module}"), name.replace("-", "_"))
+        function = name.replace("-", "_")
+        loaded = importlib.import_module(f"commands.{module}")
+        found = getattr(loaded, function, None) or getattr(loaded, f"{function}_")
         assert isinstance(found, click.Command)
         return found
 

@@ -22,8 +22,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from data import definitions
+from data.card_numbers import holds_card_number
 from data.errors import BadInput, NotFound
-from data.models import Base, Clinic, Definition, Idempotency, ImportRun, Tombstoned, User
+from data.models import Base, Clinic, Definition, Idempotency, ImportRun, User
 from data.session import ClinicSession, write
 from data.types import clock, new_id
 from records import values
@@ -44,6 +45,7 @@ from security.actor import Actor
 from security.rules import act, authorize, look
 
 CHUNK = 400
+WHEN = ("date", "moment", "day_moment")
 SHOWN = 20
 DAY_FIRST = ("en_GB", "en_AU", "en_NZ", "en_IE", "de", "fr", "es", "it", "nl", "pt")
 
@@ -57,7 +59,10 @@ class ImportRefused(BadInput):
         problems: list[str] = self.facts["problems"]  # type: ignore[assignment]
         if len(problems) <= SHOWN:
             return problems
-        return [*problems[: SHOWN - 1], f"{self.facts['file']}: {len(problems):,} problems in all; nothing was imported."]
+        return [
+            *problems[: SHOWN - 1],
+            f"{self.facts['file']}: {len(problems):,} problems in all; nothing was imported.",
+        ]
 
 
 class ColumnMissing(BadInput):
@@ -111,6 +116,9 @@ class Plan:
     added: int = 0
     skipped: int = 0
     finish: list[Callable[[ClinicSession, str], None]] = item(default_factory=list)
+    """Done in the last transaction, when the rows are shown: settings that belong to them."""
+    complete: dict[type[Base], Callable[[dict[str, Any]], None]] = item(default_factory=dict)
+    """Done to each row once its number is known."""
 
     def add(self, model: type[Base], rows: list[dict[str, Any]]) -> None:
         """Rows of one model, if there are any."""
@@ -180,6 +188,8 @@ class Importer:
     plan: Callable[[Ground, list[Row]], Plan]
     about: str = ""
     order: int = 50
+    identity: str = "reference"
+    """The field by which a row that is here already is known."""
 
 
 IMPORTERS: dict[str, Importer] = {}
@@ -269,7 +279,7 @@ def import_file(
         ground = Ground(session, clinic, table, mapping, by)
         rows = parse(ground, importer)
         plan = importer.plan(ground, rows)
-        if not ground.problems and "reference" not in mapping.fields:
+        if not ground.problems and importer.identity not in mapping.fields:
             _refuse_repetition(session, importer.kind, table)
     if ground.problems:
         problems = ground.sentences()
@@ -300,9 +310,7 @@ def _repeated(session: ClinicSession, key: str | None) -> Report | None:
 
 def _refuse_repetition(session: ClinicSession, kind: str, table: Table) -> None:
     earlier = session.scalars(
-        select(ImportRun).where(
-            ImportRun.kind == kind, ImportRun.sha256 == table.sha256, ImportRun.undone_at.is_(None)
-        )
+        select(ImportRun).where(ImportRun.kind == kind, ImportRun.sha256 == table.sha256, ImportRun.undone_at.is_(None))
     ).first()
     if earlier:
         raise AlreadyImported(file=table.name, day=earlier.entered_at.date().isoformat())
@@ -381,12 +389,10 @@ def _check_mapping(table: Table, mapping: ImportMapping, importer: Importer) -> 
             raise ColumnMissing(file=table.name, field=field.label, columns=", ".join(table.columns))
 
 
-def _reader(
-    field: Field, source: Source, table: Table, clinic: Clinic
-) -> tuple[str, Callable[[list[str]], Any]]:
+def _reader(field: Field, source: Source, table: Table, clinic: Clinic) -> tuple[str, Callable[[list[str]], Any]]:
     """A function from a line to the field's value; answers are remembered, as columns repeat themselves."""
     places = [table.columns.index(name) for name in source.names]
-    whole = field.kind in ("date", "moment")
+    whole = field.kind in WHEN
     digits = get_currency_precision(clinic.currency)
     remembered: dict[str, Any] = {}
 
@@ -415,7 +421,7 @@ def _value(field: Field, source: Source, text: str, digits: int) -> Any:
         if field.required:
             raise values.Unreadable("it is empty, and every row needs it.")
         return None
-    if field.guarded and values.holds_card_number(text):
+    if field.guarded and holds_card_number(text):
         raise values.Unreadable("it holds a payment card number, which is never stored. Keep the last four digits.")
     if field.kind == "text":
         if "\0" in text:
@@ -431,6 +437,7 @@ def _value(field: Field, source: Source, text: str, digits: int) -> Any:
 _KINDS: dict[str, Callable[[str, Source, int], Any]] = {
     "date": lambda text, source, _digits: values.to_date(text, source.format or "ymd"),
     "moment": lambda text, source, _digits: values.to_moment(text, source.format or "ymd"),
+    "day_moment": lambda text, source, _digits: values.to_moment(text, source.format or "ymd", day_alone=True),
     "money": lambda text, _source, digits: values.to_cents(text, digits),
     "integer": lambda text, _source, _digits: values.to_integer(text),
     "thousandths": lambda text, _source, _digits: values.to_thousandths(text),
@@ -463,7 +470,10 @@ def _write(
                 with write(by.clinic_id) as session:
                     authorize(session, by, "data.import")
                     _number(session, model, chunk)
-                    session.bulk(model, [hidden | row for row in chunk], chunk=CHUNK)
+                    if model in plan.complete:
+                        for row in chunk:
+                            plan.complete[model](row)
+                    session.bulk(model, [hidden | row for row in chunk])
                 done += len(chunk)
                 if progress:
                     progress(done / total)
@@ -587,9 +597,9 @@ def undo_import(run_id: str, *, by: Actor, key: str | None = None) -> int:
 
 def _tombstoned() -> list[SqlTable]:
     return [
-        mapper.local_table  # type: ignore[misc]
-        for mapper in Base.registry.mappers
-        if issubclass(mapper.class_, Tombstoned)
+        table
+        for table in Base.metadata.sorted_tables
+        if "deleted_at" in table.c and "import_id" in table.c and "clinic_id" in table.c
     ]
 
 
@@ -616,7 +626,7 @@ def _later_work(session: ClinicSession, run_id: str) -> list[str]:
             continue
         ours = brought[parent]
         rows = select(ours.c.id).where(ours.c.clinic_id == session.clinic_id, ours.c.import_id == run_id)
-        counts[_words(child.name)] += session.scalar(
+        counts[child.name] += session.scalar(
             select(func.count())
             .select_from(child)
             .where(
@@ -634,17 +644,31 @@ def _later_work(session: ClinicSession, run_id: str) -> list[str]:
                     table.c.deleted_at.is_(None),
                 )
             )  # fmt: skip
-            counts[f"changes to {_words(name)}"] += changed or 0
-    return [f"{count:,} {words}" for words, count in counts.items() if count]
+            counts[f"change to {name}"] += changed or 0
+    return [_counted(count, name) for name, count in sorted(counts.items()) if count]
 
 
-def _words(table: str) -> str:
-    special = {
-        "app_user": "staff profiles", "flow_event": "moves in the patient flow", "check_in": "check-ins",
-        "payment_allocation": "payments of invoices", "drug_log_entry": "drug log lines", "surgery": "surgeries",
-        "discharge": "discharges", "recovery": "recoveries",
-    }  # fmt: skip
-    return special.get(table, table.replace("_", " ") + "s")
+SPECIAL = {
+    "app_user": "staff profile", "flow_event": "move in the patient flow", "check_in": "check-in",
+    "payment_allocation": "payment of an invoice", "drug_log_entry": "drug log line", "form_sheet": "printed form",
+    "invoice_line": "charge", "custom_value": "answer in a field of your own",
+}  # fmt: skip
+
+
+def _counted(count: int, name: str) -> str:
+    """A count with the word for what is counted: 1 patient, 12 surgeries, 2 changes to clients."""
+    if name.startswith("change to "):
+        what = _plural(SPECIAL.get(name[10:], name[10:].replace("_", " ")))
+        return f"{count:,} {'change' if count == 1 else 'changes'} to {what}"
+    word = SPECIAL.get(name, name.replace("_", " "))
+    return f"{count:,} {word if count == 1 else _plural(word)}"
+
+
+def _plural(word: str) -> str:
+    head, space, tail = word.partition(" of ")
+    if not space:
+        head, space, tail = word.partition(" in ")
+    return (head[:-1] + "ies" if head.endswith("y") else head + "s") + space + tail
 
 
 # ---- mappings a clinic keeps
@@ -687,11 +711,15 @@ def same(row: Mapping[str, Any], stored: Any, names: Sequence[str]) -> list[str]
     return [name for name in names if row.get(name) != getattr(stored, name)]
 
 
+def adopt(session: ClinicSession, model: Any, run_id: str, *which: Any) -> None:
+    """Let rows that an import made by way of a rule go with it when the import is undone."""
+    session.flush()
+    table = model.__table__
+    session.execute(
+        update(table).where(table.c.clinic_id == session.clinic_id, *which).values(import_id=run_id, version=1)
+    )
+
+
 def adopt_definition(session: ClinicSession, kind: str, slug: str, run_id: str) -> None:
-    """Let a definition that an import made go with it when it is undone."""
-    statement = select(Definition).where(Definition.kind == kind, Definition.slug == slug)
-    row = session.scalars(statement).one_or_none()
-    if row is not None and row.number == 1:
-        row.import_id = run_id
-
-
+    """The same for a definition."""
+    adopt(session, Definition, run_id, Definition.kind == kind, Definition.slug == slug)

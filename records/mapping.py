@@ -73,7 +73,8 @@ IMPORT_MAPPING = definitions.register("import-mapping", "Import mapping", Import
 
 @dataclass(frozen=True)
 class Field:
-    """A field an importer takes. ``kind``: text, date, moment, money, integer, thousandths, yes_no, choice."""
+    """A field an importer takes. ``kind``: text, date, moment, day_moment (a day alone means its
+    noon), money, integer, thousandths, yes_no, choice."""
 
     name: str
     label: str
@@ -127,9 +128,7 @@ def ready_for(columns: Iterable[str], clinic_kind: str, kind: str = "") -> list[
     fitting = [
         (slug, mapping)
         for slug, mapping in shipped().items()
-        if mapping.used_columns <= present
-        and mapping.clinic_kind in ("", clinic_kind)
-        and kind in ("", mapping.kind)
+        if mapping.used_columns <= present and mapping.clinic_kind in ("", clinic_kind) and kind in ("", mapping.kind)
     ]
     return sorted(fitting, key=lambda pair: -len(pair[1].used_columns))
 
@@ -160,7 +159,7 @@ def guess_fields(table: Table, fields: Iterable[Field], *, prefer_order: str = "
 
 def _source(table: Table, field: Field, column: str, prefer_order: str) -> Source:
     order = ""
-    if field.kind in ("date", "moment"):
+    if field.kind in ("date", "moment", "day_moment"):
         order, _ = date_order(table.samples(column, 500), prefer_order)
     return Source(column=column, format=order)
 

@@ -91,7 +91,9 @@ def read_table(source: Path | bytes, name: str = "", *, encoding: str = "", deli
     if not any(any(cell.strip() for cell in row) for row in rows):
         raise FileEmpty(file=name)
     if len(rows) > ROW_LIMIT:
-        raise BadHeading(file=name, row=ROW_LIMIT, problem=f"an import takes at most {ROW_LIMIT:,} rows. Split the file.")
+        raise BadHeading(
+            file=name, row=ROW_LIMIT, problem=f"an import takes at most {ROW_LIMIT:,} rows. Split the file."
+        )
     digest = hashlib.sha256(content).hexdigest()
     return Table(name, columns, rows, heading + 2, digest, found, delimiter)
 
@@ -135,9 +137,7 @@ def _decode(content: bytes, name: str, encoding: str) -> tuple[str, str]:
                 "Save it as 'CSV UTF-8' in your spreadsheet program, or choose the encoding it has (often "
                 "windows-1252)."
             )
-        raise WrongEncoding(
-            file=name, row=row, encoding=encoding.removesuffix("-sig").upper(), advice=advice
-        ) from None
+        raise WrongEncoding(file=name, row=row, encoding=encoding.removesuffix("-sig").upper(), advice=advice) from None
     except UnicodeError:
         raise WrongEncoding(
             file=name, row=1, encoding=encoding.upper(), advice="Choose the encoding the file was saved in."

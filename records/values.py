@@ -78,9 +78,14 @@ def to_time(text: str) -> time:
         raise Unreadable(f"'{text}' is not a time. Write it like 14:30.") from None
 
 
-def to_moment(text: str, order: str = "ymd") -> datetime:
-    """A date and time: aware where the text carries an offset, else naive (the clinic's clock)."""
+def to_moment(text: str, order: str = "ymd", *, day_alone: bool = False) -> datetime:
+    """A date and time: aware where the text carries an offset, else naive (the clinic's clock).
+
+    With ``day_alone`` a date without a time means its noon.
+    """
     text = text.strip()
+    if day_alone and ":" not in text:
+        return datetime.combine(to_date(text, order), time(12))
     if text[:4].isdigit() and text[4:5] == "-":
         try:
             moment = datetime.fromisoformat(text)
@@ -193,23 +198,6 @@ def date_order(texts: Iterable[str], prefer: str = "mdy") -> tuple[str, bool]:
         if day_first != month_first:
             return ("dmy" if day_first else "mdy"), True
     return prefer, False
-
-
-_RUN = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
-
-
-def holds_card_number(text: str) -> bool:
-    """Whether 13 to 19 digits in the text form a payment card number (Luhn, and a first digit of a card brand)."""
-    if len(text) < 13:
-        return False
-    for match in _RUN.finditer(text):
-        digits = [int(c) for c in match.group() if c.isdigit()]
-        if digits[0] not in (2, 3, 4, 5, 6):
-            continue
-        total = sum(d if i % 2 == 0 else (d * 2 - 9 if d > 4 else d * 2) for i, d in enumerate(reversed(digits)))
-        if total % 10 == 0:
-            return True
-    return False
 
 
 def minutes_between(start: datetime, end: datetime) -> int:
