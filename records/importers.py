@@ -176,66 +176,54 @@ PATIENT_NAMES = ("name", "species", "breed", "colour", "sex", "altered", "born_o
                  "caution", "died_on")  # fmt: skip
 
 
+class Owners:
+    """Clients by reference or number, for the patients of a file; merged ones under the client that stayed."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.human = ground.clinic.kind == "human"
+        self.ids: dict[str, str] = {}
+        columns = (Client.id, Client.number, Client.reference, Client.merged_into_id)
+        stored = ground.session.execute(select(*columns)).all()
+        self.ids |= {str(row.number): row.merged_into_id or row.id for row in stored}
+        self.ids |= {row.reference: row.merged_into_id or row.id for row in stored if row.reference}
+
+    def of(self, row: Row) -> str | None:
+        """The id of the row's client, or None where the patient becomes their own. An animal without is a problem."""
+        named = row.get("client", "")
+        found = self.ids.get(named)
+        if named and found is None:
+            self.ground.problem(row, "client", f"there is no client with the reference or number '{named}'.")
+        elif not named and not self.human:
+            self.ground.problem(row, "client", "it is empty, and an animal needs a client.")
+        return found
+
+
 def plan_patients(ground: Ground, rows: list[Row]) -> Plan:
     """Patients. In a human clinic a patient without a client becomes their own; an animal always needs one."""
-    session, plan = ground.session, Plan()
-    references = References(ground, Patient)
+    plan, references, owners = Plan(), References(ground, Patient), Owners(ground)
     patients: list[dict[str, Any]] = []
     own: list[dict[str, Any]] = []
-    by_reference: dict[str, str] = {}
-    numbers: dict[str, str] = {}
-    columns = (Client.id, Client.number, Client.reference, Client.merged_into_id)
-    for found, number, reference, merged in session.execute(select(*columns)):
-        numbers[str(number)] = merged or found
-        if reference:
-            by_reference[reference] = merged or found
-    species = {word.lower(): slug for slug, document in _species(ground).items() for word in (slug, document.label)}
-    human = ground.clinic.kind == "human"
+    species = _species(ground)
+    chips = _chips(ground)
     today = ground.day(ground.now)
-    touched: dict[str, list[dict[str, Any]]] = {}
-    chips: dict[str, str] = {
-        chip: reference or name
-        for chip, reference, name in session.execute(
-            select(Patient.microchip, Patient.reference, Patient.name).where(Patient.microchip != "")
-        )
-    }
     for row in rows:
-        kind = row.get("species", "")
-        made = {
-            "id": new_id(), "reference": row.get("reference", ""), "name": row.get("name", ""), "is_client": False,
-            "species": species.get(kind.lower(), kind.lower()), "breed": row.get("breed", ""),
-            "colour": row.get("colour", ""), "sex": row.get("sex", "unknown"), "altered": row.get("altered"),
-            "born_on": row.get("born_on"), "weight_grams": _grams(row),
-            "microchip": plain_chip(row.get("microchip", "")), "caution": row.get("caution", ""),
-            "died_on": row.get("died_on"),
-        }  # fmt: skip
+        made = _patient(row, species)
         _check_life(ground, row, made, today)
-        contact = _contact(ground, row)
-        named = row.get("client", "")
-        client_id: str | None = by_reference.get(named) or numbers.get(named)
-        if named and client_id is None:
-            ground.problem(row, "client", f"there is no client with the reference or number '{named}'.")
-        elif not named and not human:
-            ground.problem(row, "client", "it is empty, and an animal needs a client.")
+        contact, client_id = _contact(ground, row), owners.of(row)
         if not references.first(row):
             continue
         if references.known(row, made, PATIENT_NAMES):
             plan.skipped += 1
             continue
-        chip = made["microchip"]
-        if chip and chip in chips:
-            ground.problem(row, "microchip", f"the microchip already belongs to '{chips[chip]}'.")
-        chips[chip] = made["reference"] or made["name"]
+        _check_chip(ground, row, made, chips)
         if client_id is None:
-            client_id = new_id()
+            client_id, made["is_client"] = new_id(), True
             first, last = split_name(made["name"])
-            made["is_client"] = True
             own.append(
                 {"id": client_id, "reference": made["reference"], "first_name": first, "last_name": last,
                  "caution": "", "owner_type": "public", **contact}
             )  # fmt: skip
-        else:
-            touched.setdefault(client_id, []).append(made)
         made["client_id"] = client_id
         patients.append(made)
     by_client = {made["client_id"]: made for made in patients if made["is_client"]}
@@ -243,9 +231,39 @@ def plan_patients(ground: Ground, rows: list[Row]) -> Plan:
     plan.add(Client, own)
     plan.add(Patient, patients)
     plan.added = len(patients)
+    touched = list(dict.fromkeys(made["client_id"] for made in patients if not made["is_client"]))
     if touched:
-        plan.finish.append(lambda session, _run_id: _refresh_search(session, list(touched)))
+        plan.finish.append(lambda session, _run_id: _refresh_search(session, touched))
     return plan
+
+
+def _patient(row: Row, species: dict[str, str]) -> dict[str, Any]:
+    kind = row.get("species", "").lower()
+    return {
+        "id": new_id(), "reference": row.get("reference", ""), "name": row.get("name", ""), "is_client": False,
+        "species": species.get(kind, kind), "breed": row.get("breed", ""), "colour": row.get("colour", ""),
+        "sex": row.get("sex", "unknown"), "altered": row.get("altered"), "born_on": row.get("born_on"),
+        "weight_grams": _grams(row), "microchip": plain_chip(row.get("microchip", "")),
+        "caution": row.get("caution", ""), "died_on": row.get("died_on"),
+    }  # fmt: skip
+
+
+def _species(ground: Ground) -> dict[str, str]:
+    known = definitions.load_all(ground.session, SPECIES)
+    return {word.lower(): slug for slug, document in known.items() for word in (slug, document.label)}
+
+
+def _chips(ground: Ground) -> dict[str, str]:
+    statement = select(Patient.microchip, Patient.reference, Patient.name).where(Patient.microchip != "")
+    return {chip: reference or name for chip, reference, name in ground.session.execute(statement)}
+
+
+def _check_chip(ground: Ground, row: Row, made: dict[str, Any], chips: dict[str, str]) -> None:
+    chip = made["microchip"]
+    if chip in chips:
+        ground.problem(row, "microchip", f"the microchip already belongs to '{chips[chip]}'.")
+    if chip:
+        chips[chip] = made["reference"] or made["name"]
 
 
 def _refresh_search(session: ClinicSession, client_ids: list[str]) -> None:
@@ -270,10 +288,6 @@ def _refresh_search(session: ClinicSession, client_ids: list[str]) -> None:
 
 def _as_row(record: Any) -> dict[str, Any]:
     return {column.key: getattr(record, column.key) for column in record.__mapper__.column_attrs}
-
-
-def _species(ground: Ground) -> dict[str, Any]:
-    return definitions.load_all(ground.session, SPECIES)
 
 
 def _grams(row: Row) -> int | None:
