@@ -16,7 +16,7 @@ import click
 from data.errors import Refusal
 
 COMMANDS = {
-    "init": "setup", "serve": "setup", "demo": "setup",
+    "init": "setup", "serve": "serve", "demo": "setup",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports",
     "import": "transfer", "export": "transfer",

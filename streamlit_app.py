@@ -1,9 +1,34 @@
 """Where the app begins: ``streamlit run streamlit_app.py`` and ``ballast serve`` both start this ``app``."""
 
+import os
 from pathlib import Path
 
 import streamlit as st
 
+from data.errors import Refusal
+from web import faults
 from web.routes import lifespan, middleware, routes
 
-app = st.App(Path(__file__).parent / "pages" / "navigation.py", routes=routes, middleware=middleware, lifespan=lifespan)
+os.environ["FORWARDED_ALLOW_IPS"] = ""  # the gate alone decides which proxy is believed
+
+
+def on_script_error(failure: Exception) -> bool:
+    """Show one sentence with an id; the log says where it happened."""
+    if isinstance(failure, Refusal):
+        st.error(failure.message, icon=":material/error:")
+    else:
+        st.error(
+            f"This did not work, and it is not your doing. What you saved before is safe. Try again; if it stays, tell "
+            f"your support contact error {faults.note(failure)}.",
+            icon=":material/error:",
+        )
+    return True
+
+
+app = st.App(
+    Path(__file__).parent / "pages" / "navigation.py",
+    routes=routes,
+    middleware=middleware,
+    lifespan=lifespan,
+    on_script_error=on_script_error,
+)

@@ -1,9 +1,6 @@
-"""``ballast init``, ``serve`` and ``demo``."""
+"""``ballast init`` and ``demo``."""
 
 from __future__ import annotations
-
-import os
-from pathlib import Path
 
 import click
 
@@ -36,18 +33,6 @@ def init(slug: str | None, name: str, zone: str, currency: str, kind: str) -> No
 
 
 @click.command()
-@click.option("--port", default=8501)
-@common
-def serve(port: int) -> None:
-    """Serve the clinic to browsers."""
-    open_home()
-    os.chdir(Path(__file__).parent.parent)  # Streamlit looks for .streamlit/config.toml where it runs
-    import streamlit_app
-
-    streamlit_app.app.run(config={"server.port": port})
-
-
-@click.command()
 @click.option("--port", default=8501, show_default=True)
 @click.option("--years", default=3, show_default=True, type=click.IntRange(1, 10), help="Years of history.")
 @click.option("--seed", default=7, show_default=True, help="Another seed makes another clinic.")
@@ -56,6 +41,7 @@ def serve(port: int) -> None:
 @click.pass_context
 def demo(ctx: click.Context, port: int, years: int, seed: int, no_serve: bool) -> None:
     """A sample clinic: made once, then reused; prints how to sign in, and serves it."""
+    from commands.serve import serve
     from opening.demo import find_demo, make_demo, sign_ins
 
     home = Home.locate()

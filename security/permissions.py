@@ -114,3 +114,6 @@ DEFAULT_ROLES: dict[str, tuple[str, bool, frozenset[str]]] = {
     "clinician": ("Clinician", False, frozenset(_CLINICIAN)),
     "staff": ("Staff", False, frozenset(_STAFF)),
 }
+
+DISPLAY_MAY = frozenset({"flow.view"})
+"""What a wall board may read; it may write nothing."""

@@ -24,11 +24,12 @@ from sqlalchemy import select
 from data.errors import NotPermitted, SessionEnded
 from data.models import ChainHead, Idempotency, User, UserSession
 from data.session import ClinicSession, read, write
+from data.types import clock
 from security import audit
 from security.actor import Actor
-from security.permissions import PERMISSIONS
+from security.permissions import DISPLAY_MAY, PERMISSIONS
 from security.roles import permissions_of
-from security.sessions import is_live
+from security.sessions import TOUCH_EVERY, is_live, note_input
 
 
 class Work:
@@ -67,7 +68,7 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
     holds the earlier result. Raises SessionEnded, NotPermitted.
     """
     with write(by.clinic_id) as session:
-        authorize(session, by, permission)
+        authorize(session, by, permission, writing=True)
         work = Work(session, by, permission or "own", key)
         if key:
             # two clicks at once on PostgreSQL: the second waits here for the first
@@ -87,25 +88,34 @@ def look(by: Actor, permission: str | None) -> Iterator[ClinicSession]:
         yield session
 
 
-def authorize(session: ClinicSession, by: Actor, permission: str | None) -> frozenset[str]:
-    """Check the actor against the rows as they are now; returns what the actor may do."""
+def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writing: bool = False) -> frozenset[str]:
+    """Check the actor against the rows as they are now; returns what the actor may do.
+
+    ``writing`` counts as input against the idle log-off, and is refused to a display.
+    """
     if permission is not None and permission not in PERMISSIONS:
         raise AssertionError(f"no such permission: {permission}")
     if by.is_trusted:
         return frozenset(PERMISSIONS)
-    allowed = _permissions_now(session, by)
+    allowed = _permissions_now(session, by, writing)
     if permission is not None and permission not in allowed:
         raise NotPermitted(action=PERMISSIONS[permission].action)
     return allowed
 
 
-def _permissions_now(session: ClinicSession, by: Actor) -> frozenset[str]:
-    statement = select(User.role, User.status, User.locked_at).where(User.id == by.user_id)
-    user = session.execute(statement).one_or_none()
-    if user is None or user.status != "active":
-        raise SessionEnded()
+def _permissions_now(session: ClinicSession, by: Actor, writing: bool) -> frozenset[str]:
+    row = None
     if by.source == "web":
         row = session.scalars(select(UserSession).where(UserSession.id == by.session_id)).one_or_none()
         if row is None or row.user_id != by.user_id or not is_live(row):
             raise SessionEnded()
+        if row.kind == "display":
+            if writing:
+                raise NotPermitted(action="change anything from a wall board")
+            return DISPLAY_MAY
+    user = session.execute(select(User.role, User.status).where(User.id == by.user_id)).one_or_none()
+    if user is None or user.status != "active":
+        raise SessionEnded()
+    if writing and row is not None and clock.now() - row.last_input_at > TOUCH_EVERY:
+        note_input(session, row.id)
     return permissions_of(session, user.role)

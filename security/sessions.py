@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from data.errors import SessionEnded
 from data.models import Ticket, User, UserSession
@@ -15,6 +15,7 @@ from data.session import ClinicSession, everywhere, write
 from data.types import clock
 from security import audit
 from security.actor import Actor
+from security.profile import profile
 
 ABSOLUTE = timedelta(hours=12)
 TICKET_LIFE = timedelta(seconds=30)
@@ -33,6 +34,9 @@ class Person:
     """person, station or display."""
     idle_minutes: int
     seconds_left: int
+    end_left: int
+    """Seconds until the sign-in ends whatever the person does; ``seconds_left`` is the nearer of this and idle."""
+    options: dict[str, object] = field(default_factory=dict)
 
 
 def fingerprint(secret: str) -> str:
@@ -48,7 +52,7 @@ def is_live(row: UserSession) -> bool:
     return not row.idle_minutes or row.last_input_at + timedelta(minutes=row.idle_minutes) > now
 
 
-def mint_ticket(clinic_id: str, user_id: str, *, browser: str = "") -> str:
+def mint_ticket(clinic_id: str, user_id: str, *, browser: str = "", options: dict[str, object] | None = None) -> str:
     """A one-time sign-in ticket of 30 seconds for a person whose password (and code) were right.
 
     ``browser`` is the pre-login cookie of the browser that may redeem it, against login CSRF.
@@ -61,6 +65,7 @@ def mint_ticket(clinic_id: str, user_id: str, *, browser: str = "") -> str:
                 purpose="sign-in",
                 user_id=user_id,
                 bound_to=fingerprint(browser) if browser else "",
+                options=options or {},
                 expires_at=clock.now() + TICKET_LIFE,
             )
         )
@@ -83,10 +88,17 @@ def redeem_ticket(secret: str, *, browser: str = "", device: str = "", address: 
             return None
         ticket.used_at = clock.now()
         assert ticket.user_id is not None
-        return open_session(session, ticket.user_id, device=device, address=address)
+        return open_session(session, ticket.user_id, device=device, address=address, options=ticket.options)
 
 
-def open_session(session: ClinicSession, user_id: str, *, device: str = "", address: str = "") -> str:
+def open_session(
+    session: ClinicSession,
+    user_id: str,
+    *,
+    device: str = "",
+    address: str = "",
+    options: dict[str, object] | None = None,
+) -> str:
     """Add a session row for a person and audit the sign-in; returns the token for the cookie."""
     token = secrets.token_urlsafe(32)
     row = UserSession(
@@ -94,7 +106,9 @@ def open_session(session: ClinicSession, user_id: str, *, device: str = "", addr
         user_id=user_id,
         device=device[:200],
         address=address[:60],
+        idle_minutes=profile(session).idle_minutes,
         expires_at=clock.now() + ABSOLUTE,
+        options=options or {},
     )
     session.add(row)
     user = session.get_one(User, (session.clinic_id, user_id))
@@ -116,24 +130,41 @@ def resume(token: str, *, touch: bool) -> Person:
             end(row.clinic_id, row.id, "idle")
         raise SessionEnded()
     now = clock.now()
-    if touch and now - row.last_input_at > TOUCH_EVERY:
-        with write(row.clinic_id) as session:
-            live = session.get_one(UserSession, (row.clinic_id, row.id))
-            live.last_input_at = now
-        row.last_input_at = now
     if user is not None and user.status != "active":
         raise SessionEnded()
-    left = row.expires_at - now
+    if touch and now - row.last_input_at > TOUCH_EVERY:
+        with write(row.clinic_id) as session:
+            note_input(session, row.id)
+        row.last_input_at = now
+    end_left = left = row.expires_at - now
     if row.idle_minutes:
         left = min(left, row.last_input_at + timedelta(minutes=row.idle_minutes) - now)
     return Person(
-        actor=Actor(row.clinic_id, "web", user_id=row.user_id, session_id=row.id),
+        actor=Actor(
+            row.clinic_id,
+            "web",
+            user_id=row.user_id,
+            session_id=row.id,
+            name="" if user else f"{row.kind} {row.device}",
+        ),
         username=user.username if user else "",
-        name=user.name if user else "Display",
+        name=user.name if user else row.device,
         role=user.role if user else "",
         kind=row.kind,
         idle_minutes=row.idle_minutes,
         seconds_left=int(left.total_seconds()),
+        end_left=int(end_left.total_seconds()),
+        options=dict(row.options),
+    )
+
+
+def note_input(session: ClinicSession, session_id: str) -> None:
+    """The person did something: start the idle time anew, in the transaction at hand and without a version."""
+    session.execute(
+        update(UserSession)
+        .where(UserSession.clinic_id == session.clinic_id, UserSession.id == session_id)
+        .values(last_input_at=clock.now())
+        .execution_options(synchronize_session=False)
     )
 
 

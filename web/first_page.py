@@ -20,7 +20,8 @@ HEAD = b"""<title>Ballast</title>
     <meta name="description" content="Sign in to Ballast" />
     <script>
       window.__streamlit = {BACKEND_BASE_URL: location.origin + "/", MAIN_PAGE_BASE_URL: location.origin + "/"}
-    </script>"""
+    </script>
+    <script src="/watch.js" defer></script>"""
 OWN_ICON = b'<link rel="shortcut icon" href="./favicon.png" />'
 AGENT_LINK = b'<link rel="service-desc" href="./_stcore/agent/openapi.json" />'
 

@@ -24,7 +24,8 @@ from web.first_page import dressed, is_first_page
 
 IDENTITY_HEADER = b"x-ballast-session"
 ANONYMOUS_EXACT = {
-    "/", "/healthz", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/auth/finish", "/auth/out",
+    "/", "/healthz", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
+    "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
     "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
 }  # fmt: skip
 ANONYMOUS_PREFIXES = ("/static/", "/icons/", "/u/", "/component/", "/_stcore/bidi-components/")
@@ -98,7 +99,10 @@ def read_cookies(scope: Scope) -> dict[str, str]:
 
 
 def allowed_hosts() -> set[str]:
-    """Host names this installation answers to; ``BALLAST_HOSTS`` adds to loopback, separated by commas."""
+    """Host names this installation answers to; ``BALLAST_HOSTS`` adds to loopback, separated by commas.
+
+    ``ballast serve`` adds the names in the certificate.
+    """
     more = {host.strip().lower() for host in os.environ.get("BALLAST_HOSTS", "").split(",") if host.strip()}
     return {"localhost", "127.0.0.1", "::1"} | more
 
@@ -108,11 +112,15 @@ def _peer(scope: Scope) -> str:
     return client[0] if client else ""
 
 
+def _is_forwarded(headers: Headers) -> bool:
+    return any(name in headers for name in ("x-forwarded-for", "x-forwarded-proto", "x-real-ip", "forwarded", "via"))
+
+
 def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:
-        return address in ("testclient", "")
+        return address == ""
 
 
 def _host_name(host: str) -> str:
@@ -141,7 +149,8 @@ class Gate:
         headers = [(key, value) for key, value in scope["headers"] if key.lower() not in self._own_headers(path)]
         if live:
             headers.append((IDENTITY_HEADER, token.encode()))
-        scope = dict(scope) | {"headers": headers, "ballast_token": token if live else ""}
+        client = (client_address(scope), (scope.get("client") or ("", 0))[1])
+        scope = dict(scope) | {"headers": headers, "client": client, "ballast_token": token if live else ""}
         if not live and not self._anonymous_may(path):
             await self._answer(self._turn_away(scope), scope, receive, send)
             return
@@ -161,6 +170,10 @@ class Gate:
             return PlainTextResponse("This address does not belong to this clinic.", 421)
         if not is_secure(scope) and not _is_loopback(_peer(scope)):
             return PlainTextResponse("Ballast answers other machines only over HTTPS. See docs/security.md.", 403)
+        if _is_forwarded(headers) and _peer(scope) != os.environ.get("BALLAST_TRUSTED_PROXY", ""):
+            return PlainTextResponse(
+                "This came through a proxy that Ballast was not told of. See docs/security.md.", 403
+            )
         if scope["type"] == "websocket":
             origin = headers.get("origin", "")
             if not origin or urlsplit(origin).netloc.lower() != host.lower():

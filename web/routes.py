@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from data.engine import database
+from data.errors import SessionEnded
+from data.home import Home
+from data.schema import upgrade
 from security import sessions
+from web import faults
+from web.children import Child, start_worker
 from web.documents import document
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie
+from web.warm import warm
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -48,16 +56,45 @@ def local_path(target: str) -> str:
 
 
 async def out(request: Request) -> Response:
-    """Forget the cookie. The session itself was ended by the page; one that is still live is ended here."""
+    """Forget the cookie. A session that is still live is ended only for a request from our own pages."""
     secure = is_secure(request.scope)
-    response = RedirectResponse("/", 303)
+    token = request.scope.get("ballast_token", "")
+    if token and request.headers.get("sec-fetch-site", "same-origin") == "same-origin":
+        await run_in_threadpool(sessions.sign_out, token)
+    target = local_path(request.query_params.get("next", "/"))
+    why = "&over=1" if request.query_params.get("over") else ""
+    response = RedirectResponse(f"/?next={quote(target)}{why}" if target != "/" or why else "/", 303)
     response.delete_cookie(session_cookie(secure), path="/", secure=secure, httponly=True, samesite="lax")
     return response
 
 
+async def left(request: Request) -> Response:
+    """How long this browser's sign-in still lasts. GET only tells; POST says that the person typed or clicked.
+
+    A stranger gets ``{"left": null}``: the watch in the browser asks, and an error would tell nobody anything.
+    """
+    touched = request.method == "POST"
+    if (
+        touched
+        and urlsplit(request.headers.get("origin", "")).netloc.lower() != request.headers.get("host", "").lower()
+    ):
+        return PlainTextResponse("A request from another site was refused.", 403)
+    token = request.scope.get("ballast_token", "")
+    try:
+        who = await run_in_threadpool(sessions.resume, token, touch=touched)
+    except SessionEnded:
+        return JSONResponse({"left": None})
+    forever = who.kind == "display"
+    return JSONResponse({"left": None if forever else who.seconds_left, "end": who.end_left, "kind": who.kind})
+
+
+async def watch(_request: Request) -> Response:
+    """The script that counts down in the browser."""
+    return FileResponse(ASSETS / "watch.js", media_type="text/javascript")
+
+
 async def health(_request: Request) -> Response:
     """Whether the app and its database answer; no detail for strangers."""
-    from data.engine import database
 
     def probe() -> bool:
         try:
@@ -89,6 +126,8 @@ async def home(_request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/auth/finish", finish),
     Route("/auth/out", out),
+    Route("/auth/left", left, methods=["GET", "POST"]),
+    Route("/watch.js", watch),
     Route("/healthz", health),
     Route("/documents/{id}", document),
     Route("/manifest.webmanifest", manifest),
@@ -103,10 +142,20 @@ middleware = [Middleware(Gate)]
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
-    """Warm the slow imports beside the first request, then take the survivors out of the collector's sight."""
-    import threading
-
-    from web.warm import warm
-
+    """Open the home, start the worker, warm the slow imports beside the first request; at the end stop the worker."""
+    faults.set_up()
+    child = await run_in_threadpool(_begin)
     threading.Thread(target=warm, name="warm", daemon=True).start()
-    yield {}
+    try:
+        yield {}
+    finally:
+        if child is not None:
+            await run_in_threadpool(child.stop)
+
+
+def _begin() -> Child | None:
+    home = Home.locate()
+    if not home.exists:
+        return None
+    upgrade(database())
+    return start_worker(home.path)

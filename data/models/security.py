@@ -31,6 +31,8 @@ class User(Record, Base):
     colour: Mapped[str] = mapped_column(String(9), default="")
     password_hash: Mapped[str] = mapped_column(String(200), default="")
     pin_hash: Mapped[str] = mapped_column(String(200), default="")
+    pin_failures: Mapped[int] = mapped_column(Integer, default=0)
+    """Wrong PINs in a row; after five only the password helps."""
     totp_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     """Encrypted under the token key."""
     totp_last_step: Mapped[int] = mapped_column(BigInteger, default=0)

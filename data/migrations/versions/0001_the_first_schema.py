@@ -816,6 +816,7 @@ def upgrade() -> None:
         sa.Column("colour", sa.String(length=9), nullable=False),
         sa.Column("password_hash", sa.String(length=200), nullable=False),
         sa.Column("pin_hash", sa.String(length=200), nullable=False),
+        sa.Column("pin_failures", sa.Integer(), nullable=False),
         sa.Column("totp_secret", sa.LargeBinary(), nullable=True),
         sa.Column("totp_last_step", sa.BigInteger(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
