@@ -188,26 +188,22 @@ TODAY = (
 
 
 def _today(maker: Maker) -> None:
-    setting, rng = maker.s, maker.rng
+    setting = maker.s
     midnight = datetime.combine(setting.today, time(0, 5), setting.zone).astimezone(UTC)
     opened = max(midnight, min(maker.at(setting.today, time(7, 30)), setting.now - timedelta(hours=4)))
     if setting.now - opened > timedelta(hours=6):
         opened = setting.now - timedelta(hours=4)
-    span = (setting.now - opened).total_seconds() / 60
-    maker.counts(
-        setting.today, "AM", opened - timedelta(minutes=4) if opened - midnight > timedelta(minutes=5) else opened
-    )
+    before = opened - timedelta(minutes=4)
+    maker.counts(setting.today, "AM", before if before > midnight else opened)
     slot = 0
-    for order, (stage, count) in enumerate(TODAY):
+    for stage, count in TODAY:
         for _ in range(count):
             client, patient, row = maker.book(setting.today, slot)
-            row["type"] = "surgery" if stage or row["type"] != "recheck" else row["type"]
-            if row["type"] == "surgery" and not row["services"]:
-                row["services"] = maker.services_for(patient, "surgery")
+            if stage and row["type"] != "surgery":
+                row["type"], row["services"] = "surgery", maker.services_for(patient, "surgery")
             slot += 1
             if stage:
-                start = opened + timedelta(minutes=span * (order / len(TODAY)) * 0.9 + rng.uniform(0, span * 0.08))
-                maker.attend(client, patient, row, 0, until=stage, start=max(start, row["stage_at"]))
+                maker.attend_today(client, patient, row, stage, opened)
     for _ in range(2):
         _, _, row = maker.book(setting.today, slot)
         row["walk_in"] = False

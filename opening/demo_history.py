@@ -258,38 +258,43 @@ class Maker:
         elif not row["walk_in"] and draw < 0.085 + 0.075 * weekday_factor:
             self.move(row, row["stage"], "no_show", self.at(day, time(11), rng.randrange(50)))
         else:
-            self.attend(client, patient, row, slot, until="checked_out")
+            self.attend(client, patient, row, slot)
 
-    def attend(
-        self, client: Row, patient: Row, row: Row, slot: int, *, until: str, start: datetime | None = None
-    ) -> None:
-        """Take a visit through its stages, up to one of them."""
+    def attend(self, client: Row, patient: Row, row: Row, slot: int) -> None:
+        """Take a visit of a day that is over through its stages."""
         rng = self.rng
-        surgical = row["type"] == "surgery"
-        path = SURGICAL_PATH if surgical else SHORT_PATH
-        if surgical and until == "checked_out" and rng.random() < 0.012:
-            path, until = ("checked_in", "declined"), "declined"
-        at = start or row["starts_at"] + timedelta(minutes=rng.gauss(2, 6))
+        path = SURGICAL_PATH if row["type"] == "surgery" else SHORT_PATH
+        if row["type"] == "surgery" and rng.random() < 0.012:
+            path = ("checked_in", "declined")
         gaps = {
             "examined": rng.uniform(15, 60), "premedicated": rng.uniform(10, 40) + slot * 4, "induced": rng.uniform(12, 22),
-            "in_surgery": rng.uniform(6, 14), "recovering": 0.0, "ready": rng.uniform(45, 110),
-            "checked_out": rng.uniform(60, 200), "declined": rng.uniform(10, 30),
+            "in_surgery": rng.uniform(6, 14), "recovering": self.surgery_minutes(patient, row["provider_id"]),
+            "ready": rng.uniform(45, 110), "checked_out": rng.uniform(60, 200), "declined": rng.uniform(10, 30),
         }  # fmt: skip
-        vet = row["provider_id"]
-        minutes = self.surgery_minutes(patient, vet)
-        gaps["recovering"] = minutes
-        moments: dict[str, datetime] = {}
+        at, moments = row["starts_at"] + timedelta(minutes=rng.gauss(2, 6)), {}
         for stage in path:
-            if stage != "checked_in":
-                at += timedelta(minutes=gaps[stage] if start is None else min(gaps[stage], 45))
-            if at > self.s.now:
-                at = self.s.now - timedelta(minutes=rng.uniform(0.5, 9))
-                at = max(at, row["stage_at"])
-            self.move(row, row["stage"], stage, at)
+            at = max(at + timedelta(minutes=gaps.get(stage, 0.0)), row["stage_at"])
             moments[stage] = at
-            if stage == until:
-                break
-        self.records(row, patient, client, moments, vet)
+        self.happen(client, patient, row, moments)
+
+    def attend_today(self, client: Row, patient: Row, row: Row, until: str, opened: datetime) -> None:
+        """Take a visit of the day in progress to where it stands now, told backwards from a few minutes ago."""
+        rng = self.rng
+        path = SURGICAL_PATH if row["type"] == "surgery" else SHORT_PATH
+        path = path[: path.index(until) + 1]
+        waited = {"in_surgery": 9, "induced": 8, "recovering": 35, "checked_out": 90, "ready": 50}.get(until, 22)
+        at = self.s.now - timedelta(minutes=rng.uniform(2, waited))
+        told = []
+        for stage in reversed(path):
+            told.append((stage, max(at, opened, row["stage_at"])))
+            at -= timedelta(minutes=rng.uniform(9, 26))
+        self.happen(client, patient, row, dict(reversed(told)))
+
+    def happen(self, client: Row, patient: Row, row: Row, moments: dict[str, datetime]) -> None:
+        """Write the flow, the records and the bill of a visit."""
+        for stage, at in moments.items():
+            self.move(row, row["stage"], stage, at)
+        self.records(row, patient, client, moments, row["provider_id"])
         if "checked_out" in moments:
             self.bill(client, patient, row, moments["checked_out"])
 
