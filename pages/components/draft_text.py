@@ -1,0 +1,126 @@
+"""A long text that cannot be lost: what is typed goes to the server after a short pause, is kept as a draft, and is there
+again after a refresh or a new sign-in.
+
+Streamlit's own text area tells the server nothing before it is left. The text reaches the browser as the value of a
+text area and never as markup.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import streamlit as st
+
+from pages.components import frame, show
+from security import drafts
+
+HTML = """
+<label for="text"><span class="label"></span></label>
+<textarea id="text" spellcheck="true" aria-describedby="state"></textarea>
+<div class="foot"><span id="state" role="status"></span><span class="count"></span></div>
+"""
+
+CSS = """
+:host { display: block; }
+label { display: block; font: 400 .875rem var(--st-font); color: var(--st-text-color); margin-bottom: .3rem; }
+textarea { box-sizing: border-box; width: 100%; min-height: 7rem; padding: .6rem .75rem; resize: vertical;
+  font: 400 1rem/1.5 var(--st-font); color: var(--st-text-color);
+  background: var(--st-background-color); border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); }
+textarea:focus { outline: none; border-color: var(--st-primary-color);
+  box-shadow: 0 0 0 1px var(--st-primary-color); }
+textarea::placeholder { color: color-mix(in srgb, var(--st-text-color) 55%, transparent); }
+.foot { display: flex; justify-content: space-between; gap: 1rem; min-height: 1.2rem; margin-top: .25rem;
+  font: 400 .8rem var(--st-font); color: color-mix(in srgb, var(--st-text-color) 70%, transparent); }
+"""
+
+JS = """
+export default function ({ data, parentElement, setStateValue }) {
+  const area = parentElement.querySelector("textarea");
+  const state = parentElement.querySelector("#state");
+  const count = parentElement.querySelector(".count");
+  const grow = () => {
+    area.style.height = "auto";
+    area.style.height = Math.min(area.scrollHeight + 2, 480) + "px";
+  };
+  const tally = () => {
+    const left = data.longest - area.value.length;
+    count.textContent = left < 500 ? left + " characters left" : "";
+  };
+  parentElement.querySelector(".label").textContent = data.label;
+  area.placeholder = data.placeholder;
+  area.maxLength = data.longest;
+  if (area.dataset.born !== data.born) {
+    area.dataset.born = data.born;
+    area.value = data.text;
+    area.sent = data.text;
+    requestAnimationFrame(grow);
+  }
+  if (area.sent === area.value) state.textContent = data.state;
+  tally();
+  const send = () => {
+    clearTimeout(area.pause);
+    if (area.sent === area.value) return;
+    area.sent = area.value;
+    setStateValue("text", area.value);
+  };
+  area.oninput = () => {
+    clearTimeout(area.pause);
+    area.pause = setTimeout(send, data.pause);
+    state.textContent = "";
+    grow();
+    tally();
+  };
+  area.onblur = send;
+  area.onkeydown = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(); };
+  return () => { clearTimeout(area.pause); };
+}
+"""
+
+_field = st.components.v2.component("ballast_draft_text", html=HTML, css=CSS, js=JS)
+PAUSE_MS = 600
+
+
+def draft_text(label: str, place: str, *, placeholder: str = "", longest: int = 20_000) -> str:
+    """Draw the field and return its text. ``place`` names the draft, such as ``note:CLIENT``; after the save call
+    ``forget(place)``."""
+    slot = _slot(place)
+    if slot not in st.session_state:
+        kept = drafts.load(place, by=frame.actor())
+        text = kept if isinstance(kept, str) else ""
+        st.session_state[slot] = {
+            "born": uuid.uuid4().hex, "text": text, "state": "Your draft from earlier" if text else "",
+        }  # fmt: skip
+    _typing(label, place, placeholder, longest)
+    return str(st.session_state[slot]["text"])
+
+
+def forget(place: str) -> None:
+    """Discard the draft and empty the field."""
+    drafts.discard(place, by=frame.actor())
+    st.session_state.pop(_slot(place), None)
+
+
+@st.fragment
+def _typing(label: str, place: str, placeholder: str, longest: int) -> None:
+    held = st.session_state[_slot(place)]
+    data = {
+        "label": label, "placeholder": placeholder, "longest": longest, "pause": PAUSE_MS,
+        "born": held["born"], "text": held["text"], "state": held["state"],
+    }  # fmt: skip
+    key = f"text_{place}_{held['born']}"
+    typed = st.session_state.get(key, {}).get("text")
+    if isinstance(typed, str) and typed != held["text"]:
+        with frame.refusals():
+            held["text"] = typed[:longest]
+            drafts.save(place, held["text"], by=frame.actor())
+            held["state"] = f"Draft kept {show.clock_time(show.clock.now())}" if held["text"] else ""
+            data["state"] = held["state"]
+    _field(key=key, data=data, default={"text": held["text"]}, on_text_change=_nothing)
+
+
+def _nothing() -> None:
+    """The fragment reads the value when it runs."""
+
+
+def _slot(place: str) -> str:
+    return f"_draft_{place}"

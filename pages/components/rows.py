@@ -1,0 +1,94 @@
+"""A list of records as links: one line each, opened by click, Enter or in a new tab.
+
+Text reaches the browser as text and never as markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+CSS = """
+:host { display: block; }
+ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--st-border-color);
+  border-radius: var(--st-base-radius); overflow: hidden; }
+li + li { border-top: 1px solid var(--st-border-color); }
+a { display: grid; grid-template-columns: 2.1fr 2.6fr 1.3fr auto; gap: 0 1rem; align-items: center; min-height: 2.9rem;
+  padding: .25rem .9rem; text-decoration: none; font: 400 .95rem/1.35 var(--st-font); color: var(--st-text-color); }
+a:hover { background: var(--st-secondary-background-color); }
+a:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
+a > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.title { font-weight: 600; }
+.sub, .side, .number { color: color-mix(in srgb, var(--st-text-color) 72%, transparent); }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.badge { display: inline-block; margin-left: .5rem; padding: 0 .45rem; border-radius: 99px; font-size: .78rem;
+  font-weight: 500; vertical-align: 1px; color: var(--st-text-color);
+  background: color-mix(in srgb, var(--st-orange-color, #c2710c) 22%, transparent); }
+@media (max-width: 640px) {
+  a { grid-template-columns: 1fr auto; min-height: 3.4rem; padding: .45rem .8rem; }
+  .sub { grid-row: 2; grid-column: 1; } .side { grid-row: 2; grid-column: 2; text-align: right; }
+  .number { grid-row: 1; grid-column: 2; }
+}
+"""
+
+JS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  const list = parentElement.querySelector("ul");
+  list.setAttribute("aria-label", data.label);
+  const part = (kind, text) => {
+    const span = document.createElement("span");
+    span.className = kind;
+    span.textContent = text;
+    return span;
+  };
+  list.replaceChildren(...data.rows.map((row) => {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    link.href = data.path + "?id=" + encodeURIComponent(row.id);
+    const title = part("title", row.title);
+    for (const badge of row.badges) title.append(part("badge", badge));
+    link.append(title, part("sub", row.sub), part("side", row.side), part("number", row.number));
+    link.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      setTriggerValue("open", row.id);
+    };
+    item.append(link);
+    return item;
+  }));
+  list.onkeydown = (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const links = [...list.querySelectorAll("a")];
+    const next = links[links.indexOf(event.target) + step];
+    if (next) { next.focus(); event.preventDefault(); }
+  };
+}
+"""
+
+_list = st.components.v2.component("ballast_rows", html="<ul></ul>", css=CSS, js=JS)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: the record's id and its texts."""
+
+    id: str
+    title: str
+    sub: str = ""
+    side: str = ""
+    number: str = ""
+    badges: tuple[str, ...] = ()
+
+
+def rows(lines: list[Row], *, path: str, label: str, key: str) -> str | None:
+    """Draw the lines; returns the id of one just clicked. ``path`` is the page they lead to, ``label`` what screen
+    readers call the list."""
+    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label}
+    clicked = _list(key=key, data=data, on_open_change=_nothing)
+    return clicked.open if isinstance(clicked.open, str) else None
+
+
+def _nothing() -> None:
+    """The caller reads the result."""
