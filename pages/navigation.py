@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from data.home import NoHome
-from pages.components import frame, sidebar, style
+from pages.components import frame, search, sidebar, style
 from security.access import allowed_now
 
 
@@ -44,7 +44,14 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("today/flow.py", "Patient flow", "view_kanban", "flow.view", "flow"),
         Page("today/visit.py", "Clinical record", "stethoscope", "flow.view", "visit", in_menu=False),
     ),
-    "Clients & patients": (),
+    "Clients & patients": (
+        Page("clients/clients.py", "Clients & patients", "pets", "clients.view", "clients"),
+        Page("clients/client.py", "Client", "person", "clients.view", "client", in_menu=False),
+        Page("clients/patient.py", "Patient", "pets", "clients.view", "patient", in_menu=False),
+        Page("clients/new_client.py", "Add client", "person_add", "clients.edit", "new-client", in_menu=False),
+        Page("clients/new_patient.py", "Add patient", "add", "clients.edit", "new-patient", in_menu=False),
+        Page("clients/merge.py", "Merge clients", "merge", "clients.merge", "merge-clients", in_menu=False),
+    ),
     "Money": (),
     "Reports": (),
     "Settings": (
@@ -85,7 +92,7 @@ def main() -> None:
         _only("sign_in/sign_in.py", "Sign in", "sign-in")
         return
     may = allowed_now(who.actor)
-    menu, hidden = {}, []
+    menu, hidden, places = {}, [], []
     for section, pages in SECTIONS.items():
         shown = []
         for page in pages:
@@ -100,12 +107,15 @@ def main() -> None:
                 visibility="visible" if page.in_menu else "hidden",
             )
             (shown if page.in_menu else hidden).append(built)
+            if page.in_menu:
+                places.append(search.Place(page.title, section, page.script))
         if shown:
             menu[section] = shown
     if hidden:
         menu.setdefault("", []).extend(hidden)
     current = st.navigation(menu, expanded=True)
     sidebar.draw(who, may)
+    search.draw(may, places)
     with frame.refusals():
         current.run()
 

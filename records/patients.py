@@ -21,6 +21,7 @@ from records.search import full_name, refresh
 from records.settings import SPECIES, Species
 from security.actor import Actor
 from security.rules import act, look
+from security.viewing import note_view
 
 SEXES = {"female": "Female", "male": "Male", "unknown": "Unknown"}
 
@@ -209,6 +210,29 @@ def move(patient_id: str, to_client_id: str, *, version: int, by: Actor, key: st
         refresh(session, old)
         refresh(session, new)
         work.audit("patient.moved", "patient", patient.id, source=old.id, target=new.id)
+
+
+@dataclass(frozen=True)
+class OpenedPatient:
+    """A patient with its client and the custom fields."""
+
+    patient: Patient
+    client: Client
+    answers: dict[str, custom.Answer]
+
+    @property
+    def client_name(self) -> str:
+        """First and last name of the client."""
+        return full_name(self.client)
+
+
+def open_patient(patient_id: str, *, by: Actor) -> OpenedPatient:
+    """A patient and whose it is. The reading is audited. Raises NotFound, RestrictedRecord, NotPermitted."""
+    with look(by, "clients.view") as session:
+        patient, client = patient_for(session, patient_id, by)
+        opened = OpenedPatient(patient, client, custom.values(session, "patient", patient.id))
+    note_view(by, "patient", patient.id)
+    return opened
 
 
 def species(*, by: Actor) -> dict[str, Species]:

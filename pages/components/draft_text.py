@@ -1,4 +1,4 @@
-"""A long text that cannot be lost: what is typed goes to the server after a short pause, is kept as a draft, and is there
+"""A long text that cannot be lost: what is typed goes to the server after a short pause and is kept as a draft, there
 again after a refresh or a new sign-in.
 
 Streamlit's own text area tells the server nothing before it is left. The text reaches the browser as the value of a
@@ -25,7 +25,8 @@ CSS = """
 label { display: block; font: 400 .875rem var(--st-font); color: var(--st-text-color); margin-bottom: .3rem; }
 textarea { box-sizing: border-box; width: 100%; min-height: 7rem; padding: .6rem .75rem; resize: vertical;
   font: 400 1rem/1.5 var(--st-font); color: var(--st-text-color);
-  background: var(--st-background-color); border: 1px solid var(--st-border-color); border-radius: var(--st-base-radius); }
+  background: var(--st-background-color); border: 1px solid var(--st-border-color);
+  border-radius: var(--st-base-radius); }
 textarea:focus { outline: none; border-color: var(--st-primary-color);
   box-shadow: 0 0 0 1px var(--st-primary-color); }
 textarea::placeholder { color: color-mix(in srgb, var(--st-text-color) 55%, transparent); }

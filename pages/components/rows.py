@@ -14,7 +14,7 @@ CSS = """
 ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--st-border-color);
   border-radius: var(--st-base-radius); overflow: hidden; }
 li + li { border-top: 1px solid var(--st-border-color); }
-a { display: grid; grid-template-columns: 2.1fr 2.6fr 1.3fr auto; gap: 0 1rem; align-items: center; min-height: 2.9rem;
+a { display: grid; grid-template-columns: var(--shape); gap: 0 1rem; align-items: center; min-height: 2.9rem;
   padding: .25rem .9rem; text-decoration: none; font: 400 .95rem/1.35 var(--st-font); color: var(--st-text-color); }
 a:hover { background: var(--st-secondary-background-color); }
 a:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: -2px; }
@@ -36,6 +36,7 @@ JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector("ul");
   list.setAttribute("aria-label", data.label);
+  list.style.setProperty("--shape", data.shape);
   const part = (kind, text) => {
     const span = document.createElement("span");
     span.className = kind;
@@ -82,10 +83,10 @@ class Row:
     badges: tuple[str, ...] = ()
 
 
-def rows(lines: list[Row], *, path: str, label: str, key: str) -> str | None:
+def rows(lines: list[Row], *, path: str, label: str, key: str, shape: str = "2.2fr 2.6fr 9rem 4.5rem") -> str | None:
     """Draw the lines; returns the id of one just clicked. ``path`` is the page they lead to, ``label`` what screen
-    readers call the list."""
-    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label}
+    readers call the list, ``shape`` the widths of title, sub, side and number."""
+    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label, "shape": shape}
     clicked = _list(key=key, data=data, on_open_change=_nothing)
     return clicked.open if isinstance(clicked.open, str) else None
 

@@ -1,0 +1,56 @@
+"""Everything kept on one client, in five tabs."""
+
+import streamlit as st
+
+from pages.clients import appointments_tab, billing_tab, documents_tab, emergency, info_tab, notes_tab
+from pages.components import frame
+from records import clients
+from records.access import RestrictedRecord
+from records.clients import OWNER_TYPES, OpenedClient
+from security.access import allowed_now
+
+TABS = {
+    "Info": (info_tab.draw, None),
+    "Appointments": (appointments_tab.draw, "appointments.view"),
+    "Notes": (notes_tab.draw, None),
+    "Documents": (documents_tab.draw, None),
+    "Billing": (billing_tab.draw, "billing.view"),
+}
+
+
+def draw(client_id: str) -> None:
+    """The page of one client."""
+    may = allowed_now(frame.actor())
+    try:
+        opened = clients.open_client(client_id, by=frame.actor())
+    except RestrictedRecord as refusal:
+        emergency.draw(client_id, refusal, may)
+        return
+    with frame.head(opened.name, facts(opened)):
+        if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):
+            st.switch_page("clients/merge.py", query_params={"stays": opened.client.id})
+        if "clients.edit" in may and st.button("Add patient", icon=":material/add:", key="add_patient"):
+            st.switch_page("clients/new_patient.py", query_params={"client": opened.client.id})
+    if opened.client.caution:
+        st.warning(frame.plain(opened.client.caution), icon=":material/warning:")
+    shown = {name: tab for name, (tab, permission) in TABS.items() if permission is None or permission in may}
+    for (name, tab), place in zip(shown.items(), st.tabs(list(shown), key="tab", bind="query-params"), strict=True):
+        if place.open:
+            with place, st.container(key=f"tab_{name.lower()}"), frame.refusals():
+                tab(opened, may)
+
+
+def facts(opened: OpenedClient) -> str:
+    """Number, phone and what else tells one client from another."""
+    client = opened.client
+    merged = f"also {', '.join(str(number) for number in opened.merged)}" if opened.merged else ""
+    kind = OWNER_TYPES.get(client.owner_type, client.owner_type) if client.owner_type != "public" else ""
+    parts = (f"Client {client.number}", merged, client.phone, kind)
+    return " · ".join(part for part in parts if part)
+
+
+if st.query_params.get("id"):
+    draw(st.query_params["id"])
+else:
+    frame.head("Client", "Find the client first.")
+    st.page_link("clients/clients.py", label="Find a client", icon=":material/search:")

@@ -1,0 +1,113 @@
+"""Tab Info: how to reach the client, and the patients."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.clients.lines import patient_line
+from pages.components import frame
+from pages.components.draft_form import DraftForm
+from pages.components.facts import facts
+from pages.components.record_fields import (
+    client_fields,
+    client_of,
+    client_start,
+    custom_answers,
+    custom_fields,
+    custom_start,
+    is_human,
+    shown_answers,
+)
+from pages.components.rows import rows
+from records import clients, custom, patients
+from records.clients import OWNER_TYPES, OpenedClient
+
+SHAPE = "1.4fr 3fr 8.5rem 3.6rem"
+
+
+def switch(slot: str) -> None:
+    """The button that opens a form where the text stands."""
+    if not st.session_state.get(slot) and st.button("Edit", icon=":material/edit:", key=f"to_{slot}", type="tertiary"):
+        st.session_state[slot] = True
+        st.rerun()
+
+
+def draw(opened: OpenedClient, may: frozenset[str]) -> None:
+    """The tab."""
+    place = f"client:{opened.client.id}:{opened.client.version}"
+    own = custom.fields_of("client", by=frame.actor())
+    left, right = st.columns([4, 7], gap="large")
+    with left:
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader("Contact", anchor=False)
+            if "clients.edit" in may:
+                switch(f"edit_{place}")
+        if st.session_state.get(f"edit_{place}"):
+            edit(opened, place)
+        else:
+            show_contact(opened, own)
+            if "security.break_glass" in may:
+                restriction(opened)
+    with right:
+        st.subheader("Patients", anchor=False)
+        if not opened.patients:
+            st.info("No patients yet. Choose Add patient above." if not is_human() else "No patients yet.")
+        known = patients.species(by=frame.actor())
+        shown = [patient_line(patient, known) for patient in opened.patients]
+        chosen = rows(shown, path="/patient", label="Patients", key="patient_rows", shape=SHAPE) if shown else None
+        if chosen:
+            st.switch_page("clients/patient.py", query_params={"id": chosen})
+
+
+def show_contact(opened: OpenedClient, own: dict[str, custom.CustomField]) -> None:
+    """The contact details as text."""
+    c = opened.client
+    town = " ".join(part for part in (f"{c.city}," if c.city and c.region else c.city, c.region, c.postal_code) if part)
+    kind = "" if is_human() else OWNER_TYPES.get(c.owner_type, c.owner_type)
+    facts(
+        [
+            ("Name", opened.name), ("Phone", c.phone), ("Other phone", c.other_phone), ("E-mail", c.email),
+            ("Address", "\n".join(part for part in (c.address, town) if part)), ("Kind of client", kind),
+            *shown_answers(own, opened.answers),
+        ]
+    )  # fmt: skip
+
+
+@st.fragment
+def edit(opened: OpenedClient, place: str) -> None:
+    """The contact details as a form, run alone while somebody types."""
+    own = custom.fields_of("client", by=frame.actor())
+    form = DraftForm(place, client_start(opened.client) | custom_start(own, opened.answers))
+    with st.container(border=True):
+        if form.restored:
+            st.caption("This is what you typed earlier and did not save.")
+        client_fields(form)
+        custom_fields(form, own)
+        form.keep()
+    with st.container(horizontal=True):
+        save = st.button("Save changes", type="primary", key="save_changes")
+        drop = st.button("Discard", type="tertiary", key="discard_changes")
+    with frame.refusals():
+        if save:
+            clients.change(
+                opened.client.id, client_of(form), version=opened.client.version, answers=custom_answers(form, own),
+                by=frame.actor(), key=frame.form_key(place),
+            )  # fmt: skip
+            st.toast("The changes are saved.", icon=":material/check:")
+        if save or drop:
+            form.forget()
+            frame.new_form_key(place)
+            st.session_state.pop(f"edit_{place}", None)
+            st.rerun()
+
+
+def restriction(opened: OpenedClient) -> None:
+    """Closing the record to everybody, or opening it again."""
+    closed = opened.client.restricted
+    with st.popover("Lift the restriction" if closed else "Restrict this record", icon=":material/lock:"):
+        st.caption("A restricted record opens only in an emergency, with a reason the owner is told about.")
+        reason = st.text_input("Reason", key="restrict_reason", max_chars=300, autocomplete="off")
+        if st.button("Lift the restriction" if closed else "Restrict the record", key="restrict"):
+            with frame.refusals():
+                clients.restrict(opened.client.id, not closed, reason=reason, by=frame.actor())
+                st.rerun()
