@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
-from babel.numbers import NumberFormatError, get_currency_precision, parse_decimal
+from babel.numbers import NumberFormatError, format_decimal, get_currency_precision, parse_decimal
 
 from data.errors import BadInput
 
@@ -40,6 +40,11 @@ def thousandths_of(text: str, *, locale: str = "en_US") -> int:
     if value is None or not 0 < value <= 100_000:
         raise BadQuantity(text=_shown(text))
     return int((value * 1000).to_integral_value(ROUND_HALF_UP))
+
+
+def quantity_text(thousandths: int, *, locale: str = "en_US") -> str:
+    """``2500`` as ``2.5``."""
+    return str(format_decimal(Decimal(thousandths) / 1000, locale=locale))
 
 
 def decimal_text(cents: int, *, currency: str = "USD") -> str:

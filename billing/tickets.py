@@ -30,6 +30,7 @@ from data.models import (
 from data.session import ClinicSession
 from security.actor import Actor
 from security.rules import look
+from security.viewing import note_view
 
 CARRIED_DAYS = 3
 ORDER = ("ready", "recovering", "held_overnight", "in_surgery", "induced", "premedicated", "examined", "checked_in")
@@ -200,7 +201,9 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
 def ticket(invoice_id: str, *, by: Actor) -> Ticket:
     """The ticket or invoice with everything on it. Raises NotPermitted, NotFound."""
     with look(by, "billing.view") as session:
-        return _ticket(session, ledger.invoice_row(session, invoice_id))
+        shown = _ticket(session, ledger.invoice_row(session, invoice_id))
+    note_view(by, "client", shown.client_id)
+    return shown
 
 
 def price_list(invoice_id: str | None = None, *, by: Actor) -> list[Offer]:

@@ -24,6 +24,7 @@ from web import faults
 from web.children import Child, start_worker
 from web.documents import document
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie
+from web.receipts import receipt
 from web.warm import warm
 
 ASSETS = Path(__file__).parent / "assets"
@@ -130,6 +131,7 @@ routes: list[BaseRoute] = [
     Route("/watch.js", watch),
     Route("/healthz", health),
     Route("/documents/{id}", document),
+    Route("/receipts/{id}", receipt),
     Route("/manifest.webmanifest", manifest),
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-CSS = f"<style>{(Path(__file__).parent / 'style.css').read_text()}</style>"
+HERE = Path(__file__).parent
+CSS = f"<style>{(HERE / 'style.css').read_text()}{(HERE / 'counter.css').read_text()}</style>"
 
 
 def apply() -> None:

@@ -1,0 +1,79 @@
+"""Checkout: who is ready to go home, the ticket one click away."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from appointments.stages import LABELS
+from billing import checkout, tickets
+from billing.tickets import Waiting
+from pages.components import counter, frame, show
+
+READY = ("ready", "recovering", "held_overnight")
+GROUPS = (
+    ("Ready to go home", READY, "Nobody is waiting to go home. Patients appear here once they recover."),
+    ("Still in the clinic", ("in_surgery", "induced", "premedicated", "examined", "checked_in"), ""),
+    ("Left today", ("checked_out", "died", "declined"), ""),
+)
+
+
+def main() -> None:
+    """The page."""
+    by = frame.actor()
+    rows = tickets.waiting(show.today(), by=by)
+    ready = sum(row.stage == "ready" for row in rows)
+    unpaid = [row for row in rows if row.balance and row.stage == "checked_out"]
+    facts = [f"{ready} ready", f"{sum(row.stage in READY for row in rows) - ready} recovering"]
+    if unpaid:
+        facts.append(f"{len(unpaid)} left with {show.money(sum(row.balance or 0 for row in unpaid))} open")
+    frame.head("Checkout", " · ".join([show.day(show.today(), style="full"), *facts]))
+    words = st.text_input(
+        "Find a patient or client", key="checkout_find", placeholder="Find a patient, client or phone number",
+        label_visibility="collapsed", icon=":material/search:", width=420, live=True,
+    )  # fmt: skip
+    found = [row for row in rows if _fits(row, words or "")]
+    if words and not found:
+        st.info("Nobody in the clinic today fits that. Try a part of the name, or the last digits of the phone.")
+        return
+    for title, stages, empty in GROUPS:
+        of_group = [row for row in found if row.stage in stages]
+        if not of_group and (not empty or words):
+            continue
+        st.subheader(f"{title} ({len(of_group)})" if of_group else title, anchor=False)
+        if not of_group:
+            st.caption(empty)
+        with st.container(gap=None):
+            for row in of_group:
+                _row(row)
+
+
+def _row(row: Waiting) -> None:
+    with st.container(key=f"bill_row_{row.appointment_id}", horizontal=True, vertical_alignment="center"):
+        about = f"{LABELS.get(row.stage, row.stage)} since {show.clock_time(row.since)} · {row.client}"
+        about += f" · {row.phone}" if row.phone else ""
+        right = ""
+        if row.balance is not None:
+            amount = show.money(row.balance if row.balance else row.total)
+            right = f"<b>{escape(amount)}</b><br>{counter.chip(row.label)}"
+        st.html(
+            f'<div class="queue"><div><strong>{escape(row.patient)}</strong> '
+            f"<small>{escape(about)}</small></div><aside>{right}</aside></div>"
+        )
+        label = "Check out" if row.stage in READY else "Open ticket"
+        kind = "primary" if row.stage == "ready" else "secondary"
+        if st.button(label, key=f"open_{row.appointment_id}", type=kind, help=f"Open the ticket of {row.patient}"):
+            invoice_id = row.invoice_id or checkout.open_ticket(
+                row.appointment_id, by=frame.actor(), key=frame.form_key(f"open_{row.appointment_id}")
+            )
+            st.switch_page("today/ticket.py", query_params={"id": invoice_id})
+
+
+def _fits(row: Waiting, words: str) -> bool:
+    text = f"{row.patient} {row.client} {row.phone} {row.number}".lower()
+    digits = "".join(char for char in row.phone if char.isdigit())
+    return all(word in text or word in digits for word in words.lower().split())
+
+
+main()
