@@ -18,7 +18,7 @@ from data.errors import Refusal
 COMMANDS = {
     "init": "setup", "serve": "serve", "demo": "setup",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
-    "report": "reports",
+    "report": "reports", "audit": "users",
     "import": "transfer", "export": "transfer",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""

@@ -11,8 +11,10 @@ from data.errors import BadInput, NotFound, Refusal
 from data.models import BreakGlass, Client, User
 from data.session import ClinicSession
 from data.types import clock
+from messages.outbox import queue
 from security.actor import Actor
 from security.confirm import confirm_password
+from security.reach import OWNER
 from security.roles import permissions_of
 from security.rules import act, look
 
@@ -78,8 +80,8 @@ def open_record(client_id: str, reason: str, password: str, *, by: Actor, key: s
             standing = BreakGlass(user_id=by.user_id, client_id=client_id, reason=reason, until=clock.now() + LASTS)
             work.session.add(standing)
             work.session.flush()
-            work.audit("record.opened_in_emergency", "client", client_id, opening=standing.id, minutes=60)
             _alert_owners(work.session, standing, client.number)
+            work.audit("record.opened_in_emergency", "client", client_id, opening=standing.id, minutes=60)
         work.result = standing.id
         return standing.id
 
@@ -169,4 +171,16 @@ def _others_may_review(session: ClinicSession, by: Actor) -> bool:
 
 
 def _alert_owners(session: ClinicSession, opening: BreakGlass, number: int) -> None:
-    """The alert on the owner's home is the waiting review itself."""
+    """A mail to each owner who has an address; on the screen the waiting review itself is the alert."""
+    person = session.scalar(select(User.name).where(User.id == opening.user_id))
+    text = (
+        f"{person} opened the restricted record of client {number} in an emergency.\n\n"
+        f"Reason given: see Settings > Emergency access.\n"
+        "The access ends after 60 minutes and has to be reviewed within 72 hours.\n"
+    )
+    owners = select(User).where(User.role == OWNER, User.status == "active", User.email != "")
+    for owner in session.scalars(owners):
+        queue(
+            session, purpose="alert", dedupe_key=f"break-glass-{opening.id}-{owner.id}", recipient=owner.email,
+            subject="A restricted record was opened in an emergency", text=text,
+        )  # fmt: skip

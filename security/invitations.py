@@ -20,6 +20,7 @@ from data.errors import BadInput, NotFound, Refusal
 from data.models import Clinic, Ticket, User, UserSession
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
+from messages.outbox import queue
 from security import audit, passwords
 from security.actor import Actor
 from security.clinics import NameTaken, clean_username
@@ -57,10 +58,13 @@ class Invited:
     expires_at: datetime
 
 
-def invite(username: str, role: str, *, name: str, email: str = "", by: Actor, key: str | None = None) -> Link:
+def invite(
+    username: str, role: str, *, name: str, email: str = "", site: str = "", by: Actor, key: str | None = None
+) -> Link:
     """Add a person who chooses a password by the link, within 7 days.
 
-    Raises NameTaken, BadInput, NotFound, BeyondYourRights.
+    ``site`` is the address of this installation as a browser knows it; with it and an e-mail address the link is
+    mailed too. Raises NameTaken, BadInput, NotFound, BeyondYourRights.
     """
     username, name, email = clean_username(username), name.strip(), email.strip()
     if not name:
@@ -84,12 +88,13 @@ def invite(username: str, role: str, *, name: str, email: str = "", by: Actor, k
         session.add(user)
         session.flush()
         link = _link(session, user, "invite", key)
+        _mail(session, user, link, "invite", site)
         work.audit("user.invited", "user", user.id, role=role)
         work.result = user.id
     return link
 
 
-def invite_again(user_id: str, *, by: Actor, key: str | None = None) -> Link:
+def invite_again(user_id: str, *, site: str = "", by: Actor, key: str | None = None) -> Link:
     """A new link for a person who has not accepted; the earlier one stops working. Raises NotFound, BadInput."""
     with act(by, "security.users", key=key) as work:
         user = find_user(work.session, user_id)
@@ -98,12 +103,13 @@ def invite_again(user_id: str, *, by: Actor, key: str | None = None) -> Link:
         check_reach(work.session, by, user.role, "invite them")
         link = _link(work.session, user, "invite", key)
         if not work.repeated:
+            _mail(work.session, user, link, "invite", site)
             work.audit("user.invited_again", "user", user.id)
             work.result = user.id
     return link
 
 
-def reset_password(user_id: str, *, by: Actor, key: str | None = None) -> Link:
+def reset_password(user_id: str, *, site: str = "", by: Actor, key: str | None = None) -> Link:
     """A one-time link, good for 24 hours, by which a person chooses a new password.
 
     The old password works until then, so that a link made by mistake locks nobody out.
@@ -117,6 +123,7 @@ def reset_password(user_id: str, *, by: Actor, key: str | None = None) -> Link:
             raise BadInput(problem=f"{user.name} cannot sign in at present. Enable or invite them first.")
         link = _link(work.session, user, "reset", key)
         if not work.repeated:
+            _mail(work.session, user, link, "reset", site)
             work.audit("user.reset", "user", user.id)
             work.result = user.id
     return link
@@ -171,6 +178,24 @@ def _find(secret: str) -> tuple[Ticket, User, str]:
     if ticket.used_at is not None or ticket.expires_at <= clock.now() or user.status != wanted:
         raise LinkSpent()
     return ticket, user, clinic
+
+
+def _mail(session: ClinicSession, user: User, link: Link, purpose: str, site: str) -> None:
+    """The link by mail, where the address of the person and of this installation are known."""
+    if not user.email or not site:
+        return
+    clinic = session.get_one(Clinic, session.clinic_id).name
+    sentence = (
+        f"You are invited to work with {clinic} in Ballast. Choose your password here, within 7 days:"
+        if purpose == "invite"
+        else f"Choose a new password for {clinic} here, within 24 hours:"
+    )
+    queue(
+        session, purpose="invitation", dedupe_key=f"{purpose}-{fingerprint(link.path)[:40]}", recipient=user.email,
+        subject="Your sign-in for Ballast",
+        text=f"Hello {user.name},\n\n{sentence}\n\n{site.rstrip('/')}{link.path}\n\nThe link works once. "
+        "If you did not expect it, tell your clinic and do not open it.\n",
+    )  # fmt: skip
 
 
 def _link(session: ClinicSession, user: User, purpose: str, key: str | None) -> Link:

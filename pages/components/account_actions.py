@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -127,7 +128,13 @@ def button(label: str, name: str, rule: Callable[[str], object], words: str) -> 
 
 def link(row: UserRow, rule: Callable[..., invitations.Link], key: str) -> None:
     """Make a link and keep it for one showing."""
-    st.session_state["_link"] = (row.name, rule(row.id, by=frame.actor(), key=key))
+    st.session_state["_link"] = (row.name, rule(row.id, site=site(), by=frame.actor(), key=key))
+
+
+def site() -> str:
+    """The address of this installation as the browser knows it, without a path."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 def device(agent: str) -> str:

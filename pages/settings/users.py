@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
-
 import streamlit as st
 
 from data.errors import NotFound
@@ -77,7 +75,9 @@ def invite() -> None:
     if sent:
         with frame.refusals():
             key = frame.form_key("invite")
-            link = invitations.invite(username, role, name=name, email=email, by=frame.actor(), key=key)
+            link = invitations.invite(
+                username, role, name=name, email=email, site=account_actions.site(), by=frame.actor(), key=key
+            )
             frame.new_form_key("invite")
             st.session_state.pop("_inviting")
             st.session_state["_link"] = (name, link)
@@ -92,11 +92,10 @@ def show_link() -> None:
     with st.container(border=True, key="one-time-link"):
         st.markdown(f"**One-time link for {show.plain(name)}**")
         st.caption(
-            f"Hand it over in person or by a message you trust. It works once, until {show.moment(link.expires_at)}, "
-            "and is not shown again."
+            f"Hand it over in person or by a message you trust; where an e-mail address is known it is mailed too. "
+            f"It works once, until {show.moment(link.expires_at)}, and is not shown again."
         )
-        site = urlsplit(st.context.url or "")
-        st.code(urljoin(f"{site.scheme}://{site.netloc}", link.path), language=None, wrap_lines=True)
+        st.code(account_actions.site() + link.path, language=None, wrap_lines=True)
         if st.button("I have handed it over", key="handed-over"):
             st.session_state.pop("_link")
             st.rerun()

@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 
 from data.errors import BadInput, NotPermitted
-from data.models import AuditLog, Client
+from data.models import AuditLog, Client, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
+from messages.outbox import content_of
 from security import audit, break_glass, users
 from security.confirm import WrongPassword
 from security.sessions import open_session, resume
@@ -83,3 +84,14 @@ def test_an_owner_alone_may_review_their_own(clinic):
     opening = break_glass.open_record(client, REASON, PASSWORD, by=olive)
     break_glass.review(opening, "I was alone that day", by=olive)
     assert break_glass.openings(by=olive, only_waiting=True) == []
+
+
+def test_the_owner_is_mailed_without_name_or_reason(clinic):
+    with write(clinic.id) as session:
+        session.get_one(User, (clinic.id, clinic.users["olive"])).email = "olive@example.org"
+    break_glass.open_record(sealed(clinic), REASON, PASSWORD, by=clinic.actor("adam"))
+    with read(clinic.id) as session:
+        mail = session.query(OutboxMessage).one()
+        text = content_of(mail).text
+    assert mail.recipient == "olive@example.org" and "client 7" in text
+    assert "Vane" not in text and "Seizing" not in text

@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 
 from data.errors import BadInput, NotPermitted, SessionEnded
-from data.models import AuditLog, Clinic, User
+from data.models import AuditLog, Clinic, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
+from messages.outbox import content_of
 from security import account, invitations, sign_in, users
 from security.clinics import NameTaken, add_user
 from security.confirm import WrongPassword
@@ -181,3 +182,15 @@ def test_closing_the_account_ends_every_session_and_every_sign_in(clinic):
     with pytest.raises(SessionEnded), look(sam, None):
         pass
     assert sign_in.check_password("olive", PASSWORD) is None
+
+
+def test_an_invitation_is_mailed_where_the_addresses_are_known(clinic):
+    adam = clinic.actor("adam")
+    link = invitations.invite(
+        "nina", "staff", name="Nina", email="nina@example.org", site="https://clinic.example", by=adam, key="form"
+    )
+    with read(clinic.id) as session:
+        mail = session.query(OutboxMessage).one()
+        assert mail.recipient == "nina@example.org"
+        assert f"https://clinic.example{link.path}" in content_of(mail).text
+        assert link.path.partition("=")[2].encode() not in mail.body
