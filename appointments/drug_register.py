@@ -78,6 +78,7 @@ class LogLine:
     event_at: datetime
     entered_at: datetime
     source: str
+    appointment_id: str | None
     number: int | None
     patient: str
     species: str
@@ -198,7 +199,8 @@ def _lines(session: ClinicSession, which, needs_witness: bool) -> list[LogLine]:
             why = f"Taken out by {who}: {reversal.reason}"
         found.append(
             LogLine(
-                entry.id, entry.kind, entry.event_at, entry.entered_at, entry.source, number, patient or "",
+                entry.id, entry.kind, entry.event_at, entry.entered_at, entry.source,
+                entry.appointment_id, number, patient or "",
                 species or "", f"{client.first_name} {client.last_name}".strip() if client else "",
                 ", ".join(filter(None, (client.address, client.city, client.postal_code))) if client else "",
                 entry.drawn, entry.given, entry.wasted, entry.delta, held if stands else None, entry.route,

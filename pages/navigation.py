@@ -44,6 +44,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("today/flow.py", "Patient flow", "view_kanban", "flow.view", "flow"),
         Page("today/checkout.py", "Checkout", "point_of_sale", "billing.view", "checkout"),
         Page("today/ticket.py", "Ticket", "receipt", "billing.view", "ticket", in_menu=False),
+        Page("today/drug_log.py", "Drug log", "medication", "drugs.view", "drug-log"),
         Page("today/visit.py", "Clinical record", "stethoscope", "flow.view", "visit", in_menu=False),
     ),
     "Clients & patients": (

@@ -116,7 +116,7 @@ class Board {
       const [move] = this.outbox.splice(index, 1)
       if (!answer.ok) this.say(answer.message)
       else if (move.kind !== "undo") this.offerUndo(move, answer)
-      else this.announce(answer.message)
+      else { this.toast.hidden = true; this.announce(answer.message) }
     }
     const ground = getComputedStyle(this.root).getPropertyValue("--st-background-color").trim()
     this.root.classList.toggle("dark", isDark(ground))

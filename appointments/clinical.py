@@ -1,0 +1,457 @@
+"""What each clinical stage records: check-in, exam, surgery, recovery, discharge, and the monitoring grid.
+
+Each stage has one record per visit, edited with a version: two people on one record never overwrite each other
+unseen. Weights are grams, temperatures tenths of a degree Celsius. ``event_at`` is when it happened, apart from when
+it was entered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import select
+
+from appointments import moves
+from appointments.settings import APPOINTMENT_TYPE
+from appointments.stages import next_stage
+from data import definitions
+from data.errors import BadInput, EditedMeanwhile, NotFound
+from data.models import (
+    Appointment,
+    CheckIn,
+    Client,
+    Discharge,
+    Exam,
+    Observation,
+    Patient,
+    Recovery,
+    Service,
+    Surgery,
+    User,
+)
+from data.session import ClinicSession
+from data.types import clock
+from security.actor import Actor
+from security.rules import act, look
+from security.viewing import note_view
+
+
+class OutOfRange(BadInput):
+    """{what} of {value} cannot be right: it lies between {low} and {high}. Check the number and its unit."""
+
+
+class EndsBeforeItBegins(BadInput):
+    """The {what} cannot be before the start. Check both times."""
+
+
+class ProcedureMissing(BadInput):
+    """Say which procedure was done."""
+
+
+WEIGHT = (20, 400_000)
+TEMPERATURE = (200, 450)
+PULSE = (10, 400)
+RESPIRATION = (1, 250)
+
+FINDINGS = (
+    "cryptorchid", "umbilical hernia", "inguinal hernia", "heart murmur", "flea burden", "ear mites", "dental disease",
+    "upper respiratory signs", "dehydrated", "skin disease",
+)  # fmt: skip
+COMPLICATIONS = (
+    "bleeding", "apnoea", "bradycardia", "hypothermia", "regurgitation", "slow to wake", "dehiscence", "arrest",
+)  # fmt: skip
+REPRODUCTIVE = ("normal", "in heat", "pregnant", "lactating", "pyometra", "unknown")
+HEALTH = ("normal", "see findings", "high risk")
+ALTERING = ("spay", "neuter", "cryptorchid neuter")
+PROCEDURES = ("spay", "neuter", "cryptorchid neuter", "hernia repair", "dental", "wound repair", "other")
+
+
+@dataclass(frozen=True)
+class CheckInEntry:
+    """Arrival. ``consent`` is signed, missing or refused."""
+
+    model: ClassVar[Any] = CheckIn
+    what: ClassVar[str] = "check-in"
+    identity_confirmed: bool = False
+    consent: str = "missing"
+    services_confirmed: bool = False
+    fasted: bool | None = None
+    dropped_off_by: str = ""
+    notes: str = ""
+
+    def check(self) -> None:
+        """Raise BadInput."""
+        if self.consent not in ("signed", "missing", "refused"):
+            raise BadInput(problem="Consent is signed, missing or refused.")
+
+
+@dataclass(frozen=True)
+class ExamEntry:
+    """The exam. Weight in grams, temperature in tenths of a degree Celsius, body condition 1 to 9."""
+
+    model: ClassVar[Any] = Exam
+    what: ClassVar[str] = "exam"
+    weight_grams: int | None = None
+    weight_estimated: bool = False
+    temperature_tenths: int | None = None
+    pulse: int | None = None
+    respiration: int | None = None
+    sex_found: str = ""
+    already_altered: bool = False
+    reproductive: str = ""
+    body_condition: int | None = None
+    health: str = "normal"
+    abnormalities: list[str] = field(default_factory=list)
+    approved: bool | None = None
+    notes: str = ""
+
+    def check(self) -> None:
+        """Raise OutOfRange."""
+        if self.weight_grams is not None:
+            low, high = WEIGHT
+            if not low <= self.weight_grams <= high:
+                shown = f"{self.weight_grams / 1000:g} kg"
+                raise OutOfRange(what="A weight", value=shown, low=f"{low / 1000:g} kg", high=f"{high / 1000:g} kg")
+        check_vitals(self.temperature_tenths, self.pulse, self.respiration)
+        _range("A body condition", self.body_condition, 1, 9)
+
+
+@dataclass(frozen=True)
+class SurgeryEntry:
+    """The surgery performed; ``ended_at`` may come later."""
+
+    model: ClassVar[Any] = Surgery
+    what: ClassVar[str] = "surgery record"
+    procedure: str
+    surgeon_id: str | None = None
+    ended_at: datetime | None = None
+    findings: str = ""
+    suture: str = ""
+    tattoo: bool = False
+    ear_tip: bool = False
+    complications: list[str] = field(default_factory=list)
+    notes: str = ""
+
+    def check(self) -> None:
+        """Raise ProcedureMissing."""
+        if not self.procedure.strip():
+            raise ProcedureMissing()
+
+
+@dataclass(frozen=True)
+class RecoveryEntry:
+    """Waking up. Pain 0 to 10."""
+
+    model: ClassVar[Any] = Recovery
+    what: ClassVar[str] = "recovery record"
+    extubated_at: datetime | None = None
+    temperature_tenths: int | None = None
+    pain: int | None = None
+    complications: list[str] = field(default_factory=list)
+    take_home: str = ""
+    notes: str = ""
+
+    def check(self) -> None:
+        """Raise OutOfRange."""
+        check_vitals(self.temperature_tenths, None, None)
+        _range("A pain score", self.pain, 0, 10)
+
+
+@dataclass(frozen=True)
+class DischargeEntry:
+    """Going home."""
+
+    model: ClassVar[Any] = Discharge
+    what: ClassVar[str] = "discharge record"
+    released_to: str = ""
+    aftercare_given: bool = False
+    notes: str = ""
+
+    def check(self) -> None:
+        """Nothing can be wrong."""
+
+
+Entry = CheckInEntry | ExamEntry | SurgeryEntry | RecoveryEntry | DischargeEntry
+
+
+def record_stage(
+    appointment_id: str,
+    entry: Entry,
+    *,
+    version: int | None,
+    by: Actor,
+    event_at: datetime | None = None,
+    source: str = "live",
+    key: str | None = None,
+) -> int:
+    """Save a stage's record; returns its new version. ``version`` is the one the person saw, None for a new record.
+
+    The exam also brings weight and sex of the patient up to date, a spay or neuter that it is altered. Raises
+    EditedMeanwhile, OutOfRange, EndsBeforeItBegins, ProcedureMissing, InTheFuture, NotFound.
+    """
+    entry.check()
+    with act(by, "flow.record", key=key) as work:
+        if work.repeated:
+            return int(work.result)
+        session = work.session
+        appointment = moves.appointment_for_change(session, appointment_id)
+        at = _when(event_at)
+        for name, what in (("ended_at", "end of the surgery"), ("extubated_at", "extubation")):
+            later = getattr(entry, name, None)
+            if later is not None:
+                _when(later)
+                if name == "ended_at" and later < at:
+                    raise EndsBeforeItBegins(what=what)
+        row = session.scalars(select(entry.model).where(entry.model.appointment_id == appointment_id)).one_or_none()
+        if (row.version if row is not None else None) != version:
+            raise EditedMeanwhile(who=_who(session, row), what=entry.what)
+        values = asdict(entry)
+        if row is None:
+            row = entry.model(appointment_id=appointment_id, **values)
+            changed = [name for name, value in values.items() if value]
+            session.add(row)
+        else:
+            changed = [name for name, value in values.items() if getattr(row, name) != value]
+            for name in changed:
+                setattr(row, name, values[name])
+        row.event_at, row.source, row.by_user_id = at, source, by.user_id
+        changed += _carry_to_patient(session, appointment, entry)
+        work.audit(
+            f"{entry.what.replace(' ', '_').replace('-', '_')}.saved", "appointment", appointment_id, fields=changed,
+            source=source,
+        )  # fmt: skip
+        work.result = row.version
+        return int(row.version)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One line of the monitoring grid. Temperature in tenths of a degree Celsius."""
+
+    stage: str
+    temperature_tenths: int | None = None
+    heart_rate: int | None = None
+    respiration: int | None = None
+    mucous_membranes: str = ""
+    pain: int | None = None
+    text: str = ""
+
+
+def observe(
+    appointment_id: str, reading: Reading, *, by: Actor, event_at: datetime | None = None, source: str = "live",
+    key: str | None = None,
+) -> str:  # fmt: skip
+    """Add a line to the monitoring grid; returns its id. Raises OutOfRange, BadInput, InTheFuture, NotFound."""
+    check_vitals(reading.temperature_tenths, reading.heart_rate, reading.respiration)
+    _range("A pain score", reading.pain, 0, 10)
+    if not any(value not in (None, "") for name, value in asdict(reading).items() if name != "stage"):
+        raise BadInput(problem="Enter at least one reading.")
+    with act(by, "flow.record", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        moves.appointment_for_change(work.session, appointment_id)
+        line = Observation(
+            appointment_id=appointment_id, event_at=_when(event_at), source=source, by_user_id=by.user_id,
+            **asdict(reading),
+        )  # fmt: skip
+        work.session.add(line)
+        work.session.flush()
+        work.audit("observation.added", "appointment", appointment_id, stage=reading.stage, source=source)
+        work.result = line.id
+        return line.id
+
+
+def set_caution(appointment_id: str, caution: str, *, version: int, by: Actor) -> int:
+    """Change the visit's caution line; returns the new version. Raises EditedMeanwhile."""
+    with act(by, "flow.record") as work:
+        row = moves.appointment_for_change(work.session, appointment_id)
+        if row.version != version:
+            raise EditedMeanwhile(who="Somebody else", what="visit")
+        row.caution = caution.strip()[:300]
+        work.audit("appointment.caution", "appointment", appointment_id)
+        return row.version
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Everything of one visit that the clinical record shows. Stage records are the rows, None where not written."""
+
+    id: str
+    version: int
+    number: int
+    day: date
+    starts_at: datetime
+    stage: str
+    stage_at: datetime
+    surgical: bool
+    next_stage: str | None
+    patient_id: str
+    patient: str
+    species: str
+    breed: str
+    colour: str
+    sex: str
+    born_on: date | None
+    born_estimated: bool
+    weight_grams: int | None
+    microchip: str
+    client_id: str
+    client: str
+    phone: str
+    cautions: tuple[str, ...]
+    services: tuple[str, ...]
+    notes: str
+    provider_id: str | None
+    check_in: CheckIn | None
+    exam: Exam | None
+    surgery: Surgery | None
+    recovery: Recovery | None
+    discharge: Discharge | None
+    observations: tuple[Observation, ...]
+    people: dict[str, str]
+    """Names by id, for who wrote what."""
+
+
+def visit(appointment_id: str, *, by: Actor) -> Visit:
+    """The clinical record of one visit. Reading it is audited. Raises NotFound, NotPermitted."""
+    with look(by, "flow.view") as session:
+        row = session.execute(
+            select(Appointment, Patient, Client)
+            .join(Patient, Patient.id == Appointment.patient_id)
+            .join(Client, Client.id == Appointment.client_id)
+            .where(Appointment.id == appointment_id)
+        ).one_or_none()
+        if row is None:
+            raise NotFound(what="visit", name="with this address")
+        found = _visit(session, *row)
+    note_view(by, "appointment", appointment_id)
+    return found
+
+
+def _visit(session: ClinicSession, appointment: Appointment, patient: Patient, client: Client) -> Visit:
+    stages: dict[str, Any] = {
+        name: session.scalars(select(model).where(model.appointment_id == appointment.id)).one_or_none()
+        for name, model in (
+            ("check_in", CheckIn), ("exam", Exam), ("surgery", Surgery), ("recovery", Recovery),
+            ("discharge", Discharge),
+        )
+    }  # fmt: skip
+    readings = session.scalars(
+        select(Observation)
+        .where(Observation.appointment_id == appointment.id)
+        .order_by(Observation.event_at, Observation.id)
+    ).all()
+    names = dict(session.execute(select(Service.code, Service.name)).all())
+    kind = definitions.load_all(session, APPOINTMENT_TYPE).get(appointment.type)
+    surgical = kind.surgical if kind else True
+    people = dict(session.execute(select(User.id, User.name).order_by(User.name)).all())
+    cautions = [text for text in (appointment.caution, patient.caution, client.caution) if text]
+    return Visit(
+        id=appointment.id,
+        version=appointment.version,
+        number=appointment.number,
+        day=appointment.day,
+        starts_at=appointment.starts_at,
+        stage=appointment.stage,
+        stage_at=appointment.stage_at,
+        surgical=surgical,
+        next_stage=next_stage(appointment.stage, surgical=surgical),
+        patient_id=patient.id,
+        patient=patient.name,
+        species=patient.species,
+        breed=patient.breed,
+        colour=patient.colour,
+        sex=patient.sex,
+        born_on=patient.born_on,
+        born_estimated=patient.born_estimated,
+        weight_grams=patient.weight_grams,
+        microchip=patient.microchip,
+        client_id=client.id,
+        client=f"{client.first_name} {client.last_name}".strip(),
+        phone=client.phone,
+        cautions=tuple(dict.fromkeys(cautions)),
+        services=tuple(names.get(code, code) for code in appointment.services or ()),
+        notes=appointment.notes,
+        provider_id=appointment.provider_id,
+        observations=tuple(readings),
+        people=people,
+        **stages,
+    )
+
+
+def entry_of(row: Any, kind: type[Any]) -> dict[str, Any]:
+    """The values of a stage's record, or those a new one starts with."""
+    names = [item.name for item in fields(kind)]
+    if row is not None:
+        return {name: getattr(row, name) for name in names}
+    blank = kind(procedure="") if kind is SurgeryEntry else kind()
+    return {name: getattr(blank, name) for name in names}
+
+
+def check_vitals(temperature_tenths: int | None, pulse: int | None, respiration: int | None) -> None:
+    """Refuse what no living patient has; raises OutOfRange."""
+    if temperature_tenths is not None and not TEMPERATURE[0] <= temperature_tenths <= TEMPERATURE[1]:
+        raise OutOfRange(
+            what="A temperature", value=both_scales(temperature_tenths), low=both_scales(TEMPERATURE[0]),
+            high=both_scales(TEMPERATURE[1]),
+        )  # fmt: skip
+    _range("A pulse", pulse, *PULSE)
+    _range("A respiration", respiration, *RESPIRATION)
+
+
+def fahrenheit(tenths: int) -> float:
+    """Tenths of a degree Celsius as degrees Fahrenheit, one decimal."""
+    return round(tenths / 10 * 9 / 5 + 32, 1)
+
+
+def tenths_celsius(value: float, *, scale: str) -> int:
+    """Degrees of a scale, ``C`` or ``F``, as tenths of a degree Celsius."""
+    celsius = value if scale == "C" else (value - 32) * 5 / 9
+    return round(celsius * 10)
+
+
+def both_scales(tenths: int) -> str:
+    """``38.6 °C (101.5 °F)``."""
+    return f"{tenths / 10:.1f} °C ({fahrenheit(tenths):.1f} °F)"
+
+
+def _range(what: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise OutOfRange(what=what, value=value, low=low, high=high)
+
+
+def _carry_to_patient(session: ClinicSession, appointment: Appointment, entry: Entry) -> list[str]:
+    patient = session.get_one(Patient, (session.clinic_id, appointment.patient_id))
+    wanted: dict[str, object] = {}
+    if isinstance(entry, ExamEntry):
+        if entry.weight_grams is not None:
+            wanted["weight_grams"] = entry.weight_grams
+        if entry.sex_found in ("female", "male"):
+            wanted["sex"] = entry.sex_found
+        if entry.already_altered:
+            wanted["altered"] = True
+    elif (
+        isinstance(entry, SurgeryEntry)
+        and entry.ended_at
+        and ("spay" in entry.procedure or "neuter" in entry.procedure)
+    ):
+        wanted["altered"] = True
+    changed = [name for name, value in wanted.items() if getattr(patient, name) != value]
+    for name in changed:
+        setattr(patient, name, wanted[name])
+    return [f"patient.{name}" for name in changed]
+
+
+def _who(session: ClinicSession, row: Any) -> str:
+    if row is None or row.by_user_id is None:
+        return "Somebody else"
+    return session.scalar(select(User.name).where(User.id == row.by_user_id)) or "Somebody else"
+
+
+def _when(at: datetime | None) -> datetime:
+    now = clock.now()
+    if at is not None and at > now + moves.CLOCK_SLACK:
+        raise moves.InTheFuture()
+    return at or now

@@ -1,0 +1,30 @@
+"""Asking when something happened: the time on the wall, apart from the time it is entered."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import streamlit as st
+
+from appointments.times import instant_of, local_of
+from pages.components import frame
+
+
+def time_of_day(
+    label: str, key: str, *, value: datetime | None = None, help: str = "Leave empty for now."
+) -> datetime | None:
+    """A time input on the clinic's day of ``value`` (today where there is none); None when left empty."""
+    zone = frame.clinic().zone
+    local = local_of(value, zone) if value else None
+    typed = st.time_input(label, value=local.time() if local else None, key=key, step=60, help=help)
+    if typed is None:
+        return None
+    if local and typed == local.time().replace(second=0, microsecond=0):
+        return value
+    return instant_of(local.date() if local else _today(), typed, zone)
+
+
+def _today() -> date:
+    from pages.components import show
+
+    return show.today()
