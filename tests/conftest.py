@@ -256,7 +256,7 @@ def free_port() -> int:
 
 
 def start_app(
-    home: Path, key_file: Path, log: Path, *arguments: str, port: int = 0
+    home: Path, key_file: Path, log: Path, *arguments: str, port: int = 0, tls: bool = False
 ) -> tuple[str, subprocess.Popen[bytes]]:
     """Start ``ballast serve`` on a home and wait for its first answer; returns its address and process."""
     port = port or free_port()
@@ -265,12 +265,12 @@ def start_app(
     command = [sys.executable, "cli.py", "serve", "--port", str(port), *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     for _ in range(300):
         if process.poll() is not None:
             raise AssertionError(f"the app ended: {log.read_text()[-2000:]}")
         try:
-            if httpx.get(f"{url}/healthz", timeout=2).status_code in (200, 503):
+            if httpx.get(f"{url}/healthz", timeout=2, verify=False).status_code in (200, 503):
                 return url, process
         except httpx.TransportError:
             time.sleep(0.1)

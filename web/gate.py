@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 from http.cookies import SimpleCookie
 from urllib.parse import quote, urlsplit
@@ -124,7 +125,17 @@ def _is_loopback(address: str) -> bool:
 
 
 def _host_name(host: str) -> str:
-    return (urlsplit(f"//{host}").hostname or "").lower()
+    """The name in a Host header, or nothing for anything that is not plainly name and port."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", host)
+    return found[1].strip("[]").lower() if found else ""
+
+
+def place_of(origin: str) -> str:
+    """Host and port of an Origin header, or nothing."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 class Gate:
@@ -176,7 +187,7 @@ class Gate:
             )
         if scope["type"] == "websocket":
             origin = headers.get("origin", "")
-            if not origin or urlsplit(origin).netloc.lower() != host.lower():
+            if not origin or place_of(origin) != host.lower():
                 return PlainTextResponse("A connection from another site was refused.", 403)
         return None
 

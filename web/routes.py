@@ -50,7 +50,10 @@ async def finish(request: Request) -> Response:
 
 def local_path(target: str) -> str:
     """A path of this site; anything that would lead elsewhere becomes ``/``."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return "/"
     if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")):
         return "/"
     return parts.path
