@@ -27,6 +27,7 @@ from appointments.settings import APPOINTMENT_TYPE, AppointmentType
 from appointments.stages import BEFORE_ARRIVAL, COUNTS_FOR_CAPACITY
 from appointments.times import instant_of, local_of
 from data import definitions
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal
 from data.models import Appointment, Client, Clinic, Fund, Location, Patient, Service, User
 from data.session import ClinicSession
@@ -112,6 +113,8 @@ def book(
     booking: Booking,
     *,
     by: Actor,
+    new_client: ClientForm | None = None,
+    new_patient: PatientForm | None = None,
     overbook: bool = False,
     past: bool = False,
     source: str = "live",
@@ -119,14 +122,15 @@ def book(
 ) -> str:
     """Book an appointment; returns its id.
 
-    ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises
-    DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
+    ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit).
+    ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
     NotFound, NotPermitted.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return str(work.result)
         desk = _Desk(work, overbook=overbook, past=past)
+        booking = desk.welcome(booking, new_client, new_patient)
         appointment = desk.new(booking, stage="booked", source=source)
         work.audit(
             "appointment.booked", "appointment", appointment.id,
@@ -156,20 +160,8 @@ def walk_in(
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return str(work.result)
-        session = work.session
-        session.head()
-        if new_client is not None or new_patient is not None:
-            authorize(session, by, "clients.edit")
-        if new_client is not None:
-            from records import clients
-
-            booking = replace(booking, client_id=clients.insert(session, new_client).id)
-        if new_patient is not None:
-            from records import patients
-
-            patient = patients.insert(session, booking.client_id, new_patient, by=by)
-            booking = replace(booking, patient_id=patient.id)
         desk = _Desk(work, overbook=overbook, past=True)
+        booking = desk.welcome(booking, new_client, new_patient)
         at = arrived_at or clock.now()
         there = local_of(at, desk.location(booking.location_id).zone)
         booking = replace(booking, day=there.date(), time=there.time())
@@ -255,7 +247,7 @@ def cancel(appointment_id: str, reason: str, *, version: int, by: Actor, key: st
     """Cancel with a reason; the place is free again. Raises ReasonNeeded, NotPossible, EditedMeanwhile."""
     if not reason.strip():
         raise ReasonNeeded()
-    _to(appointment_id, "cancelled", version=version, by=by, key=key, reason=reason.strip()[:200])
+    _to(appointment_id, "cancelled", version=version, by=by, key=key, reason=_text(reason, 200))
 
 
 def mark_no_show(appointment_id: str, *, version: int, by: Actor, key: str | None = None) -> None:
@@ -329,6 +321,7 @@ def _wording(session: ClinicSession) -> Wording:
 
 def _text(text: str, most: int) -> str:
     text = text.strip()
+    refuse_card_numbers({"This text": text})
     if len(text) > most:
         raise BadInput(problem=f"That text has {len(text)} characters; {most} fit here. Shorten it.")
     return text
@@ -343,7 +336,30 @@ class _Desk:
         if overbook:
             authorize(work.session, work.by, "appointments.overbook")
         self.session.head()
+        self.clinic = work.session.get_one(Clinic, work.session.clinic_id)
         self.wording = _wording(work.session)
+
+    def welcome(self, booking: Booking, new_client: ClientForm | None, new_patient: PatientForm | None) -> Booking:
+        """Add the client and the patient where they are new; the booking with their ids.
+
+        In a clinic for people a new client without a named patient is the patient.
+        """
+        if new_client is None and new_patient is None:
+            return booking
+        from records import clients, patients
+        from records.search import full_name
+
+        authorize(self.session, self.work.by, "clients.edit")
+        own = False
+        if new_client is not None:
+            client = clients.insert(self.session, new_client)
+            booking = replace(booking, client_id=client.id)
+            if self.clinic.kind == "human" and new_patient is not None and not new_patient.name.strip():
+                own, new_patient = True, replace(new_patient, name=full_name(client)[:120])
+        if new_patient is not None:
+            row = patients.insert(self.session, booking.client_id, new_patient, is_client=own, by=self.work.by)
+            booking = replace(booking, patient_id=row.id)
+        return booking
 
     def new(self, booking: Booking, *, stage: str, source: str, event_at: datetime | None = None) -> Appointment:
         """Check everything and write the appointment with its first event."""

@@ -122,6 +122,13 @@ def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str
     return found
 
 
+def load(day: date, location_id: str, type: str, *, by: Actor) -> Load | None:
+    """How full one type is at one place on one day; None when there is no such place or type. Counts only."""
+    with look(by, "appointments.view") as session:
+        places = [row for row in _locations(session) if row.id == location_id]
+        return loads(session, [day], places).get((day, location_id, type)) if places else None
+
+
 def slots(location: Location, kind: AppointmentType, day: date, *, step: int = 15) -> list[time]:
     """The times offered on a day: every ``step`` minutes of the opening hours, 7:00 to 18:00 where none are set."""
     hours = location.opening.get(str(day.weekday())) or ["07:00", "18:00"]

@@ -33,6 +33,7 @@ from data.models import (
     User,
 )
 from data.session import ClinicSession
+from records.settings import SPECIES
 from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
@@ -239,6 +240,7 @@ class _Draft:
         self.client_ids = sorted({client.id for _, client, *_ in found})
         self.kinds = definitions.load_all(session, APPOINTMENT_TYPE)
         self.look = definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook()
+        self.species = {slug: kind.label for slug, kind in definitions.load_all(session, SPECIES).items()}
         self.services = self._pairs(select(Service.code, Service.name))
         self.funds = self._pairs(select(Fund.code, Fund.name))
         self.people = self._pairs(select(User.id, User.name))
@@ -314,7 +316,7 @@ class _Draft:
             restricted=hidden,
             patient_id=patient.id,
             animal=patient.name,
-            species=patient.species,
+            species=self.species.get(patient.species, patient.species),
             breed=patient.breed,
             sex=patient.sex,
             altered=patient.altered,

@@ -5,6 +5,7 @@ Twice a year the clocks change: the hour that is skipped cannot be booked, the o
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,28 @@ def instant_of(day: date, at: time, zone: str, *, place: str = "", wording: Word
     if not _exists(local, zone):
         raise _skipped(local, zone, place or zone, wording or Wording())
     return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+class NotATime(BadInput):
+    """{typed} is not a time. Write it like 8:30, 14:15 or 2:15 pm."""
+
+
+_TYPED = re.compile(r"(\d{1,2})(?:[:.h]?(\d{2}))?\s*([ap])?\.?m?\.?", re.IGNORECASE)
+
+
+def read_time(typed: str) -> time:
+    """A time as people type it: ``8``, ``830``, ``8:30``, ``8.30 pm``, ``14:15``. Raises NotATime."""
+    found = _TYPED.fullmatch(typed.replace("\u202f", " ").replace("\xa0", " ").strip())
+    if found is None:
+        raise NotATime(typed=typed.strip() or "Nothing")
+    hour, minute, half = int(found[1]), int(found[2] or 0), (found[3] or "").lower()
+    if half and not 1 <= hour <= 12:
+        raise NotATime(typed=typed)
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    if hour > 23 or minute > 59:
+        raise NotATime(typed=typed)
+    return time(hour, minute)
 
 
 def local_of(instant: datetime, zone: str) -> datetime:
