@@ -123,7 +123,8 @@ def book(
     """Book an appointment; returns its id.
 
     ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit).
-    ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
+    ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises
+    DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
     NotFound, NotPermitted.
     """
     with act(by, "appointments.book", key=key) as work:

@@ -94,6 +94,9 @@ class RosterRow:
     service_codes: list[str]
     services: list[str]
     caution: str
+    """Of the visit, the patient and the client together."""
+    own_caution: str
+    """Of the visit alone."""
     consent: str
     """signed, on_file (given before), missing, refused."""
     deposit_cents: int
@@ -326,6 +329,7 @@ class _Draft:
             service_codes=list(appointment.services),
             services=[self.services.get(code, code) for code in appointment.services],
             caution=" · ".join(caution),
+            own_caution=appointment.caution,
             consent=self._consent(appointment, client),
             deposit_cents=self.deposits.get(client.id, 0),
             owed_cents=self.owed.get(client.id, 0),

@@ -46,8 +46,8 @@ class Wording:
         return missing if value is None else str(format_decimal(value, locale=known_locale(self.locale)))
 
     def day(self, value: date | None, *, style: str = "medium", missing: str = "no date") -> str:
-        """A calendar day: ``Nov 22, 2026``. Style short, medium, long, full, ``weekday`` (``Sun, Nov 22``) or
-        ``heading`` (``Sunday, November 22, 2026``)."""
+        """A calendar day: ``Nov 22, 2026``. Style short, medium, long, full, ``weekday`` (``Sun, Nov 22``),
+        ``weekday_name`` (``Sun``) or ``heading`` (``Sunday, November 22, 2026``)."""
         if value is None:
             return missing
         if isinstance(value, datetime):
@@ -73,7 +73,7 @@ class Wording:
         """An age in the unit a clinic says: weeks below four months, months below two years, then years."""
         if born_on is None or born_on > on:
             return missing
-        words = _age((on - born_on).days, _months(born_on, on), known_locale(self.locale))
+        words = _age((on - born_on).days, _months(born_on, on), known_locale(self.locale)).replace(" ", "\u00a0")
         return f"~{words}" if estimated else words
 
     def weight(self, grams: int | None, *, both: bool = False, missing: str = "not weighed") -> str:
@@ -82,10 +82,10 @@ class Wording:
             return missing
         locale = known_locale(self.locale)
         kilograms = (
-            f"{format_decimal(grams / 1000, format='#,##0.0#' if grams < 10_000 else '#,##0.0', locale=locale)} kg"
+            f"{format_decimal(grams / 1000, format='#,##0.0#' if grams < 10_000 else '#,##0.0', locale=locale)}\u00a0kg"
         )
         if both and locale.endswith("_US"):
-            return f"{kilograms} ({format_decimal(grams / POUND_GRAMS, format='#,##0.0', locale=locale)} lb)"
+            return f"{kilograms} ({format_decimal(grams / POUND_GRAMS, format='#,##0.0', locale=locale)}\u00a0lb)"
         return kilograms
 
     def minutes(self, value: int | float | None, *, missing: str = NONE) -> str:
@@ -107,6 +107,8 @@ def _money(cents: int, currency: str, locale: str) -> str:
 def _day(value: date, style: str, locale: str) -> str:
     if style == "weekday":
         return str(format_skeleton("MMMEd", value, locale=locale))
+    if style == "weekday_name":
+        return str(format_skeleton("E", value, locale=locale))
     if style == "heading":
         return str(format_date(value, "full", locale=locale))
     return str(format_date(value, style, locale=locale))

@@ -41,6 +41,8 @@ HOME = Page("home/home.py", "Home", "home", None, "home")
 SECTIONS: dict[str, tuple[Page, ...]] = {
     "Today": (
         HOME,
+        Page("appointments/roster.py", "Roster", "list_alt", "appointments.view", "roster"),
+        Page("appointments/calendar.py", "Appointments", "calendar_month", "appointments.view", "appointments"),
         Page("today/flow.py", "Patient flow", "view_kanban", "flow.view", "flow"),
         Page("today/checkout.py", "Checkout", "point_of_sale", "billing.view", "checkout"),
         Page("today/ticket.py", "Ticket", "receipt", "billing.view", "ticket", in_menu=False),

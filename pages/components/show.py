@@ -79,3 +79,10 @@ def plain(text: str) -> str:
 
 
 _MARKS = set("\\`*_{}[]<>()#+-.!|~$:&")
+
+
+def date_pattern() -> str:
+    """How Streamlit's date fields should write days here: one of the three orders they know."""
+    if frame.clinic().locale.endswith("_US"):
+        return "MM/DD/YYYY"
+    return "DD/MM/YYYY" if frame.clinic().locale.startswith(("en", "fr", "es", "it", "pt")) else "DD.MM.YYYY"

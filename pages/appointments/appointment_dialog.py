@@ -1,0 +1,231 @@
+"""One appointment: what it is, and what can be done with it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from appointments import booking, days, flow
+from appointments.booking import Details
+from appointments.days import Choices
+from appointments.roster import CONSENTS, HistoryLine, RosterRow, open_appointment
+from appointments.stages import BEFORE_ARRIVAL
+from appointments.times import local_of, read_time
+from pages.appointments import told
+from pages.components import frame, show
+from pages.components.frame import plain
+from security.access import allowed_now
+
+REASONS = ("Client asked", "Client ill", "Patient ill", "Could not catch the animal", "Clinic closed", "Other")
+
+
+def show_appointment(appointment_id: str) -> None:
+    """Open the dialog on an appointment."""
+    for key in [key for key in st.session_state if str(key).startswith("visit_")]:
+        del st.session_state[key]
+    frame.new_form_key("appointment")
+    _dialog(appointment_id)
+
+
+@st.dialog("Appointment", width="large")
+def _dialog(appointment_id: str) -> None:
+    with frame.refusals():
+        opened = open_appointment(appointment_id, by=frame.actor())
+        row = opened.row
+        _head(row)
+        may = allowed_now(frame.actor())
+        if "appointments.book" in may:
+            _act(row, may)
+            if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
+                _tabs(row, may)
+            else:
+                with st.expander("Change details"):
+                    _details(row)
+        with st.expander("History"):
+            for line in opened.history:
+                st.caption(_line(line))
+
+
+def _head(row: RosterRow) -> None:
+    when = local_of(row.starts_at, row.zone)
+    st.markdown(f"### {plain(row.animal)} · {plain(row.owner)}")
+    what = plain(f"{row.type_label} · {row.location}")
+    day = show.day(row.day, style="heading")
+    st.markdown(f"{day}, {show.clock_time(when.time())} · {what} · **{plain(row.stage_label)}**")
+    animal = [row.species, row.details[1], show.age(row.born_on, on=row.day, estimated=row.born_estimated, missing=""),
+              show.weight(row.weight_grams, both=True, missing="")]  # fmt: skip
+    facts = {
+        "Number": str(row.number),
+        "Patient": " · ".join(part for part in animal if part),
+        "Phone": row.phone,
+        "Services": ", ".join(row.services),
+        "Funding": row.funding,
+        "Provider": row.provider,
+        "Consent": CONSENTS[row.consent],
+        "Owed": show.money(row.owed_cents) if row.owed_cents else "",
+        "Deposit": show.money(row.deposit_cents) if row.deposit_cents else "",
+        "Notes": row.notes,
+        "Cancelled because": row.cancel_reason,
+    }
+    if row.caution:
+        st.warning(plain(row.caution), icon=":material/warning:")
+    left, right = st.columns(2)
+    for index, (label, text) in enumerate((label, text) for label, text in facts.items() if text):
+        (left if index % 2 == 0 else right).markdown(f":small[{label}]  \n{plain(text)}")
+
+
+def _act(row: RosterRow, may: frozenset[str]) -> None:
+    """The one-click steps."""
+    expected, on_site = row.stage in BEFORE_ARRIVAL, row.stage not in (*BEFORE_ARRIVAL, "cancelled", "no_show")
+    undo = {"cancelled": "Undo cancellation", "no_show": "Undo no-show"}.get(row.stage, "")
+    steps = (
+        (expected and "flow.move" in may and row.day == show.today(), "Check in", "how_to_reg", _check_in),
+        (row.stage in ("requested", "booked"), "Confirm", "check", _confirm),
+        (expected and row.day <= show.today(), "Mark no-show", "person_off", _no_show),
+        (bool(undo), undo, "undo", _restore),
+        (True, "Open client", "person", _open_client),
+        (on_site and "flow.view" in may, "Open clinical record", "stethoscope", _open_record),
+    )
+    with st.container(horizontal=True):
+        for offered, label, icon, step in steps:
+            kind = "primary" if step in (_check_in, _restore) else "secondary"
+            key = f"visit{step.__name__}"
+            if offered and st.button(label, icon=f":material/{icon}:", key=key, type=kind):
+                step(row)
+
+
+def _check_in(row: RosterRow) -> None:
+    flow.advance(row.id, row.stage, "checked_in", by=frame.actor(), key=frame.form_key("appointment"))
+    _done(f"{row.animal} is checked in.")
+
+
+def _confirm(row: RosterRow) -> None:
+    booking.confirm(row.id, version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+    _done(f"The appointment of {row.animal} is confirmed.")
+
+
+def _no_show(row: RosterRow) -> None:
+    booking.mark_no_show(row.id, version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+    _done(f"{row.animal} is marked as a no-show.")
+
+
+def _restore(row: RosterRow) -> None:
+    beyond = bool(st.session_state.get("visit_beyond"))
+    key = frame.form_key("appointment")
+    booking.restore(row.id, version=row.version, by=frame.actor(), overbook=beyond, key=key)
+    _done(f"{row.animal} is booked again.")
+
+
+def _open_client(row: RosterRow) -> None:
+    st.switch_page("clients/client.py", query_params={"id": row.client_id})
+
+
+def _open_record(row: RosterRow) -> None:
+    st.switch_page("today/visit.py", query_params={"id": row.id})
+
+
+def _tabs(row: RosterRow, may: frozenset[str]) -> None:
+    names = ["Move", "Details", "Cancel"] if row.stage in BEFORE_ARRIVAL else ["Move", "Details"]
+    tabs = st.tabs(names)
+    with tabs[0]:
+        _move(row, may)
+    with tabs[1]:
+        _details(row)
+    if len(tabs) > 2:
+        with tabs[2]:
+            _cancel(row)
+
+
+def _move(row: RosterRow, may: frozenset[str]) -> None:
+    offered = days.choices(by=frame.actor())
+    left, right = st.columns(2)
+    present = local_of(row.starts_at, row.zone)
+    day = left.date_input("New day", value=row.day, key="visit_day", format=show.date_pattern())
+    kinds = list(offered.types) if row.type in offered.types else [row.type, *offered.types]
+    kind = left.selectbox(
+        "Type", kinds, index=kinds.index(row.type), key="visit_type",
+        format_func=lambda slug: offered.types[slug].label if slug in offered.types else row.type_label,
+    )  # fmt: skip
+    places = list(offered.locations) if row.location_id in offered.locations else [row.location_id, *offered.locations]
+    place = row.location_id
+    if len(places) > 1:
+        place = right.selectbox(
+            "Location", places, index=places.index(row.location_id), key="visit_place",
+            format_func=lambda id: offered.locations[id].name if id in offered.locations else row.location,
+        )  # fmt: skip
+    times = _times(offered, place, kind, day)
+    first = show.clock_time(present.time())
+    options = [*times] if first in times else [first, *times]
+    typed = right.selectbox(
+        "New time", options, index=options.index(first), accept_new_options=True, key="visit_time",
+        help="Choose a time, or type another one, such as 8:40.",
+    )  # fmt: skip
+    beyond = "appointments.overbook" in may and st.checkbox("Even if the day is full or closed", key="visit_beyond")
+    past = day < show.today() and st.checkbox("This day is over; move it there anyway", key="visit_past")
+    word = "Move" if row.stage in BEFORE_ARRIVAL else "Book again"
+    if st.button(f"{word} to {show.day(day, style='weekday')}, {typed}", type="primary", key="visit_move"):
+        booking.move(
+            row.id, day=day, time=read_time(typed or ""), location_id=place, type=kind, version=row.version,
+            by=frame.actor(), overbook=beyond, past=past, key=frame.form_key("appointment"),
+        )  # fmt: skip
+        _done(f"Moved to {show.day(day, style='weekday')} at {typed}.")
+
+
+def _times(offered: Choices, place: str, kind: str, day: object) -> list[str]:
+    if place not in offered.locations or kind not in offered.types:
+        return []
+    return [show.clock_time(slot) for slot in days.slots(offered.locations[place], offered.types[kind], day)]  # type: ignore[arg-type]
+
+
+def _details(row: RosterRow) -> None:
+    offered = days.choices(by=frame.actor())
+    codes = list(dict.fromkeys([*offered.services, *row.service_codes]))
+    old = dict(zip(row.service_codes, row.services, strict=True))
+    services = st.multiselect(
+        "Services", codes, default=row.service_codes, key="visit_services",
+        format_func=lambda code: offered.services.get(code, old.get(code)),
+    )  # fmt: skip
+    left, right = st.columns(2)
+    funds = list(dict.fromkeys(["", *offered.funds, row.funding_code]))
+    funding = left.selectbox(
+        "Funding", funds, index=funds.index(row.funding_code), key="visit_funding",
+        format_func=lambda code: offered.funds.get(code, row.funding if code else "Client pays"),
+    )  # fmt: skip
+    people = list(dict.fromkeys(["", *offered.providers, row.provider_id or ""]))
+    provider = right.selectbox(
+        "Provider", people, index=people.index(row.provider_id or ""), key="visit_provider",
+        format_func=lambda id: offered.providers.get(id, row.provider if id else "Anyone"),
+    )  # fmt: skip
+    caution = left.text_input("Caution for this visit", value=row.own_caution, key="visit_caution", autocomplete="off")
+    notes = right.text_input("Notes", value=row.notes, key="visit_notes", autocomplete="off")
+    if st.button("Save details", type="primary", key="visit_save"):
+        details = Details(services, funding, notes, caution, provider or None)
+        booking.change(row.id, details, version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+        _done("Saved.")
+
+
+def _cancel(row: RosterRow) -> None:
+    reason = st.selectbox(
+        "Reason", REASONS, index=None, accept_new_options=True, key="visit_reason",
+        placeholder="Choose a reason or type one",
+    )  # fmt: skip
+    if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:"):
+        booking.cancel(row.id, reason or "", version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+        _done(f"The appointment of {row.animal} is cancelled.")
+
+
+def _line(line: HistoryLine) -> str:
+    what = "moved in the calendar" if line.from_stage == line.to_stage else line.label
+    parts = [show.moment(line.event_at), f"back to {what.lower()}" if line.reverts else what]
+    if line.who:
+        parts.append(f"by {line.who}")
+    if line.reason:
+        parts.append(line.reason)
+    if line.source == "paper":
+        parts.append("from paper")
+    return plain(" · ".join(parts))
+
+
+def _done(sentence: str) -> None:
+    frame.new_form_key("appointment")
+    told.tell(sentence)
+    st.rerun()

@@ -1,0 +1,151 @@
+"""Booking an appointment, and taking a walk-in: one dialog."""
+
+from __future__ import annotations
+
+from datetime import date, time
+
+import streamlit as st
+
+from appointments import booking, days
+from appointments.booking import Booking
+from appointments.capacity import Load
+from appointments.days import Choices
+from appointments.times import read_time
+from data.errors import BadInput
+from data.models import Location
+from pages.appointments import told
+from pages.appointments.who import choose
+from pages.components import frame, show
+from security.access import allowed_now
+
+
+class NobodyChosen(BadInput):
+    """Choose the client and the patient first."""
+
+
+def open_booking(
+    *, day: date | None = None, at: time | None = None, client_id: str = "", walk_in: bool = False
+) -> None:
+    """Start with a clean form. ``walk_in`` takes somebody who is already here."""
+    for key in [key for key in st.session_state if str(key).startswith("book_")]:
+        del st.session_state[key]
+    frame.new_form_key("book")
+    st.session_state["book_client"] = client_id
+    st.session_state["book_start"] = (day, at)
+    (_walk_in if walk_in else _book)()
+
+
+@st.dialog("Book appointment", width="large")
+def _book() -> None:
+    """The dialog for a visit to come."""
+    _form(walk_in=False)
+
+
+@st.dialog("Take a walk-in", width="large")
+def _walk_in() -> None:
+    """The dialog for somebody who is here."""
+    _form(walk_in=True)
+
+
+def _form(*, walk_in: bool) -> None:
+    offered = days.choices(by=frame.actor())
+    if not offered.locations or not offered.types:
+        st.info("Add a location and an appointment type under Settings first.")
+        return
+    with frame.refusals():
+        who = choose()
+        if not who.is_chosen:
+            return
+        location, kind = _place_and_type(offered)
+        day, at = (show.today(), time(0)) if walk_in else _when(offered, location, kind)
+        extra = _extras(offered, kind)
+        load = days.load(day, location.id, kind, by=frame.actor())
+        overbook = load is not None and _fullness(load, offered, location, walk_in=walk_in)
+        past = (
+            not walk_in
+            and day < show.today()
+            and st.checkbox("This day is over; enter the appointment anyway", key="book_past")
+        )
+        label = "Check in walk-in" if walk_in else f"Book for {show.day(day, style='weekday')}, {show.clock_time(at)}"
+        if st.button(label, type="primary", key="book_save", width="stretch"):
+            wish = Booking(who.client_id, who.patient_id, location.id, kind, day, at, **extra)
+            rule = booking.walk_in if walk_in else booking.book
+            more = {} if walk_in else {"past": past}
+            rule(
+                wish, new_client=who.new_client, new_patient=who.new_patient, overbook=overbook, by=frame.actor(),
+                key=frame.form_key("book"), **more,
+            )  # fmt: skip
+            frame.new_form_key("book")
+            when = "and checked in" if walk_in else f"for {show.day(day, style='weekday')} at {show.clock_time(at)}"
+            told.tell(f"Booked {when}.")
+            st.rerun()
+
+
+def _place_and_type(offered: Choices) -> tuple[Location, str]:
+    left, right = st.columns(2)
+    places = list(offered.locations)
+    kind = left.selectbox(
+        "Appointment type", list(offered.types), format_func=lambda slug: offered.types[slug].label, key="book_type"
+    )
+    place = places[0]
+    if len(places) > 1:
+        place = right.selectbox(
+            "Location", places, format_func=lambda id: offered.locations[id].name, key="book_location"
+        )
+    return offered.locations[place], kind
+
+
+def _when(offered: Choices, location: Location, kind: str) -> tuple[date, time]:
+    start_day, start_time = st.session_state.get("book_start", (None, None))
+    left, right = st.columns(2)
+    day = left.date_input("Day", value=start_day or show.today(), key="book_day", format=show.date_pattern())
+    offered_times = days.slots(location, offered.types[kind], day)
+    labels = {show.clock_time(slot): slot for slot in offered_times}
+    wanted = start_time or read_time(offered.types[kind].starts)
+    options = list(labels)
+    first = show.clock_time(wanted)
+    if first not in labels:
+        options.insert(0, first)
+    typed = right.selectbox(
+        "Time", options, index=options.index(first), accept_new_options=True, key="book_time",
+        help="Choose a time, or type another one, such as 8:40.",
+    )  # fmt: skip
+    return day, labels.get(typed or "") or read_time(typed or "")
+
+
+def _extras(offered: Choices, kind: str) -> dict[str, object]:
+    usual = [code for code in offered.types[kind].services if code in offered.services]
+    services = st.multiselect(
+        "Services", list(offered.services), default=usual, format_func=lambda code: offered.services[code],
+        key="book_services", placeholder="What should be done",
+    )  # fmt: skip
+    left, right = st.columns(2)
+    funds = ["", *offered.funds]
+    funding = left.selectbox(
+        "Funding", funds, format_func=lambda code: offered.funds.get(code, "Client pays"), key="book_funding"
+    )
+    people = ["", *offered.providers]
+    provider = right.selectbox(
+        "Provider", people, format_func=lambda id: offered.providers.get(id, "Anyone"), key="book_provider"
+    )
+    caution = left.text_input("Caution", key="book_caution", placeholder="Shown in yellow", autocomplete="off")
+    notes = right.text_input("Notes", key="book_notes", placeholder="For this visit only", autocomplete="off")
+    return {
+        "services": services, "funding": funding, "provider_id": provider or None, "caution": caution, "notes": notes,
+    }  # fmt: skip
+
+
+def _fullness(load: Load, offered: Choices, location: Location, *, walk_in: bool) -> bool:
+    """Say how full the day is; returns whether the person chose to book beyond."""
+    label = offered.types[load.type].label
+    closed = not load.open and not walk_in
+    if not closed and load.left:
+        places = "1 place" if load.left == 1 else f"{load.left} places"
+        st.caption(f"{label}: {places} of {load.capacity} left on {show.day(load.day, style='weekday')}.")
+        return False
+    why = f"{location.name} is closed that day." if closed else f"All {load.capacity} places are taken that day."
+    if "appointments.overbook" not in allowed_now(frame.actor()):
+        st.warning(f"{why} Choose another day.", icon=":material/event_busy:")
+        return False
+    st.warning(why, icon=":material/event_busy:")
+    return st.checkbox("Book beyond the capacity", key="book_beyond")

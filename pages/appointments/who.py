@@ -1,0 +1,124 @@
+"""The first part of a booking: who comes. A client found as one types, or a new one; then the patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.components import frame, show
+from pages.components.frame import plain
+from records import clients, patients, search
+from records.clients import OWNER_TYPES, ClientForm
+from records.patients import SEXES, PatientForm
+
+NEW = "new"
+
+
+@dataclass(frozen=True)
+class Who:
+    """The choice so far. Ids are empty where somebody new is entered."""
+
+    client_id: str = ""
+    patient_id: str = ""
+    new_client: ClientForm | None = None
+    new_patient: PatientForm | None = None
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether client and patient are both known or entered."""
+        return bool(self.client_id or self.new_client) and bool(self.patient_id or self.new_patient)
+
+
+def choose() -> Who:
+    """Draw it; returns the choice so far. ``book_client`` in the session state holds the client's id or ``new``."""
+    client = st.session_state.get("book_client", "")
+    if not client:
+        _find()
+        return Who()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        name = "New client" if client == NEW else _name(client)
+        st.markdown(f"**{plain(name)}**")
+        st.button("Choose another client", key="book_other", type="tertiary", on_click=_set, args=("",))
+    if client == NEW:
+        form = _new_client()
+        human = frame.clinic().kind == "human"
+        return Who(new_client=form, new_patient=_new_patient(named=not human))
+    opened = clients.open_client(client, by=frame.actor())
+    living = [patient for patient in opened.patients if not patient.died_on]
+    names = {
+        patient.id: f"{patient.name}, {patient.species}" if patient.species else patient.name for patient in living
+    }
+    if st.session_state.get("book_patient") not in (*names, NEW):
+        st.session_state["book_patient"] = living[0].id if living else NEW
+    chosen = st.radio(
+        "Patient", [*names, NEW], format_func=lambda id: plain(names.get(id, "New patient")), key="book_patient",
+        horizontal=True,
+    )  # fmt: skip
+    if chosen == NEW:
+        return Who(client_id=client, new_patient=_new_patient(named=True))
+    return Who(client_id=client, patient_id=str(chosen))
+
+
+def _find() -> None:
+    query = st.text_input(
+        "Client or patient", key="book_find", live="250ms", placeholder="Name, phone, number, patient or microchip",
+        autocomplete="off",
+    )  # fmt: skip
+    found = search.find(query, by=frame.actor(), limit=6) if query else []
+    for one in found:
+        animals = ", ".join(one.patients[:4])
+        label = " · ".join(plain(part) for part in (one.name, animals, one.phone, f"No. {one.number}") if part)
+        st.button(label, key=f"book_pick_{one.id}", width="stretch", on_click=_set, args=(one.id,))
+    if query and not found and len(query.strip()) > 1:
+        st.caption("Nobody found. Check the spelling, or add a new client.")
+    st.button("New client", icon=":material/person_add:", key="book_new", on_click=_set, args=(NEW,))
+
+
+def _set(client: str) -> None:
+    st.session_state["book_client"] = client
+    st.session_state.pop("book_patient", None)
+
+
+def _name(client_id: str) -> str:
+    opened = clients.open_client(client_id, by=frame.actor())
+    return " · ".join(part for part in (opened.name, opened.client.phone, f"No. {opened.client.number}") if part)
+
+
+def _new_client() -> ClientForm:
+    left, right = st.columns(2)
+    form = ClientForm(
+        first_name=left.text_input("First name", key="book_first", autocomplete="off"),
+        last_name=right.text_input("Last name", key="book_last", autocomplete="off"),
+        phone=left.text_input("Phone", key="book_phone", autocomplete="off"),
+        email=right.text_input("E-mail", key="book_email", autocomplete="off"),
+    )
+    entered = {name: getattr(form, name) for name in ("first_name", "last_name", "phone", "email")}
+    alike = search.alike(**entered, by=frame.actor(), limit=3)
+    if alike:
+        st.warning("Is it one of these? Choose it instead of adding the same person twice.", icon=":material/group:")
+        for one in alike:
+            label = " · ".join(plain(part) for part in (one.name, one.phone, f"No. {one.number}") if part)
+            st.button(label, key=f"book_alike_{one.id}", width="stretch", on_click=_set, args=(one.id,))
+    if frame.clinic().kind != "human":
+        kind = st.selectbox("Kind of client", list(OWNER_TYPES), format_func=OWNER_TYPES.__getitem__, key="book_kind")
+        return ClientForm(**(vars(form) | {"owner_type": kind}))
+    return form
+
+
+def _new_patient(*, named: bool) -> PatientForm:
+    human = frame.clinic().kind == "human"
+    left, right = st.columns(2)
+    name = left.text_input("Patient's name", key="book_animal", autocomplete="off") if named else ""
+    born = right.date_input(
+        "Born on", value=None, max_value=show.today(), min_value=show.today().replace(year=show.today().year - 120),
+        key="book_born",
+    )  # fmt: skip
+    sex = left.selectbox("Sex", list(SEXES), index=2, format_func=SEXES.__getitem__, key="book_sex")
+    species = ""
+    if not human:
+        known = patients.species(by=frame.actor())
+        species = right.selectbox(
+            "Species", list(known), format_func=lambda slug: known[slug].label, key="book_species"
+        )
+    return PatientForm(name=name, species=species or "", sex=sex, born_on=born)
