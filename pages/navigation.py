@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from data.home import NoHome
-from pages.components import frame, search, sidebar, style
+from pages.components import banner, frame, search, sidebar, style
 from security.access import allowed_now
 
 
@@ -76,6 +76,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/roles.py", "Roles", "shield_person", "security.roles", "roles", in_menu=False),
         Page("settings/sessions.py", "Signed in now", "devices", "security.users", "signed-in", in_menu=False),
         Page("settings/audit.py", "Audit log", "receipt_long", "security.audit", "audit-log", in_menu=False),
+        Page("settings/backups.py", "Backups", "backup", "data.backup", "backups", in_menu=False),
         Page("settings/reviews.py", "Emergency access", "emergency", "security.audit", "reviews", in_menu=False),
     ),
 }
@@ -121,6 +122,7 @@ def main() -> None:
     current = st.navigation(menu, expanded=True)
     sidebar.draw(who, may)
     search.draw(may, places)
+    banner.draw(may)
     with frame.refusals():
         current.run()
 

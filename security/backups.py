@@ -81,6 +81,23 @@ def list_backups(*, by: Actor) -> list[BackupRun]:
         return list(session.scalars(select(BackupRun).order_by(BackupRun.began_at.desc()).limit(200)))
 
 
+@dataclass(frozen=True)
+class KeptFile:
+    """A backup that lies in the home's own folder."""
+
+    path: Path
+    size: int
+    made_at: datetime
+
+
+def kept_files(*, by: Actor) -> list[KeptFile]:
+    """The backups kept on this computer, newest first. Raises NotPermitted."""
+    with look(by, "data.backup"):
+        pass
+    files = sorted(database().home.backups.glob(f"*{backup.SUFFIX}"), reverse=True)
+    return [KeptFile(file, file.stat().st_size, backup.read_head(file).created) for file in files]
+
+
 def check_backup(file: Path, *, by: Actor) -> dict[str, int]:
     """Open a backup and check everything in it; returns the row counts. Raises NotABackup, BackupDamaged."""
     with look(by, "data.backup"):

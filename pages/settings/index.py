@@ -11,6 +11,7 @@ PEOPLE = (
     ("settings/roles.py", "Roles", "shield_person", "What each role may see and do.", "security.roles"),
     ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),
     ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and the check of it.", "security.audit"),
+    ("settings/backups.py", "Backups", "backup", "The last good one, one now, and the check of it.", "data.backup"),
     ("settings/reviews.py", "Emergency access", "emergency", "Restricted records that were opened, to review.",
      "security.audit"),
 )  # fmt: skip
@@ -32,5 +33,5 @@ if "settings.edit" in may:
         )  # fmt: skip
 shown = [cards.Card(script, title, icon, about) for script, title, icon, about, needs in PEOPLE if needs in may]
 if shown:
-    st.markdown("## People and security")
+    st.markdown("## People, security and data")
     cards.draw(shown)

@@ -1,0 +1,25 @@
+"""The red line above every page for those who can mend what it says."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import frame
+from security import backups
+from security.actor import Actor
+
+
+@st.cache_data(ttl=60, show_spinner=False, scope="session")
+def _problems(by: Actor) -> list[str]:
+    return backups.state(by=by).problems
+
+
+def draw(may: frozenset[str]) -> None:
+    """Say what is wrong with the backups, to those who may make them."""
+    if "data.backup" not in may:
+        return
+    problems = _problems(frame.actor())
+    if problems:
+        with st.container(key="banner", horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/warning: {problems[0]}")
+            st.page_link("settings/backups.py", label="See backups")
