@@ -113,7 +113,7 @@ def main() -> None:
                 visibility="visible" if page.in_menu else "hidden",
             )
             (shown if page.in_menu else hidden).append(built)
-            if page.in_menu:
+            if page.path not in search.OF_A_RECORD:
                 places.append(search.Place(page.title, section, page.script))
         if shown:
             menu[section] = shown

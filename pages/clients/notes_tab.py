@@ -7,6 +7,7 @@ from html import escape
 import streamlit as st
 
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
 from pages.components.draft_text import draft_text, forget
 from records import notes
 from records.access import LEVELS
@@ -27,36 +28,30 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
     """The tab."""
     client_id = opened.client.id
     lines = notes.of_client(client_id, by=frame.actor())
-    adding = st.session_state.get(ADD) == client_id
+    head = DraftForm(f"note:{client_id}:head", {"access": None, "about": "", "corrects": ""})
+    adding = st.session_state.get(ADD) == client_id or head.restored
     if "notes.write" in may:
         if adding:
-            add(opened, lines)
+            add(opened, lines, head)
         elif st.button("Add note", icon=":material/add:", type="primary", key="add_note"):
-            begin(client_id)
+            st.session_state[ADD] = client_id
             st.rerun()
     if not lines:
         st.info("No notes yet. A note stays for good, so write what the next person needs to know.")
     for line in lines:
-        read(line, lines, client_id, "notes.write" in may)
+        read(line, lines, head, "notes.write" in may and not adding)
 
 
-def begin(client_id: str, corrects: str = "") -> None:
-    """Start a note, or the correction of one."""
-    st.session_state[ADD] = client_id
-    st.session_state["_note_corrects"] = corrects
-
-
-def add(opened: OpenedClient, lines: list[NoteLine]) -> None:
+def add(opened: OpenedClient, lines: list[NoteLine], head: DraftForm) -> None:
     """The type first, then the warning and the text, then save."""
     client_id, place = opened.client.id, f"note:{opened.client.id}"
-    corrected = next((line for line in lines if line.id == st.session_state.get("_note_corrects")), None)
+    corrected = next((line for line in lines if line.id == head["corrects"]), None)
     with st.container(border=True, key="new_note"):
         st.subheader("Correct a note" if corrected else "Add a note", anchor=False)
         if corrected:
             st.caption(f"The note of {frame.plain(corrected.author)}, {show.moment(corrected.at)}, stays as it is.")
         access = st.segmented_control(
-            "Who may read it", list(LEVELS), key=f"access_{place}", default=corrected.access if corrected else None,
-            format_func=LEVELS.__getitem__,
+            "Who may read it", list(LEVELS), key=head.key("access"), format_func=LEVELS.__getitem__
         )  # fmt: skip
         drop = False
         if access is None:
@@ -68,7 +63,7 @@ def add(opened: OpenedClient, lines: list[NoteLine]) -> None:
             about = None
             if opened.patients:
                 names = {"": "The client"} | {patient.id: patient.name for patient in opened.patients}
-                about = st.selectbox("About", list(names), key=f"about_{place}", format_func=names.__getitem__)
+                about = st.selectbox("About", list(names), key=head.key("about"), format_func=names.__getitem__)
             text = draft_text("Note", place, placeholder="What the next person needs to know")
             with st.container(horizontal=True):
                 save = st.button("Save note", type="primary", key="save_note")
@@ -81,15 +76,16 @@ def add(opened: OpenedClient, lines: list[NoteLine]) -> None:
                     )  # fmt: skip
                     st.toast("The note is saved.", icon=":material/check:")
                     drop = True
+    head.keep()
     if drop:
         forget(place)
+        head.forget()
         frame.new_form_key(place)
         st.session_state.pop(ADD, None)
-        st.session_state.pop("_note_corrects", None)
         st.rerun()
 
 
-def read(line: NoteLine, lines: list[NoteLine], client_id: str, may_write: bool) -> None:
+def read(line: NoteLine, lines: list[NoteLine], head: DraftForm, may_write: bool) -> None:
     """One note."""
     with st.container(border=True, key=f"note_{line.id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -103,5 +99,8 @@ def read(line: NoteLine, lines: list[NoteLine], client_id: str, may_write: bool)
         if line.corrected_by:
             st.caption(":material/history_edu: Corrected by a later note.")
         elif may_write and st.button("Correct", type="tertiary", key=f"correct_{line.id}", icon=":material/edit_note:"):
-            begin(client_id, line.id)
+            st.session_state[ADD] = head.place.split(":")[1]
+            st.session_state[head.key("corrects")] = line.id
+            st.session_state[head.key("access")] = line.access
+            head.keep()
             st.rerun()

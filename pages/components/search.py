@@ -150,6 +150,8 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
 _box = st.components.v2.component("ballast_search", html=HTML, css=CSS, js=JS)
 MOST_CLIENTS = 7
+OF_A_RECORD = {"client", "patient", "new-patient", "visit", "setting", "staff-profile"}
+"""Pages that show one record and are of no use by themselves."""
 
 
 @dataclass(frozen=True)
