@@ -59,7 +59,7 @@ def test_what_is_not_for_them_is_not_there_for_them(served, kept):
     assert get(served, kept["restricted"], "sam").status_code == 404
     assert get(served, kept["theirs"], "olive").status_code == 404
     assert get(served, "0197b5a0-0000-7000-8000-000000000000", "olive").status_code == 404
-    assert get(served, "..%2f..%2fhome.json", "olive").status_code == 404
+    assert get(served, "..%2f..%2fhome.json", "olive").status_code in (400, 404)
 
 
 def test_a_role_that_may_not_see_clients_is_refused(served, kept):
