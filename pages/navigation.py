@@ -57,7 +57,10 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("clients/new_patient.py", "Add patient", "add", "clients.edit", "new-patient", in_menu=False),
         Page("clients/merge.py", "Merge clients", "merge", "clients.merge", "merge-clients", in_menu=False),
     ),
-    "Money": (),
+    "Money": (
+        Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),
+        Page("money/invoice.py", "Invoice", "receipt", "billing.view", "invoice", in_menu=False),
+    ),
     "Reports": (),
     "Settings": (
         Page("staff/people.py", "Staff", "badge", "staff.view", "staff"),

@@ -1,0 +1,70 @@
+"""All invoices of the clinic."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import streamlit as st
+
+from billing.invoices import STATUSES, Listing, invoices
+from pages.components import counter, frame, show
+from pages.components.rows import Row, rows
+
+PERIODS = {
+    "month": "This month", "last-month": "Last month", "quarter": "Last 90 days", "year": "This year",
+    "all": "All time",
+}  # fmt: skip
+MOST = 200
+
+
+def main() -> None:
+    """The page."""
+    place = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="invoice_filters"):
+        period = st.selectbox("Issued", list(PERIODS), format_func=PERIODS.__getitem__, key="invoice_period", width=170)
+        status = st.selectbox(
+            "Status", list(STATUSES), format_func=STATUSES.__getitem__, key="invoice_status", width=150
+        )
+        words = st.text_input(
+            "Find", key="invoice_find", placeholder="Client, patient or number", icon=":material/search:", width=320
+        )
+    first, last = _days(str(period), show.today())
+    found = invoices(first, last, status=str(status or ""), search=words or "", limit=MOST, by=frame.actor())
+    with place:
+        frame.head("Invoices", _facts(found))
+    if not found.rows:
+        st.info("No invoice fits that. Choose another time or status, or clear the search.")
+        return
+    lines = [
+        Row(
+            row.id, f"{row.number}  {row.client}", row.patient, show.day(row.issued_on), show.money(row.total),
+            (counter.CHIPS.get(row.status, (row.status,))[0],) if row.status != "paid" else (),
+        )
+        for row in found.rows
+    ]  # fmt: skip
+    opened = rows(lines, path="/invoice", label="Invoices", key="invoice_rows", shape="2.4fr 1.6fr 8rem 7rem")
+    if found.found > len(found.rows):
+        st.caption(
+            f"The newest {len(found.rows)} of {show.number(found.found)} are shown. Narrow the search to see others."
+        )
+    if opened:
+        st.switch_page("money/invoice.py", query_params={"id": opened})
+
+
+def _facts(found: Listing) -> str:
+    count = f"{show.number(found.found)} invoice" + ("" if found.found == 1 else "s")
+    return f"{count} · {show.money(found.total)} charged · {show.money(found.balance)} still open"
+
+
+def _days(period: str, today: date) -> tuple[date, date]:
+    if period == "last-month":
+        last = today.replace(day=1) - timedelta(days=1)
+        return last.replace(day=1), last
+    firsts = {
+        "month": today.replace(day=1), "quarter": today - timedelta(days=90), "year": today.replace(month=1, day=1),
+        "all": date(1990, 1, 1),
+    }  # fmt: skip
+    return firsts[period], today + timedelta(days=366) if period == "all" else today
+
+
+main()
