@@ -7,6 +7,7 @@ it was entered.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -44,6 +45,10 @@ class OutOfRange(BadInput):
 
 class EndsBeforeItBegins(BadInput):
     """The {what} cannot be before the start. Check both times."""
+
+
+class NotANumber(BadInput):
+    """'{text}' is not a number for the {what}. Write digits only, or leave it empty."""
 
 
 class ProcedureMissing(BadInput):
@@ -412,6 +417,30 @@ def tenths_celsius(value: float, *, scale: str) -> int:
     return round(celsius * 10)
 
 
+def number(text: str, what: str) -> float | None:
+    """What a person typed as a number, None where nothing stands; raises NotANumber."""
+    typed = text.strip().replace(",", ".")
+    if not typed:
+        return None
+    try:
+        value = float(typed)
+    except ValueError:
+        raise NotANumber(text=text, what=what) from None
+    if not math.isfinite(value):
+        raise NotANumber(text=text, what=what)
+    return value
+
+
+def whole(text: str, what: str) -> int | None:
+    """The same for a whole number."""
+    value = number(text, what)
+    if value is None:
+        return None
+    if value != int(value):
+        raise NotANumber(text=text, what=what)
+    return int(value)
+
+
 def both_scales(tenths: int) -> str:
     """``38.6 °C (101.5 °F)``."""
     return f"{tenths / 10:.1f} °C ({fahrenheit(tenths):.1f} °F)"
@@ -455,3 +484,10 @@ def _when(at: datetime | None) -> datetime:
     if at is not None and at > now + moves.CLOCK_SLACK:
         raise moves.InTheFuture()
     return at or now
+
+
+def readings(appointment_id: str, *, by: Actor) -> list[Observation]:
+    """The monitoring grid of a visit, oldest first. Raises NotPermitted."""
+    with look(by, "flow.view") as session:
+        statement = select(Observation).where(Observation.appointment_id == appointment_id)
+        return list(session.scalars(statement.order_by(Observation.event_at, Observation.id)))

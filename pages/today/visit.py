@@ -1,7 +1,170 @@
-"""The clinical record of one visit."""
+"""The clinical record of one visit: who, where in the flow, and a form for each stage."""
+
+from __future__ import annotations
+
+from html import escape
 
 import streamlit as st
 
-from pages.components import frame
+from appointments import clinical, flow
+from appointments.clinical import Visit
+from appointments.stages import may_follow
+from billing import checkout
+from pages.components import frame, show
+from pages.components.facts import facts
+from pages.visit import drugs_and_readings, sections
+from security.access import allowed_now
 
-frame.head("Clinical record", st.query_params.get("id", ""))
+SECTIONS = {
+    "check_in": "Check-in", "exam": "Exam", "premedicated": "Pre-medication", "induced": "Induction",
+    "surgery": "Surgery", "recovery": "Recovery", "discharge": "Discharge",
+}  # fmt: skip
+PLAIN = ("check_in", "exam", "discharge")
+BEGINS = {
+    "checked_in": "exam", "examined": "premedicated", "premedicated": "induced", "induced": "surgery",
+    "in_surgery": "surgery", "recovering": "recovery", "ready": "discharge", "checked_out": "discharge",
+    "held_overnight": "recovery",
+}  # fmt: skip
+LEADS_TO = {
+    "check_in": "checked_in", "exam": "examined", "surgery": "in_surgery", "recovery": "ready",
+}  # fmt: skip
+EXITS = {"declined": "Declined: no surgery", "held_overnight": "Held overnight", "died": "Died"}
+
+
+def main(visit_id: str) -> None:
+    """The page."""
+    by = frame.actor()
+    may = allowed_now(by)
+    visit = clinical.visit(visit_id, by=by)
+    labels = {column.stage: column.label for column in flow.columns(by=by)}
+    sex = {"female": "♀", "male": "♂"}.get(visit.sex, "")
+    age = show.age(visit.born_on, estimated=visit.born_estimated, missing="")
+    weight = show.weight(visit.weight_grams, both=True, missing="not weighed")
+    about = [f"{sex} {visit.species.capitalize()}".strip(), visit.breed, visit.colour, age, weight]
+    with frame.head(visit.patient, " · ".join(part for part in about if part)):
+        if st.button("Board", key="to_board", icon=":material/view_kanban:", type="tertiary"):
+            st.switch_page("today/flow.py")
+        _next(visit, labels, may)
+    for caution in visit.cautions:
+        st.warning(frame.plain(caution), icon=":material/warning:")
+    if visit.exam and visit.exam.approved is False:
+        st.error("The exam did not approve this patient for surgery.", icon=":material/block:")
+    left, right = st.columns([7, 3], gap="large")
+    with left:
+        _sections(visit, labels, may)
+    with right:
+        _aside(visit, labels, may)
+
+
+def _next(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
+    if visit.stage == "ready" and "billing.checkout" in may:
+        if st.button("Check out", key="to_checkout", type="primary"):
+            ticket = checkout.open_ticket(visit.id, by=frame.actor(), key=frame.form_key(f"out_{visit.id}"))
+            st.switch_page("today/ticket.py", query_params={"id": ticket})
+    elif visit.next_stage and "flow.move" in may:
+        label = f"Move to {labels.get(visit.next_stage, visit.next_stage)}"
+        if st.button(label, key="move_on", type="primary"):
+            _move(visit, visit.next_stage)
+
+
+def _move(visit: Visit, stage: str, reason: str = "") -> None:
+    key = frame.form_key(f"move_{visit.id}")
+    with frame.refusals():
+        flow.advance(visit.id, visit.stage, stage, reason=reason, by=frame.actor(), key=key)
+        frame.new_form_key(f"move_{visit.id}")
+        st.session_state.pop(f"saved_{visit.id}", None)
+        st.session_state.pop(f"section_{visit.id}", None)
+        st.rerun()
+
+
+def _sections(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
+    shown = [name for name in SECTIONS if visit.surgical or name in PLAIN]
+    start = BEGINS.get(visit.stage, "check_in")
+    slot = f"section_{visit.id}"
+    if slot not in st.session_state:
+        st.session_state[slot] = start if start in shown else "discharge"
+    section = st.segmented_control(
+        "Stage of the record", shown, key=slot, required=True, label_visibility="collapsed",
+        format_func=lambda name: SECTIONS[name] + (" ✓" if getattr(visit, name, None) is not None else ""),
+    )  # fmt: skip
+    saved = st.session_state.get(f"saved_{visit.id}")
+    if saved:
+        _offer(visit, saved, labels, may)
+    if "flow.record" not in may:
+        st.caption("Your role reads this record and does not write it.")
+    elif section in ("check_in", "exam", "surgery", "recovery", "discharge"):
+        with st.container(border=True):
+            getattr(sections, section)(visit)
+    stage = {"surgery": "in_surgery", "recovery": "recovering"}.get(section, section)
+    if stage in ("premedicated", "induced", "in_surgery", "recovering"):
+        with st.container(border=True):
+            drugs_and_readings.drugs(visit, stage)
+        if stage != "premedicated":
+            with st.container(border=True):
+                drugs_and_readings.readings(visit, stage)
+
+
+def _offer(visit: Visit, saved: str, labels: dict[str, str], may: frozenset[str]) -> None:
+    """After a save: the move that usually follows."""
+    target = LEADS_TO.get(saved)
+    if saved == "surgery" and visit.surgery is not None and visit.surgery.ended_at:
+        target = "recovering"
+    with st.container(horizontal=True, vertical_alignment="center", key="saved_bar"):
+        st.markdown(f":green[:material/check: Saved the {sections.entry_word(saved)}.]")
+        fits = target is not None and "flow.move" in may and may_follow(visit.stage, target)
+        if fits and st.button(f"Move to {labels.get(str(target), str(target))}", key="move_offer"):
+            _move(visit, str(target))
+
+
+def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
+    facts(
+        [
+            ("Visit", f"{visit.number} · {show.day(visit.day, style='weekday')}, {show.clock_time(visit.starts_at)}"),
+            ("Stage", f"{labels.get(visit.stage, visit.stage)} since {show.clock_time(visit.stage_at)}"),
+            ("Client", "\n".join(part for part in (visit.client, visit.phone) if part)),
+            ("Services", "\n".join(visit.services)),
+            ("Microchip", visit.microchip),
+            ("Notes", visit.notes),
+        ]
+    )
+    if "clients.view" in may and st.button("Open the client", key="to_client", type="tertiary"):
+        st.switch_page("clients/client.py", query_params={"id": visit.client_id})
+    st.subheader("Timeline", anchor=False)
+    moments = flow.timeline(visit.id, by=frame.actor())
+    st.html(_timeline(moments, labels))
+    if "flow.move" not in may:
+        return
+    with st.container(horizontal=True):
+        standing = any(not moment.undoes and not moment.undone and moment.from_stage for moment in moments)
+        if standing and st.button("Undo last move", key="undo_move"):
+            with frame.refusals():
+                flow.take_back(visit.id, visit.stage, by=frame.actor())
+                st.session_state.pop(f"section_{visit.id}", None)
+                st.rerun()
+        if may_follow(visit.stage, "declined"):
+            with st.popover("Leave the flow"):
+                stage = st.selectbox("How", list(EXITS), format_func=EXITS.get, key="exit_stage")
+                reason = st.text_input("Reason", key="exit_reason", max_chars=200)
+                if st.button("Save", key="exit_save", type="primary"):
+                    _move(visit, str(stage), reason)
+
+
+def _timeline(moments: list[flow.Moment], labels: dict[str, str]) -> str:
+    lines = []
+    for moment in moments:
+        what = labels.get(moment.to_stage, moment.to_stage)
+        what = f"Back to {what}" if moment.undoes else what
+        more = [moment.who, "from paper" if moment.source == "paper" else "", moment.reason]
+        struck = ' style="text-decoration:line-through;opacity:.62"' if moment.undone else ""
+        lines.append(
+            f"<dt>{escape(show.clock_time(moment.event_at))}</dt><dd{struck}>{escape(what)}"
+            f"<br><small>{escape(' · '.join(part for part in more if part))}</small></dd>"
+        )
+    return f'<dl class="facts">{"".join(lines)}</dl>' if lines else "<p>No move yet.</p>"
+
+
+if st.query_params.get("id"):
+    main(st.query_params["id"])
+else:
+    frame.head("Clinical record", "Choose a patient on the board.")
+    st.page_link("today/flow.py", label="Open the patient flow", icon=":material/view_kanban:")
