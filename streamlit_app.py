@@ -1,6 +1,7 @@
 """Where the app begins: ``streamlit run streamlit_app.py`` and ``ballast serve`` both start this ``app``."""
 
 import os
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,10 @@ import streamlit as st
 from data.errors import Refusal
 from web import faults
 from web.routes import lifespan, middleware, routes
+
+PAGES = Path(__file__).parent / "pages"
+if str(PAGES) not in sys.path:
+    sys.path.append(str(PAGES))  # last; else Streamlit puts it first, and pages/appointments hides appointments
 
 os.environ["FORWARDED_ALLOW_IPS"] = ""  # the gate alone decides which proxy is believed
 
@@ -26,7 +31,7 @@ def on_script_error(failure: Exception) -> bool:
 
 
 app = st.App(
-    Path(__file__).parent / "pages" / "navigation.py",
+    PAGES / "navigation.py",
     routes=routes,
     middleware=middleware,
     lifespan=lifespan,

@@ -61,7 +61,10 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),
         Page("money/invoice.py", "Invoice", "receipt", "billing.view", "invoice", in_menu=False),
     ),
-    "Reports": (),
+    "Reports": (
+        Page("reporting/library.py", "Reports", "bar_chart", "reports.view", "reports"),
+        Page("reporting/report.py", "Report", "table_chart", "reports.view", "report", in_menu=False),
+    ),
     "Settings": (
         Page("staff/people.py", "Staff", "badge", "staff.view", "staff"),
         Page("staff/profile.py", "Staff profile", "badge", "staff.view", "staff-profile", in_menu=False),

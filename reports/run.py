@@ -23,7 +23,6 @@ from security.rules import act, authorize, look
 
 _AUDITED: dict[tuple[str, ...], float] = {}
 _AUDIT_AGAIN_SECONDS = 300
-_MONTHS = 12
 
 
 class UnknownParameter(BadInput):
@@ -192,12 +191,17 @@ def preset_days(preset: str, today: date) -> tuple[date | None, date | None]:
     if preset == "last_year":
         return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
     if preset == "last_12_months":
-        return month.replace(year=month.year - 1), today
+        return _months_before(month, 11), today
     if preset == "last_30_days":
         return today - timedelta(days=29), today
     if preset == "next_30_days":
         return today, today + timedelta(days=30)
     return None, None
+
+
+def _months_before(month: date, count: int) -> date:
+    index = month.year * 12 + month.month - 1 - count
+    return date(index // 12, index % 12 + 1, 1)
 
 
 PRESETS = {

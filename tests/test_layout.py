@@ -25,3 +25,16 @@ def test_every_page_of_the_table_exists_and_has_one_segment():
         if line.strip().startswith("Page(") and '.py"' in line:
             script = line.split('"')[1]
             assert (ROOT / "pages" / script).is_file(), script
+
+
+def test_no_folder_of_pages_hides_a_package():
+    from importlib.machinery import PathFinder
+
+    from streamlit.runtime.scriptrunner.exec_code import modified_sys_path
+
+    importlib.import_module("streamlit_app")
+    with modified_sys_path(str(ROOT / "pages" / "navigation.py")):
+        for folder in (ROOT / "pages").iterdir():
+            if (ROOT / folder.name / "__init__.py").is_file():
+                found = PathFinder.find_spec(folder.name)
+                assert Path(found.origin).parent == ROOT / folder.name

@@ -25,3 +25,22 @@ def warm() -> None:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
+    _fill_mart()
+
+
+def _fill_mart() -> None:
+    """Load the report data of every clinic, so that nobody's first report waits for it."""
+    from sqlalchemy import select
+
+    from data import mart
+    from data.errors import Refusal
+    from data.models import Clinic
+    from data.session import everywhere
+
+    try:
+        with everywhere() as session:
+            clinics = session.scalars(select(Clinic.id).where(Clinic.closed_at.is_(None))).all()
+        for clinic_id in clinics:
+            mart.mart().refresh(clinic_id)
+    except Refusal:
+        return  # no clinic here yet: the first report will load it

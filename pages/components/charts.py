@@ -1,0 +1,160 @@
+"""Charts of a report: zero baseline, five colours and a grey, the theme's own ground, one figure kept per answer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import streamlit as st
+
+from pages.components import show
+from reports.compile import ResultColumn
+from reports.run import Result
+from reports.spec import ReportSpec
+from reports.values import wording_of, words
+
+COLOURS = ("#0f766e", "#c2710c", "#4f5fb8", "#b4326b", "#6b7f1d")
+GREY = "#8a94a3"
+OTHER = "All others"
+CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+ALWAYS = {"dog": 0, "cat": 1, "rabbit": 2, "Dog": 0, "Cat": 1, "Rabbit": 2, "Female": 3, "Male": 2,
+          "Card": 0, "Cash": 1, "Check": 2}  # fmt: skip
+"""The same colour for the same thing on every page."""
+_ADDS_UP = ("money", "whole", "number")
+
+
+def drawable(spec: ReportSpec, result: Result) -> bool:
+    """Whether there is something to compare."""
+    names = {column.name for column in result.columns}
+    return spec.chart.y in names and bool(_groups(result)) and len(result.rows) > 1
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def cached(key: tuple[Any, ...], _spec: ReportSpec, _result: Result) -> Any:  # noqa: ARG001
+    """The figure of an answer, drawn once for each clinic, role, choice and state of the data."""
+    return figure(_spec, _result)
+
+
+def told(spec: ReportSpec, result: Result) -> str:
+    """The finding in words: the highest and the lowest, a month that is not over left out."""
+    place = result.index(spec.chart.y)
+    first = _groups(result)[0]
+    sums = _by(result, result.index(first.name), place) if len(_groups(result)) > 1 else {
+        row[result.index(first.name)]: row[place] for row in result.rows if row[place] is not None
+    }  # fmt: skip
+    this_month = show.today().replace(day=1)
+    sums = {key: value for key, value in sums.items() if first.type != "month" or key != this_month}
+    if len(sums) < 2:
+        return ""
+    wording, column = wording_of(result.clinic), result.columns[place]
+    high, low = max(sums, key=lambda key: sums[key]), min(sums, key=lambda key: sums[key])
+    return (
+        f"{column.label}: highest {words(first, high, wording)} ({words(column, sums[high], wording)}), "
+        f"lowest {words(first, low, wording)} ({words(column, sums[low], wording)})."
+    )
+
+
+def figure(spec: ReportSpec, result: Result) -> Any:
+    """The chart of a result."""
+    import plotly.graph_objects as go
+
+    groups, place = _groups(result), result.index(spec.chart.y)
+    measure = result.columns[place]
+    first = groups[0]
+    chart = go.Figure()
+    if len(groups) == 1:
+        _single(chart, result, first, measure, place, ranked=spec.chart.kind == "ranked")
+    else:
+        _split(chart, result, groups, measure, place)
+    ranked = spec.chart.kind == "ranked" and len(groups) == 1
+    value_axis, name_axis = (
+        (chart.update_xaxes, chart.update_yaxes) if ranked else (chart.update_yaxes, chart.update_xaxes)
+    )
+    value_axis(rangemode="tozero", zeroline=True, title=None, nticks=5, **_ticks(measure, result))
+    name_axis(title=None, showgrid=False, type="category", automargin=True, tickangle=0 if ranked else None, nticks=14)
+    chart.update_layout(
+        height=max(180, 46 * len(result.rows) + 40) if ranked else 300,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35, barmode="stack",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None,
+                "traceorder": "normal"},
+        hovermode="closest" if ranked else "x unified", dragmode=False,
+    )  # fmt: skip
+    return chart
+
+
+def _single(
+    chart: Any, result: Result, first: ResultColumn, measure: ResultColumn, place: int, *, ranked: bool
+) -> None:  # fmt: skip
+    wording, at = wording_of(result.clinic), result.index(first.name)
+    rows = [row for row in result.rows if row[place] is not None]
+    if ranked:
+        rows = sorted(rows, key=lambda row: row[place])
+    names = [words(first, row[at], wording) for row in rows]
+    values = [_scaled(measure, row[place]) for row in rows]
+    texts = [words(measure, row[place], wording) for row in rows]
+    few = len(rows) <= 14
+    along = {"x": values, "y": names, "orientation": "h"} if ranked else {"x": names, "y": values}
+    chart.add_bar(
+        **along, text=texts if few else None, textposition="outside" if few else None, cliponaxis=False,
+        customdata=texts, marker={"color": COLOURS[0]}, hovertemplate="%{customdata}<extra></extra>",
+        name=measure.label,
+    )  # fmt: skip
+
+
+def _split(
+    chart: Any, result: Result, groups: list[ResultColumn], measure: ResultColumn, place: int
+) -> None:  # fmt: skip
+    """Bars stacked by the second group: the five largest, everything else in grey."""
+    wording = wording_of(result.clinic)
+    first, second = result.index(groups[0].name), result.index(groups[1].name)
+    sizes = _by(result, second, place)
+    kept = sorted(sizes, key=lambda name: -sizes[name])[:5]
+    xs: dict[Any, None] = dict.fromkeys(row[first] for row in result.rows)
+    cells: dict[tuple[Any, Any], float] = defaultdict(float)
+    for row in result.rows:
+        cells[row[first], row[second] if row[second] in kept else OTHER] += row[place] or 0
+    series = [*kept, OTHER] if len(sizes) > len(kept) else kept
+    taken: set[str] = set()
+    labels = [words(groups[0], x, wording) for x in xs]
+    for name in series:
+        label = OTHER if name == OTHER else words(groups[1], name, wording)
+        colour = GREY if name == OTHER else _colour(label, taken)
+        taken.add(colour)
+        values = [cells.get((x, name), 0) for x in xs]
+        chart.add_bar(
+            x=labels, y=[_scaled(measure, value) for value in values], name=label, marker={"color": colour},
+            customdata=[words(measure, value, wording) for value in values], hovertemplate="%{customdata}",
+        )  # fmt: skip
+
+
+def _groups(result: Result) -> list[ResultColumn]:
+    return [column for column in result.columns if not column.is_measure]
+
+
+def _by(result: Result, group: int, place: int) -> dict[Any, float]:
+    sums: dict[Any, float] = defaultdict(float)
+    for row in result.rows:
+        sums[row[group]] += row[place] or 0
+    return dict(sums)
+
+
+def _colour(label: str, taken: set[str]) -> str:
+    wanted = COLOURS[ALWAYS[label]] if label in ALWAYS else ""
+    if wanted and wanted not in taken:
+        return wanted
+    return next((colour for colour in COLOURS if colour not in taken), GREY)
+
+
+def _scaled(measure: ResultColumn, value: Any) -> float:
+    return float(value) / 100 if measure.type == "money" else float(value)
+
+
+def _ticks(measure: ResultColumn, result: Result) -> dict[str, Any]:
+    if measure.type == "ratio":
+        return {"tickformat": ".0%"}
+    if measure.type == "money":
+        from babel.numbers import get_currency_symbol
+
+        symbol = get_currency_symbol(result.clinic.currency, locale=wording_of(result.clinic).locale)
+        return {"tickprefix": symbol, "tickformat": "~s"}
+    return {"tickformat": ",~r"}

@@ -1,0 +1,68 @@
+"""The row of choices above a report: the period, a day, what to break it down by. All of it stands in the address."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from pages.components import frame, show
+from reports.run import PRESETS, preset_days
+from reports.spec import ReportSpec
+
+CUSTOM = "Choose days"
+
+
+def choose(spec: ReportSpec) -> dict[str, str | date | None]:
+    """Draw the choices; returns the parameters to run with."""
+    params: dict[str, str | date | None] = {}
+    known = spec.parameters
+    if not known:
+        return params
+    with st.container(key="report_choices", horizontal=True, vertical_alignment="bottom"):
+        if "from" in known:
+            params["from"], params["to"] = _period(spec)
+        for name, label in (("as_of", "As of"), ("date", "Day")):
+            if name in known:
+                params[name] = st.date_input(
+                    label, show.today(), key=name, format=_format(), width=170, bind="query-params"
+                )
+        if "by" in known:
+            labels = {choice.label: choice.name for choice in spec.breakdowns}
+            chosen = st.segmented_control(
+                "Broken down by", list(labels), default=next(iter(labels)), key="by", required=True,
+                bind="query-params",
+            )  # fmt: skip
+            params["by"] = labels[chosen or next(iter(labels))]
+    return params
+
+
+def nothing(spec: ReportSpec) -> None:
+    """What stands in place of an empty report: the first step to take."""
+    with st.container(key="report_empty", horizontal_alignment="center"):
+        st.markdown(f":material/search_off: {frame.plain(spec.empty)}")
+        if "from" in spec.parameters and st.session_state.get("period") != PRESETS["all_time"]:
+            st.button("Show all time", key="show_all_time", on_click=_all_time)
+
+
+def _all_time() -> None:
+    st.session_state["period"] = PRESETS["all_time"]
+
+
+def _period(spec: ReportSpec) -> tuple[date | None, date | None]:
+    today = show.today()
+    offered = [label for name, label in PRESETS.items() if (name != "next_30_days") or spec.preset == name]
+    options = [*offered, CUSTOM]
+    default = options.index(PRESETS[spec.preset])
+    label = st.selectbox("Period", options, index=default, key="period", width=190, bind="query-params")
+    if label != CUSTOM:
+        preset = next(name for name, words in PRESETS.items() if words == label)
+        return preset_days(preset, today)
+    start = st.date_input("From", preset_days("this_year", today)[0], key="from", format=_format(), width=170,
+                          bind="query-params")  # fmt: skip
+    end = st.date_input("To", today, key="to", format=_format(), width=170, bind="query-params")
+    return start, end
+
+
+def _format() -> str:
+    return "MM/DD/YYYY" if frame.clinic().locale.endswith("_US") else "DD/MM/YYYY"

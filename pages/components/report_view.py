@@ -1,0 +1,139 @@
+"""The result of a report: its totals, its chart, its table, and beside them what each number means."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from data import mart
+from pages.components import charts, frame, show
+from reports.run import Result
+from reports.spec import ReportSpec
+from reports.values import is_number, plain, wording_of, words
+
+HTML_ROWS = 400
+
+
+def facts(result: Result) -> str:
+    """One line beneath the title: the days, and how many rows."""
+    params, parts = result.params, []
+    if "from" in params:
+        start, end = params["from"], params["to"]
+        parts.append(f"{show.day(start)} to {show.day(end)}" if start and end else "All time")
+    if params.get("as_of"):
+        parts.append(f"As of {show.day(params['as_of'])}")
+    if params.get("date"):
+        parts.append(show.day(params["date"], style="heading"))
+    count = len(result.rows)
+    parts.append(f"{show.number(count)} {'row' if count == 1 else 'rows'}")
+    if result.left_out:
+        parts.append(f"without {', '.join(result.left_out)}, which your role does not see")
+    return " · ".join(parts)
+
+
+def draw(spec: ReportSpec, result: Result) -> None:
+    """Draw all of it."""
+    st.caption(frame.plain(facts(result)))
+    _totals(result)
+    left, right = st.columns([3, 1], gap="large")
+    with left:
+        _chart(spec, result)
+        table(result)
+    with right:
+        _definitions(result)
+
+
+def table(result: Result) -> None:
+    """The rows, numbers on the right, the total beneath. Long ones in a grid that scrolls."""
+    if len(result.rows) <= HTML_ROWS:
+        st.html(_html(result))
+    else:
+        _grid(result)
+
+
+def _totals(result: Result) -> None:
+    line = result.total
+    if line is None and len(result.rows) == 1:
+        line = result.rows[0]
+    if line is None:
+        return
+    wording = wording_of(result.clinic)
+    with st.container(key="report_totals", horizontal=True, gap="large"):
+        for column, value in zip(result.columns, line, strict=True):
+            if column.is_measure:
+                st.metric(column.label, words(column, value, wording), width="content")
+
+
+def _chart(spec: ReportSpec, result: Result) -> None:
+    if spec.chart.kind == "none" or not charts.drawable(spec, result):
+        return
+    st.markdown(f"**{frame.plain(spec.chart.title)}**")
+    change = mart.mart().change(result.clinic.id)
+    key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)), change)
+    figure = charts.cached(key, spec, result)
+    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result))
+    st.caption(frame.plain(charts.told(spec, result)))
+
+
+def _definitions(result: Result) -> None:
+    with st.container(key="report_definitions", border=True):
+        st.markdown("**What these numbers mean**")
+        st.caption(frame.plain(result.definition))
+        for column in result.columns:
+            if column.definition and column.definition != result.definition:
+                st.caption(f"**{frame.plain(column.label)}** – {frame.plain(column.definition)}")
+
+
+def _html(result: Result) -> str:
+    wording = wording_of(result.clinic)
+    shown = [(place, column) for place, column in enumerate(result.columns) if column.type != "id"]
+
+    def line(values: tuple[Any, ...], tag: str, *, total: bool = False) -> str:
+        cells = []
+        for position, (place, column) in enumerate(shown):
+            text = words(column, values[place], wording)
+            if total and not column.is_measure:
+                text = "Total" if position == 0 else ""
+            kind = ' class="n"' if is_number(column) else ""
+            cells.append(f"<{tag}{kind}>{escape(text)}</{tag}>")
+        return f"<tr>{''.join(cells)}</tr>"
+
+    heads = "".join(
+        f'<th scope="col"{" class=n" if is_number(column) else ""}>{escape(column.label)}</th>' for _, column in shown
+    )
+    body = "".join(line(row, "td") for row in result.rows)
+    foot = f"<tfoot>{line(result.total, 'td', total=True)}</tfoot>" if result.total else ""
+    return (
+        f'<div class="report-table" tabindex="0" role="region" aria-label="{escape(result.title)}">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>"
+    )
+
+
+def _grid(result: Result) -> None:
+    import pandas as pd
+
+    wording = wording_of(result.clinic)
+    data: dict[str, list[Any]] = {}
+    config: dict[str, Any] = {}
+    for place, column in enumerate(result.columns):
+        if column.type == "id":
+            continue
+        values = [row[place] for row in result.rows]
+        label = column.label
+        if column.type == "money":
+            data[label] = [None if value is None else value / 100 for value in values]
+            config[label] = st.column_config.NumberColumn(format="dollar" if wording.currency == "USD" else "%.2f")
+        elif column.type == "ratio":
+            data[label] = values
+            config[label] = st.column_config.NumberColumn(format="percent")
+        elif is_number(column):
+            data[label] = [plain(column, value) for value in values]
+        elif column.type == "day":
+            data[label] = values
+            config[label] = st.column_config.DateColumn(format="localized")
+        else:
+            data[label] = [words(column, value, wording) for value in values]
+    st.dataframe(pd.DataFrame(data), hide_index=True, column_config=config, height=560, key="report_grid",
+                 alt=result.title)  # fmt: skip

@@ -1,0 +1,23 @@
+"""One report: its choices, its chart, its table, and what each number means."""
+
+import streamlit as st
+
+from pages.components import frame, report_choices, report_view
+from pages.components.report_files import downloads
+from reports import spec as library
+from reports.run import run
+
+st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
+name = st.query_params.get("name", "")
+with frame.refusals():
+    spec = library.find(name)
+    actions = frame.head(spec.title, spec.purpose)
+    params = report_choices.choose(spec)
+    with st.spinner("Adding up …"):
+        result = run(name, params, by=frame.actor())
+    with actions:
+        downloads(name, params, disabled=not result.rows)
+    if result.rows:
+        report_view.draw(spec, result)
+    else:
+        report_choices.nothing(spec)
