@@ -16,7 +16,7 @@ import click
 from data.errors import Refusal
 
 COMMANDS = {
-    "init": "setup", "serve": "serve", "demo": "setup",
+    "init": "setup", "serve": "serve", "demo": "setup", "keys": "keys",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports", "audit": "users",
     "import": "transfer", "export": "transfer",

@@ -8,6 +8,8 @@ in the platform's configuration directory, named by the home's id, or where ``BA
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import os
 from dataclasses import dataclass
@@ -106,6 +108,17 @@ class Home:
             raise KeyInsideHome(path=self.key_file)
         if not self.key_file.exists():
             write_key_file(self.key_file, os.urandom(32))
+            found = json.loads(marker.read_text())
+            marker.write_text(json.dumps(found | {"key_check": self._check_of(self.root_key)}))
+
+    def _check_of(self, key: bytes) -> str:
+        return hmac.new(key, f"ballast/check/{self.id}".encode(), hashlib.sha256).hexdigest()[:32]
+
+    def fits(self, key: bytes) -> bool | None:
+        """Whether this is the root key of this home; None where nothing tells. Raises NoHome."""
+        _ = self.id
+        kept = json.loads((self.path / "home.json").read_text()).get("key_check")
+        return hmac.compare_digest(str(kept), self._check_of(key)) if kept else None
 
     @cached_property
     def root_key(self) -> bytes:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from data.home import NoHome
+from data.home import Home
 from pages.components import banner, frame, search, sidebar, style
 from security.access import allowed_now
+from security.sessions import Person
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,8 @@ def main() -> None:
     """One run of the app."""
     st.set_page_config(page_title="Ballast", layout="wide")
     style.apply()
-    try:
-        who = frame.sign_in_state(touch=not st.session_state.pop("_timed", False))
-    except NoHome:
-        _only("sign_in/first_run.py", "Welcome", "welcome")
-        return
-    if {"invite", "reset"} & set(st.query_params):
-        _only("sign_in/invitation.py", "Choose a password", "choose-password")
-        return
+    who = _entrance()
     if who is None:
-        _only("sign_in/sign_in.py", "Sign in", "sign-in")
         return
     may = allowed_now(who.actor)
     menu, hidden, places = {}, [], []
@@ -131,6 +124,21 @@ def main() -> None:
     banner.draw(may)
     with frame.refusals():
         current.run()
+
+
+def _entrance() -> Person | None:
+    """The signed-in person; None when one of the pages before the sign-in was shown instead."""
+    if st.session_state.get("_first_run") or not Home.locate().exists:
+        st.session_state["_first_run"] = True
+        _only("sign_in/first_run.py", "Welcome", "welcome")
+        return None
+    who = frame.sign_in_state(touch=not st.session_state.pop("_timed", False))
+    if {"invite", "reset"} & set(st.query_params):
+        _only("sign_in/invitation.py", "Choose a password", "choose-password")
+        return None
+    if who is None:
+        _only("sign_in/sign_in.py", "Sign in", "sign-in")
+    return who
 
 
 def _only(script: str, title: str, path: str) -> None:

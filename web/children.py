@@ -36,8 +36,9 @@ def _die_with_parent() -> None:
 class Child:
     """One supervised child process."""
 
-    def __init__(self, command: list[str], *, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, command: list[str], home: Path, *, first_pause: float = FIRST_PAUSE) -> None:
         self.command = command
+        self.home = home
         self.starts = 0
         self.process: subprocess.Popen[bytes] | None = None
         self._first_pause = first_pause
@@ -61,6 +62,9 @@ class Child:
         self._thread.join(patience)
 
     def _watch(self) -> None:
+        while not (self.home / "home.json").is_file():  # a first run has yet to make it
+            if self._ending.wait(2):
+                return
         pause = self._first_pause
         while not self._ending.is_set():
             began = time.monotonic()
@@ -77,9 +81,9 @@ class Child:
 
 
 def start_worker(home: Path) -> Child | None:
-    """Start the worker of a home, unless it runs elsewhere."""
+    """Start the worker of a home as soon as there is one, unless it runs elsewhere."""
     if os.environ.get("BALLAST_NO_WORKER") or not has_worker():
         return None
-    child = Child([sys.executable, "-m", "worker", "--home", str(home)])
+    child = Child([sys.executable, "-m", "worker", "--home", str(home)], home)
     child.start()
     return child

@@ -160,7 +160,6 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
 
 def _begin() -> Child | None:
     home = Home.locate()
-    if not home.exists:
-        return None
-    upgrade(database())
+    if home.exists:
+        upgrade(database())
     return start_worker(home.path)

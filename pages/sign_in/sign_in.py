@@ -84,7 +84,7 @@ def _enrol(person: sign_in.Checked) -> None:
     door.head("Set up your second factor", "Your role asks for a code from your phone at every sign-in.")
     enrolment = st.session_state.setdefault(ENROLMENT, second_factor.begin(person.username))
     st.markdown("1. Open an authenticator app on your phone and scan this picture.")
-    st.html(f'<div class="qr">{second_factor.picture(enrolment.address)}</div>')
+    st.html(f'<div class="qr"><img alt="QR code of the secret" src="{second_factor.picture(enrolment.address)}"></div>')
     with st.expander("Type it in instead"):
         st.code(" ".join(enrolment.secret[at : at + 4] for at in range(0, len(enrolment.secret), 4)), language=None)
     with st.form("code_form"):
