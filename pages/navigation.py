@@ -84,6 +84,8 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/sessions.py", "Signed in now", "devices", "security.users", "signed-in", in_menu=False),
         Page("settings/audit.py", "Audit log", "receipt_long", "security.audit", "audit-log", in_menu=False),
         Page("settings/backups.py", "Backups", "backup", "data.backup", "backups", in_menu=False),
+        Page("settings/imports.py", "Import files", "upload_file", "data.import", "import-files", in_menu=False),
+        Page("settings/export.py", "Export the clinic", "archive", "data.export", "export", in_menu=False),
         Page("settings/reviews.py", "Emergency access", "emergency", "security.audit", "reviews", in_menu=False),
     ),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as item
 from datetime import date, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from records.mapping import (
     ready_for,
     shipped,
 )
-from records.reading import Table, read_table
+from records.reading import DELIMITERS, Table, read_table
 from security.actor import Actor
 from security.rules import act, authorize, look
 
@@ -334,6 +334,76 @@ def kind_of(table: Table, clinic: Clinic) -> str:
     if not kind:
         raise KindUnclear(file=table.name)
     return kind
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows as they would come in: by field label, unreadable cells marked, and what is wrong with them."""
+
+    rows: list[dict[str, Any]]
+    problems: list[str]
+
+
+def open_table(content: bytes, name: str, *, by: Actor, encoding: str = "") -> tuple[Table, str]:
+    """A file somebody uploaded, and the likely kind of what it holds (empty when unclear).
+
+    Raises NotPermitted and the refusals of reading.
+    """
+    with look(by, "data.import") as session:
+        clinic = session.get_one(Clinic, by.clinic_id)
+    table = read_table(content, name, encoding=encoding)
+    try:
+        return table, kind_of(table, clinic)
+    except KindUnclear:
+        return table, ""
+
+
+def reading_words(table: Table) -> str:
+    """How a file was read, for a person: rows, columns, encoding, what separates the cells."""
+    mark = DELIMITERS.get(table.delimiter, table.delimiter)
+    return f"{len(table.rows):,} rows, {len(table.columns)} columns, {table.encoding.upper()}, cells apart by {mark}"
+
+
+def suggest(table: Table, kind: str, *, by: Actor) -> dict[str, ImportMapping]:
+    """Mappings that fit a file, by the name people read, the likeliest first: ready ones, the clinic's own, a guess."""
+    importer = importer_of(kind)
+    with look(by, "data.import") as session:
+        clinic = session.get_one(Clinic, by.clinic_id)
+        own = definitions.load_all(session, IMPORT_MAPPING)
+    columns = set(table.columns)
+    found = {
+        mapping.label or slug: mapping
+        for slug, mapping in own.items()
+        if mapping.kind == importer.kind and mapping.used_columns <= columns
+    }
+    for slug, mapping in ready_for(table.columns, clinic.kind, importer.kind):
+        found.setdefault(mapping.label or slug, mapping)
+    order = "dmy" if clinic.locale.startswith(DAY_FIRST) else "mdy"
+    guessed = guess_fields(table, importer.fields, prefer_order=order)
+    found["Guessed from names and values"] = ImportMapping(kind=importer.kind, fields=guessed)
+    return found
+
+
+def preview(table: Table, mapping: ImportMapping, *, by: Actor, count: int = 20) -> Preview:
+    """The first rows of a file under a mapping. Nothing is checked against the records yet.
+
+    Raises ColumnMissing, BadMapping.
+    """
+    importer = importer_of(mapping.kind)
+    with look(by, "data.import") as session:
+        clinic = session.get_one(Clinic, by.clinic_id)
+        ground = Ground(session, clinic, replace(table, rows=table.rows[:count]), mapping, by)
+        rows = parse(ground, importer)
+    fields = [field for field in importer.fields if field.name in mapping.fields]
+    bad = {(row, column) for row, column, _ in ground.problems}
+    shown = []
+    for row in rows:
+        cells: dict[str, Any] = {"Row": row.number}
+        for field in fields:
+            column = " + ".join(mapping.fields[field.name].names) or field.name
+            cells[field.label] = "(unreadable)" if (row.number, column) in bad else row.get(field.name)
+        shown.append(cells)
+    return Preview(shown, ground.sentences())
 
 
 def parse(ground: Ground, importer: Importer) -> list[Row]:

@@ -17,7 +17,7 @@ from pydantic import model_validator
 from data import definitions
 from data.errors import BadInput
 from records.reading import Table
-from records.values import date_order
+from records.values import Unreadable, date_order, to_time
 
 SHIPPED = Path(__file__).parent / "mappings"
 
@@ -144,7 +144,12 @@ def guess_fields(table: Table, fields: Iterable[Field], *, prefer_order: str = "
             column = by_fold.get(fold(name))
             if column and column not in taken:
                 taken.add(column)
-                guessed[field.name] = _source(table, field, column, prefer_order)
+                found = _source(table, field, column, prefer_order)
+                beside = _with_time(table, column, taken) if field.kind == "moment" and field.required else ""
+                if beside:
+                    taken.add(beside)
+                    found = Source(columns=[column, beside], format=found.format)
+                guessed[field.name] = found
                 break
     for field in fields:
         if field.name in guessed:
@@ -155,6 +160,24 @@ def guess_fields(table: Table, fields: Iterable[Field], *, prefer_order: str = "
                 guessed[field.name] = _source(table, field, column, prefer_order)
                 break
     return guessed
+
+
+def _with_time(table: Table, column: str, taken: set[str]) -> str:
+    """The column that holds the time of day for a column that holds the day alone."""
+    if any(":" in sample for sample in table.samples(column, 5)):
+        return ""
+    for other in table.columns:
+        if other not in taken and "time" in fold(other) and all(map(_is_time, table.samples(other, 5) or ["-"])):
+            return other
+    return ""
+
+
+def _is_time(text: str) -> bool:
+    try:
+        to_time(text)
+    except Unreadable:
+        return False
+    return True
 
 
 def _source(table: Table, field: Field, column: str, prefer_order: str) -> Source:

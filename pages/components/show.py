@@ -86,3 +86,14 @@ def date_pattern() -> str:
     if frame.clinic().locale.endswith("_US"):
         return "MM/DD/YYYY"
     return "DD/MM/YYYY" if frame.clinic().locale.startswith(("en", "fr", "es", "it", "pt")) else "DD.MM.YYYY"
+
+
+def cell(value: object) -> str:
+    """Any value of a table as text; nothing as an empty cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    return value.isoformat() if isinstance(value, date | time) else str(value)

@@ -12,6 +12,9 @@ PEOPLE = (
     ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),
     ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and the check of it.", "security.audit"),
     ("settings/backups.py", "Backups", "backup", "The last good one, one now, and the check of it.", "data.backup"),
+    ("settings/imports.py", "Import files", "upload_file", "Clients, visits, payments from CSV files, and a way back.",
+     "data.import"),
+    ("settings/export.py", "Export the clinic", "archive", "Everything the clinic owns, as one file.", "data.export"),
     ("settings/reviews.py", "Emergency access", "emergency", "Restricted records that were opened, to review.",
      "security.audit"),
 )  # fmt: skip

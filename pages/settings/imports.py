@@ -1,0 +1,105 @@
+"""Import: upload a file, match its columns, look at the first rows, check all of them, import; and the way back."""
+
+import streamlit as st
+
+import opening.importing  # noqa: F401 - makes every kind of record known
+from pages.components import frame, import_history, import_mapping, show
+from records import imports
+from records.reading import WrongEncoding
+
+ENCODINGS = {"": "Found by itself", "windows-1252": "Western (windows-1252)", "utf-8": "UTF-8", "utf-16": "UTF-16",
+             "windows-1250": "Central European (windows-1250)", "mac_roman": "Old Macintosh"}  # fmt: skip
+
+
+@st.cache_data(max_entries=4, ttl=1800, show_spinner="Reading the file…")
+def read(_content: bytes, file_id: str, name: str, encoding: str, person: str, _by: object) -> tuple:  # noqa: ARG001
+    """The table of an uploaded file, kept while this person works on it."""
+    return imports.open_table(_content, name, by=_by, encoding=encoding)  # type: ignore[arg-type]
+
+
+by = frame.actor()
+st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
+frame.head("Import files", "CSV files of clients, patients, visits, prices, invoices and payments. All or nothing.")
+if told := st.session_state.pop("_imported", None):
+    st.success(frame.plain(told), icon=":material/check_circle:")
+    for remark in st.session_state.pop("_remarks", []):
+        st.caption(frame.plain(remark))
+
+
+def work_on(content: bytes, file_id: str, name: str) -> None:
+    """The steps from an uploaded file to an import."""
+    kinds = {"": "Guess from the columns"} | {i.kind: f"{i.label}: {i.about}" for i in imports.in_order()}
+    with st.container(horizontal=True):
+        wanted = st.selectbox("What the file holds", list(kinds), format_func=lambda k: kinds[k], key="kind")
+        encoding = st.selectbox(
+            "Text encoding", list(ENCODINGS), format_func=lambda e: ENCODINGS[e], key="encoding", width=240
+        )
+    table, guessed = read(content, file_id, name, encoding, f"{by.clinic_id}/{by.user_id}", by)
+    kind = wanted or guessed
+    if not kind:
+        st.warning("The column names do not tell what this file holds. Choose it above.", icon=":material/help:")
+        return
+    label = imports.importer_of(kind).label
+    mark = imports.reading_words(table)
+    st.caption(frame.plain(f"{name}: {label.lower()}, {mark}"))
+    suggestions = imports.suggest(table, kind, by=by)
+    st.markdown("## Match the columns")
+    start = st.selectbox("Begin with", list(suggestions), key=f"start-{table.sha256[:8]}-{kind}", width=420)
+    place = f"{table.sha256[:8]}-{kind}-{list(suggestions).index(start)}"
+    mapping = import_mapping.choose(table, suggestions[start], place)
+    with st.popover("Keep this matching", icon=":material/bookmark:"):
+        slug = st.text_input("Name", key=f"title-{place}", placeholder="Export of our old program")
+        if st.button("Keep it for the next file", key="keep"):
+            with frame.refusals():
+                imports.save_mapping(slug, mapping.model_copy(update={"label": slug}), by=by)
+                st.toast("Kept. It is offered for files with the same columns.")
+    st.markdown("## Look at the first rows")
+    first = imports.preview(table, mapping, by=by)
+    st.dataframe([{k: show.cell(v) for k, v in row.items()} for row in first.rows], hide_index=True, width="stretch")
+    for line in first.problems[:5]:
+        st.warning(frame.plain(line), icon=":material/warning:")
+    with st.container(horizontal=True):
+        check = st.button("Check every row", icon=":material/fact_check:", key="check")
+        bring = st.button(
+            f"Import {show.number(len(table.rows))} rows", type="primary", icon=":material/upload:", key="import"
+        )
+    if check or bring:
+        _run(content, name, mapping, encoding, dry_run=not bring)
+
+
+def _run(content: bytes, name: str, mapping: imports.ImportMapping, encoding: str, *, dry_run: bool) -> None:
+    bar = st.progress(0.0, "Checking every row…")
+    try:
+        report = imports.import_file(
+            content, mapping.kind, by=by, name=name, mapping=mapping, encoding=encoding, dry_run=dry_run,
+            key=None if dry_run else frame.form_key("import"),
+            progress=lambda share: bar.progress(share, f"Writing, {share:.0%}"),
+        )  # fmt: skip
+    except imports.ImportRefused as refusal:
+        st.error(f"{refusal.message} Put these right in the file or match them above, then try again.")
+        st.code("\n".join(refusal.lines), language=None, wrap_lines=True)
+        return
+    finally:
+        bar.empty()
+    if dry_run:
+        st.success(f"Every row is in order: {frame.plain(report.sentence())}.", icon=":material/check_circle:")
+        for remark in report.notices[:10]:
+            st.caption(frame.plain(remark))
+        return
+    frame.new_form_key("import")
+    st.session_state["_imported"], st.session_state["_remarks"] = f"{report.sentence()}.", report.notices[:10]
+    st.session_state["_upload"] = st.session_state.get("_upload", 0) + 1
+    st.rerun()
+
+
+upload = st.file_uploader("CSV file, at most 100 MB", type=["csv", "txt", "tsv"],
+                          key=f"upload-{st.session_state.get('_upload', 0)}")  # fmt: skip
+with frame.refusals():
+    if upload is None:
+        st.caption("Save a spreadsheet as 'CSV UTF-8' first. Clients come before their animals, animals before visits.")
+    else:
+        try:
+            work_on(upload.getvalue(), upload.file_id, upload.name)
+        except WrongEncoding as refusal:
+            st.error(refusal.message, icon=":material/error:")
+import_history.draw(by)
