@@ -27,6 +27,7 @@ def use_fields(
     stage: str = "",
     before: LogLine | None = None,
     bottle: BottleRow | None = None,
+    main: bool = True,
 ) -> Use | None:
     """A form for one drawing; gives the use when it is sent. ``before`` is a line to correct."""
     if not bottles:
@@ -37,7 +38,7 @@ def use_fields(
             usual = [row for row in bottles if row.stage == stage] or list(bottles)
             ordered = usual + [row for row in bottles if row not in usual]
             chosen = st.selectbox(
-                "Drug and bottle", ordered, key=f"{name}_bottle", width=300,
+                "Drug and bottle", ordered, key=f"{name}_bottle", width=290,
                 index=ordered.index(bottle) if bottle in ordered else 0,
                 format_func=lambda row: f"{row.title} ({words(row.balance, row.unit)})",
             )  # fmt: skip
@@ -51,7 +52,7 @@ def use_fields(
                 width=180, help="Needed for waste of a controlled drug.",
             )  # fmt: skip
             at = when.time_of_day("Time", f"{name}_time", value=before.event_at if before else None)
-        if not st.form_submit_button("Log the drug", key=f"{name}_send", type="primary"):
+        if not st.form_submit_button("Log the drug", key=f"{name}_send", type="primary" if main else "secondary"):
             return None
     with frame.refusals():
         return Use(

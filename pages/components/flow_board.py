@@ -64,11 +64,13 @@ def draw(
     cards: list[Card],
     *,
     may_move: bool,
+    may_check_out: bool = False,
     today: date,
     on_move: Callable[[Move], Answer],
     key: str = "flow_board",
 ) -> str | None:
-    """Draw the board; returns the id of a card to open, if one was clicked in this run.
+    """Draw the board; returns what to open, if something was clicked in this run: an id
+    for the clinical record, ``checkout:`` and an id for the ticket of a patient who is ready.
 
     ``on_move`` carries out one move and says what became of it; it is called once per move, before the page runs.
     """
@@ -104,6 +106,7 @@ def draw(
             "targets": [c.stage for c in columns if c.stage not in (*BEFORE_ARRIVAL, "cancelled", "no_show")],
             "inHouse": list(ON_SITE),
             "may": may_move,
+            "mayCheckOut": may_check_out,
             "answers": [
                 {"id": name, "ok": answers[name].ok, "message": answers[name].message}
                 for name in asked()

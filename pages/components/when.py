@@ -16,7 +16,7 @@ def time_of_day(
     """A time input on the clinic's day of ``value`` (today where there is none); None when left empty."""
     zone = frame.clinic().zone
     local = local_of(value, zone) if value else None
-    typed = st.time_input(label, value=local.time() if local else None, key=key, step=60, help=help)
+    typed = st.time_input(label, value=local.time() if local else None, key=key, step=60, help=help, width=120)
     if typed is None:
         return None
     if local and typed == local.time().replace(second=0, microsecond=0):

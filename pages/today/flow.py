@@ -6,6 +6,7 @@ import streamlit as st
 
 from appointments import flow
 from appointments.stages import BEFORE_ARRIVAL, may_follow
+from billing import checkout
 from data.errors import Refusal, SessionEnded
 from pages.components import flow_board, frame, show
 from pages.components.flow_board import Answer, Move
@@ -33,13 +34,19 @@ def main() -> None:
 def _board(place: str | None) -> None:
     by = frame.actor()
     with frame.refusals():
+        may = allowed_now(by)
         opened = flow_board.draw(
             flow.columns(by=by),
             flow.board(show.today(), place, by=by),
-            may_move="flow.move" in allowed_now(by),
+            may_move="flow.move" in may,
+            may_check_out="billing.checkout" in may,
             today=show.today(),
             on_move=_carry_out,
         )
+        if opened and opened.startswith("checkout:"):
+            visit = opened.removeprefix("checkout:")
+            ticket = checkout.open_ticket(visit, by=by, key=frame.form_key(f"out_{visit}"))
+            st.switch_page("today/ticket.py", query_params={"id": ticket})
         if opened:
             st.switch_page("today/visit.py", query_params={"id": opened})
 

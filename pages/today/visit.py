@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from html import escape
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
@@ -131,7 +133,7 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
         st.switch_page("clients/client.py", query_params={"id": visit.client_id})
     st.subheader("Timeline", anchor=False)
     moments = flow.timeline(visit.id, by=frame.actor())
-    st.html(_timeline(moments, labels))
+    st.html(_timeline(moments, labels, visit.day))
     if "flow.move" not in may:
         return
     with st.container(horizontal=True):
@@ -149,7 +151,13 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
                     _move(visit, str(stage), reason)
 
 
-def _timeline(moments: list[flow.Moment], labels: dict[str, str]) -> str:
+def _time(at: datetime, day: date) -> str:
+    """The clock on the visit's own day, the date before and after it."""
+    on_day = at.astimezone(ZoneInfo(frame.clinic().zone)).date() == day
+    return show.clock_time(at) if on_day else show.day(at.date(), style="weekday")
+
+
+def _timeline(moments: list[flow.Moment], labels: dict[str, str], day: date) -> str:
     lines = []
     for moment in moments:
         what = labels.get(moment.to_stage, moment.to_stage)
@@ -157,10 +165,10 @@ def _timeline(moments: list[flow.Moment], labels: dict[str, str]) -> str:
         more = [moment.who, "from paper" if moment.source == "paper" else "", moment.reason]
         struck = ' style="text-decoration:line-through;opacity:.62"' if moment.undone else ""
         lines.append(
-            f"<dt>{escape(show.clock_time(moment.event_at))}</dt><dd{struck}>{escape(what)}"
+            f"<dt>{escape(_time(moment.event_at, day))}</dt><dd{struck}>{escape(what)}"
             f"<br><small>{escape(' · '.join(part for part in more if part))}</small></dd>"
         )
-    return f'<dl class="facts">{"".join(lines)}</dl>' if lines else "<p>No move yet.</p>"
+    return f'<dl class="facts timeline">{"".join(lines)}</dl>' if lines else "<p>No move yet.</p>"
 
 
 if st.query_params.get("id"):

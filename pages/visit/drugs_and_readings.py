@@ -48,7 +48,7 @@ def drugs(visit: Visit, stage: str) -> None:
     name = f"visit_{stage}"
     use = drug_forms.use_fields(
         name, [bottle for bottle in register.bottles(by=by) if bottle.opened_at], register.people(by=by),
-        visit=visit.id, stage=stage,
+        visit=visit.id, stage=stage, main=False,
     )  # fmt: skip
     if use:
         with frame.refusals():

@@ -65,8 +65,8 @@ def _save(
         pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type="primary")
         if record is not None:
             who = visit.people.get(record.by_user_id or "", "")
-            paper = ", from paper" if record.source == "paper" else ""
-            st.caption(f"{show.moment(record.event_at)}{paper}, entered {show.moment(record.entered_at)} {who}".strip())
+            paper = "from paper, " if record.source == "paper" else ""
+            st.caption(f"Last saved {paper}by {who}" if who else f"Saved {paper}{show.moment(record.entered_at)}")
         elif form.restored:
             st.caption("Draft kept, not saved yet")
     if not pressed:

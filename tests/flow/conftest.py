@@ -58,6 +58,12 @@ class Day:
 
 
 @pytest.fixture
+def day_in() -> type[Day]:
+    """Gives the day of a clinic at hand."""
+    return Day
+
+
+@pytest.fixture
 def clinic_day(clinic) -> Day:
     """On each database in turn."""
     return Day(clinic)

@@ -246,6 +246,7 @@ class Board {
         flags: el("div", "flags"), services: el("span", "services"), who: el("span", "who"),
         more: el("button", "more"), go: el("button", "go"),
       }
+      p.name.draggable = false // a link drags itself, which would end our own dragging
       p.more.type = p.go.type = "button"
       p.more.append(icon(DOTS))
       p.go.append(icon(ARROW))
@@ -302,7 +303,7 @@ class Board {
     p.more.style.display = this.data.may ? "" : "none"
     p.go.style.display = this.data.may && next ? "" : "none"
     if (next) {
-      const label = `Move ${card.patient} to ${this.labelOf(next)}`
+      const label = this.checksOut(card) ? `Check out ${card.patient}` : `Move ${card.patient} to ${this.labelOf(next)}`
       p.go.setAttribute("aria-label", label)
       p.go.title = label
     }
@@ -446,9 +447,14 @@ class Board {
     this.send(this.outbox.map(item => ({ ...item })))
   }
 
+  checksOut(card) {
+    return this.data.mayCheckOut && card.stage === "ready" && this.stageOf(card) === "ready"
+  }
+
   advance(card) {
     const next = this.nextOf(card, this.stageOf(card))
-    if (next) this.request(card, "move", next, "")
+    if (this.checksOut(card)) this.openRecord(`checkout:${card.id}`)
+    else if (next) this.request(card, "move", next, "")
   }
 
   undo(card) {
