@@ -118,7 +118,7 @@ def of_client(client_id: str, *, by: Actor) -> list[DocumentLine]:
         return [
             DocumentLine(
                 row.id, row.title, KINDS.get(row.media_type, PDF), row.size, row.access, row.entered_at,
-                author or "Import", patient or "",
+                author or ("Import" if row.import_id else "Operator"), patient or "",
             )
             for row, author, patient in session.execute(statement)
             if may_read(row.access, row.by_user_id, by=by, may=may, glass=glass)

@@ -107,7 +107,8 @@ def _lines(session: ClinicSession, rows: list[Note], by: Actor) -> list[NoteLine
     seen = {row.id for row in rows}
     return [
         NoteLine(
-            id=row.id, access=row.access, body=row.body, at=row.event_at, author=authors.get(row.by_user_id, "Import"),
+            id=row.id, access=row.access, body=row.body, at=row.event_at,
+            author=authors.get(row.by_user_id, "Import" if row.source == "import" else "Operator"),
             is_mine=row.by_user_id is not None and row.by_user_id == by.user_id,
             patient=patients.get(row.patient_id, ""), corrects=row.corrects_id if row.corrects_id in seen else "",
             corrected_by=tuple(other.id for other in rows if other.corrects_id == row.id), source=row.source,

@@ -18,7 +18,9 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
 def table(visits: list[AppointmentLine], *, patient: bool = True) -> None:
     """Coming and past visits; ``patient`` names whose."""
     if not visits:
-        st.info("No appointments yet. Book the first one from the roster.")
+        st.info(
+            "No appointments yet. Book appointment, at the top, makes the first one." if patient else "No visits yet."
+        )
         return
     coming = sorted((visit for visit in visits if visit.is_coming), key=lambda visit: visit.starts_at)
     past = [visit for visit in visits if not visit.is_coming]

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.appointments import told
+from pages.appointments.book_dialog import open_booking
 from pages.clients import appointments_tab, billing_tab, documents_tab, emergency, info_tab, notes_tab
 from pages.components import frame
 from records import clients
@@ -29,8 +31,11 @@ def draw(client_id: str) -> None:
     with frame.head(opened.name, facts(opened)):
         if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):
             st.switch_page("clients/merge.py", query_params={"stays": opened.client.id})
-        if "clients.edit" in may and st.button("Add patient", icon=":material/add:", key="add_patient"):
-            st.switch_page("clients/new_patient.py", query_params={"client": opened.client.id})
+        if "appointments.book" in may and st.button(
+            "Book appointment", icon=":material/calendar_add_on:", key="book_for_client", type="primary"
+        ):
+            open_booking(client_id=opened.client.id)
+    told.say()
     if opened.client.caution:
         st.warning(frame.plain(opened.client.caution), icon=":material/warning:")
     shown = {name: tab for name, (tab, permission) in TABS.items() if permission is None or permission in may}

@@ -49,9 +49,14 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
             if "security.break_glass" in may:
                 restriction(opened)
     with right:
-        st.subheader("Patients", anchor=False)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.subheader("Patients", anchor=False)
+            if "clients.edit" in may and st.button(
+                "Add patient", icon=":material/add:", key="add_patient", type="tertiary"
+            ):
+                st.switch_page("clients/new_patient.py", query_params={"client": opened.client.id})
         if not opened.patients:
-            st.info("No patients yet. Choose Add patient above." if not is_human() else "No patients yet.")
+            st.info("No patients yet. Add the first one, then book the appointment.")
         known = patients.species(by=frame.actor())
         shown = [patient_line(patient, known) for patient in opened.patients]
         chosen = rows(shown, path="/patient", label="Patients", key="patient_rows", shape=SHAPE) if shown else None

@@ -1,11 +1,14 @@
 """Two records of one person, side by side; choosing what stays."""
 
+from itertools import cycle
+
 import streamlit as st
 
 from pages.clients.lines import line
 from pages.components import frame
 from pages.components.rows import rows
 from records import merging, search
+from records.clients import OWNER_TYPES
 from records.merging import FIELDS, Side
 
 COUNTS = {
@@ -52,19 +55,30 @@ def draw(stays_id: str, goes_id: str) -> None:
 
 def differences(stays: Side, goes: Side) -> set[str]:
     """Where the two differ, which value to keep; returns the fields taken from the one that goes."""
-    take = set()
-    different = [field for field in FIELDS if stays.value(field) != goes.value(field)]
-    st.subheader("Which details to keep" if different else "The contact details are the same", anchor=False)
-    for field in different:
-        sides = {"stays": stays.value(field) or "(empty)", "goes": goes.value(field) or "(empty)"}
-        better = 1 if not stays.value(field) else 0
-        kept = st.radio(
-            FIELDS[field], list(sides), index=better, horizontal=True, key=f"keep_{field}_{stays.client.id}",
-            format_func=lambda side, sides=sides: frame.plain(sides[side]),
+    missing = {field for field in FIELDS if not stays.value(field) and goes.value(field)}
+    take = set(missing)
+    filled = [field for field in FIELDS if stays.value(field) and goes.value(field)]
+    different = [field for field in filled if stays.value(field) != goes.value(field)]
+    both = {"stays": stays, "goes": goes}
+    if different:
+        st.subheader("Which details to keep", anchor=False)
+    for field, column in zip(different, cycle(st.columns(2)), strict=False):
+        sides = {name: OWNER_TYPES.get(side.value(field), side.value(field)) for name, side in both.items()}
+        kept = column.radio(
+            FIELDS[field], list(sides), horizontal=True, key=f"keep_{field}_{stays.client.id}",
+            format_func=lambda side, sides=sides: unlinked(sides[side]),
         )  # fmt: skip
         if kept == "goes":
             take.add(field)
+    if missing:
+        names = ", ".join(FIELDS[field].lower() for field in FIELDS if field in missing)
+        st.caption(f"Taken from client {goes.client.number}, as the other has none: {names}.")
     return take
+
+
+def unlinked(text: str) -> str:
+    """A value as it stands; an e-mail address does not become a link."""
+    return frame.plain(text).replace("@", "@\u2060")
 
 
 def hanging(side: Side) -> str:

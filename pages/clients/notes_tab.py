@@ -29,7 +29,7 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
     client_id = opened.client.id
     lines = notes.of_client(client_id, by=frame.actor())
     head = DraftForm(f"note:{client_id}:head", {"access": None, "about": "", "corrects": ""})
-    adding = st.session_state.get(ADD) == client_id or head.restored
+    adding = st.session_state.get(ADD) == client_id or head.begun
     if "notes.write" in may:
         if adding:
             add(opened, lines, head)
@@ -91,16 +91,23 @@ def read(line: NoteLine, lines: list[NoteLine], head: DraftForm, may_write: bool
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             about = f" · about {line.patient}" if line.patient else ""
             st.caption(f"**{frame.plain(line.author)}** · {show.moment(line.at)}{frame.plain(about)}")
-            st.badge(LEVELS[line.access], icon=f":material/{ICONS[line.access]}:", color="gray")
+            with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                if may_write and not line.corrected_by:
+                    correct(line, head)
+                st.badge(LEVELS[line.access], icon=f":material/{ICONS[line.access]}:", color="gray")
         st.html(f'<div class="note">{escape(line.body)}</div>')
         other = next((each for each in lines if each.id == line.corrects), None)
         if other:
             st.caption(f"Corrects the note of {frame.plain(other.author)}, {show.moment(other.at)}.")
         if line.corrected_by:
             st.caption(":material/history_edu: Corrected by a later note.")
-        elif may_write and st.button("Correct", type="tertiary", key=f"correct_{line.id}", icon=":material/edit_note:"):
-            st.session_state[ADD] = head.place.split(":")[1]
-            st.session_state[head.key("corrects")] = line.id
-            st.session_state[head.key("access")] = line.access
-            head.keep()
-            st.rerun()
+
+
+def correct(line: NoteLine, head: DraftForm) -> None:
+    """The button that starts a correction of this note."""
+    if st.button("Correct", type="tertiary", key=f"correct_{line.id}", icon=":material/edit_note:"):
+        st.session_state[ADD] = head.place.split(":")[1]
+        st.session_state[head.key("corrects")] = line.id
+        st.session_state[head.key("access")] = line.access
+        head.keep()
+        st.rerun()

@@ -104,7 +104,9 @@ def death(opened: OpenedPatient) -> None:
             done = st.button("Take it back", key="undo_death")
             day = None
         else:
-            day = st.date_input("Day of death", value=show.today(), key="died_on", min_value=patient.born_on)
+            day = st.date_input(
+                "Day of death", value=show.today(), key="died_on", min_value=patient.born_on, format=show.date_pattern()
+            )
             done = st.button("Record death", key="record_death")
         if done:
             with frame.refusals():

@@ -32,7 +32,8 @@ class DraftForm(Mapping[str, Any]):
         self._held = st.session_state.get(self._slot)
         if self._held is None:
             kept = drafts.load(place, by=frame.actor())
-            self._held = {"draft": kept if isinstance(kept, dict) else {}, "start": dict(defaults)}
+            draft = kept if isinstance(kept, dict) else {}
+            self._held = {"draft": draft, "start": dict(defaults), "earlier": bool(draft)}
             st.session_state[self._slot] = self._held
         self.start: dict[str, Any] = self._held["start"]
         for name in self._names:
@@ -59,6 +60,11 @@ class DraftForm(Mapping[str, Any]):
 
     @property
     def restored(self) -> bool:
+        """Whether the form holds something typed before this page was opened."""
+        return bool(self._held["earlier"])
+
+    @property
+    def begun(self) -> bool:
         """Whether the form holds something typed and not saved."""
         return bool(self._held["draft"])
 

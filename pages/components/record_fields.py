@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame
+from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from records import custom, patients
 from records.clients import OWNER_TYPES, ClientForm
@@ -154,7 +154,8 @@ def custom_fields(form: DraftForm, fields: Mapping[str, CustomField]) -> None:
         if field.kind == "check":
             st.checkbox(label, key=key)
         elif field.kind == "date":
-            st.date_input(label, key=key, min_value=date(1900, 1, 1), max_value=date(2200, 1, 1))
+            limits = {"min_value": date(1900, 1, 1), "max_value": date(2200, 1, 1)}
+            st.date_input(label, key=key, format=show.date_pattern(), **limits)
         elif field.kind == "number":
             st.number_input(label, key=key)
         elif field.kind == "choice":
@@ -170,8 +171,6 @@ def custom_answers(form: DraftForm, fields: Mapping[str, CustomField]) -> dict[s
 
 def shown_answers(fields: Mapping[str, CustomField], answers: Mapping[str, custom.Answer]) -> list[tuple[str, str]]:
     """The clinic's own fields as labels and values."""
-    from pages.components import show
-
     shown = []
     for slug, field in fields.items():
         value = answers.get(slug)
@@ -187,7 +186,10 @@ def shown_answers(fields: Mapping[str, CustomField], answers: Mapping[str, custo
 
 
 def _birth(form: DraftForm, place: Any) -> None:
-    place.date_input("Birth date", key=form.key("born_on"), min_value=date(1890, 1, 1), max_value=date(2200, 1, 1))
+    place.date_input(
+        "Birth date", key=form.key("born_on"), min_value=date(1890, 1, 1), max_value=date(2200, 1, 1),
+        format=show.date_pattern(),
+    )  # fmt: skip
 
 
 def _pair(form: DraftForm, *fields: tuple[str, str, str]) -> None:
