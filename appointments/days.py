@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -50,7 +50,10 @@ class Week:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a booking can be made of. Keys are ids (places, people) or codes (types, services, funds)."""
+    """What a booking can be made of. Keys are ids (places, people) or codes (types, services, funds).
+
+    The type that most come for stands first.
+    """
 
     types: Mapping[str, AppointmentType]
     stages: FlowLook
@@ -68,7 +71,9 @@ def choices(*, by: Actor) -> Choices:
         funds = select(Fund.code, Fund.name).where(Fund.active.is_(True)).order_by(Fund.name)
         people = select(User.id, User.name).where(User.status == "active", User.licence != "").order_by(User.name)
         return Choices(
-            types={slug: kind for slug, kind in kinds.items() if kind.active},
+            types=dict(
+                sorted(((slug, kind) for slug, kind in kinds.items() if kind.active), key=lambda one: -one[1].capacity)
+            ),
             stages=definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook(),
             locations={row.id: row for row in _locations(session)},
             services={
@@ -120,6 +125,12 @@ def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str
         )
     note_view(by, "calendar", f"{first.isoformat()}+{count}")
     return found
+
+
+def next_open_day(after: date, locations: Collection[Location]) -> date:
+    """The first day behind ``after`` on which one of the places opens; the day after where none ever does."""
+    following = [after + timedelta(days=offset) for offset in range(1, 15)]
+    return next((day for day in following if any(opens_on(place, day) for place in locations)), following[0])
 
 
 def load(day: date, location_id: str, type: str, *, by: Actor) -> Load | None:

@@ -56,8 +56,7 @@ def _form(*, walk_in: bool) -> None:
         who = choose()
         if not who.is_chosen:
             return
-        location, kind = _place_and_type(offered)
-        day, at = (show.today(), time(0)) if walk_in else _when(offered, location, kind)
+        location, kind, day, at = _where_and_when(offered, walk_in=walk_in)
         extra = _extras(offered, kind)
         load = days.load(day, location.id, kind, by=frame.actor())
         overbook = load is not None and _fullness(load, offered, location, walk_in=walk_in)
@@ -81,36 +80,31 @@ def _form(*, walk_in: bool) -> None:
             st.rerun()
 
 
-def _place_and_type(offered: Choices) -> tuple[Location, str]:
-    left, right = st.columns(2)
+def _where_and_when(offered: Choices, *, walk_in: bool) -> tuple[Location, str, date, time]:
     places = list(offered.locations)
-    kind = left.selectbox(
-        "Appointment type", list(offered.types), format_func=lambda slug: offered.types[slug].label, key="book_type"
-    )
-    place = places[0]
+    location = offered.locations[places[0]]
     if len(places) > 1:
-        place = right.selectbox(
+        chosen = st.selectbox(
             "Location", places, format_func=lambda id: offered.locations[id].name, key="book_location"
         )
-    return offered.locations[place], kind
-
-
-def _when(offered: Choices, location: Location, kind: str) -> tuple[date, time]:
+        location = offered.locations[chosen]
+    columns = st.columns([1] if walk_in else [3, 2, 2])
+    kind = columns[0].selectbox(
+        "Appointment type", list(offered.types), format_func=lambda slug: offered.types[slug].label, key="book_type"
+    )
+    if walk_in:
+        return location, kind, show.today(), time(0)
     start_day, start_time = st.session_state.get("book_start", (None, None))
-    left, right = st.columns(2)
-    day = left.date_input("Day", value=start_day or show.today(), key="book_day", format=show.date_pattern())
-    offered_times = days.slots(location, offered.types[kind], day)
-    labels = {show.clock_time(slot): slot for slot in offered_times}
-    wanted = start_time or read_time(offered.types[kind].starts)
-    options = list(labels)
-    first = show.clock_time(wanted)
-    if first not in labels:
-        options.insert(0, first)
-    typed = right.selectbox(
+    first_day = start_day or days.next_open_day(show.today(), [location])
+    day = columns[1].date_input("Day", value=first_day, key="book_day", format=show.date_pattern())
+    labels = {show.clock_time(slot): slot for slot in days.slots(location, offered.types[kind], day)}
+    first = show.clock_time(start_time or read_time(offered.types[kind].starts))
+    options = [*labels] if first in labels else [first, *labels]
+    typed = columns[2].selectbox(
         "Time", options, index=options.index(first), accept_new_options=True, key="book_time",
         help="Choose a time, or type another one, such as 8:40.",
     )  # fmt: skip
-    return day, labels.get(typed or "") or read_time(typed or "")
+    return location, kind, day, labels.get(typed or "") or read_time(typed or "")
 
 
 def _extras(offered: Choices, kind: str) -> dict[str, object]:

@@ -36,7 +36,7 @@ def main() -> None:
             if st.button("Take a walk-in", icon=":material/directions_walk:", key="cal_walk_in", shortcut="w"):
                 wish = calendar.Wish("walk_in")
             if st.button("Book appointment", icon=":material/add:", type="primary", key="cal_book", shortcut="b"):
-                wish = calendar.Wish("book", day=max(day, show.today()))
+                wish = calendar.Wish("book", day=_day_to_book(day, offered))
     _toolbar(offered)
     asked = calendar.draw(
         week, offered, mode=mode, words=show.wording(), today=show.today(), may_book=may_book, key="calendar"
@@ -93,8 +93,13 @@ def _from_address() -> calendar.Wish | None:
     if "appointment" in params:
         return calendar.Wish("open", id=params.pop("appointment"))
     if "book" in params:
-        return calendar.Wish("book", id=params.pop("book"), day=show.today())
+        return calendar.Wish("book", id=params.pop("book"))
     return None
+
+
+def _day_to_book(day: date, offered: days.Choices) -> date:
+    """The day that is shown if it is to come, else the next one on which the clinic opens."""
+    return day if day > show.today() else days.next_open_day(show.today(), offered.locations.values())
 
 
 def _follow(wish: calendar.Wish | None) -> None:

@@ -66,13 +66,19 @@ def _find() -> None:
         autocomplete="off",
     )  # fmt: skip
     found = search.find(query, by=frame.actor(), limit=6) if query else []
-    for one in found:
-        animals = ", ".join(one.patients[:4])
-        label = " · ".join(plain(part) for part in (one.name, animals, one.phone, f"No. {one.number}") if part)
-        st.button(label, key=f"book_pick_{one.id}", width="stretch", on_click=_set, args=(one.id,))
+    _buttons(found, "book_pick")
     if query and not found and len(query.strip()) > 1:
         st.caption("Nobody found. Check the spelling, or add a new client.")
     st.button("New client", icon=":material/person_add:", key="book_new", on_click=_set, args=(NEW,))
+
+
+def _buttons(found: list[search.Found], key: str) -> None:
+    """One line for each client found; a click chooses."""
+    with st.container(key=f"{key}s", gap="xsmall"):
+        for one in found:
+            more = (", ".join(one.patients[:4]), one.phone, f"No. {one.number}")
+            label = f"**{plain(one.name)}** · " + " · ".join(plain(part) for part in more if part)
+            st.button(label, key=f"{key}_{one.id}", width="stretch", on_click=_set, args=(one.id,))
 
 
 def _set(client: str) -> None:
@@ -97,9 +103,7 @@ def _new_client() -> ClientForm:
     alike = search.alike(**entered, by=frame.actor(), limit=3)
     if alike:
         st.warning("Is it one of these? Choose it instead of adding the same person twice.", icon=":material/group:")
-        for one in alike:
-            label = " · ".join(plain(part) for part in (one.name, one.phone, f"No. {one.number}") if part)
-            st.button(label, key=f"book_alike_{one.id}", width="stretch", on_click=_set, args=(one.id,))
+        _buttons(alike, "book_alike")
     if frame.clinic().kind != "human":
         kind = st.selectbox("Kind of client", list(OWNER_TYPES), format_func=OWNER_TYPES.__getitem__, key="book_kind")
         return ClientForm(**(vars(form) | {"owner_type": kind}))
