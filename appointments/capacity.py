@@ -61,7 +61,7 @@ def loads(
     result = {}
     for day in days:
         for location in locations:
-            for slug, kind in sorted(kinds.items(), key=lambda one: -one[1].capacity):
+            for slug, kind in sorted(kinds.items(), key=lambda one: (not one[1].surgical, -one[1].capacity)):
                 count = counts.get((day, location.id, slug), 0)
                 if kind.active or count:
                     result[day, location.id, slug] = Load(

@@ -52,7 +52,7 @@ class Week:
 class Choices:
     """What a booking can be made of. Keys are ids (places, people) or codes (types, services, funds).
 
-    The type that most come for stands first.
+    Surgery stands first, then the type that most come for.
     """
 
     types: Mapping[str, AppointmentType]
@@ -72,7 +72,10 @@ def choices(*, by: Actor) -> Choices:
         people = select(User.id, User.name).where(User.status == "active", User.licence != "").order_by(User.name)
         return Choices(
             types=dict(
-                sorted(((slug, kind) for slug, kind in kinds.items() if kind.active), key=lambda one: -one[1].capacity)
+                sorted(
+                    ((slug, kind) for slug, kind in kinds.items() if kind.active),
+                    key=lambda one: (not one[1].surgical, -one[1].capacity),
+                )
             ),
             stages=definitions.load_all(session, FLOW_LOOK).get("flow") or FlowLook(),
             locations={row.id: row for row in _locations(session)},

@@ -16,7 +16,7 @@ from security.rules import act
 
 COLUMNS = (
     Column("Time", lines=1), Column("No.", align="right"), Column("Owner", bold=True), Column("Phone", lines=1),
-    Column("Patient", bold=True), Column("Details", lines=3), Column("Services", lines=3, width=1),
+    Column("Patient", bold=True), Column("Details"), Column("Services", lines=3, width=1),
     Column("Caution, notes", lines=4, width=1), Column("Consent", box=True), Column("Deposit", align="right"),
     Column("Owed", align="right"), Column("Funding"), Column("Arrived", align="center", box=True),
 )  # fmt: skip

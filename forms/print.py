@@ -220,7 +220,7 @@ def table_pdf(
     tall = PAPERS.get(paper, PAPERS["letter"])
     needed = _wanted(heads, rows, size)
     if landscape is None:
-        landscape = sum(needed) > (tall[0] - 2 * MARGIN) * 1.05
+        landscape = sum(high for _, high in needed) > (tall[0] - 2 * MARGIN) * 1.05
     page = (tall[1], tall[0]) if landscape else tall
     table = _Table(heads, _fit(heads, needed, page[0] - 2 * MARGIN), size, page)
     file = io.BytesIO()
@@ -236,37 +236,38 @@ def table_pdf(
 PAD = 4.0
 
 
-def _wanted(columns: list[Column], rows: Sequence[Sequence[str]], size: float) -> list[float]:
+def _wanted(columns: list[Column], rows: Sequence[Sequence[str]], size: float) -> list[tuple[float, float]]:
+    """For each column the width below which words break, and the width at which nothing wraps."""
     sample = rows if len(rows) <= 400 else [*rows[:200], *rows[:: max(1, len(rows) // 200)]]
     needed = []
     for index, column in enumerate(columns):
-        words = max((text_width(word, size, True) for word in column.label.split()), default=0.0)
-        widest = max((text_width(str(row[index]), size, column.bold) for row in sample), default=0.0)
-        room = widest if column.lines == 1 or column.align == "right" else min(widest, max(150.0, widest / 2))
-        needed.append(max(words, room) + 2 * PAD + 1)
+        cells = {str(row[index]) for row in sample}
+        label = max((text_width(word, size - 0.5, True) for word in column.label.split(" ")), default=0.0)
+        ideal = max(label, max((text_width(cell, size, column.bold) for cell in cells), default=0.0))
+        least = ideal
+        if column.align != "right" and column.lines > 1:
+            words = max((text_width(w, size, column.bold) for cell in cells for w in cell.split(" ")), default=0.0)
+            least = max(label, min(words, 110.0))
+            ideal = min(ideal, max(least, 260.0))
+        needed.append((least + 2 * PAD + 1, ideal + 2 * PAD + 1))
     return needed
 
 
-def _fit(columns: list[Column], needed: list[float], width: float) -> list[float]:
-    free = width - sum(needed)
-    shares = [column.width for column in columns]
+def _fit(columns: list[Column], needed: list[tuple[float, float]], width: float) -> list[float]:
+    least, ideal = [low for low, _ in needed], [high for _, high in needed]
+    free = width - sum(ideal)
     if free >= 0:
+        shares = [column.width for column in columns]
         if not sum(shares):
             shares = [float(column.align == "left") for column in columns]
-        total = sum(shares) or len(columns)
-        return [
-            size + free * (share / total if sum(shares) else 1 / total)
-            for size, share in zip(needed, shares, strict=True)
-        ]
-    firm = [
-        size if column.align == "right" or column.box or column.lines == 1 else 0.0
-        for column, size in zip(columns, needed, strict=True)
-    ]
-    loose = sum(size for size, kept in zip(needed, firm, strict=True) if not kept)
-    left = width - sum(firm)
-    if not loose or left < 40 * sum(1 for kept in firm if not kept):
-        return [size * width / sum(needed) for size in needed]
-    return [kept or size * left / loose for size, kept in zip(needed, firm, strict=True)]
+        if not sum(shares):
+            shares = [1.0] * len(columns)
+        return [high + free * share / sum(shares) for high, share in zip(ideal, shares, strict=True)]
+    room = width - sum(least)
+    if room < 0:
+        return [low * width / sum(least) for low in least]
+    wishes = sum(ideal) - sum(least)
+    return [low + room * (high - low) / wishes for low, high in needed]
 
 
 class _Table:

@@ -10,7 +10,7 @@ from appointments.days import Choices
 from appointments.roster import CONSENTS, HistoryLine, RosterRow, open_appointment
 from appointments.stages import BEFORE_ARRIVAL
 from appointments.times import local_of, read_time
-from pages.appointments import told
+from pages.appointments import dialogs, told
 from pages.components import frame, show
 from pages.components.frame import plain
 from security.access import allowed_now
@@ -20,13 +20,11 @@ REASONS = ("Client asked", "Client ill", "Patient ill", "Could not catch the ani
 
 def show_appointment(appointment_id: str) -> None:
     """Open the dialog on an appointment."""
-    for key in [key for key in st.session_state if str(key).startswith("visit_")]:
-        del st.session_state[key]
     frame.new_form_key("appointment")
-    _dialog(appointment_id)
+    dialogs.open_with("visit_", _dialog, appointment_id=appointment_id)
 
 
-@st.dialog("Appointment", width="large")
+@st.dialog("Appointment", width="large", on_dismiss=dialogs.close)
 def _dialog(appointment_id: str) -> None:
     with frame.refusals():
         opened = open_appointment(appointment_id, by=frame.actor())
@@ -116,10 +114,12 @@ def _restore(row: RosterRow) -> None:
 
 
 def _open_client(row: RosterRow) -> None:
+    dialogs.close()
     st.switch_page("clients/client.py", query_params={"id": row.client_id})
 
 
 def _open_record(row: RosterRow) -> None:
+    dialogs.close()
     st.switch_page("today/visit.py", query_params={"id": row.id})
 
 
@@ -228,4 +228,5 @@ def _line(line: HistoryLine) -> str:
 def _done(sentence: str) -> None:
     frame.new_form_key("appointment")
     told.tell(sentence)
+    dialogs.close()
     st.rerun()

@@ -13,7 +13,7 @@ from appointments.days import Choices
 from appointments.times import read_time
 from data.errors import BadInput
 from data.models import Location
-from pages.appointments import told
+from pages.appointments import dialogs, told
 from pages.appointments.who import choose
 from pages.components import frame, show
 from security.access import allowed_now
@@ -27,21 +27,19 @@ def open_booking(
     *, day: date | None = None, at: time | None = None, client_id: str = "", walk_in: bool = False
 ) -> None:
     """Start with a clean form. ``walk_in`` takes somebody who is already here."""
-    for key in [key for key in st.session_state if str(key).startswith("book_")]:
-        del st.session_state[key]
     frame.new_form_key("book")
+    dialogs.open_with("book_", _walk_in if walk_in else _book)
     st.session_state["book_client"] = client_id
     st.session_state["book_start"] = (day, at)
-    (_walk_in if walk_in else _book)()
 
 
-@st.dialog("Book appointment", width="large")
+@st.dialog("Book appointment", width="large", on_dismiss=dialogs.close)
 def _book() -> None:
     """The dialog for a visit to come."""
     _form(walk_in=False)
 
 
-@st.dialog("Take a walk-in", width="large")
+@st.dialog("Take a walk-in", width="large", on_dismiss=dialogs.close)
 def _walk_in() -> None:
     """The dialog for somebody who is here."""
     _form(walk_in=True)
@@ -77,6 +75,7 @@ def _form(*, walk_in: bool) -> None:
             frame.new_form_key("book")
             when = "and checked in" if walk_in else f"for {show.day(day, style='weekday')} at {show.clock_time(at)}"
             told.tell(f"Booked {when}.")
+            dialogs.close()
             st.rerun()
 
 
@@ -134,8 +133,7 @@ def _fullness(load: Load, offered: Choices, location: Location, *, walk_in: bool
     label = offered.types[load.type].label
     closed = not load.open and not walk_in
     if not closed and load.left:
-        places = "1 place" if load.left == 1 else f"{load.left} places"
-        st.caption(f"{label}: {places} of {load.capacity} left on {show.day(load.day, style='weekday')}.")
+        st.caption(f"{label}: {load.left} of {load.capacity} places left on {show.day(load.day, style='weekday')}.")
         return False
     why = f"{location.name} is closed that day." if closed else f"All {load.capacity} places are taken that day."
     if "appointments.overbook" not in allowed_now(frame.actor()):

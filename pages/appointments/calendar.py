@@ -8,7 +8,7 @@ import streamlit as st
 
 from appointments import days
 from appointments.days import Week
-from pages.appointments import told
+from pages.appointments import dialogs, told
 from pages.appointments.appointment_dialog import show_appointment
 from pages.appointments.book_dialog import open_booking
 from pages.components import calendar, frame, show
@@ -42,6 +42,7 @@ def main() -> None:
         week, offered, mode=mode, words=show.wording(), today=show.today(), may_book=may_book, key="calendar"
     )
     _follow(wish or asked or _from_address())
+    dialogs.draw()
 
 
 def _toolbar(offered: days.Choices) -> None:
@@ -80,6 +81,7 @@ def _arrive() -> None:
     if sent is not None:
         st.session_state["cal_day"], st.session_state["cal_mode"] = sent, "day"
     if "cal_day" not in st.session_state:
+        dialogs.close()
         asked = st.query_params.get("day", "")
         try:
             st.session_state["cal_day"] = date.fromisoformat(asked)

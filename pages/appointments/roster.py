@@ -9,7 +9,7 @@ import streamlit as st
 from appointments import days, flow
 from appointments.roster import STAGE_GROUPS, Facts, Filters, RosterRow, facts, roster
 from appointments.roster_print import print_roster
-from pages.appointments import told
+from pages.appointments import dialogs, told
 from pages.appointments.appointment_dialog import show_appointment
 from pages.appointments.book_dialog import open_booking
 from pages.components import frame, roster_table, show
@@ -22,7 +22,9 @@ def main() -> None:
     told.say()
     by = frame.actor()
     may = allowed_now(by)
-    st.session_state.setdefault("roster_day", show.today())
+    if "roster_day" not in st.session_state:
+        dialogs.close()
+        st.session_state["roster_day"] = show.today()
     day = st.session_state["roster_day"]
     offered = days.choices(by=by)
     filters, words = _filters(offered)
@@ -51,6 +53,7 @@ def main() -> None:
         show_appointment(wish.id)
     elif wish is not None and wish.kind == "check_in":
         _check_in(rows, wish.id)
+    dialogs.draw()
 
 
 def _check_in(rows: list[RosterRow], appointment_id: str) -> None:

@@ -1,0 +1,36 @@
+"""The roster on paper holds the same rows, on the clinic's paper, quickly."""
+
+import io
+import time
+
+from pypdf import PdfReader
+
+from appointments import booking as rules
+from appointments.roster_print import print_roster
+from data.models import AuditLog
+from data.session import read
+from tests.appointments.conftest import next_monday
+
+
+def test_a_roster_prints_everyone_but_the_cancelled_and_is_audited(desk):
+    sam = desk.clinic.actor("sam")
+    desk.book(desk.patient("Bella", "Reyes"), caution="Bites")
+    gone = desk.book(desk.patient("Rex", "Zimmer"))
+    rules.cancel(gone, "ill", version=desk.row(gone).version, by=sam)
+    pages = PdfReader(io.BytesIO(print_roster(next_monday(), by=sam))).pages
+    text = "\n".join(page.extract_text() for page in pages)
+    assert all(part in text for part in ("Bella", "Reyes", "Bites", "1 appointments", "by Sam Stone", "page 1 of 1"))
+    assert "Zimmer" not in text
+    with read(desk.clinic.id) as session:
+        assert [row.action for row in session.query(AuditLog) if row.action == "roster.printed"] == ["roster.printed"]
+
+
+def test_sixty_rows_print_within_half_a_second(sqlite_desk):
+    desk, by = sqlite_desk, sqlite_desk.clinic.operator
+    desk.type("surgery", capacity=80)
+    for _ in range(60):
+        desk.book(by=by, services=["rabies"])
+    print_roster(next_monday(), by=by)
+    began = time.perf_counter()
+    print_roster(next_monday(), by=by)
+    assert time.perf_counter() - began < 0.5
