@@ -118,6 +118,31 @@ def standings(session: ClinicSession, ids: Iterable[str] | Select[Any]) -> dict[
     return found
 
 
+def open_ids(session: ClinicSession) -> list[str]:
+    """The invoices on which something is still to be paid or was paid too much, void ones aside: found by sums."""
+    total = (
+        select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents).label("cents"))
+        .group_by(InvoiceLine.invoice_id)
+        .subquery()
+    )
+    paid = (
+        select(PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount_cents).label("cents"))
+        .group_by(PaymentAllocation.invoice_id)
+        .subquery()
+    )
+    statement = (
+        select(total.c.invoice_id)
+        .outerjoin(paid, paid.c.invoice_id == total.c.invoice_id)
+        .where(total.c.cents != func.coalesce(paid.c.cents, 0), total.c.invoice_id.not_in(voided_ids()))
+    )
+    return list(session.scalars(statement))
+
+
+def voided_ids() -> Select[Any]:
+    """The ids of void invoices, for narrowing a query."""
+    return select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
+
+
 def next_invoice_number(session: ClinicSession) -> int:
     """The next free invoice number; the clinic's chain head is held, so no two transactions get the same."""
     session.head()

@@ -221,7 +221,8 @@ def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[in
         invoice = ledger.locked_invoice(work, invoice_id)
         stands = ledger.standing_of(work.session, invoice_id)
         if stands.document == "forgiven":
-            ledger.add_event(work, invoice_id, "reopened", amount=stands.forgiven, reason="paid after all")
+            ledger.add_event(work, invoice_id, "forgiven", amount=-stands.forgiven, reason="paid after all")
+            ledger.add_event(work, invoice_id, "reopened", reason="paid after all")
             stands = ledger.standing_of(work.session, invoice_id)
         if not stands.is_live:
             raise ledger.InvoiceClosed(number=invoice.number, state=stands.document)

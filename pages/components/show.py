@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
 
 from data.types import clock
 from data.wording import NONE, Wording
@@ -97,3 +98,8 @@ def cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="minutes")
     return value.isoformat() if isinstance(value, date | time) else str(value)
+
+
+def hour_now() -> int:
+    """The hour of the day at the clinic, 0 to 23."""
+    return clock.now().astimezone(ZoneInfo(frame.clinic().zone)).hour

@@ -63,6 +63,8 @@ def _happened(event: Happened) -> str:
     words = " · ".join(part for part in (show.moment(event.at), event.by, event.reason) if part)
     amount = show.money(event.amount_cents) if event.amount_cents else ""
     title = HAPPENED.get(event.kind, event.kind.capitalize())
+    if event.kind == "forgiven" and event.amount_cents < 0:
+        title = "Forgiveness taken back"
     return (
         f'<div class="bill-line"><div><span>{escape(title)}</span><small>{escape(words)}</small></div>'
         f"<b>{escape(amount)}</b></div>"

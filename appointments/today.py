@@ -1,0 +1,139 @@
+"""What the day looks like from the home page: who is where, and what waits for somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select
+
+from appointments.moves import stage_label
+from appointments.stages import BEFORE_ARRIVAL, FLOW, ON_SITE
+from data.models import Appointment, Bottle, CheckIn, Client, Drug, DrugCount, Patient
+from data.session import ClinicSession
+from data.types import clock
+from security.actor import Actor
+from security.clinics import clinic_of
+from security.rules import authorize, look
+
+BEFORE_ANAESTHESIA = ("checked_in", "examined", "premedicated")
+CARRIED_DAYS = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How many patients are at a stage."""
+
+    stage: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Person:
+    """A patient somebody has to do something about."""
+
+    appointment_id: str
+    patient: str
+    client: str
+    stage: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Day:
+    """The day at a glance. ``counts_missing`` are the open controlled bottles nobody counted yet in this session."""
+
+    stages: list[Stage]
+    booked: int
+    arrived: int
+    no_show: int
+    no_consent: list[Person]
+    ready: list[Person]
+    arriving: list[Person]
+    late: list[Person]
+    count_session: str
+    counts_missing: list[str]
+
+
+def day_at_a_glance(day: date, *, by: Actor) -> Day:
+    """The day's patients by stage and what waits. Raises NotPermitted."""
+    zone = clinic_of(by.clinic_id).zone
+    with look(by, "flow.view") as session:
+        counts = _counts(session, day)
+        arriving = _people(session, day, BEFORE_ARRIVAL)
+        now = clock.now()
+        session_name = "AM" if now.astimezone(_zone(zone)).hour < 14 else "PM"
+        may = authorize(session, by, None)
+        return Day(
+            stages=[
+                Stage(stage, stage_label(session, stage), counts.get(stage, 0))
+                for stage in (*ON_SITE, "checked_out")
+                if stage != "held_overnight" or counts.get(stage)
+            ],
+            booked=sum(count for stage, count in counts.items() if stage != "cancelled"),
+            arrived=sum(counts.get(stage, 0) for stage in (*ON_SITE, "checked_out", "declined", "died")),
+            no_show=counts.get("no_show", 0),
+            no_consent=_no_consent(session, day),
+            ready=_people(session, day, ("ready",)),
+            arriving=[row for row in arriving if row.at >= now],
+            late=[row for row in arriving if row.at < now - timedelta(minutes=15)],
+            count_session=session_name,
+            counts_missing=_uncounted(session, day, session_name) if "drugs.view" in may else [],
+        )
+
+
+def _counts(session: ClinicSession, day: date) -> dict[str, int]:
+    rows = session.execute(select(Appointment.stage, func.count()).where(_of_day(day)).group_by(Appointment.stage))
+    return {stage: int(count) for stage, count in rows}
+
+
+def _of_day(day: date):  # type: ignore[no-untyped-def]
+    carried = and_(
+        Appointment.day < day, Appointment.day >= day - timedelta(days=CARRIED_DAYS), Appointment.stage.in_(ON_SITE)
+    )
+    return or_(Appointment.day == day, carried)
+
+
+def _people(session: ClinicSession, day: date, stages: tuple[str, ...]) -> list[Person]:
+    when = Appointment.starts_at if stages == BEFORE_ARRIVAL else Appointment.stage_at
+    rows = session.execute(
+        select(Appointment.id, Patient.name, Client.first_name, Client.last_name, Appointment.stage, when)
+        .join(Patient, Patient.id == Appointment.patient_id)
+        .join(Client, Client.id == Appointment.client_id)
+        .where(_of_day(day), Appointment.stage.in_(stages))
+        .order_by(when, Appointment.number)
+    )
+    return [Person(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], row[5]) for row in rows]
+
+
+def _no_consent(session: ClinicSession, day: date) -> list[Person]:
+    waiting = _people(session, day, BEFORE_ANAESTHESIA)
+    signed = set(
+        session.scalars(
+            select(CheckIn.appointment_id).where(
+                CheckIn.appointment_id.in_([row.appointment_id for row in waiting]), CheckIn.consent == "signed"
+            )
+        )
+    )
+    return [row for row in waiting if row.appointment_id not in signed]
+
+
+def _uncounted(session: ClinicSession, day: date, name: str) -> list[str]:
+    rows = session.execute(
+        select(Bottle.id, Bottle.number, Drug.name)
+        .join(Drug, Drug.id == Bottle.drug_id)
+        .where(Bottle.opened_at.is_not(None), Bottle.closed_at.is_(None), Drug.schedule != "")
+        .order_by(Drug.name, Bottle.number)
+    ).all()
+    counted = set(session.scalars(select(DrugCount.bottle_id).where(DrugCount.day == day, DrugCount.session == name)))
+    return [f"{drug} {number}" for bottle_id, number, drug in rows if bottle_id not in counted]
+
+
+def _zone(name: str):  # type: ignore[no-untyped-def]
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
+
+
+assert set(BEFORE_ANAESTHESIA) < set(FLOW)

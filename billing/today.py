@@ -1,0 +1,156 @@
+"""The owner's and the manager's numbers for the home page, told from the system of record.
+
+Revenue is what the report "Revenue by service" counts: the net of the lines of invoices that are not void, on the
+day of the service. Cash received is payments less refunds and voids by the day they were posted. Outstanding is the
+sum of the open balances. All in cents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import func, select
+
+from billing import ledger
+from data.models import Appointment, Client, Invoice, InvoiceLine, Patient, Payment
+from data.session import ClinicSession
+from security.actor import Actor
+from security.rules import look
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A number beside the same number a year before; None where there was no such time."""
+
+    now: int
+    before: int | None
+
+    @property
+    def change_percent(self) -> int | None:
+        """How much more it is than before, in whole percent."""
+        if not self.before:
+            return None
+        return round((self.now - self.before) * 100 / self.before)
+
+
+@dataclass(frozen=True)
+class MoneyToday:
+    """What the owner sees first. ``series`` is revenue of each day of this month, ``series_before`` a year ago."""
+
+    today: Compared
+    month: Compared
+    received_today: int
+    outstanding: int
+    outstanding_count: int
+    overdue: int
+    """Part of the outstanding that is older than 30 days."""
+    series: list[int]
+    series_before: list[int]
+    month_days: int
+    compared_day: date
+    has_last_year: bool
+
+
+@dataclass(frozen=True)
+class OpenTicket:
+    """An invoice with money still to come."""
+
+    invoice_id: str
+    number: int
+    client: str
+    patient: str
+    issued_on: date
+    balance: int
+    is_draft: bool
+
+
+def year_before(day: date) -> date:
+    """The same calendar day a year earlier; Feb 29 becomes Feb 28."""
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:
+        return day.replace(year=day.year - 1, day=28)
+
+
+def money_today(day: date, *, by: Actor) -> MoneyToday:
+    """Revenue of this day and of its month so far, each against last year, and what is outstanding.
+
+    Today is compared with the same weekday 52 weeks ago, the month with the same days of last year's month.
+    Raises NotPermitted.
+    """
+    with look(by, "reports.money") as session:
+        first, last_year = day.replace(day=1), year_before(day)
+        weekday = day - timedelta(weeks=52)
+        series = _by_day(session, first, day)
+        before = _by_day(session, last_year.replace(day=1), last_year)
+        known = session.scalar(select(func.min(InvoiceLine.day)))
+        has_year = known is not None and known <= last_year.replace(day=1)
+        weekday_before = sum(_by_day(session, weekday, weekday))
+        outstanding, count, overdue = _outstanding(session, day)
+        received = session.scalar(select(func.sum(Payment.amount_cents)).where(Payment.day == day))
+        return MoneyToday(
+            today=Compared(series[-1], weekday_before if has_year else None),
+            month=Compared(sum(series), sum(before) if has_year else None),
+            received_today=int(received or 0),
+            outstanding=outstanding,
+            outstanding_count=count,
+            overdue=overdue,
+            series=series,
+            series_before=before if has_year else [],
+            month_days=((first + timedelta(days=32)).replace(day=1) - first).days,
+            compared_day=weekday,
+            has_last_year=has_year,
+        )
+
+
+def revenue(first: date, last: date, *, by: Actor) -> int:
+    """Revenue of the days from ``first`` to ``last``, both included. Raises NotPermitted."""
+    with look(by, "reports.money") as session:
+        return sum(_by_day(session, first, last))
+
+
+def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTicket], int, int]:
+    """Invoices with an open balance, the largest first, without tickets of today still in the making; then how many
+    there are and what they come to. Raises NotPermitted."""
+    with look(by, "billing.invoices") as session:
+        ids = ledger.open_ids(session)
+        stands = {key: value for key, value in ledger.standings(session, ids).items() if value.balance}
+        rows = session.execute(
+            select(Invoice, Client.first_name, Client.last_name, Patient.name)
+            .join(Client, Client.id == Invoice.client_id)
+            .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
+            .outerjoin(Patient, Patient.id == Appointment.patient_id)
+            .where(Invoice.id.in_(list(stands)))
+        )
+        found = [
+            OpenTicket(
+                invoice.id, invoice.number, f"{given} {family}".strip(), patient or "", invoice.issued_on,
+                stands[invoice.id].balance, stands[invoice.id].document == "draft",
+            )
+            for invoice, given, family, patient in rows
+            if stands[invoice.id].document != "draft" or invoice.issued_on < day
+        ]  # fmt: skip
+        found.sort(key=lambda row: (-row.balance, row.number))
+        return found[:limit], len(found), sum(row.balance for row in found)
+
+
+def _by_day(session: ClinicSession, first: date, last: date) -> list[int]:
+    rows = session.execute(
+        select(InvoiceLine.day, func.sum(InvoiceLine.net_cents))
+        .where(InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.voided_ids()))
+        .group_by(InvoiceLine.day)
+    )
+    sums = {day: int(cents) for day, cents in rows}
+    return [sums.get(first + timedelta(days=number), 0) for number in range((last - first).days + 1)]
+
+
+def _outstanding(session: ClinicSession, day: date) -> tuple[int, int, int]:
+    stands = {key: value for key, value in ledger.standings(session, ledger.open_ids(session)).items() if value.balance}
+    old = set(
+        session.scalars(
+            select(Invoice.id).where(Invoice.id.in_(list(stands)), Invoice.issued_on < day - timedelta(days=30))
+        )
+    )
+    total = sum(value.balance for value in stands.values())
+    return total, len(stands), sum(value.balance for key, value in stands.items() if key in old)

@@ -1,0 +1,48 @@
+"""Home of the manager: what is open and waits for a decision."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from appointments import drug_register
+from billing.today import OpenTicket, open_tickets
+from pages.components import frame, show
+from pages.home.tiles import waits
+
+
+def draw(may: frozenset[str]) -> None:
+    """Draw it."""
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, height="stretch", key="home_unpaid"):
+        _unpaid()
+    if "drugs.view" in may:
+        with right, st.container(border=True, height="stretch", key="home_drugs"):
+            _drugs()
+
+
+def _unpaid() -> None:
+    rows, count, cents = open_tickets(show.today(), limit=5, by=frame.actor())
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.subheader("Unpaid invoices", anchor=False)
+        if count and st.button("Open invoices", icon=":material/receipt_long:", key="home_invoices"):
+            st.session_state["invoice_status"], st.session_state["invoice_period"] = "open", "all"
+            st.switch_page("money/invoices.py")
+    if count:
+        st.caption(f"{show.number(count)} invoices, {show.money(cents)} open. The largest:")
+    waits(((row.client, _about(row), show.money(row.balance)) for row in rows), "Every invoice is paid.")
+
+
+def _about(row: OpenTicket) -> str:
+    return " · ".join(part for part in (f"Invoice {row.number}", row.patient, show.day(row.issued_on)) if part)
+
+
+def _drugs() -> None:
+    st.subheader("Drug log exceptions", anchor=False)
+    bottles = drug_register.bottles(by=frame.actor())
+    days = drug_register.reconciliation(show.today(), by=frame.actor())
+    odd = [(bottle.title, ", ".join(bottle.flags), "") for bottle in bottles if bottle.flags]
+    known = {title for title, *_ in odd}
+    odd += [(row.bottle.title, ", ".join(row.flags), "") for row in days if row.flags and row.bottle.title not in known]
+    waits(odd[:6], "Every bottle balances, and none has expired.")
+    if len(odd) > 6:
+        st.caption(f"and {len(odd) - 6} more")
