@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import event, select
+from sqlalchemy import bindparam, event, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -21,30 +22,48 @@ from data.errors import EditedMeanwhile
 from data.models.base import Base, ClinicRow, Tombstoned
 from data.models.clinic import ChainHead
 
+_HEAD = ChainHead.__table__
+_LOCK_HEAD = (
+    select(_HEAD.c.change, _HEAD.c.audit_seq, _HEAD.c.audit_hash)
+    .where(_HEAD.c.clinic_id == bindparam("clinic"))
+    .with_for_update()
+)
+_KEEP_HEAD = update(ChainHead.__table__).where(_HEAD.c.clinic_id == bindparam("clinic"))  # type: ignore[arg-type]
+_KEEP_HEAD = _KEEP_HEAD.values({name: bindparam(name) for name in ("change", "audit_seq", "audit_hash")})
+
+
+@dataclass
+class Head:
+    """The chain head as this transaction will leave it."""
+
+    change: int
+    audit_seq: int
+    audit_hash: str
+
 
 class ClinicSession(Session):
     """A session bound to one clinic."""
 
     clinic_id: str
     include_deleted: bool = False
-    _head: ChainHead | None = None
-    _change: int = 0
+    _head: Head | None = None
 
-    def head(self) -> ChainHead:
+    def head(self) -> Head:
         """The clinic's chain head, locked until the transaction ends. It numbers changes and the audit chain."""
         if self._head is None:
-            statement = select(ChainHead).where(ChainHead.clinic_id == self.clinic_id).with_for_update()
-            with self.no_autoflush:
-                self._head = self.execute(statement).scalar_one()
-            self._head.change += 1
-            self._change = self._head.change
+            row = self.connection().execute(_LOCK_HEAD, {"clinic": self.clinic_id}).one()
+            self._head = Head(row.change + 1, row.audit_seq, row.audit_hash)
         return self._head
+
+    def keep_head(self) -> None:
+        """Write the chain head back, as the last thing before the commit."""
+        if self._head is not None:
+            self.connection().execute(_KEEP_HEAD, {"clinic": self.clinic_id} | asdict(self._head))
 
     @property
     def change(self) -> int:
         """The change number of this transaction."""
-        self.head()
-        return self._change
+        return self.head().change
 
     def bulk(self, model: type[Base], rows: Iterable[Mapping[str, Any]]) -> int:
         """Insert many rows at the speed of the driver, stamped like any other; returns how many.
@@ -102,6 +121,8 @@ def write(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSe
         session.include_deleted = include_deleted
         try:
             yield session
+            session.flush()
+            session.keep_head()
             session.commit()
         except StaleDataError as failure:
             session.rollback()

@@ -11,14 +11,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from data.models import AuditLog, User
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, new_id
 from security.actor import Actor
+
+_INSERT = insert(AuditLog.__table__)  # type: ignore[arg-type]
 
 
 def append(
@@ -31,25 +34,30 @@ def append(
 ) -> None:
     """Add one row to the chain, in the transaction of what it tells about."""
     head = session.head()
-    name = by.name
-    if by.user_id and not name:
-        name = session.scalar(select(User.username).where(User.id == by.user_id)) or ""
-    row = AuditLog(
-        seq=head.audit_seq + 1,
-        at=clock.now(),
-        user_id=by.user_id,
-        actor=name,
-        session_id=by.session_id,
-        source=by.source,
-        action=action,
-        entity=entity,
-        entity_id=entity_id,
-        detail=canonical(dict(detail or {})),
-        prev_hash=head.audit_hash,
-    )
-    row.hash = row_hash(row, session.clinic_id)
-    head.audit_seq, head.audit_hash = row.seq, row.hash
-    session.add(row)
+    row: dict[str, Any] = {
+        "seq": head.audit_seq + 1,
+        "at": clock.now(),
+        "user_id": by.user_id,
+        "actor": by.name or _username(session, by),
+        "session_id": by.session_id,
+        "source": by.source,
+        "action": action,
+        "entity": entity,
+        "entity_id": entity_id,
+        "detail": canonical(dict(detail or {})),
+        "prev_hash": head.audit_hash,
+    }
+    row["hash"] = row_hash(SimpleNamespace(**row), session.clinic_id)
+    head.audit_seq, head.audit_hash = row["seq"], row["hash"]
+    stamp = {"clinic_id": session.clinic_id, "id": new_id(), "change": head.change, "logged_at": row.pop("at")}
+    session.connection().execute(_INSERT, row | stamp)
+
+
+def _username(session: ClinicSession, by: Actor) -> str:
+    if by.user_id is None:
+        return ""
+    known = session.info.get(("username", by.user_id))
+    return known or session.scalar(select(User.username).where(User.id == by.user_id)) or ""
 
 
 def canonical(value: object) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from pydantic import Field, field_validator
 from sqlalchemy import select
 
@@ -34,19 +32,15 @@ ROLE = definitions.register("role", "Role", Role)
 
 def permissions_of(session: ClinicSession, slug: str) -> frozenset[str]:
     """What a role may do now; an unknown role may do nothing."""
-    row = session.execute(
-        select(Definition.id, Definition.number, Definition.body).where(
-            Definition.kind == "role", Definition.slug == slug
-        )
-    ).one_or_none()
-    if row is None:
-        return frozenset()
-    return _parsed(row.id, row.number, tuple(row.body.get("permissions", ())))
+    statement = select(Definition.body).where(Definition.kind == "role", Definition.slug == slug)
+    return known_permissions(session.scalars(statement).one_or_none())
 
 
-@lru_cache(maxsize=256)
-def _parsed(_definition_id: str, _number: int, names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(names) & frozenset(PERMISSIONS)
+def known_permissions(body: dict[str, object] | None) -> frozenset[str]:
+    """The permissions of a role's body; nothing for no role, and no name that is not a permission."""
+    names = (body or {}).get("permissions", ())
+    assert isinstance(names, list | tuple)
+    return frozenset(names) & PERMISSIONS.keys()
 
 
 def create_defaults(session: ClinicSession) -> None:

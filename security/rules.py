@@ -19,16 +19,16 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from data.errors import NotPermitted, SessionEnded
-from data.models import ChainHead, Idempotency, User, UserSession
+from data.models import Definition, Idempotency, User, UserSession
 from data.session import ClinicSession, read, write
 from data.types import clock
 from security import audit
 from security.actor import Actor
 from security.permissions import DISPLAY_MAY, PERMISSIONS
-from security.roles import permissions_of
+from security.roles import known_permissions, permissions_of
 from security.sessions import TOUCH_EVERY, is_live, note_input
 
 
@@ -71,8 +71,7 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
         authorize(session, by, permission, writing=True)
         work = Work(session, by, permission or "own", key)
         if key:
-            # two clicks at once on PostgreSQL: the second waits here for the first
-            session.execute(select(ChainHead.change).where(ChainHead.clinic_id == by.clinic_id).with_for_update())
+            session.head()  # two clicks at once: on PostgreSQL the second waits here for the first
             done = session.scalars(select(Idempotency).where(Idempotency.key == key)).one_or_none()
             if done is not None:
                 work.repeated, work.result = True, done.result
@@ -103,19 +102,47 @@ def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writ
     return allowed
 
 
+_USER, _SESSION, _ROLE = User.__table__.c, UserSession.__table__.c, Definition.__table__.c
+_NOW = (
+    select(
+        _SESSION.user_id, _SESSION.kind, _SESSION.revoked_at, _SESSION.expires_at, _SESSION.idle_minutes,
+        _SESSION.last_input_at, _USER.username, _USER.role, _USER.status, _USER.deleted_at,
+        _ROLE.number, _ROLE.body,
+    )
+    .select_from(UserSession.__table__)
+    .outerjoin(User.__table__, (_USER.clinic_id == _SESSION.clinic_id) & (_USER.id == _SESSION.user_id))
+    .outerjoin(
+        Definition.__table__,
+        (_ROLE.clinic_id == _USER.clinic_id) & (_ROLE.kind == "role") & (_ROLE.slug == _USER.role)
+        & _ROLE.deleted_at.is_(None),
+    )
+    .where(_SESSION.clinic_id == bindparam("clinic"), _SESSION.id == bindparam("session"))
+    .where(_SESSION.deleted_at.is_(None))
+)  # fmt: skip
+"""Everything that decides whether a signed-in person may act, in one statement: it runs in every rule."""
+
+
 def _permissions_now(session: ClinicSession, by: Actor, writing: bool) -> frozenset[str]:
-    row = None
-    if by.source == "web":
-        row = session.scalars(select(UserSession).where(UserSession.id == by.session_id)).one_or_none()
-        if row is None or row.user_id != by.user_id or not is_live(row):
-            raise SessionEnded()
-        if row.kind == "display":
-            if writing:
-                raise NotPermitted(action="change anything from a wall board")
-            return DISPLAY_MAY
+    if by.source != "web":
+        return _permissions_of_user(session, by)
+    found = session.connection().execute(_NOW, {"clinic": by.clinic_id, "session": by.session_id}).one_or_none()
+    if found is None or found.user_id != by.user_id or not is_live(found):
+        raise SessionEnded()
+    if found.kind == "display":
+        if writing:
+            raise NotPermitted(action="change anything from a wall board")
+        return DISPLAY_MAY
+    if found.status != "active" or found.deleted_at is not None:
+        raise SessionEnded()
+    session.info["username", by.user_id] = found.username
+    if writing and clock.now() - found.last_input_at > TOUCH_EVERY:
+        note_input(session, str(by.session_id))
+    return known_permissions(found.body)
+
+
+def _permissions_of_user(session: ClinicSession, by: Actor) -> frozenset[str]:
+    """For a person a job or command acts for."""
     user = session.execute(select(User.role, User.status).where(User.id == by.user_id)).one_or_none()
     if user is None or user.status != "active":
         raise SessionEnded()
-    if writing and row is not None and clock.now() - row.last_input_at > TOUCH_EVERY:
-        note_input(session, row.id)
     return permissions_of(session, user.role)

@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -44,7 +45,7 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def is_live(row: UserSession) -> bool:
+def is_live(row: Any) -> bool:
     """Whether a session row still stands: not revoked, not past its end, not idle too long."""
     now = clock.now()
     if row.revoked_at is not None or row.expires_at <= now:
