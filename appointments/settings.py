@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from appointments.stages import LABELS
 from data import definitions
+from data.errors import BadInput
 from data.models import Drug, Location
 from data.session import ClinicSession
 
@@ -68,6 +69,10 @@ class LocationDocument(definitions.Document):
     active: bool = True
 
 
+class LocationNameTaken(BadInput):
+    """There is a location called {name} already. Give this one another name."""
+
+
 class DrugDocument(definitions.Document):
     """A drug in one strength."""
 
@@ -81,13 +86,30 @@ class DrugDocument(definitions.Document):
     active: bool = True
 
 
-def _project_location(session: ClinicSession, _slug: str, document: LocationDocument) -> None:
-    row = session.scalars(select(Location).where(Location.name == document.name)).one_or_none()
+def _project_location(session: ClinicSession, slug: str, document: LocationDocument) -> None:
+    same_name = session.scalars(select(Location).where(Location.name == document.name)).first()
+    row = session.scalars(select(Location).where(Location.code == slug)).one_or_none()
+    if row is None and same_name is not None and not same_name.code:
+        row = same_name
+    if same_name is not None and same_name is not row:
+        raise LocationNameTaken(name=document.name)
     if row is None:
         row = Location(name=document.name)
         session.add(row)
+    elif row.name != document.name:
+        _rename_capacities(session, row.name, document.name)
+    row.code, row.name = slug, document.name
     row.zone, row.address, row.phone = document.zone, document.address, document.phone
     row.opening, row.active = document.opening, document.active
+
+
+def _rename_capacities(session: ClinicSession, before: str, after: str) -> None:
+    """Appointment types name locations where their capacity differs; the names follow."""
+    for slug, kind in definitions.load_all(session, APPOINTMENT_TYPE).items():
+        if before in kind.capacity_by_location:
+            counts = {after if name == before else name: count for name, count in kind.capacity_by_location.items()}
+            changed = kind.model_copy(update={"capacity_by_location": counts})
+            definitions.save(session, APPOINTMENT_TYPE, slug, changed, by_user_id=None, comment=f"{before} is {after}")
 
 
 def _project_drug(session: ClinicSession, slug: str, document: DrugDocument) -> None:

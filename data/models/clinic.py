@@ -38,8 +38,10 @@ class ChainHead(Base):
 
 
 class Location(Record, Base):
-    """A place where the clinic works. ``opening`` maps weekday (0 Monday) to [open, close] as HH:MM, absent = shut."""
+    """A place where the clinic works. ``opening`` maps weekday (0 Monday) to [open, close] as HH:MM, absent = shut.
+    ``code`` is the slug of its definition, so that it can be renamed."""
 
+    code: Mapped[str] = mapped_column(String(80), default="")
     name: Mapped[str] = mapped_column(String(120))
     zone: Mapped[str] = mapped_column(String(60))
     address: Mapped[str] = mapped_column(Text, default="")

@@ -297,6 +297,7 @@ def upgrade() -> None:
 
     op.create_table(
         "location",
+        sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("zone", sa.String(length=60), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
