@@ -1,10 +1,10 @@
-"""The red line above every page for those who can mend what it says."""
+"""The red lines above every page, for those whom they concern."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import frame
+from pages.components import emergency, frame
 from security import backups
 from security.actor import Actor
 
@@ -15,7 +15,10 @@ def _problems(by: Actor) -> list[str]:
 
 
 def draw(may: frozenset[str]) -> None:
-    """Say what is wrong with the backups, to those who may make them."""
+    """Say which restricted records are open to this person, and what is wrong with the backups to those who may
+    make them."""
+    if "security.break_glass" in may:
+        emergency.draw()
     if "data.backup" not in may:
         return
     problems = _problems(frame.actor())
