@@ -14,7 +14,7 @@ everybody = staff.list_staff(by=by, disabled=bool(st.session_state.get("former")
 frame.head("Staff", f"{len(everybody)} people")
 with st.container(horizontal=True, vertical_alignment="center"):
     sought = st.text_input(
-        "Find", key="find", placeholder="Name, role or phone", label_visibility="collapsed", width=320
+        "Find", key="find-staff", placeholder="Name, role or phone", label_visibility="collapsed", width=320
     )
     if "staff.edit" in allowed_now(by):
         st.toggle("Show those who left", key="former")

@@ -4,9 +4,10 @@ Revision 0001, after .
 """
 
 import sqlalchemy as sa
-from alembic import op
 
 import data.types
+from alembic import op
+
 
 revision = "0001"
 down_revision = None
