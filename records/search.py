@@ -125,7 +125,7 @@ def holds(session: ClinicSession, column: Any, text: str) -> ColumnElement[bool]
 
 
 def lines(session: ClinicSession, clients: Sequence[Client]) -> list[Found]:
-    """Clients as lines of a list, with their patients."""
+    """Clients as lines of a list, with their patients; of a restricted client only the name and number."""
     names: dict[str, list[str]] = {client.id: [] for client in clients}
     statement = (
         select(Patient.client_id, Patient.name)
@@ -135,7 +135,9 @@ def lines(session: ClinicSession, clients: Sequence[Client]) -> list[Found]:
     for client_id, name in session.execute(statement):
         names[client_id].append(name)
     return [
-        Found(c.id, c.number, full_name(c), c.phone, c.owner_type, c.caution, c.restricted, names[c.id])
+        Found(c.id, c.number, full_name(c), "", "", "", True)
+        if c.restricted
+        else Found(c.id, c.number, full_name(c), c.phone, c.owner_type, c.caution, False, names[c.id])
         for c in clients
     ]
 

@@ -89,10 +89,11 @@ def edit(opened: OpenedClient, place: str) -> None:
         client_fields(form)
         custom_fields(form, own)
         form.keep()
+    problem = st.container()
     with st.container(horizontal=True):
         save = st.button("Save changes", type="primary", key="save_changes")
         drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with frame.refusals():
+    with problem, frame.refusals():
         if save:
             clients.change(
                 opened.client.id, client_of(form), version=opened.client.version, answers=custom_answers(form, own),

@@ -40,11 +40,12 @@ def enter() -> None:
             person.keep()
         form.keep()
     already(form)
+    problem = st.container()
     with st.container(horizontal=True):
         save = st.button("Save client", type="primary", key="save_client")
         save_and = not is_human() and st.button("Save and add patient", key="save_client_and")
         drop = st.button("Discard", type="tertiary", key="discard_client")
-    with frame.refusals():
+    with problem, frame.refusals():
         if save or save_and:
             answers = custom_answers(form, own)
             key = frame.form_key(PLACE)

@@ -30,11 +30,12 @@ def enter() -> None:
         patient_fields(form)
         custom_fields(form, own)
         form.keep()
+    problem = st.container()
     with st.container(horizontal=True):
         save = st.button("Save patient", type="primary", key="save_patient")
         save_and = st.button("Save and add another", key="save_patient_and")
         drop = st.button("Discard", type="tertiary", key="discard_patient")
-    with frame.refusals():
+    with problem, frame.refusals():
         if save or save_and:
             answers = custom_answers(form, own)
             patients.add(client_id, patient_of(form), answers=answers, by=by, key=frame.form_key(place))

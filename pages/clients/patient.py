@@ -78,10 +78,11 @@ def edit(opened: OpenedPatient, place: str) -> None:
         patient_fields(form, named=not opened.patient.is_client)
         custom_fields(form, own)
         form.keep()
+    problem = st.container()
     with st.container(horizontal=True):
         save = st.button("Save changes", type="primary", key="save_changes")
         drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with frame.refusals():
+    with problem, frame.refusals():
         if save:
             patients.change(
                 opened.patient.id, patient_of(form), version=opened.patient.version,

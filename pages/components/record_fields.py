@@ -81,7 +81,7 @@ def patient_fields(form: DraftForm, *, named: bool = True) -> None:
         left, right = st.columns(2)
         _birth(form, left)
         right.selectbox("Sex", list(SEXES), key=form.key("sex"), format_func=SEXES.__getitem__)
-        st.text_input("Caution", key=form.key("caution"), live=form.live, placeholder="Allergies, risks, falls")
+        st.text_input("Medical caution", key=form.key("caution"), live=form.live, placeholder="Allergies, risks, falls")
         return
     known = patients.species(by=frame.actor())
     left, right = st.columns(2)

@@ -291,6 +291,8 @@ def test_a_restricted_client_opens_only_through_broken_glass(clinic):
     with pytest.raises(NotPermitted):
         clients.restrict(client_id, True, reason="asked for it", by=sam)
     clients.restrict(client_id, True, reason="asked for it", by=adam)
+    (line,) = search.find("nunez", by=sam)
+    assert (line.restricted, line.phone, line.patients) == (True, "", [])
     for person in (sam, adam, clinic.actor("olive")):
         with pytest.raises(RestrictedRecord):
             clients.open_client(client_id, by=person)
