@@ -73,7 +73,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
             "settings/index.py",
             "Settings",
             "settings",
-            ("settings.edit", "security.users", "security.roles", "security.audit"),
+            ("settings.edit", "security.users", "security.roles", "security.audit", "security.displays"),
             "settings",
         ),
         Page("settings/editor.py", "Setting", "tune", "settings.edit", "setting", in_menu=False),
@@ -81,6 +81,8 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/flow_stages.py", "Flow stages", "view_kanban", "settings.edit", "flow-stages", in_menu=False),
         Page("settings/users.py", "Users", "group", "security.users", "users", in_menu=False),
         Page("settings/roles.py", "Roles", "shield_person", "security.roles", "roles", in_menu=False),
+        Page("settings/screens.py", "Displays and stations", "tv", "security.displays", "displays", in_menu=False),
+        Page("account/my_account.py", "My account", "account_circle", None, "my-account", in_menu=False),
         Page("settings/sessions.py", "Signed in now", "devices", "security.users", "signed-in", in_menu=False),
         Page("settings/audit.py", "Audit log", "receipt_long", "security.audit", "audit-log", in_menu=False),
         Page("settings/backups.py", "Backups", "backup", "data.backup", "backups", in_menu=False),
@@ -140,6 +142,10 @@ def _entrance() -> Person | None:
         return None
     if who is None:
         _only("sign_in/sign_in.py", "Sign in", "sign-in")
+    elif who.kind == "display":
+        with frame.refusals():
+            _only("today/wall.py", "Wall board", "wall")
+        return None
     return who
 
 

@@ -107,7 +107,7 @@ def open_session(
         user_id=user_id,
         device=device[:200],
         address=address[:60],
-        idle_minutes=profile(session).idle_minutes,
+        idle_minutes=min(profile(session).idle_minutes, _whole((options or {}).get("idle"), 30)),
         expires_at=clock.now() + ABSOLUTE,
         options=options or {},
     )
@@ -118,6 +118,10 @@ def open_session(
     by = Actor(session.clinic_id, "web", user_id=user_id, session_id=row.id)
     audit.append(session, by, "session.opened", "session", row.id)
     return token
+
+
+def _whole(value: object, missing: int) -> int:
+    return value if isinstance(value, int) else missing
 
 
 def resume(token: str, *, touch: bool) -> Person:
@@ -201,7 +205,7 @@ def _find(token: str) -> tuple[UserSession | None, User | None]:
         found = session.execute(
             select(UserSession, User)
             .outerjoin(User, (User.clinic_id == UserSession.clinic_id) & (User.id == UserSession.user_id))
-            .where(UserSession.token_hash == fingerprint(token))
+            .where(UserSession.token_hash == fingerprint(token), UserSession.kind != "station")
         ).one_or_none()
         return (found[0], found[1]) if found else (None, None)
 

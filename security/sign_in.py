@@ -9,15 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from data import definitions
-from data.errors import NotFound
 from data.models import Clinic, User
 from data.session import everywhere, read, write
 from data.types import clock
 from security import audit, passwords, second_factor
 from security.actor import Actor
-from security.clinics import clinic_of
-from security.roles import ROLE
 
 LOCK_AFTER = 10
 """Wrong passwords in a row before a user is locked; another administrator releases the lock."""
@@ -57,7 +53,7 @@ def check_password(username: str, password: str, *, address: str = "") -> Checke
         remember_failure(address)
         time.sleep(max(0.0, started + FAILURE_TAKES - time.monotonic()))
         return None
-    if user.failures and user.totp_secret is None:
+    if (user.failures and user.totp_secret is None) or user.pin_failures:
         _forget_failures(user.clinic_id, user.id)
     demanded = _role_demands_code(user)
     has_one = user.totp_secret is not None
@@ -93,17 +89,16 @@ def check_code(person: Checked, code: str, *, address: str = "") -> bool:
 def _forget_failures(clinic_id: str, user_id: str) -> None:
     with write(clinic_id) as session:
         user = session.get_one(User, (clinic_id, user_id))
-        user.failures = user.pin_failures = 0
+        user.pin_failures = 0
+        if user.totp_secret is None:
+            user.failures = 0
 
 
 def _role_demands_code(user: User) -> bool:
+    from security.own_access import role_demands_second_factor
+
     with read(user.clinic_id) as session:
-        if clinic_of(user.clinic_id).is_demo:
-            return False
-        try:
-            return definitions.load(session, ROLE, user.role).second_factor
-        except NotFound:
-            return True
+        return role_demands_second_factor(session, user.role)
 
 
 def demo_people(address: str) -> list[tuple[str, str, str]]:

@@ -266,7 +266,8 @@ def start_app(
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
-    for _ in range(300):
+    until = time.monotonic() + 90
+    while time.monotonic() < until:
         if process.poll() is not None:
             raise AssertionError(f"the app ended: {log.read_text()[-2000:]}")
         try:

@@ -69,6 +69,11 @@ def browser_cookie(secure: bool) -> str:
     return "__Host-ballast_browser" if secure else "ballast_browser"
 
 
+def station_cookie(secure: bool) -> str:
+    """The cookie that makes a browser a shared station; it opens nothing without a PIN or a password."""
+    return "__Host-ballast_station" if secure else "ballast_station"
+
+
 def is_secure(scope: Scope) -> bool:
     """Whether the browser speaks TLS: directly, or to a reverse proxy named in ``BALLAST_TRUSTED_PROXY``."""
     if scope.get("scheme") in ("https", "wss"):

@@ -19,11 +19,11 @@ from data.engine import database
 from data.errors import SessionEnded
 from data.home import Home
 from data.schema import upgrade
-from security import sessions
+from security import devices, sessions
 from web import faults
 from web.children import Child, start_worker
 from web.documents import document
-from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie
+from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
 from web.receipts import receipt
 from web.warm import warm
 
@@ -69,6 +69,27 @@ async def out(request: Request) -> Response:
     why = "&over=1" if request.query_params.get("over") else ""
     response = RedirectResponse(f"/?next={quote(target)}{why}" if target != "/" or why else "/", 303)
     response.delete_cookie(session_cookie(secure), path="/", secure=secure, httponly=True, samesite="lax")
+    return response
+
+
+async def device(request: Request) -> Response:
+    """Make this browser a wall board or a shared station, by a one-time code."""
+    secure = is_secure(request.scope)
+    enrolled = None
+    if request.headers.get("sec-fetch-site", "same-origin") == "same-origin":
+        enrolled = await run_in_threadpool(
+            devices.enrol,
+            request.query_params.get("code", ""),
+            address=client_address(request.scope),
+            agent=request.headers.get("user-agent", ""),
+        )
+    if enrolled is None:
+        return RedirectResponse("/?device=unknown", 303)
+    kind, token = enrolled
+    name = session_cookie(secure) if kind == "display" else station_cookie(secure)
+    response = RedirectResponse("/", 303)
+    life = int(devices.DEVICE_LIFE.total_seconds())
+    response.set_cookie(name, token, max_age=life, httponly=True, samesite="lax", secure=secure, path="/")
     return response
 
 
@@ -130,6 +151,7 @@ async def home(_request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/auth/finish", finish),
     Route("/auth/out", out),
+    Route("/auth/device", device),
     Route("/auth/left", left, methods=["GET", "POST"]),
     Route("/watch.js", watch),
     Route("/healthz", health),

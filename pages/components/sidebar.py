@@ -22,6 +22,7 @@ def draw(who: Person, may: frozenset[str]) -> None:  # noqa: ARG001 - search sho
         with st.container(key="who"):
             _person(who)
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.page_link("account/my_account.py", label="My account", icon=":material/manage_accounts:")
                 if st.button("Sign out", icon=":material/logout:", key="sign_out", type="tertiary"):
                     leave(who)
 

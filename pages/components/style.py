@@ -1,4 +1,4 @@
-"""The little CSS that the theme in .streamlit/config.toml cannot say, in style.css beside this."""
+"""The little CSS that the theme in .streamlit/config.toml cannot say, in the style sheets beside this."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 HERE = Path(__file__).parent
-CSS = f"<style>{(HERE / 'style.css').read_text()}{(HERE / 'counter.css').read_text()}</style>"
+SHEETS = ("style.css", "counter.css", "doors.css")
+CSS = f"<style>{''.join((HERE / sheet).read_text() for sheet in SHEETS)}</style>"
 
 
 def apply() -> None:

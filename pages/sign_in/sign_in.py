@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from pages.sign_in import door, form
-from security import second_factor, sessions, sign_in
+from pages.sign_in import door, form, station
+from security import devices, second_factor, sessions, sign_in
 
 WRONG = "That name and password do not fit together, or the account is locked. Try again, or ask an administrator."
 WRONG_CODE = second_factor.WrongCode().message
@@ -22,11 +22,27 @@ def draw() -> None:
     with door.card():
         pending = _pending()
         if pending is None:
-            _password()
+            _first_step()
         elif pending.must_enrol:
             _enrol(pending)
         else:
             _code(pending)
+
+
+def _first_step() -> None:
+    people = devices.tiles(station.token()) if station.token() else None
+    if people is None or st.session_state.get(station.WITH_PASSWORD):
+        _password()
+        if people is not None and st.button("Back to the names", key="station_back", type="tertiary"):
+            st.session_state.pop(station.WITH_PASSWORD)
+            st.rerun()
+        return
+    ticket = station.draw(people, _browser())
+    if ticket:
+        _go(ticket)
+    if st.button("Sign in with a password", key="station_password", type="tertiary"):
+        st.session_state[station.WITH_PASSWORD] = True
+        st.rerun()
 
 
 def _password() -> None:
@@ -49,6 +65,7 @@ def _password() -> None:
     elif answer is False:
         st.error(WRONG)
     _demo()
+    station.offer_setup()
     st.html('<p class="door-foot">Forgotten your password? An administrator of your clinic can set a new one.</p>')
 
 
@@ -128,10 +145,16 @@ def _address() -> str:
     return st.context.ip_address or "127.0.0.1"
 
 
+def _browser() -> str:
+    return st.context.cookies.get("__Host-ballast_browser") or st.context.cookies.get("ballast_browser") or ""
+
+
 def _hand_over(person: sign_in.Checked) -> None:
-    browser = st.context.cookies.get("__Host-ballast_browser") or st.context.cookies.get("ballast_browser") or ""
-    ticket = sessions.mint_ticket(person.clinic_id, person.user_id, browser=browser)
     _forget()
+    _go(sessions.mint_ticket(person.clinic_id, person.user_id, browser=_browser()))
+
+
+def _go(ticket: str) -> None:
     target = json.dumps(f"/auth/finish?t={ticket}&next={quote(st.query_params.get('next', '/'))}")
     target = target.replace("<", "\\u003c")
     st.html(f"<script>location.replace({target})</script>", unsafe_allow_javascript=True)
