@@ -128,3 +128,34 @@ def test_a_copy_that_lost_a_row_is_refused(sqlite_clinic, monkeypatch):
     monkeypatch.setattr(mart, "_stage", lambda cursor, fact, chunk: real(Liar(cursor), fact, chunk))
     with pytest.raises(mart.MartFault, match="did not arrive whole"):
         ask(sqlite_clinic, "SELECT 1")
+
+
+def test_twenty_readers_see_whole_moments_while_rows_arrive(clinic):
+    """Each write adds a client and a visit in one transaction; no reader ever counts one without the other."""
+    import threading
+
+    instant = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    place(clinic, instant)
+    stop, wrong, reads = threading.Event(), [], []
+
+    def reader():
+        while not stop.is_set():
+            with mart.reading(clinic.id, max_age=0.05) as cursor:
+                clients = cursor.execute("SELECT count(*) FROM client").fetchall()
+                visits = cursor.execute("SELECT count(*), count(DISTINCT client_id) FROM appointment").fetchall()
+            reads.append(visits)
+            if clients[0][0] != visits[0][0] or visits[0][0] != visits[0][1]:
+                wrong.append((clients, visits))
+
+    threads = [threading.Thread(target=reader) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(12):
+        place(clinic, instant)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(reads) >= 20
+    assert ask(clinic, "SELECT count(*) FROM appointment") == [(13,)]
+    assert mart.mart().verify(clinic.id) == {}
