@@ -28,6 +28,7 @@ class ResultColumn:
     label: str
     definition: str = ""
     is_measure: bool = False
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _listing(build: _Build, may: frozenset[str]) -> Query:
             left_out.append(shown.label or column.label)
             continue
         selected.append(f'{sql} AS "{shown.column}"')
-        columns.append(ResultColumn(shown.column, column.type, shown.label or column.label))
+        columns.append(ResultColumn(shown.column, column.type, shown.label or column.label, hidden=shown.hidden))
     if not columns:
         raise NotPermitted(action="see what this report shows")
     order, where = _order(spec, columns), _where(build)

@@ -12,7 +12,7 @@ from typing import Any
 
 from reports.compile import ResultColumn
 from reports.run import Result
-from reports.values import is_number, plain, wording_of, words
+from reports.values import is_number, is_shown, plain, wording_of, words
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet",
            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -111,7 +111,7 @@ class Printed:
 
 def table(result: Result) -> Printed:
     """The table as people read it; ids stay out."""
-    shown = [place for place, column in enumerate(result.columns) if column.type != "id"]
+    shown = [place for place, column in enumerate(result.columns) if is_shown(column)]
     wording = wording_of(result.clinic)
 
     def line(row: tuple[Any, ...]) -> list[str]:
@@ -140,9 +140,11 @@ def safe(text: str) -> str:
     return text
 
 
-_SHEET_FORMATS = {"money": "#,##0.00", "whole": "#,##0", "number": "#,##0.###", "ratio": "0.0%", "per_10000": "0.0",
-                  "day": "yyyy-mm-dd", "month": "mmm yyyy", "week": "yyyy-mm-dd", "quarter": "yyyy-mm-dd",
-                  "year": "yyyy", "instant": "yyyy-mm-dd hh:mm"}  # fmt: skip
+_SHEET_FORMATS = {
+    "money": "#,##0.00", "whole": "#,##0", "number": "#,##0.###", "ratio": "0.0%", "per_10000": "0.0",
+    "minutes": "0.0", "day": "yyyy-mm-dd", "month": "mmm yyyy", "week": "yyyy-mm-dd", "quarter": "yyyy-mm-dd",
+    "year": "yyyy", "instant": "yyyy-mm-dd hh:mm",
+}  # fmt: skip
 
 
 def _cell(column: ResultColumn, value: Any) -> str:
@@ -175,7 +177,7 @@ def _arrow_type(column: ResultColumn) -> Any:
 
     if column.type in ("money", "whole", "hour"):
         return pa.int64()
-    if column.type in ("number", "ratio", "per_10000"):
+    if column.type in ("number", "minutes", "ratio", "per_10000"):
         return pa.float64()
     return pa.bool_() if column.type == "yes_no" else pa.string()
 

@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "entities"
 
 FieldType = Literal[
     "text", "choice", "whole", "number", "money", "day", "month", "quarter", "year", "week", "weekday", "hour",
-    "instant", "yes_no", "ratio", "per_10000", "id",
+    "instant", "clock", "minutes", "yes_no", "ratio", "per_10000", "id",
 ]  # fmt: skip
 Aggregate = Literal["count", "count_distinct", "sum", "min", "max", "median"]
 

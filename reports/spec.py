@@ -42,11 +42,12 @@ class Breakdown(Document):
 
 
 class Shown(Document):
-    """One column of a list report."""
+    """One column of a list report. A hidden one goes to files and orders the rows, and is not read on screen."""
 
     field: str
     name: str = ""
     label: str = ""
+    hidden: bool = False
 
     @property
     def column(self) -> str:

@@ -11,13 +11,18 @@ from data.wording import NONE, Wording, known_locale
 from reports.compile import ResultColumn
 from reports.model import FieldType
 
-NUMBERS = frozenset(("whole", "number", "money", "ratio", "per_10000"))
+NUMBERS = frozenset(("whole", "number", "money", "minutes", "ratio", "per_10000"))
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def is_number(column: ResultColumn) -> bool:
     """Whether it is read from the right."""
     return column.type in NUMBERS
+
+
+def is_shown(column: ResultColumn) -> bool:
+    """Whether people see it; ids and what only orders the rows go to files alone."""
+    return column.type != "id" and not column.hidden
 
 
 def wording_of(clinic: Clinic) -> Wording:
@@ -74,6 +79,8 @@ _WORDS: dict[FieldType, Callable[[Any, Wording], str]] = {
     "whole": lambda value, wording: wording.number(int(value)),
     "number": lambda value, wording: wording.number(round(float(value), 3)),
     "per_10000": _one_digit,
+    "minutes": _one_digit,
+    "clock": lambda value, wording: wording.clock_time(time.fromisoformat(value)),
     "ratio": _ratio,
     "day": lambda value, wording: wording.day(value),
     "week": lambda value, wording: wording.day(value),
@@ -94,6 +101,7 @@ _PLAIN: dict[FieldType, Callable[[Any], Any]] = {
     "number": lambda value: round(float(value), 9),
     "ratio": lambda value: round(float(value), 9),
     "per_10000": lambda value: round(float(value), 9),
+    "minutes": lambda value: round(float(value), 9),
     "day": lambda value: value.isoformat(),
     "week": lambda value: value.isoformat(),
     "month": lambda value: value.strftime("%Y-%m"),

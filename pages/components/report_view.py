@@ -9,9 +9,10 @@ import streamlit as st
 
 from data import mart
 from pages.components import charts, frame, show
+from reports.compile import ResultColumn
 from reports.run import Result
 from reports.spec import ReportSpec
-from reports.values import is_number, plain, wording_of, words
+from reports.values import is_number, is_shown, plain, wording_of, words
 
 HTML_ROWS = 400
 
@@ -37,6 +38,10 @@ def draw(spec: ReportSpec, result: Result) -> None:
     """Draw all of it."""
     st.caption(frame.plain(facts(result)))
     _totals(result)
+    if spec.columns:
+        table(result)
+        _definitions(result)
+        return
     left, right = st.columns([3, 1], gap="large")
     with left:
         _chart(spec, result)
@@ -88,7 +93,7 @@ def _definitions(result: Result) -> None:
 
 def _html(result: Result) -> str:
     wording = wording_of(result.clinic)
-    shown = [(place, column) for place, column in enumerate(result.columns) if column.type != "id"]
+    shown = [(place, column) for place, column in enumerate(result.columns) if is_shown(column)]
 
     def line(values: tuple[Any, ...], tag: str, *, total: bool = False) -> str:
         cells = []
@@ -96,8 +101,7 @@ def _html(result: Result) -> str:
             text = words(column, values[place], wording)
             if total and not column.is_measure:
                 text = "Total" if position == 0 else ""
-            kind = ' class="n"' if is_number(column) else ""
-            cells.append(f"<{tag}{kind}>{escape(text)}</{tag}>")
+            cells.append(f'<{tag} class="{_kind(column, values[place], text)}">{escape(text)}</{tag}>')
         return f"<tr>{''.join(cells)}</tr>"
 
     heads = "".join(
@@ -111,6 +115,13 @@ def _html(result: Result) -> str:
     )
 
 
+def _kind(column: ResultColumn, value: Any, text: str) -> str:
+    """Numbers stand on the right, zeros step back, long text may take several lines."""
+    if is_number(column):
+        return "n z" if value == 0 else "n"
+    return "w" if len(text) > 32 else "s"
+
+
 def _grid(result: Result) -> None:
     import pandas as pd
 
@@ -118,7 +129,7 @@ def _grid(result: Result) -> None:
     data: dict[str, list[Any]] = {}
     config: dict[str, Any] = {}
     for place, column in enumerate(result.columns):
-        if column.type == "id":
+        if not is_shown(column):
             continue
         values = [row[place] for row in result.rows]
         label = column.label

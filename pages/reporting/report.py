@@ -7,7 +7,8 @@ from pages.components.report_files import downloads
 from reports import spec as library
 from reports.run import run
 
-st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
+with st.container(key="report_back"):
+    st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
 name = st.query_params.get("name", "")
 with frame.refusals():
     spec = library.find(name)

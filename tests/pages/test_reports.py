@@ -57,7 +57,7 @@ def test_page_and_command_show_the_same_numbers(small, capsys):
         ("No-shows", "2"), ("Attended", "2"), ("Cancelled", "0"), ("All appointments", "4"),
         ("No-show rate", "50.0%"), ("Share of all", "50.0%"),
     ]  # fmt: skip
-    assert '<td>Monday</td><td class="n">1</td><td class="n">2</td>' in tables(page)
+    assert '<td class="s">Monday</td><td class="n">1</td><td class="n">2</td>' in tables(page)
     capsys.readouterr()
     assert ballast(["report", "run", "no-show-rate", "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)

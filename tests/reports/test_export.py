@@ -202,3 +202,17 @@ def test_reports_load_no_heavy_module_before_they_run():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
+
+
+def test_every_report_and_column_is_documented():
+    from pathlib import Path
+
+    from security.permissions import PERMISSIONS
+
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text()
+    chosen = {"opening_before": date(1, 1, 1), "date": date(2024, 1, 1), "as_of": date(2024, 1, 1)}
+    for name, one in spec.built_in().items():
+        assert f"#### `{name}`" in text, name
+        section = text.split(f"#### `{name}`")[1].split("####")[0]
+        for column in compile_spec(one, chosen, frozenset(PERMISSIONS)).columns:
+            assert f"| `{column.name}` | {column.type} |" in section, (name, column.name)

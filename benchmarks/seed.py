@@ -1,0 +1,85 @@
+"""A clinic of a given size for the benchmarks of mart and reports: plain rows written in bulk, the same each time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from sqlalchemy import select
+
+from data.models import Appointment, Client, Invoice, InvoiceLine, Location, Patient, Payment, Service
+from data.session import write
+from data.types import new_id
+from opening.start import furnish
+from security import audit
+from security.actor import Actor
+from security.clinics import NewClinic, create_clinic
+
+STAGES = ("checked_out",) * 8 + ("no_show", "cancelled")
+CHUNK = 20_000
+
+
+def sized_clinic(rows: int) -> str:
+    """Write a clinic of about ``rows`` fact rows: 2 appointments : 5 lines : 2 payments, and 1 invoice; its id."""
+    new = NewClinic("bench", "Bench clinic")
+    clinic_id = create_clinic(new)
+    furnish(clinic_id, new)
+    visits = rows // 10 * 2
+    random = Random(7)
+    with write(clinic_id) as session:
+        location = session.scalars(select(Location.id)).first()
+        services = list(session.execute(select(Service.id, Service.price_cents)))
+    clients = [new_id() for _ in range(max(1, visits // 3))]
+    patients = [new_id() for _ in clients]
+    invoices = [new_id() for _ in range(visits // 2)]
+    begin = datetime(2020, 1, 6, 13, tzinfo=UTC)
+
+    def moment(n: int, count: int) -> datetime:
+        return begin + timedelta(minutes=(n * 2_500_000) // count)
+
+    def client(n: int) -> dict[str, Any]:
+        return {"id": clients[n], "number": n, "last_name": f"Client {n}", "owner_type": ("public", "rescue")[n % 2]}
+
+    def patient(n: int) -> dict[str, Any]:
+        return {"id": patients[n], "client_id": clients[n], "name": "Rex", "species": ("dog", "cat")[n % 2]}
+
+    def visit(n: int) -> dict[str, Any]:
+        at, who = moment(n, visits), n % len(clients)
+        return {
+            "id": new_id(), "number": n, "client_id": clients[who], "patient_id": patients[who],
+            "location_id": location, "type": "surgery", "starts_at": at, "day": at.date(),
+            "stage": random.choice(STAGES), "stage_at": at,
+        }  # fmt: skip
+
+    def invoice(n: int) -> dict[str, Any]:
+        at = moment(n, len(invoices))
+        return {"id": invoices[n], "number": n, "client_id": clients[n % len(clients)], "issued_on": at.date(),
+                "currency": "USD"}  # fmt: skip
+
+    def line(n: int) -> dict[str, Any]:
+        at = moment(n, visits // 2 * 5)
+        service, price = services[n % len(services)]
+        return {
+            "id": new_id(), "invoice_id": invoices[n // 5], "event_at": at, "day": at.date(), "service_id": service,
+            "description": "", "unit_price_cents": price, "net_cents": price - n % 500, "discount_cents": n % 500,
+        }  # fmt: skip
+
+    def payment(n: int) -> dict[str, Any]:
+        at = moment(n, visits)
+        return {
+            "id": new_id(), "reference": f"p{n}", "kind": "sale", "amount_cents": 5_000 + n % 9_000,
+            "currency": "USD", "tender": ("cash", "card", "check")[n % 3], "client_id": clients[n % len(clients)],
+            "event_at": at, "day": at.date(),
+        }  # fmt: skip
+
+    plan = (
+        (Client, client, len(clients)), (Patient, patient, len(patients)), (Appointment, visit, visits),
+        (Invoice, invoice, len(invoices)), (InvoiceLine, line, len(invoices) * 5), (Payment, payment, visits),
+    )  # fmt: skip
+    for model, make, count in plan:
+        for start in range(0, count, CHUNK):
+            with write(clinic_id) as session:
+                session.bulk(model, map(make, range(start, min(start + CHUNK, count))))
+                audit.append(session, Actor.operator(clinic_id), "bench.filled", model.__tablename__, "")
+    return clinic_id
