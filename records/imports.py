@@ -342,6 +342,8 @@ class Preview:
 
     rows: list[dict[str, Any]]
     problems: list[str]
+    kinds: dict[str, str]
+    """Field label to its kind, so that money and numbers can be written as such."""
 
 
 def open_table(content: bytes, name: str, *, by: Actor, encoding: str = "") -> tuple[Table, str]:
@@ -403,7 +405,7 @@ def preview(table: Table, mapping: ImportMapping, *, by: Actor, count: int = 20)
             column = " + ".join(mapping.fields[field.name].names) or field.name
             cells[field.label] = "(unreadable)" if (row.number, column) in bad else row.get(field.name)
         shown.append(cells)
-    return Preview(shown, ground.sentences())
+    return Preview(shown, ground.sentences(), {field.label: field.kind for field in fields})
 
 
 def parse(ground: Ground, importer: Importer) -> list[Row]:
@@ -654,11 +656,11 @@ def undo_import(run_id: str, *, by: Actor, key: str | None = None) -> int:
             raise NotFound(what="import", name=run_id)
         if run.undone_at is not None:
             raise AlreadyUndone()
-        later = _later_work(session, run_id)
+        later = _later_work(session, run)
         if later:
             raise ImportDepends(what=", ".join(later))
         now = clock.now()
-        hidden = sum(_mark(session, table, run_id, now) for table in _tombstoned())
+        hidden = sum(_mark(session, table, run_id, now) for table in _tombstoned() if _may_hold(run, table.name))
         run.undone_at = now
         work.audit("import.undone", "import_run", run_id, rows=hidden)
         work.result = hidden
@@ -673,13 +675,20 @@ def _tombstoned() -> list[SqlTable]:
     ]
 
 
-def _later_work(session: ClinicSession, run_id: str) -> list[str]:
+def _may_hold(run: ImportRun, table: str) -> bool:
+    """Whether a run brought rows to a table: those it counted, and settings made along the way."""
+    return table in run.counts or table in ("definition", "location", "service")
+
+
+def _later_work(session: ClinicSession, run: ImportRun) -> list[str]:
     """What stands on the rows of a run, and which of them were changed since, counted and named."""
+    run_id = run.id
     tables = {table.name: table for table in _tombstoned()}
     brought = {
         name: table
         for name, table in tables.items()
-        if session.scalar(
+        if _may_hold(run, name)
+        and session.scalar(
             select(table.c.id).where(table.c.clinic_id == session.clinic_id, table.c.import_id == run_id).limit(1)
         )
     }

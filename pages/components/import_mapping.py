@@ -21,12 +21,20 @@ def choose(table: Table, start: ImportMapping, place: str) -> ImportMapping:
     importer = importer_of(start.kind)
     order = _order(start, place)
     chosen: dict[str, Source] = {}
-    with st.container(key=f"fields-{place}"):
-        for field in importer.fields:
+    likely = [field for field in importer.fields if field.required or field.name in start.fields]
+    others = [field for field in importer.fields if field not in likely]
+
+    def lines(fields: list[Field]) -> None:
+        for field in fields:
             source = _line(table, field, start.fields.get(field.name), place)
             if source is not None:
                 dated = field.kind in ("date", "moment", "day_moment")
                 chosen[field.name] = source.model_copy(update={"format": order}) if dated else source
+
+    lines(likely)
+    if others:
+        with st.expander(f"{len(others)} more fields that no column was found for", key=f"more-{place}"):
+            lines(others)
     for field in importer.fields:
         if field.kind == "choice" and field.name in chosen and chosen[field.name].names:
             chosen[field.name] = _words(table, field, chosen[field.name], place)

@@ -89,15 +89,19 @@ def date_pattern() -> str:
     return "DD/MM/YYYY" if frame.clinic().locale.startswith(("en", "fr", "es", "it", "pt")) else "DD.MM.YYYY"
 
 
-def cell(value: object) -> str:
-    """Any value of a table as text; nothing as an empty cell."""
+def field_value(kind: str, value: object) -> str:
+    """A value of an imported field as text: ``kind`` as in records/mapping.py; nothing as an empty cell."""
     if value is None:
         return ""
+    if kind == "money" and isinstance(value, int):
+        return money(value)
+    if kind == "thousandths" and isinstance(value, int):
+        return number(value / 1000)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="minutes")
-    return value.isoformat() if isinstance(value, date | time) else str(value)
+    return day(value) if isinstance(value, date) else str(value)
 
 
 def hour_now() -> int:

@@ -55,9 +55,11 @@ def work_on(content: bytes, file_id: str, name: str) -> None:
                 st.toast("Kept. It is offered for files with the same columns.")
     st.markdown("## Look at the first rows")
     first = imports.preview(table, mapping, by=by)
-    st.dataframe([{k: show.cell(v) for k, v in row.items()} for row in first.rows], hide_index=True, width="stretch")
-    for line in first.problems[:5]:
-        st.warning(frame.plain(line), icon=":material/warning:")
+    shown = [{label: show.field_value(first.kinds.get(label, ""), value) for label, value in row.items()}
+             for row in first.rows]  # fmt: skip
+    st.dataframe(shown, hide_index=True, width="stretch")
+    if first.problems:
+        st.warning("\n\n".join(frame.plain(line) for line in first.problems[:5]), icon=":material/warning:")
     with st.container(horizontal=True):
         check = st.button("Check every row", icon=":material/fact_check:", key="check")
         bring = st.button(
