@@ -51,7 +51,7 @@ DAY_FIRST = ("en_GB", "en_AU", "en_NZ", "en_IE", "de", "fr", "es", "it", "nl", "
 
 
 class ImportRefused(BadInput):
-    """{file}: {count} cells cannot be read, nothing was imported."""
+    """{file}: {cells} to put right; nothing was imported."""
 
     @property
     def lines(self) -> list[str]:
@@ -283,7 +283,8 @@ def import_file(
             _refuse_repetition(session, importer.kind, table)
     if ground.problems:
         problems = ground.sentences()
-        raise ImportRefused(file=table.name, count=f"{len(problems):,}", problems=problems)
+        cells = "one cell" if len(problems) == 1 else f"{len(problems):,} cells"
+        raise ImportRefused(file=table.name, cells=cells, problems=problems)
     counts = Counter[str]()
     for model, found in plan.inserts:
         counts[model.__tablename__] += len(found)

@@ -78,7 +78,7 @@ def _run(content: bytes, name: str, mapping: imports.ImportMapping, encoding: st
             progress=lambda share: bar.progress(share, f"Writing, {share:.0%}"),
         )  # fmt: skip
     except imports.ImportRefused as refusal:
-        st.error(f"{refusal.message} Put these right in the file or match them above, then try again.")
+        st.error(f"{refusal.message} Correct the file, or match its words above, then try again.")
         st.code("\n".join(refusal.lines), language=None, wrap_lines=True)
         return
     finally:

@@ -125,7 +125,7 @@ def test_a_folder_that_fails_late_leaves_nothing(human_sqlite, tmp_path):
     for name in ("providers.csv", "patients.csv", "encounters.csv", "claims_transactions.csv"):
         text = (SAMPLES / "synthea" / name).read_text("utf-8")
         (tmp_path / name).write_text(text.replace("77.49", "seventy", 1) if name.startswith("claims") else text)
-    with pytest.raises(BadInput, match="cells cannot be read"):
+    with pytest.raises(BadInput, match="to put right"):
         import_folder("synthea", tmp_path, by=human_sqlite)
     with read(human_sqlite.clinic_id) as session:
         for model in (Patient, Client, Appointment, Payment, User):

@@ -78,6 +78,16 @@ def test_a_day_of_files_becomes_records_by_guessed_columns(clinic):
         assert audit.verify(session).bad_seq is None
 
 
+def test_a_day_and_its_time_in_two_columns_are_found_together(clinic):
+    bring(clinic, "clients", CLIENTS)
+    bring(clinic, "patients", PETS)
+    visits = b"Visit ID;Pet ID;Date;Appt time;Status\nV1;P1;13/05/2024;8:15 am;Completed\n"
+    bring(clinic, "appointments", visits)
+    with read(clinic.id) as session:
+        row = session.scalars(select(Appointment)).one()
+    assert (row.starts_at.isoformat(), row.stage) == ("2024-05-13T12:15:00+00:00", "checked_out")
+
+
 def test_an_import_writes_one_audit_row_with_counts_and_hash_and_no_values(clinic):
     report = bring(clinic, "clients", CLIENTS)
     with read(clinic.id) as session:
@@ -223,7 +233,7 @@ def test_utf_16_and_semicolons_of_a_spreadsheet_are_read(clinic):
         (b"name,name\na,b\n", BadHeading, "'name' appears 2 times"),
         (b"first name,,last name\na,b,c\n", BadHeading, "column 2 has no name"),
         (b"PK\x03\x04rest", NotATable, "Excel workbook"),
-        (b"first name\nAna\n", ImportRefused, "cells cannot be read"),
+        (b"first name\nAna\n", ImportRefused, "one cell to put right"),
         (b"a,b\n\0,1\n", NotATable, "binary"),
     ],
 )
