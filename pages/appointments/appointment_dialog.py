@@ -66,9 +66,10 @@ def _head(row: RosterRow) -> None:
     }
     if row.caution:
         st.warning(plain(row.caution), icon=":material/warning:")
-    left, right = st.columns(2)
-    for index, (label, text) in enumerate((label, text) for label, text in facts.items() if text):
-        (left if index % 2 == 0 else right).markdown(f":small[{label}]  \n{plain(text)}")
+    known = [(label, text) for label, text in facts.items() if text]
+    for at in range(0, len(known), 2):
+        for place, (label, text) in zip(st.columns(2), known[at : at + 2], strict=False):
+            place.markdown(f":small[{label}]  \n{plain(text)}")
 
 
 def _act(row: RosterRow, may: frozenset[str]) -> None:
@@ -137,25 +138,25 @@ def _tabs(row: RosterRow, may: frozenset[str]) -> None:
 
 def _move(row: RosterRow, may: frozenset[str]) -> None:
     offered = days.choices(by=frame.actor())
-    left, right = st.columns(2)
-    present = local_of(row.starts_at, row.zone)
-    day = left.date_input("New day", value=row.day, key="visit_day", format=show.date_pattern())
-    kinds = list(offered.types) if row.type in offered.types else [row.type, *offered.types]
-    kind = left.selectbox(
-        "Type", kinds, index=kinds.index(row.type), key="visit_type",
-        format_func=lambda slug: offered.types[slug].label if slug in offered.types else row.type_label,
-    )  # fmt: skip
     places = list(offered.locations) if row.location_id in offered.locations else [row.location_id, *offered.locations]
     place = row.location_id
     if len(places) > 1:
-        place = right.selectbox(
+        place = st.selectbox(
             "Location", places, index=places.index(row.location_id), key="visit_place",
             format_func=lambda id: offered.locations[id].name if id in offered.locations else row.location,
         )  # fmt: skip
+    columns = st.columns([3, 2, 2])
+    kinds = list(offered.types) if row.type in offered.types else [row.type, *offered.types]
+    kind = columns[0].selectbox(
+        "Type", kinds, index=kinds.index(row.type), key="visit_type",
+        format_func=lambda slug: offered.types[slug].label if slug in offered.types else row.type_label,
+    )  # fmt: skip
+    present = local_of(row.starts_at, row.zone)
+    day = columns[1].date_input("New day", value=row.day, key="visit_day", format=show.date_pattern())
     times = _times(offered, place, kind, day)
     first = show.clock_time(present.time())
     options = [*times] if first in times else [first, *times]
-    typed = right.selectbox(
+    typed = columns[2].selectbox(
         "New time", options, index=options.index(first), accept_new_options=True, key="visit_time",
         help="Choose a time, or type another one, such as 8:40.",
     )  # fmt: skip
@@ -195,6 +196,7 @@ def _details(row: RosterRow) -> None:
         "Provider", people, index=people.index(row.provider_id or ""), key="visit_provider",
         format_func=lambda id: offered.providers.get(id, row.provider if id else "Anyone"),
     )  # fmt: skip
+    left, right = st.columns(2)
     caution = left.text_input("Caution for this visit", value=row.own_caution, key="visit_caution", autocomplete="off")
     notes = right.text_input("Notes", value=row.notes, key="visit_notes", autocomplete="off")
     if st.button("Save details", type="primary", key="visit_save"):

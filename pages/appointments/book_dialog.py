@@ -121,6 +121,7 @@ def _extras(offered: Choices, kind: str) -> dict[str, object]:
     provider = right.selectbox(
         "Provider", people, format_func=lambda id: offered.providers.get(id, "Anyone"), key="book_provider"
     )
+    left, right = st.columns(2)
     caution = left.text_input("Caution", key="book_caution", placeholder="Shown in yellow", autocomplete="off")
     notes = right.text_input("Notes", key="book_notes", placeholder="For this visit only", autocomplete="off")
     return {

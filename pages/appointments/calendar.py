@@ -39,7 +39,14 @@ def main() -> None:
                 wish = calendar.Wish("book", day=_day_to_book(day, offered))
     _toolbar(offered)
     asked = calendar.draw(
-        week, offered, mode=mode, words=show.wording(), today=show.today(), may_book=may_book, key="calendar"
+        week,
+        offered,
+        mode=mode,
+        chosen=day,
+        words=show.wording(),
+        today=show.today(),
+        may_book=may_book,
+        key="calendar",
     )
     _follow(wish or asked or _from_address())
     dialogs.draw()

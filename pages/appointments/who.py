@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import streamlit as st
 
@@ -93,36 +94,37 @@ def _name(client_id: str) -> str:
 
 def _new_client() -> ClientForm:
     left, right = st.columns(2)
-    form = ClientForm(
-        first_name=left.text_input("First name", key="book_first", autocomplete="off"),
-        last_name=right.text_input("Last name", key="book_last", autocomplete="off"),
-        phone=left.text_input("Phone", key="book_phone", autocomplete="off"),
-        email=right.text_input("E-mail", key="book_email", autocomplete="off"),
-    )
-    entered = {name: getattr(form, name) for name in ("first_name", "last_name", "phone", "email")}
-    alike = search.alike(**entered, by=frame.actor(), limit=3)
+    first = left.text_input("First name", key="book_first", autocomplete="off")
+    last = right.text_input("Last name", key="book_last", autocomplete="off")
+    left, right = st.columns(2)
+    phone = left.text_input("Phone", key="book_phone", autocomplete="off")
+    email = right.text_input("E-mail", key="book_email", autocomplete="off")
+    alike = search.alike(first_name=first, last_name=last, phone=phone, email=email, by=frame.actor(), limit=3)
     if alike:
         st.warning("Is it one of these? Choose it instead of adding the same person twice.", icon=":material/group:")
         _buttons(alike, "book_alike")
+    kind = "public"
     if frame.clinic().kind != "human":
         kind = st.selectbox("Kind of client", list(OWNER_TYPES), format_func=OWNER_TYPES.__getitem__, key="book_kind")
-        return ClientForm(**(vars(form) | {"owner_type": kind}))
-    return form
+    return ClientForm(first_name=first, last_name=last, phone=phone, email=email, owner_type=kind)
 
 
 def _new_patient(*, named: bool) -> PatientForm:
     human = frame.clinic().kind == "human"
+    name = species = ""
+    if named:
+        left, right = st.columns(2)
+        name = left.text_input("Patient's name", key="book_animal", autocomplete="off")
+        if not human:
+            known = patients.species(by=frame.actor())
+            species = right.selectbox(
+                "Species", list(known), format_func=lambda slug: known[slug].label, key="book_species"
+            )
     left, right = st.columns(2)
-    name = left.text_input("Patient's name", key="book_animal", autocomplete="off") if named else ""
-    born = right.date_input(
-        "Born on", value=None, max_value=show.today(), min_value=show.today().replace(year=show.today().year - 120),
-        key="book_born",
-    )  # fmt: skip
     sex = left.selectbox("Sex", list(SEXES), index=2, format_func=SEXES.__getitem__, key="book_sex")
-    species = ""
-    if not human:
-        known = patients.species(by=frame.actor())
-        species = right.selectbox(
-            "Species", list(known), format_func=lambda slug: known[slug].label, key="book_species"
-        )
+    today = show.today()
+    born = right.date_input(
+        "Born on", value=None, max_value=today, min_value=today - timedelta(days=365 * 120), key="book_born",
+        format=show.date_pattern(),
+    )  # fmt: skip
     return PatientForm(name=name, species=species or "", sex=sex, born_on=born)

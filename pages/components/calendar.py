@@ -40,14 +40,18 @@ class Wish:
 
 
 def draw(
-    week: Week, offered: Choices, *, mode: str, words: Wording, today: date, may_book: bool, key: str
+    week: Week, offered: Choices, *, mode: str, chosen: date, words: Wording, today: date, may_book: bool, key: str
 ) -> Wish | None:
-    """Draw the days; returns what was asked for in this run, if anything. ``mode`` is day or week."""
+    """Draw the days; returns what was asked for in this run, if anything.
+
+    ``mode`` is day or week; ``chosen`` the day that a phone shows of a week.
+    """
     entries = [_entry(entry, offered, words) for entry in week.entries]
     result = _CALENDAR(
         key=key,
         data={
             "mode": mode,
+            "chosen": chosen.isoformat(),
             "may": may_book,
             "days": [_day(day, week, offered, words, today) for day in week.days],
             "entries": entries,

@@ -122,8 +122,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
 
   const week = () => {
-    if (!data.days.some((day) => day.iso === root.dataset.chosen)) {
-      root.dataset.chosen = (data.days.find((day) => day.today) || data.days[0]).iso;
+    if (data.chosen !== root.dataset.asked || !data.days.some((day) => day.iso === root.dataset.chosen)) {
+      root.dataset.asked = root.dataset.chosen = data.chosen;
     }
     const picker = el("div", "picker");
     picker.setAttribute("role", "tablist");
