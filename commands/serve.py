@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
-from commands.context import common, open_home
+from commands.context import common, open_home, wants_json
 from data.errors import BadInput, EnvironmentFailure
 from data.home import Home
 from security.sign_in import is_loopback
@@ -60,7 +61,13 @@ def serve(
     if hosts:
         known = [os.environ["BALLAST_HOSTS"]] if os.environ.get("BALLAST_HOSTS") else []
         os.environ["BALLAST_HOSTS"] = ",".join([*known, *hosts])
+    os.environ["BALLAST_HOME"] = str(Home.locate().path)
+    if os.environ.get("BALLAST_KEY_FILE"):
+        os.environ["BALLAST_KEY_FILE"] = str(Path(os.environ["BALLAST_KEY_FILE"]).expanduser().resolve())
     os.chdir(ROOT)  # Streamlit looks for .streamlit/config.toml where it runs
+    if wants_json():
+        sys.stdout.flush()
+        os.dup2(2, 1)  # the JSON document is all that standard output gets; Streamlit's greeting goes elsewhere
     import streamlit_app
 
     streamlit_app.app.run(config=config)

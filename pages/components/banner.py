@@ -23,6 +23,6 @@ def draw(may: frozenset[str]) -> None:
         return
     problems = _problems(frame.actor())
     if problems:
-        with st.container(key="banner", horizontal=True, vertical_alignment="center"):
-            st.markdown(f":material/warning: {problems[0]}")
-            st.page_link("settings/backups.py", label="See backups")
+        with st.container(key="banner", horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f":material/warning: {problems[0]}", width="content")
+            st.page_link("settings/backups.py", label="See backups", width="content")
