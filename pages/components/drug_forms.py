@@ -49,7 +49,7 @@ def use_fields(
             route = st.selectbox("Route", routes, index=routes.index(start), key=f"{name}_route", width=100)
             witness = st.selectbox(
                 "Witness", [None, *people], format_func=lambda id: people.get(id or "", "–"), key=f"{name}_witness",
-                width=180, help="Needed for waste of a controlled drug.",
+                placeholder="–", width=180, help="Needed for waste of a controlled drug.",
             )  # fmt: skip
             at = when.time_of_day("Time", f"{name}_time", value=before.event_at if before else None)
         if not st.form_submit_button("Log the drug", key=f"{name}_send", type="primary" if main else "secondary"):
@@ -72,7 +72,7 @@ def log_use(bottle: BottleRow | None = None) -> None:
     by = frame.actor()
     cards = [card for card in flow.board(show.today(), by=by) if card.stage not in ("cancelled", "no_show")]
     visit = st.selectbox(
-        "Patient", [None, *cards], key="use_visit", index=0,
+        "Patient", [None, *cards], placeholder="None: waste only", key="use_visit", index=0,
         format_func=lambda card: f"{card.number} {card.patient} · {card.client}" if card else "None: waste only",
     )  # fmt: skip
     open_ones = [row for row in register.bottles(by=by) if row.opened_at]
@@ -97,7 +97,7 @@ def receive() -> None:
         expires = right.date_input("Expires", None, key="receive_expires")
         supplier = left.text_input("Supplier", key="receive_supplier")
         registration = right.text_input("Supplier's registration number", key="receive_registration")
-        received = left.date_input("Received", "today", max_value="today", key="receive_on")
+        received = left.date_input("Received", show.today(), max_value=show.today(), key="receive_on")
         if not st.form_submit_button("Receive the bottle", key="receive_send", type="primary"):
             return
     with frame.refusals():
@@ -116,7 +116,11 @@ def count(day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> No
     with st.form("count_form", border=False):
         st.caption(f"{part} count of {show.day(day)}. Leave a bottle empty that was not counted.")
         witness = st.selectbox(
-            "Witness", [None, *people], format_func=lambda id: people.get(id or "", "–"), key="count_witness"
+            "Witness",
+            [None, *people],
+            format_func=lambda id: people.get(id or "", "–"),
+            key="count_witness",
+            placeholder="–",
         )
         typed = {}
         for row in rows:
@@ -162,7 +166,11 @@ def settle(bottle: BottleRow) -> None:
             st.caption(f"The log says {words(bottle.balance, bottle.unit)}. Closing adjusts it to zero.")
         reason = st.text_input("Reason" if what != "Dispose" else "Manner of disposal", key="settle_reason")
         witness = st.selectbox(
-            "Witness", [None, *people], format_func=lambda id: people.get(id or "", "–"), key="settle_witness"
+            "Witness",
+            [None, *people],
+            format_func=lambda id: people.get(id or "", "–"),
+            key="settle_witness",
+            placeholder="–",
         )
         if not st.form_submit_button(f"{what} the bottle", key="settle_send", type="primary"):
             return

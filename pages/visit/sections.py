@@ -105,7 +105,7 @@ def check_in(visit: Visit) -> None:
         st.checkbox("Services confirmed", key=form.key("services_confirmed"))
     with row():
         st.selectbox("Consent", ["missing", "signed", "refused"], key=form.key("consent"), width=160)
-        st.selectbox("Fasted", list(YES_NO), format_func=YES_NO.get, key=form.key("fasted"), width=140)
+        st.selectbox("Fasted", list(YES_NO), format_func=YES_NO.get, key=form.key("fasted"), placeholder="–", width=140)
         _text(form, "dropped_off_by", "Dropped off by")
         at = _at(visit, record, "Arrived", "check_in")
     _text(form, "notes", "Notes")
@@ -133,10 +133,10 @@ def exam(visit: Visit) -> None:
         _text(form, "respiration", "Respiration", width=100)
         at = _at(visit, record, "Examined", "exam")
     with row():
-        st.selectbox("Sex found", ["", "female", "male"], key=form.key("sex_found"), width=120)
-        st.selectbox("Cycle", ["", *clinical.REPRODUCTIVE], key=form.key("reproductive"), width=140)
+        st.selectbox("Sex found", ["", "female", "male"], key=form.key("sex_found"), placeholder="–", width=120)
+        st.selectbox("Cycle", ["", *clinical.REPRODUCTIVE], key=form.key("reproductive"), placeholder="–", width=140)
         st.selectbox("Body condition", [None, *range(1, 10)], key=form.key("body_condition"), width=130,
-                     format_func=lambda score: f"{score} of 9" if score else "–")  # fmt: skip
+                     placeholder="–", format_func=lambda score: f"{score} of 9" if score else "–")  # fmt: skip
         st.selectbox("Health", clinical.HEALTH, key=form.key("health"), width=150)
         st.checkbox("Already spayed or neutered", key=form.key("already_altered"))
     known = list(dict.fromkeys([*clinical.FINDINGS, *start["abnormalities"]]))
@@ -144,7 +144,12 @@ def exam(visit: Visit) -> None:
     with row():
         verdict = {None: "not decided", True: "yes", False: "no"}
         st.selectbox(
-            "Approved for surgery", list(verdict), format_func=verdict.get, key=form.key("approved"), width=180
+            "Approved for surgery",
+            list(verdict),
+            format_func=verdict.get,
+            key=form.key("approved"),
+            placeholder="–",
+            width=180,
         )
         _text(form, "notes", "Notes")
 
@@ -174,9 +179,9 @@ def surgery(visit: Visit) -> None:
     with row():
         people = [None, *visit.people]
         st.selectbox("Surgeon", people, format_func=lambda id: visit.people.get(id or "", "–"),
-                     key=form.key("surgeon_id"), width=200)  # fmt: skip
+                     key=form.key("surgeon_id"), placeholder="–", width=200)  # fmt: skip
         kinds = list(dict.fromkeys(["", start["procedure"], *clinical.PROCEDURES]))
-        st.selectbox("Procedure", kinds, key=form.key("procedure"), width=190)
+        st.selectbox("Procedure", kinds, key=form.key("procedure"), placeholder="–", width=190)
         at = _at(visit, record, "Begun", "surgery")
         done = when.time_of_day(
             "Ended", f"ended_{visit.id}_{record.version if record else 0}", value=ended, help="Empty while it goes on."
@@ -209,7 +214,7 @@ def recovery(visit: Visit) -> None:
             help="Empty if not intubated.",
         )
         _text(form, "temperature", f"Temperature, °{scale()}", width=130)
-        st.selectbox("Pain, 0 to 10", [None, *range(11)], key=form.key("pain"), width=120,
+        st.selectbox("Pain, 0 to 10", [None, *range(11)], key=form.key("pain"), placeholder="–", width=120,
                      format_func=lambda score: "–" if score is None else str(score))  # fmt: skip
     known = list(dict.fromkeys([*clinical.COMPLICATIONS, *start["complications"]]))
     st.multiselect("Complications", known, key=form.key("complications"), accept_new_options=True)

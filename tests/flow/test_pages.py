@@ -1,0 +1,124 @@
+"""The drug log and the clinical record on screen: what is typed reaches the rules, refusals read as sentences."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from appointments import clinical, drug_log, flow
+from appointments import drug_register as register
+from appointments.drug_log import NewBottle, Use
+from appointments.drug_print import sheet
+from data.wording import Wording
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def opened(clinic, username, script, **query):
+    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
+    at.user = {"session": clinic.token(username)}
+    at.run()
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.switch_page(script)
+    return at.run()
+
+
+def a_bottle(clinic, day, number="B1", code="Ketamine"):
+    drug = next(id for id, name in register.drugs(by=clinic.operator).items() if name.startswith(code))
+    found = drug_log.receive(NewBottle(drug, number, 10_000, day), by=clinic.operator)
+    drug_log.open_bottle(found, by=clinic.operator)
+    return found
+
+
+def test_an_empty_drug_log_teaches_the_first_step(sqlite_clinic):
+    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
+    assert not at.exception
+    assert "Receive the first one" in at.info[0].value
+
+
+def test_receiving_a_bottle_and_counting_it(sqlite_clinic, sqlite_day):
+    clara = sqlite_clinic.actor("clara")
+    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
+    at.button(key="drug_receive").click().run()
+    at.text_input(key="receive_number").set_value("K-7")
+    at.text_input(key="receive_size").set_value("10")
+    at.button(key="receive_send").click().run()
+    assert not at.exception
+    (bottle,) = register.bottles(by=clara)
+    assert (bottle.number, bottle.balance, bottle.state) == ("K-7", 10_000, "in stock")
+    drug_log.open_bottle(bottle.id, by=clara)
+    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
+    at.button(key="drug_count_AM").click().run()
+    at.text_input(key=f"count_AM_{bottle.id}").set_value("9.9")
+    at.button(key="count_send").click().run()
+    assert any("reason" in error.value for error in at.error)
+    at.text_input(key=f"count_reason_AM_{bottle.id}").set_value("meniscus")
+    at.selectbox(key="count_witness").select(sqlite_clinic.users["sam"])
+    at.button(key="count_send").click().run()
+    assert not at.exception
+    (row,) = register.reconciliation(sqlite_day.today, by=clara)
+    assert (row.am, row.reasons) == (9_900, ("meniscus",))
+
+
+def test_staff_log_and_count_but_do_not_receive_or_correct(sqlite_clinic, sqlite_day):
+    a_bottle(sqlite_clinic, sqlite_day.today)
+    at = opened(sqlite_clinic, "sam", "today/drug_log.py")
+    at.segmented_control(key="drug_view").set_value("Bottle").run()
+    keys = {button.key for button in at.button}
+    assert "drug_use_here" in keys
+    assert not keys & {"drug_receive", "drug_settle", "drug_fix"}
+
+
+def test_the_register_and_its_print_hold_corrected_lines(sqlite_clinic, sqlite_day):
+    from io import BytesIO
+
+    from pypdf import PdfReader
+
+    found, visit, clara = a_bottle(sqlite_clinic, sqlite_day.today), sqlite_day.visit(), sqlite_clinic.actor("clara")
+    wrong = drug_log.log_use(Use(found, 2_500, appointment_id=visit), by=clara)
+    drug_log.correct(wrong, "decimal <point>", by=clara, instead=Use(found, 250, appointment_id=visit))
+    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
+    at.segmented_control(key="drug_view").set_value("Bottle").run()
+    assert not at.exception
+    table = next(node.body for node in at.get("html") if "drug-sheet" in node.body)
+    assert "decimal &lt;point&gt;" in table and "<point>" not in table
+    pdf = PdfReader(BytesIO(sheet(found, wording=Wording(zone="America/New_York"), by=clara)))
+    text = " ".join(page.extract_text() for page in pdf.pages).replace("\n", " ")
+    assert "STRUCK" in text and "Ada Marsh" in text and "9.75" in text
+
+
+def test_the_clinical_record_saves_a_check_in_and_offers_the_move(sqlite_clinic, sqlite_day):
+    visit, sam = sqlite_day.visit(stage="booked", minutes_ago=0), sqlite_clinic.actor("sam")
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)
+    assert not at.exception
+    at.selectbox(key=f"check_in:{visit}:0:consent").select("signed")
+    at.button(key="save_check_in").click().run()
+    assert not at.exception
+    assert clinical.visit(visit, by=sam).check_in.consent == "signed"
+    at.button(key="move_offer").click().run()
+    assert sqlite_day.stage_of(visit) == "checked_in"
+    assert len(flow.timeline(visit, by=sam)) == 1
+
+
+def test_a_draft_of_an_exam_is_there_again_after_a_new_sign_in(sqlite_clinic, sqlite_day):
+    visit = sqlite_day.visit()
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)
+    at.text_input(key=f"exam:{visit}:0:weight").set_value("3.4").run()
+    again = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)
+    assert again.text_input(key=f"exam:{visit}:0:weight").value == "3.4"
+    assert clinical.visit(visit, by=sqlite_clinic.actor("sam")).exam is None
+
+
+@pytest.mark.parametrize("stage", ["examined", "in_surgery", "recovering", "ready"])
+def test_every_section_of_the_record_draws(sqlite_clinic, sqlite_day, stage):
+    visit = sqlite_day.visit(stage=stage)
+    a_bottle(sqlite_clinic, sqlite_day.today)
+    at = opened(sqlite_clinic, "clara", "today/visit.py", id=visit)
+    assert not at.exception and not at.error
+
+
+def test_an_unknown_visit_is_a_sentence(sqlite_clinic):
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id="0190a000-0000-7000-8000-000000000000")
+    assert not at.exception
+    assert "There is no visit" in at.error[0].value
