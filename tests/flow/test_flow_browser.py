@@ -1,6 +1,7 @@
 """The board in real browsers: drag, click and keys; two stations see each other; a conflict loses nothing."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,9 @@ from appointments import drug_log, flow
 from appointments import drug_register as register
 from appointments.drug_log import NewBottle
 from appointments.stages import ON_SITE
+from data.models import UserSession
+from data.session import read, write
+from data.types import clock
 
 pytestmark = pytest.mark.browser
 
@@ -174,3 +178,51 @@ def test_a_card_opens_the_record_and_an_exam_is_saved_there_with_its_drugs(day, 
     assert (exam.weight_grams, exam.temperature_tenths, exam.pulse) == (3_200, 386, 160)
     assert register.register(bottle, by=clinic.operator)[0].balance == 9_840
     assert day.stage_of(visit) == "examined"
+
+
+def test_a_bottle_is_received_opened_and_counted_and_a_difference_asks_for_its_reason(day, browser):
+    clinic = day.clinic
+    page = browser("clara", "/drug-log")
+    page.get_by_role("button", name="Receive bottle").click()
+    page.get_by_role("textbox", name="Bottle number").fill("K-7")
+    page.get_by_role("button", name="Receive the bottle").click()
+    page.get_by_text("Bottle K-7 is in stock").wait_for()
+    bottle = next(row for row in register.bottles(by=clinic.operator) if row.number == "K-7")
+    assert (bottle.balance, bottle.state) == (10_000, "in stock")
+    drug_log.open_bottle(bottle.id, by=clinic.operator)
+    page.reload()
+    page.get_by_role("button", name="Do the AM count").click()
+    page.get_by_role("textbox", name=re.compile("K-7")).fill("9.9")
+    page.get_by_role("button", name="Save the AM count").click()
+    page.get_by_text("Write down the reason: the count differs from the log").wait_for()
+    place = page.get_by_role("textbox", name=re.compile("K-7")).locator("xpath=following::input[1]")
+    place.fill("meniscus")
+    if bottle.needs_witness:
+        page.get_by_role("combobox", name=re.compile("Witness")).click()
+        page.get_by_role("option", name="Sam Stone").click()
+    page.get_by_role("button", name="Save the AM count").click()
+    page.get_by_text("1 counts saved").wait_for()
+    row = next(row for row in register.reconciliation(day.today, by=clinic.operator) if row.bottle.id == bottle.id)
+    assert (row.am, row.am_expected, row.reasons) == (9_900, 10_000, ("meniscus",))
+
+
+def test_the_board_refreshes_by_itself_without_counting_as_input_and_a_move_counts(day, browser):
+    day.visit(patient="Idle", stage="checked_in")
+    page = board(browser, "mona")
+    mona = day.clinic.users["mona"]
+
+    def newest():
+        with read(day.clinic.id) as session:
+            rows = [row for row in session.query(UserSession).all() if row.user_id == mona]
+            return max(rows, key=lambda row: row.entered_at)
+
+    old = clock.now() - timedelta(minutes=5)
+    with write(day.clinic.id) as session:
+        session.get_one(UserSession, (day.clinic.id, newest().id)).last_input_at = old
+    seen = day.visit(patient="Later", stage="checked_in")
+    card(page, "checked_in", "Later").wait_for(timeout=10_000)
+    assert newest().last_input_at - old < timedelta(seconds=1)
+    card(page, "checked_in", "Later").locator(".go").click()
+    settled(page)
+    assert day.stage_of(seen) == "examined"
+    assert newest().last_input_at - old > timedelta(minutes=4)

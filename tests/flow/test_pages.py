@@ -37,30 +37,6 @@ def test_an_empty_drug_log_teaches_the_first_step(sqlite_clinic):
     assert "Receive the first one" in at.info[0].value
 
 
-def test_receiving_a_bottle_and_counting_it(sqlite_clinic, sqlite_day):
-    clara = sqlite_clinic.actor("clara")
-    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
-    at.button(key="drug_receive").click().run()
-    at.text_input(key="receive_number").set_value("K-7")
-    at.text_input(key="receive_size").set_value("10")
-    at.button(key="receive_send").click().run()
-    assert not at.exception
-    (bottle,) = register.bottles(by=clara)
-    assert (bottle.number, bottle.balance, bottle.state) == ("K-7", 10_000, "in stock")
-    drug_log.open_bottle(bottle.id, by=clara)
-    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
-    at.button(key="drug_count_AM").click().run()
-    at.text_input(key=f"count_AM_{bottle.id}").set_value("9.9")
-    at.button(key="count_send").click().run()
-    assert any("reason" in error.value for error in at.error)
-    at.text_input(key=f"count_reason_AM_{bottle.id}").set_value("meniscus")
-    at.selectbox(key="count_witness").select(sqlite_clinic.users["sam"])
-    at.button(key="count_send").click().run()
-    assert not at.exception
-    (row,) = register.reconciliation(sqlite_day.today, by=clara)
-    assert (row.am, row.reasons) == (9_900, ("meniscus",))
-
-
 def test_staff_log_and_count_but_do_not_receive_or_correct(sqlite_clinic, sqlite_day):
     a_bottle(sqlite_clinic, sqlite_day.today)
     at = opened(sqlite_clinic, "sam", "today/drug_log.py")
