@@ -44,8 +44,9 @@ def check_password(username: str, password: str, *, address: str = "") -> Checke
     started = time.monotonic()
     slow_down(address)
     user = _user(username)
-    right = passwords.matches(user.password_hash if user else "", password)
-    if user is not None:
+    shut = user is not None and user.locked_at is not None  # no work for guesses at an account that is shut anyway
+    right = not shut and passwords.matches(user.password_hash if user else "", password)
+    if user is not None and not shut:
         if not right:
             _count_failure(user.clinic_id, user.id)
         user = _user(username)  # as it stands now: a guess that was on its way when the lock fell is no use

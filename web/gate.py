@@ -30,6 +30,8 @@ ANONYMOUS_EXACT = {
     "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
 }  # fmt: skip
 ANONYMOUS_PREFIXES = ("/static/", "/icons/", "/u/", "/component/", "/_stcore/bidi-components/")
+SAME_FOR_ALL = ("/static/", "/icons/")
+"""Files that are the same for everybody: no session is looked up for them."""
 SIGNED_IN_ONLY = ("/media/", "/documents/", "/_stcore/upload_file", "/_stcore/metrics", "/account/")
 
 CONTENT_POLICY = "; ".join(
@@ -161,7 +163,8 @@ class Gate:
         secure = is_secure(scope)
         token = read_cookies(scope).get(session_cookie(secure), "")
         path = scope["path"]
-        live = bool(token) and await run_in_threadpool(sessions.token_is_live, token)
+        asked = bool(token) and not path.startswith(SAME_FOR_ALL)
+        live = asked and await run_in_threadpool(sessions.token_is_live, token)
         headers = [(key, value) for key, value in scope["headers"] if key.lower() not in self._own_headers(path)]
         if live:
             headers.append((IDENTITY_HEADER, token.encode()))
