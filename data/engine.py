@@ -114,6 +114,12 @@ def database() -> Database:
         return _current
 
 
+def is_open() -> bool:
+    """Whether this process has a database open already."""
+    with _guard:
+        return _current is not None
+
+
 def use(opened: Database | None) -> None:
     """Make this the database of the process: the command and the tests choose theirs. ``None`` forgets it."""
     global _current

@@ -63,13 +63,18 @@ class NotEmpty(BadInput):
     """There is a clinic here already. Sign in, or add another one with 'ballast init'."""
 
 
+class NotHere(NotPermitted):
+    """A clinic is set up at the machine that keeps its data. Open this page in a browser there, or run
+    'ballast init'."""
+
+
 def first_run(new: NewClinic, *, username: str, password: str, owner: str, address: str = "127.0.0.1") -> FirstClinic:
     """Make the home with its key and the first clinic in it, for somebody sitting at this machine.
 
-    Raises NotEmpty, NotPermitted, BadInput, NameTaken, WeakPassword; nothing is left behind then.
+    Raises NotEmpty, NotHere, BadInput, NameTaken, WeakPassword; nothing is left behind then.
     """
     if not is_loopback(address):
-        raise NotPermitted(action="set up a clinic from another machine")
+        raise NotHere
     new.check()
     passwords.check_strength(password, username, owner)
     home = Home.locate()

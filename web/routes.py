@@ -15,10 +15,9 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from data.engine import database
+from data.engine import database, is_open
 from data.errors import SessionEnded
 from data.home import Home
-from data.schema import upgrade
 from security import devices, sessions
 from web import faults
 from web.children import Child, start_worker
@@ -182,6 +181,8 @@ async def lifespan(_app: object) -> AsyncIterator[dict[str, object]]:
 
 def _begin() -> Child | None:
     home = Home.locate()
-    if home.exists:
+    if home.exists and not is_open():  # ``ballast serve`` has brought it up to date already
+        from data.schema import upgrade
+
         upgrade(database())
     return start_worker(home.path)
