@@ -1,11 +1,17 @@
 """The import and export pages: from an uploaded file to records and back, and the password before an export."""
 
+from collections import Counter
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from data.models import Client
-from data.session import read
-from records.imports import list_imports
+from data.models import Appointment, Client
+from data.session import read, write
+from opening.start import furnish
+from records.imports import import_file, list_imports
+from security import sessions
+from security.actor import Actor
+from security.clinics import NewClinic, add_user, create_clinic
 from tests.conftest import PASSWORD, ROOT
 
 CLIENTS = b"Client ID,First name,Surname,E-mail\nC1,Ana,Lopez,ana@example.org\nC2,<b>Bo</b>,Chen,\n"
@@ -65,6 +71,35 @@ def test_a_wrong_encoding_is_put_right_on_the_page(sqlite_clinic):
     assert not at.error
     at.button(key="import").click().run()
     assert names(sqlite_clinic) == ["Peña"]
+
+
+def test_a_ready_matching_with_joined_columns_and_words_is_offered_and_works(sqlite_clinic):
+    new = NewClinic("human", "Human", kind="human")
+    clinic_id = create_clinic(new)
+    furnish(clinic_id, new)
+    adam = add_user("adela", "administrator", PASSWORD, by=Actor.operator(clinic_id))
+    samples = ROOT / "tests" / "samples" / "medscheduler"
+    import_file(samples / "patients.csv", "patients", by=Actor.operator(clinic_id))
+    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
+    with write(clinic_id) as session:
+        at.user = {"session": sessions.open_session(session, adam)}
+    at.run()
+    at.switch_page("settings/imports.py")
+    at.run()
+    content = b"".join((samples / "appointments.csv").read_bytes().splitlines(keepends=True)[:40])
+    at.file_uploader(key="upload-0").upload("appointments.csv", content, "text/csv").run()
+    assert not at.exception, at.exception
+    starts = next(box for box in at.selectbox if box.key.startswith("from-starts_at-"))
+    assert starts.value == "appointment_date + appointment_time"
+    at.button(key="import").click().run()
+    assert not at.exception, at.exception
+    expected = Counter(line.split(b",")[6] for line in content.splitlines()[1:])
+    with read(clinic_id) as session:
+        found = Counter(row.stage for row in session.query(Appointment))
+    assert found == {
+        "checked_out": expected[b"attended"], "no_show": expected[b"did not attend"],
+        "cancelled": expected[b"cancelled"], "unknown": expected[b"unknown"],
+    }  # fmt: skip
 
 
 def test_staff_see_neither_page(sqlite_clinic):
