@@ -192,6 +192,7 @@ class Places:
                 zone = self.ground.clinic.zone
             made: dict[str, Any] = {
                 "id": new_id(),
+                "code": self._code(name),
                 "name": name,
                 "zone": zone,
                 "opening": {},
@@ -207,12 +208,18 @@ class Places:
             self.first = self.first or made
         return self.known[name.lower()]
 
+    def _code(self, name: str) -> str:
+        """A short name no other location has; that of one whose import was undone is free again."""
+        plain = "-".join(name.lower().split())[:70]
+        taken = set(definitions.load_all(self.ground.session, LOCATION)) | {made["code"] for made in self.new}
+        return next(code for code in (plain, *(f"{plain}-{n}" for n in range(2, 1_000))) if code not in taken)
+
     def _define(self, session: ClinicSession, run_id: str) -> None:
         for made in self.new:
-            slug = "-".join(made["name"].lower().split())[:80]
             document = LocationDocument(name=made["name"], zone=made["zone"])
-            definitions.save(session, LOCATION, slug, document, by_user_id=self.ground.by.user_id, comment="import")
-            adopt_definition(session, LOCATION.name, slug, run_id)
+            by = self.ground.by.user_id
+            definitions.save(session, LOCATION, made["code"], document, by_user_id=by, comment="import")
+            adopt_definition(session, LOCATION.name, made["code"], run_id)
 
 
 class Types:
