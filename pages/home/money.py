@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import accumulate
 
 import streamlit as st
@@ -19,7 +20,8 @@ DEFINITION = (
 
 def draw(may: frozenset[str]) -> None:  # noqa: ARG001 - every block is called alike
     """Draw it."""
-    found = money_today(show.today(), by=frame.actor())
+    by = frame.actor()
+    found = _numbers(by.clinic_id, by.user_id or "", frame.person().role, show.today())
     weekday = show.day(found.compared_day, style="weekday")
     tiles(
         (
@@ -32,10 +34,17 @@ def draw(may: frozenset[str]) -> None:  # noqa: ARG001 - every block is called a
     _chart(found)
 
 
+@st.cache_data(ttl=20, show_spinner=False)
+def _numbers(clinic_id: str, user_id: str, role: str, day: date) -> MoneyToday:  # noqa: ARG001 - the key of the cache
+    return money_today(day, by=frame.actor())
+
+
 def _against(value: Compared, what: str) -> tuple[str, str]:
     change = value.change_percent
-    if value.before is None or change is None:
-        return "nothing to compare with yet", ""
+    if value.before is None:
+        return "no numbers of last year yet", ""
+    if change is None:
+        return f"nothing on {what}", ""
     sign = "+" if change > 0 else "" if change == 0 else "−"
     return f"{sign}{abs(change)} % against {show.money(value.before)} ({what})", "good" if change >= 0 else "bad"
 
