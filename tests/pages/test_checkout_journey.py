@@ -19,7 +19,8 @@ def open_from_the_list(page, animal):
     find = page.get_by_role("textbox", name="Find a patient or client")
     find.fill(animal)
     find.press("Enter")
-    page.get_by_role("button", name="Check out").click()
+    row = page.locator('[class*="st-key-bill_row_"]', has_text=animal)
+    row.get_by_role("button", name="Check out").click()
     page.get_by_role("heading", name=animal).wait_for()
 
 
