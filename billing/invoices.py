@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import String, cast, func, or_, select
 
@@ -61,7 +62,7 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
     """The clinic's invoices issued in these days (both included), newest first. Raises NotPermitted."""
     with look(by, "billing.invoices") as session:
         statement = (
-            select(Invoice, Client.first_name, Client.last_name, Patient.name)
+            select(*_HEAD, Patient.name, Client.first_name, Client.last_name)
             .join(Client, Client.id == Invoice.client_id)
             .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
             .outerjoin(Patient, Patient.id == Appointment.patient_id)
@@ -81,9 +82,9 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
         within = select(Invoice.id).where(Invoice.issued_on >= first, Invoice.issued_on <= last)
         stands = ledger.standings(session, within)
         rows = [
-            _row(invoice, f"{given} {family}".strip(), patient or "", stands[invoice.id])
-            for invoice, given, family, patient in session.execute(statement)
-            if _fits(stands[invoice.id], status)
+            _row(row, f"{row.first_name} {row.last_name}".strip(), stands[row.id])
+            for row in session.execute(statement)
+            if _fits(stands[row.id], status)
         ]
         counted = [row for row in rows if row.document != "void"]
         return Listing(rows[:limit], len(rows), sum(row.total for row in counted), sum(row.balance for row in counted))
@@ -93,15 +94,15 @@ def invoices_of(client_id: str, *, by: Actor) -> list[Row]:
     """A client's invoices, newest first. Raises NotPermitted."""
     with look(by, "billing.view") as session:
         statement = (
-            select(Invoice, Patient.name)
+            select(*_HEAD, Patient.name)
             .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
             .outerjoin(Patient, Patient.id == Appointment.patient_id)
             .where(Invoice.client_id == client_id)
             .order_by(Invoice.number.desc())
         )
         found = session.execute(statement).all()
-        stands = ledger.standings(session, [invoice.id for invoice, _ in found])
-        return [_row(invoice, "", patient or "", stands[invoice.id]) for invoice, patient in found]
+        stands = ledger.standings(session, [row.id for row in found])
+        return [_row(row, "", stands[row.id]) for row in found]
 
 
 def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
@@ -135,10 +136,13 @@ def forgive(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) 
         )
 
 
-def _row(invoice: Invoice, client: str, patient: str, stands: Standing) -> Row:
+_HEAD = (Invoice.id, Invoice.number, Invoice.issued_on, Invoice.client_id)
+
+
+def _row(row: Any, client: str, stands: Standing) -> Row:
     return Row(
-        invoice.id, invoice.number, invoice.issued_on, invoice.client_id, client, patient, stands.total,
-        stands.balance, stands.label, stands.document,
+        row.id, row.number, row.issued_on, row.client_id, client, row.name or "", stands.total, stands.balance,
+        stands.label, stands.document,
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import streamlit as st
 
 from appointments import drug_register
@@ -38,11 +40,23 @@ def _about(row: OpenTicket) -> str:
 
 def _drugs() -> None:
     st.subheader("Drug log exceptions", anchor=False)
-    bottles = drug_register.bottles(by=frame.actor())
-    days = drug_register.reconciliation(show.today(), by=frame.actor())
-    odd = [(bottle.title, ", ".join(bottle.flags), "") for bottle in bottles if bottle.flags]
-    known = {title for title, *_ in odd}
-    odd += [(row.bottle.title, ", ".join(row.flags), "") for row in days if row.flags and row.bottle.title not in known]
+    by = frame.actor()
+    odd = _odd_bottles(by.clinic_id, by.user_id or "", frame.person().role, show.today())
     waits(odd[:6], "Every bottle balances, and none has expired.")
     if len(odd) > 6:
         st.caption(f"and {len(odd) - 6} more")
+
+
+@st.cache_data(ttl=30, show_spinner=False)
+def _odd_bottles(
+    clinic_id: str,  # noqa: ARG001 - the key of the cache
+    user_id: str,  # noqa: ARG001
+    role: str,  # noqa: ARG001
+    day: date,
+) -> list[tuple[str, str, str]]:
+    by = frame.actor()
+    bottles, days = drug_register.bottles(by=by), drug_register.reconciliation(day, by=by)
+    odd = [(bottle.title, ", ".join(bottle.flags), "") for bottle in bottles if bottle.flags]
+    known = {title for title, *_ in odd}
+    odd += [(row.bottle.title, ", ".join(row.flags), "") for row in days if row.flags and row.bottle.title not in known]
+    return odd
