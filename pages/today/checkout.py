@@ -13,7 +13,7 @@ from pages.components import counter, frame, show
 
 READY = ("ready", "recovering", "held_overnight")
 GROUPS = (
-    ("Ready to go home", READY, "Nobody is waiting to go home. Patients appear here once they recover."),
+    ("Ready and recovering", READY, "Nobody is waiting to go home. Patients appear here once they recover."),
     ("Still in the clinic", ("in_surgery", "induced", "premedicated", "examined", "checked_in"), ""),
     ("Left today", ("checked_out", "died", "declined"), ""),
 )
