@@ -66,7 +66,6 @@ class OpenedClient:
     client: Client
     patients: list[Patient]
     answers: dict[str, custom.Answer] = field(default_factory=dict)
-    patient_answers: dict[str, dict[str, custom.Answer]] = field(default_factory=dict)
     merged: list[int] = field(default_factory=list)
 
     @property
@@ -152,7 +151,6 @@ def open_client(client_id: str, *, by: Actor) -> OpenedClient:
             client,
             patients,
             custom.values(session, "client", client.id),
-            {patient.id: custom.values(session, "patient", patient.id) for patient in patients},
             sorted(merged),
         )
     note_view(by, "client", opened.client.id)

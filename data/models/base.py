@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, String, Uuid
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, String, Uuid, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from data.types import UTCDateTime, clock, new_id
@@ -47,6 +47,12 @@ class ClinicRow:
     def __table_args__(cls) -> tuple[Any, ...]:
         name = cls.__tablename__
         return (*getattr(cls, "keys", ()), Index(f"ix_{name}_change", "clinic_id", "change"))
+
+
+@event.listens_for(ClinicRow, "init", propagate=True)
+def _name_at_birth(_row: ClinicRow, _args: object, columns: dict[str, Any]) -> None:
+    """A row has its id from the start, so that an audit row can name it before anything is flushed."""
+    columns.setdefault("id", new_id())
 
 
 class Tombstoned:

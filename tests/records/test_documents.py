@@ -88,7 +88,7 @@ def test_a_document_is_encrypted_at_rest_and_comes_back_whole(clinic):
     assert stored
     assert not [part for part in stored if b"heron" in part]
     with read(clinic.id) as session:
-        actions = session.scalars(select(AuditLog.action).where(AuditLog.entity == "document")).all()
+        actions = session.scalars(select(AuditLog.action).where(AuditLog.entity_id == document_id)).all()
     assert sorted(actions) == ["document.attached", "document.viewed"]
 
 

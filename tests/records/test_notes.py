@@ -120,12 +120,12 @@ def test_a_double_click_writes_one_note_and_its_text_stays_out_of_the_audit_log(
     sam = clinic.actor("sam")
     client_id = clients.add(ClientForm("Lee"), by=sam)
     for _ in range(2):
-        notes.write(client_id, "canary-walrus", access="everyone", by=sam, key="n1")
+        note_id = notes.write(client_id, "canary-walrus", access="everyone", by=sam, key="n1")
     assert len(notes.of_client(client_id, by=sam)) == 1
     with read(clinic.id) as session:
         rows = session.scalars(select(AuditLog)).all()
     assert not [row for row in rows if "walrus" in row.detail]
-    assert [row.action for row in rows if row.entity == "note"] == ["note.written"]
+    assert [(row.action, row.entity_id) for row in rows if row.entity == "note"] == [("note.written", note_id)]
     assert [row.action for row in rows if row.action == "notes.viewed"] == ["notes.viewed"]
 
 
