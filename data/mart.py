@@ -445,7 +445,7 @@ def _chunks(connection: Connection, fact: Fact, clinic_id: str, since: int) -> I
     if sqlite:
         hint = "NOT INDEXED" if since < 0 else ""
         rows = raw.cursor()
-        rows.execute(f"SELECT {' || char(44) || '.join(parts)} FROM {fact.name} {hint} WHERE {where}")  # noqa: S608
+        rows.execute(f"SELECT concat_ws(',', {', '.join(parts)}) FROM {fact.name} {hint} WHERE {where}")  # noqa: S608
         while lines := rows.fetchmany(_CHUNK_ROWS):
             yield _arrow(fact, "\n".join([line for (line,) in lines]).encode())
         return
