@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import cards, frame
+from pages.components import cards, close_account, frame
 from pages.settings.kinds import GROUPS, SETTINGS
 from security.access import allowed_now
 
@@ -40,3 +40,5 @@ shown = [cards.Card(script, title, icon, about) for script, title, icon, about, 
 if shown:
     st.markdown("## People, security and data")
     cards.draw(shown)
+if "account.close" in may:
+    close_account.draw()

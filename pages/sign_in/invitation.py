@@ -6,30 +6,34 @@ import streamlit as st
 
 from data.errors import BadInput
 from pages.components import frame
+from pages.sign_in import door
 from security import invitations
 
 
 def main() -> None:
     """The link's person, the password twice, then the way to sign in."""
     secret = st.query_params.get("invite") or st.query_params.get("reset") or ""
-    _, middle, _ = st.columns([1, 1.4, 1])
-    with middle:
-        st.title("Ballast", anchor=False)
+    with door.card():
         if st.session_state.get("_accepted"):
-            st.success("Your password is set.", icon=":material/check:")
-            st.link_button("Sign in", "/", type="primary")
+            door.head("Your password is set", "Sign in with it to begin.")
+            st.link_button("Sign in", "/", type="primary", width="stretch")
             return
-        with frame.refusals():
+        try:
             found = invitations.open_link(secret)
-            word = "You are invited to" if found.purpose == "invite" else "A new password for"
-            st.markdown(f"### {word} {frame.plain(found.clinic)}")
-            st.text(f"Hello {found.name}. You will sign in as {found.username}.")
-            choose(secret)
+        except invitations.LinkSpent as spent:
+            door.head("Ballast", "")
+            st.error(spent.message, icon=":material/error:")
+            st.link_button("Go to the sign-in page", "/", width="stretch")
+            return
+        invited = found.purpose == "invite"
+        door.head(found.clinic, "You are invited: choose your password." if invited else "Choose a new password.")
+        st.text(f"Hello {found.name}. You sign in as {found.username}.")
+        choose(secret)
 
 
 def choose(secret: str) -> None:
     """The form."""
-    with st.form("choose"):
+    with st.form("choose", enter_to_submit=True):
         password = st.text_input(
             "New password",
             type="password",
