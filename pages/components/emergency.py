@@ -1,4 +1,4 @@
-"""Emergency access on screen: the banner while a record is open to this person, and the alert to reviewers."""
+"""Emergency access on screen: the banner while a record is open to this person."""
 
 from __future__ import annotations
 
@@ -21,17 +21,3 @@ def draw() -> None:
             if st.button("Close the record", key=f"close-{opening.id}"):
                 break_glass.close_record(opening.id, by=by)
                 st.rerun()
-
-
-def alert(may: frozenset[str]) -> None:
-    """For the home of those who review: how many emergency accesses wait, and whether one is late."""
-    if "security.audit" not in may:
-        return
-    waiting = break_glass.openings(by=frame.actor(), only_waiting=True)
-    if not waiting:
-        return
-    late = " The review of one is overdue." if any(row.is_overdue for row in waiting) else ""
-    records = "1 restricted record was" if len(waiting) == 1 else f"{len(waiting)} restricted records were"
-    with st.container(horizontal=True, vertical_alignment="center", key="emergency-alert"):
-        st.warning(f"{records} opened in an emergency and waits for a review.{late}", icon=":material/emergency:")
-        st.page_link("settings/reviews.py", label="Review emergency access")

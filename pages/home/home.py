@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import emergency, frame, show
+from pages.components import frame, show
 from pages.home import alerts, day, money, queues
 from security.access import allowed_now
 
@@ -26,7 +26,6 @@ def main() -> None:
     who = frame.person()
     may = allowed_now(who.actor)
     frame.head(f"Good {_time_of_day()}, {who.name.split()[0]}", show.day(show.today(), style="heading"))
-    emergency.alert(may)
     drawn = False
     for name in ORDER.get(who.role, ("day", "queues")):
         draw, permission = BLOCKS[name]
