@@ -95,7 +95,7 @@ def enrol(code: str, *, address: str = "", agent: str = "") -> tuple[str, str] |
         remember_failure(address)
         return None
     with write(found.clinic_id) as session:
-        ticket = session.get_one(Ticket, (found.clinic_id, found.id))
+        ticket = session.get_one(Ticket, (found.clinic_id, found.id), with_for_update=True)
         if ticket.used_at is not None or ticket.expires_at <= clock.now():
             return None
         ticket.used_at = clock.now()
@@ -191,7 +191,7 @@ def pin_is_spent(user_id: str, station_token: str) -> bool:
 
 def _count_pin(station: UserSession, user: User, right: bool) -> bool:
     with write(station.clinic_id) as session:
-        row = session.get_one(User, (user.clinic_id, user.id))
+        row = session.get_one(User, (user.clinic_id, user.id), with_for_update=True)
         if row.status != "active" or row.locked_at is not None or row.pin_failures >= PIN_TRIES:
             return False
         if role_demands_second_factor(session, row.role):

@@ -144,7 +144,7 @@ def accept(secret: str, password: str) -> Invited:
     passwords.check_strength(password, user.username, user.name)
     hashed = passwords.hash_secret(password)
     with write(found.clinic_id) as session:
-        ticket = session.get_one(Ticket, (found.clinic_id, found.id))
+        ticket = session.get_one(Ticket, (found.clinic_id, found.id), with_for_update=True)
         person = find_user(session, user.id)
         if ticket.used_at is not None or ticket.expires_at <= clock.now() or person.status == "disabled":
             raise LinkSpent()

@@ -187,7 +187,10 @@ def _save(session: ClinicSession, by: Actor, slug: str, role: Role, before: Role
     for name in role.permissions:
         if PERMISSIONS[name].owner_only and slug != OWNER:
             raise OwnersOwn(action=PERMISSIONS[name].action)
-    check_rights(session, by, set(role.permissions) ^ old, role.label, "change that")
+    touched = set(role.permissions) ^ old
+    if before is not None and role.second_factor != before.second_factor:
+        touched |= old  # it guards everything that the role may do
+    check_rights(session, by, touched, role.label, "change that")
     return definitions.save(session, ROLE, slug, role, by_user_id=by.user_id, comment=comment)
 
 

@@ -68,10 +68,10 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
     holds the earlier result. Raises SessionEnded, NotPermitted.
     """
     with write(by.clinic_id) as session:
+        session.head()  # rules of one clinic take turns: what one reads, another cannot change before it is written
         authorize(session, by, permission, writing=True)
         work = Work(session, by, permission or "own", key)
         if key:
-            session.head()  # two clicks at once: on PostgreSQL the second waits here for the first
             done = session.scalars(select(Idempotency).where(Idempotency.key == key)).one_or_none()
             if done is not None:
                 work.repeated, work.result = True, done.result

@@ -82,7 +82,7 @@ def redeem_ticket(secret: str, *, browser: str = "", device: str = "", address: 
     if found is None:
         return None
     with write(found.clinic_id) as session:
-        ticket = session.get_one(Ticket, (found.clinic_id, found.id))
+        ticket = session.get_one(Ticket, (found.clinic_id, found.id), with_for_update=True)
         if ticket.purpose != "sign-in" or ticket.used_at or ticket.expires_at <= clock.now():
             return None
         if ticket.bound_to and ticket.bound_to != fingerprint(browser):

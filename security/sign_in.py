@@ -75,7 +75,7 @@ def check_code(person: Checked, code: str, *, address: str = "") -> bool:
     """Whether this is a fresh code of the person's second factor. Wrong ones count towards the lock like passwords."""
     slow_down(address)
     with write(person.clinic_id) as session:
-        user = session.get(User, (person.clinic_id, person.user_id))
+        user = session.get(User, (person.clinic_id, person.user_id), with_for_update=True)
         if user is None or user.status != "active" or user.locked_at is not None or user.totp_secret is None:
             return False
         step = second_factor.matching_step(second_factor.opened(user.totp_secret), code, after=user.totp_last_step)
@@ -89,7 +89,7 @@ def check_code(person: Checked, code: str, *, address: str = "") -> bool:
 
 def _forget_failures(clinic_id: str, user_id: str) -> None:
     with write(clinic_id) as session:
-        user = session.get_one(User, (clinic_id, user_id))
+        user = session.get_one(User, (clinic_id, user_id), with_for_update=True)
         user.pin_failures = 0
         if user.totp_secret is None:
             user.failures = 0
@@ -137,7 +137,7 @@ def is_loopback(address: str) -> bool:
 
 def _count_failure(clinic_id: str, user_id: str) -> None:
     with write(clinic_id) as session:
-        row = session.get_one(User, (clinic_id, user_id))
+        row = session.get_one(User, (clinic_id, user_id), with_for_update=True)
         row.failures += 1
         if row.failures >= LOCK_AFTER and row.locked_at is None:
             row.locked_at = clock.now()

@@ -22,6 +22,8 @@ class Stream:
         self.media: list[str] = []
         self.widgets: dict[str, str] = {}
         self.fragments: set[str] = set()
+        self.timed: set[str] = set()
+        """Those that rerun by a clock."""
 
     def run(self, *, query: str = "", page: str = "", click: str = "", fragment: str = "") -> str:
         """Ask for a run, optionally of a page, after a click on a button, or of one fragment; returns what it drew."""
@@ -53,6 +55,8 @@ class Stream:
             elif kind == "delta":
                 self._remember(forward)
                 drawn.append(str(forward.delta))
+            elif kind == "auto_rerun":
+                self.timed.add(forward.auto_rerun.fragment_id)
             elif kind == "script_finished":
                 break
         return "\n".join(drawn)

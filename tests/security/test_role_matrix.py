@@ -94,3 +94,13 @@ def test_a_role_goes_out_as_a_file_and_comes_back_the_same(clinic):
         role_matrix.import_role(text.replace("notes.write", "notes.everything"), by=adam)
     with pytest.raises(role_matrix.OwnersOwn):
         role_matrix.import_role(text.replace("notes.write", "account.close"), by=adam)
+
+
+def test_nobody_weakens_the_sign_in_of_a_role_above_their_own(clinic):
+    owner = role_of(clinic, "owner")
+    weaker = Role(label=owner.label, second_factor=False, permissions=sorted(owner.permissions))
+    with pytest.raises(BeyondYourRights):
+        role_matrix.save_roles({"owner": (weaker, owner.number)}, by=clinic.actor("adam"))
+    assert role_of(clinic, "owner").second_factor
+    role_matrix.save_roles({"owner": (weaker, owner.number)}, by=clinic.actor("olive"))
+    assert not role_of(clinic, "owner").second_factor

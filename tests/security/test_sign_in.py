@@ -13,6 +13,7 @@ from data.models import Clinic, User
 from data.session import read, write
 from data.types import clock
 from security import second_factor, sessions, sign_in, users
+from security.sign_in import LOCK_AFTER
 from tests.conftest import PASSWORD
 
 
@@ -46,6 +47,22 @@ def test_ten_wrong_passwords_lock_the_person_until_another_administrator_release
         users.release(clinic.users["sam"], by=clinic.actor("mona"))
     users.release(clinic.users["sam"], by=clinic.actor("adam"))
     assert sign_in.check_password("sam", PASSWORD) is not None
+
+
+def test_guesses_at_the_same_moment_are_all_counted(clinic, quick):
+    start = threading.Barrier(LOCK_AFTER)
+
+    def guess():
+        start.wait()
+        sign_in.check_password("sam", "wrong-password")
+
+    guesses = [threading.Thread(target=guess) for _ in range(LOCK_AFTER)]
+    for one in guesses:
+        one.start()
+    for one in guesses:
+        one.join()
+    assert user_row(clinic, "sam").failures == LOCK_AFTER
+    assert sign_in.check_password("sam", PASSWORD) is None
 
 
 def test_a_right_guess_that_was_under_way_when_the_lock_fell_is_refused(sqlite_clinic, quick):
