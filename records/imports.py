@@ -796,7 +796,9 @@ def adopt(session: ClinicSession, model: Any, run_id: str, *which: Any) -> None:
     session.flush()
     table = model.__table__
     session.execute(
-        update(table).where(table.c.clinic_id == session.clinic_id, *which).values(import_id=run_id, version=1, change=session.change)
+        update(table)
+        .where(table.c.clinic_id == session.clinic_id, *which)
+        .values(import_id=run_id, version=1, change=session.change)
     )
 
 
