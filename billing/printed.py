@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 FONTS = Path(__file__).resolve().parent.parent / "forms" / "fonts"
-SECONDS = 15
+SECONDS = 40
 
 
 def main() -> int:

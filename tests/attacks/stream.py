@@ -38,7 +38,7 @@ class Stream:
         self.socket.send(message.SerializeToString())
         return self._drawn()
 
-    def _drawn(self, patience: float = 12.0) -> str:
+    def _drawn(self, patience: float = 40.0) -> str:
         drawn, until = [], time.monotonic() + patience
         while time.monotonic() < until:
             forward = ForwardMsg()
