@@ -8,10 +8,12 @@ import streamlit as st
 
 from appointments.stages import EXITS, FLOW, LABELS
 from pages.components import definition_history, editing, frame
+from pages.components.flow_board import COLOURS
 from security import settings
 from security.settings import Entry
 
 KIND, SLUG = "flow-stages", "flow"
+GREY = "#8a94a3"
 ALWAYS = ("booked", "checked_in", "checked_out")  # without these no day can be run
 
 
@@ -67,10 +69,10 @@ def working_order(entry: Entry) -> list[str]:
 
 def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], position: int) -> dict[str, Any]:
     """One stage: colour, name, shown or not, up and down."""
-    name = LABELS[stage]
+    name, shipped = LABELS[stage], COLOURS.get(stage, GREY)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"stage-{stage}"):
         colour = st.color_picker(
-            f"Colour of {name}", look.get("colour") or "#8a94a3", key=f"colour-{stage}-{number}",
+            f"Colour of {name}", look.get("colour") or shipped, key=f"colour-{stage}-{number}",
             label_visibility="collapsed",
         )  # fmt: skip
         label = st.text_input(
@@ -89,7 +91,7 @@ def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], posi
                     disabled=not 0 <= position + step < len(on_board), on_click=move, args=(stage, step, number),
                     help=f"Move {word}", width="content",
                 )  # fmt: skip
-    kept = colour.lower() if colour.lower() != "#8a94a3" or look.get("colour") else ""
+    kept = colour.lower() if colour.lower() != shipped or look.get("colour") else ""
     return {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
 
 

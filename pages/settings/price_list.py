@@ -65,6 +65,7 @@ def grid(held: dict[str, Entry]) -> pd.DataFrame:
         num_rows="add",
         hide_index=True,
         disabled=["bands"],
+        placeholder="–",
         height=min(38 + 35 * (len(rows) + 1), 900),
         column_config={
             "slug": None,
@@ -73,7 +74,7 @@ def grid(held: dict[str, Entry]) -> pd.DataFrame:
             "category": column.TextColumn("Category", max_chars=80, default=""),
             "price": column.NumberColumn("Price", min_value=0.0, step=0.01, required=True, default=0.0,
                                          format=f"{show.currency_symbol()}%.2f"),
-            "bands": column.TextColumn("By species and weight", width="small"),
+            "bands": column.TextColumn("By weight", width="small", help="Prices by species and weight"),
             "tax": column.SelectboxColumn("Tax", options=taxes, default="", width="small",
                                           format_func=lambda code: code or "None"),
             "procedure": column.TextColumn("Procedure", max_chars=80, default="", width="small"),

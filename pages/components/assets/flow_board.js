@@ -27,6 +27,7 @@ const icon = path => {
 const ARROW = "M5 12h14M13 6l6 6-6 6"
 const DOTS = "M5 12h.01M12 12h.01M19 12h.01"
 const SEX = { female: "♀", male: "♂" }
+const ROOMY = 150, TIGHT = 112, RAIL = 34, GAP = 8 // widths in pixels, as in flow_board.css
 const NEEDS_REASON = ["declined", "held_overnight", "died"]
 
 class Board {
@@ -95,11 +96,27 @@ class Board {
   }
 
   fit() {
-    const narrow = this.root.clientWidth < 620
-    if (narrow === this.narrow) return
-    this.narrow = narrow
-    this.root.classList.toggle("narrow", narrow)
+    const width = this.root.clientWidth
+    if (!width || width === this.width) return
+    this.width = width
+    this.narrow = width < 620
+    this.root.classList.toggle("narrow", this.narrow)
     this.paint()
+  }
+
+  // Every stage on the screen: tight cards first, then those who are only expected fold away too.
+  foldsFor(per) {
+    const folds = new Map()
+    for (const [id, column] of this.columns) {
+      folds.set(id, this.folded.has(id) ? this.folded.get(id) : column.spec.fold || !per.get(id).length)
+    }
+    const taken = lane => [...folds.values()].reduce((sum, folded) => sum + (folded ? RAIL : lane) + GAP, 0)
+    const first = this.data.columns[0]
+    if (!this.narrow && first && first.drop === "booked" && !this.folded.has(first.id) && taken(TIGHT) > this.width) {
+      folds.set(first.id, true)
+    }
+    this.root.classList.toggle("tight", !this.narrow && taken(ROOMY) > this.width)
+    return folds
   }
 
   // ---- what Python sent -------------------------------------------------------------------------------------------
@@ -188,10 +205,10 @@ class Board {
     if (!this.current || !per.has(this.current)) {
       this.current = (this.data.columns.find(column => per.get(column.id).length) || this.data.columns[0] || {}).id
     }
+    const folds = this.foldsFor(per)
     for (const [id, column] of this.columns) {
       const list = per.get(id)
-      const folded = this.folded.has(id) ? this.folded.get(id) : column.spec.fold || !list.length
-      const rail = !this.narrow && folded && !(this.query && list.length)
+      const rail = !this.narrow && folds.get(id) && !(this.query && list.length)
       column.node.classList.toggle("rail", rail)
       column.node.classList.toggle("current", id === this.current)
       column.count.textContent = list.length
