@@ -126,7 +126,8 @@ def _age(days: int, months: int, locale: str) -> str:
     if months < 4:
         return str(format_unit(days // 7, "duration-week", length="short", locale=locale))
     if months < 24:
-        return str(format_unit(months, "duration-month", length="short", locale=locale))
+        words = str(format_unit(months, "duration-month", length="short", locale=locale))
+        return words.replace("mth", "mo") if locale.startswith("en") else words
     return str(format_unit(months // 12, "duration-year", length="short", locale=locale))
 
 

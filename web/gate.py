@@ -210,7 +210,8 @@ class Gate:
         path = scope["path"]
         wants_page = scope["type"] == "http" and scope["method"] == "GET" and not path.startswith("/_stcore/")
         if wants_page and not path.startswith(SIGNED_IN_ONLY):
-            return RedirectResponse(f"/?next={quote(path)}", 303)
+            query = scope.get("query_string", b"").decode("latin-1")
+            return RedirectResponse(f"/?next={quote(path + ('?' + query if query else ''))}", 303)
         return PlainTextResponse("Sign in first.", 401)
 
     @staticmethod

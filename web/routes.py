@@ -48,14 +48,14 @@ async def finish(request: Request) -> Response:
 
 
 def local_path(target: str) -> str:
-    """A path of this site; anything that would lead elsewhere becomes ``/``."""
+    """A path of this site with its query; anything that would lead elsewhere becomes ``/``."""
     try:
         parts = urlsplit(target)
     except ValueError:
         return "/"
     if parts.scheme or parts.netloc or not target.startswith("/") or target.startswith(("//", "/\\")):
         return "/"
-    return parts.path
+    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 async def out(request: Request) -> Response:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from billing import history
+from billing.history import InvoiceSummary
 from pages.components import frame, show
+from pages.components.rows import Row, rows
 from records.clients import OpenedClient
 
 STATES = {
     "draft": "Draft", "open": "Open", "part paid": "Part paid", "paid": "Paid", "overdue": "Overdue", "void": "Void",
     "forgiven": "Forgiven",
 }  # fmt: skip
+SHAPE = "1.6fr 2.4fr 8rem 7rem"
 KINDS = {"sale": "Payment", "refund": "Refund", "void": "Void"}
 
 
@@ -29,20 +32,10 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
         st.metric("Paid", show.money(account.paid_cents))
     right = st.column_config.TextColumn(alignment="right")
     st.subheader("Invoices", anchor=False)
-    if account.invoices:
-        table = pd.DataFrame(
-            {
-                "Invoice": [invoice.number for invoice in account.invoices],
-                "Day": [show.day(invoice.issued_on) for invoice in account.invoices],
-                "Status": [STATES[invoice.state] for invoice in account.invoices],
-                "Charged": [show.money(invoice.charged_cents) for invoice in account.invoices],
-                "Paid": [show.money(invoice.paid_cents) for invoice in account.invoices],
-                "Open": [show.money(invoice.open_cents) for invoice in account.invoices],
-            }
-        )
-        st.dataframe(
-            table, hide_index=True, row_height=36, column_config={"Charged": right, "Paid": right, "Open": right}
-        )
+    lines = [_line(invoice) for invoice in account.invoices]
+    opened_id = rows(lines, path="/invoice", label="Invoices of this client", key="client_invoices", shape=SHAPE)
+    if opened_id:
+        st.switch_page("money/invoice.py", query_params={"id": opened_id})
     st.subheader("Payments", anchor=False)
     if not account.payments:
         st.caption("Nothing was paid yet.")
@@ -58,3 +51,13 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
         }
     )
     st.dataframe(table, hide_index=True, row_height=36, column_config={"Amount": right})
+
+
+def _line(invoice: InvoiceSummary) -> Row:
+    state = STATES[invoice.state]
+    if invoice.open_cents and invoice.state not in ("void", "forgiven"):
+        state += f", {show.money(invoice.open_cents)} open"
+    return Row(
+        invoice.id, f"Invoice {invoice.number}", invoice.description, show.day(invoice.issued_on),
+        show.money(invoice.charged_cents), () if invoice.state == "paid" else (state,),
+    )  # fmt: skip

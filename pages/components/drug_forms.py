@@ -94,10 +94,12 @@ def receive() -> None:
         number = left.text_input("Bottle number", key="receive_number", help="As written on its label.")
         size = right.text_input("Size", "10", key="receive_size", help="In the drug's unit, such as mL.")
         lot = left.text_input("Lot", key="receive_lot")
-        expires = right.date_input("Expires", None, key="receive_expires")
+        expires = right.date_input("Expires", None, key="receive_expires", format=show.date_pattern())
         supplier = left.text_input("Supplier", key="receive_supplier")
         registration = right.text_input("Supplier's registration number", key="receive_registration")
-        received = left.date_input("Received", show.today(), max_value=show.today(), key="receive_on")
+        received = left.date_input(
+            "Received", show.today(), max_value=show.today(), key="receive_on", format=show.date_pattern()
+        )
         if not st.form_submit_button("Receive the bottle", key="receive_send", type="primary"):
             return
     with frame.refusals():

@@ -60,7 +60,7 @@ def moment(value: datetime | None, *, zone: str | None = None, missing: str = NO
 
 
 def age(born_on: date | None, *, on: date | None = None, estimated: bool = False, missing: str = "age unknown") -> str:
-    """An age today, or on a day: ``12 wks``, ``5 mths``, ``3 yrs``; ``~`` in front when estimated."""
+    """An age today, or on a day: ``12 wks``, ``5 mos``, ``3 yrs``; ``~`` in front when estimated."""
     return wording().age(born_on, on or today(), estimated=estimated, missing=missing)
 
 

@@ -48,7 +48,9 @@ def main() -> None:
 
 def _day(in_use: list[BottleRow], may: frozenset[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        day = st.date_input("Day", show.today(), max_value=show.today(), key="drug_day", width=160)
+        day = st.date_input(
+            "Day", show.today(), max_value=show.today(), key="drug_day", width=160, format=show.date_pattern()
+        )
         if "drugs.log" in may and day == show.today():
             for part in ("AM", "PM"):
                 if st.button(f"Do the {part} count", key=f"drug_count_{part}"):

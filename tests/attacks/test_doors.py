@@ -115,6 +115,16 @@ def test_a_cold_deep_link_leads_a_stranger_to_the_sign_in_page_and_back(stranger
     assert answer.headers["location"] == f"/?next=/{path}"
 
 
+def test_a_cold_deep_link_to_a_record_leads_back_to_that_record(served, stranger):
+    answer = stranger.get("/report?name=revenue&from=2026-01-01&note=caf%C3%A9")
+    target = httpx.URL(answer.headers["location"]).params["next"]
+    assert target == "/report?name=revenue&from=2026-01-01&note=caf%C3%A9"
+    with served.clinic() as clinic:
+        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"])
+    with httpx.Client(base_url=served.url, follow_redirects=False) as client:
+        assert client.get("/auth/finish", params={"t": ticket, "next": target}).headers["location"] == target
+
+
 @pytest.mark.parametrize("path", ["flow", "users", "audit-log", "staff-profile"])
 def test_a_stranger_asking_the_websocket_for_a_page_gets_the_sign_in_page(served, path):
     with stream(served.url) as nobody:
@@ -205,7 +215,17 @@ def test_a_ticket_makes_one_session_and_only_in_the_browser_that_earned_it(serve
         assert again.headers["location"] == "/?again=1"
 
 
-@pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example?x=1",
+        "//evil.example?next=/flow",
+    ],
+)
 def test_the_way_after_signing_in_never_leaves_this_site(served, target):
     with served.clinic() as clinic:
         ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"])

@@ -5,7 +5,7 @@
   const ASK_EVERY = 15000, TELL_EVERY = 20000, WARN = 120;
   let endsAt = null, lastsUntil = null, told = 0, touched = 0, bar = null, gone = false;
 
-  const here = () => location.pathname;
+  const here = () => location.pathname + location.search;
   function leave(over) {
     if (gone) return;
     gone = true;
