@@ -23,6 +23,9 @@ def warm() -> None:
     """Import the heavy modules, then freeze."""
     for name in HEAVY:
         importlib.import_module(name)
+    from forms.print import register_fonts
+
+    register_fonts()
     gc.collect()
     gc.freeze()
     _fill_mart()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 import uuid
 from collections.abc import Iterator
 
@@ -42,14 +43,19 @@ def actor() -> Actor:
     return person().actor
 
 
-@st.cache_data(ttl=5, show_spinner=False)
-def _clinic(clinic_id: str) -> Clinic:
-    return clinic_of(clinic_id)
+_clinics: dict[str, tuple[float, Clinic]] = {}
+CLINIC_LASTS = 5.0
+"""Seconds. A plain dictionary, because a page asks hundreds of times and ``st.cache_data`` copies each time."""
 
 
 def clinic() -> Clinic:
     """The clinic of the signed-in person: name, kind, zone, currency, locale."""
-    return _clinic(actor().clinic_id)
+    clinic_id, now = actor().clinic_id, time.monotonic()
+    read_at, found = _clinics.get(clinic_id, (0.0, None))
+    if found is None or now - read_at > CLINIC_LASTS:
+        found = clinic_of(clinic_id)
+        _clinics[clinic_id] = now, found
+    return found
 
 
 def head(title: str, facts: str = "") -> DeltaGenerator:

@@ -23,7 +23,8 @@ def draw(may: frozenset[str]) -> None:
 
 
 def _unpaid() -> None:
-    rows, count, cents = open_tickets(show.today(), limit=5, by=frame.actor())
+    by = frame.actor()
+    rows, count, cents = _open_tickets(by.clinic_id, by.user_id or "", frame.person().role, show.today())
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader("Unpaid invoices", anchor=False)
         if count and st.button("Open invoices", icon=":material/receipt_long:", key="home_invoices"):
@@ -45,6 +46,16 @@ def _drugs() -> None:
     waits(odd[:6], "Every bottle balances, and none has expired.")
     if len(odd) > 6:
         st.caption(f"and {len(odd) - 6} more")
+
+
+@st.cache_data(ttl=20, show_spinner=False)
+def _open_tickets(
+    clinic_id: str,  # noqa: ARG001 - the key of the cache
+    user_id: str,  # noqa: ARG001
+    role: str,  # noqa: ARG001
+    day: date,
+) -> tuple[list[OpenTicket], int, int]:
+    return open_tickets(day, limit=5, by=frame.actor())
 
 
 @st.cache_data(ttl=30, show_spinner=False)
