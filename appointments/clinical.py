@@ -375,7 +375,7 @@ def _visit(session: ClinicSession, appointment: Appointment, patient: Patient, c
         microchip=patient.microchip,
         client_id=client.id,
         client=f"{client.first_name} {client.last_name}".strip(),
-        phone=client.phone,
+        phone="" if client.restricted else client.phone,
         cautions=tuple(dict.fromkeys(cautions)),
         services=tuple(names.get(code, code) for code in appointment.services or ()),
         notes=appointment.notes,

@@ -189,8 +189,9 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
             found.append(
                 Waiting(
                     appointment.id, invoice_id, appointment.number, patient, species, client.id, _name(client),
-                    client.phone, appointment.stage, appointment.stage_at, stands.balance if stands else None,
-                    stands.total if stands else None, stands.label if stands else "", appointment.funding,
+                    "" if client.restricted else client.phone, appointment.stage, appointment.stage_at,
+                    stands.balance if stands else None, stands.total if stands else None,
+                    stands.label if stands else "", appointment.funding,
                 )
             )  # fmt: skip
         rank = {stage: place for place, stage in enumerate(ORDER)}

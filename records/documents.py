@@ -16,7 +16,7 @@ from data.models import Document, Patient, User
 from data.types import clock
 from records.access import LEVELS, client_for, glass_broken, may_read
 from records.checks import check_texts, clean, require
-from records.family import family, is_id
+from records.family import check_patient, family, is_id
 from records.file_kinds import KINDS, PDF, Kind, examine
 from security.actor import Actor
 from security.rules import act, authorize, look
@@ -88,6 +88,8 @@ def attach(
             return str(work.result)
         session = work.session
         client = client_for(session, client_id, by)
+        if patient_id is not None:
+            check_patient(session, client.id, patient_id)
         twin = session.scalars(
             select(Document).where(Document.client_id == client.id, Document.sha256 == sha256)
         ).first()

@@ -6,7 +6,8 @@ import uuid
 
 from sqlalchemy import select
 
-from data.models import Client
+from data.errors import NotFound
+from data.models import Client, Patient
 from data.session import ClinicSession
 
 
@@ -32,3 +33,10 @@ def family(session: ClinicSession, client_id: str) -> list[str]:
     """The ids under which rows of this client may stand: its own and those merged into it."""
     merged = session.scalars(select(Client.id).where(Client.merged_into_id == client_id).order_by(Client.number))
     return [client_id, *merged]
+
+
+def check_patient(session: ClinicSession, client_id: str, patient_id: str) -> None:
+    """Raise NotFound for a patient who is not this client's."""
+    statement = select(Patient.id).where(Patient.id == patient_id, Patient.client_id == client_id)
+    if not is_id(patient_id) or session.scalar(statement) is None:
+        raise NotFound(what="patient", name="of this client")

@@ -14,7 +14,7 @@ from data.session import ClinicSession
 from data.types import clock
 from records.access import LEVELS, client_for, glass_broken, may_read
 from records.checks import check_texts, clean, require
-from records.family import family, is_id
+from records.family import check_patient, family
 from security.actor import Actor
 from security.rules import act, authorize, look
 from security.viewing import note_view
@@ -69,7 +69,7 @@ def write(
         if corrects_id is not None:
             _readable(session, client.id, corrects_id, by)
         if patient_id is not None:
-            _patient_of(session, client.id, patient_id)
+            check_patient(session, client.id, patient_id)
         note = Note(
             client_id=client.id, patient_id=patient_id, access=access, body=body, corrects_id=corrects_id,
             event_at=clock.now(), by_user_id=by.user_id,
@@ -128,9 +128,3 @@ def _names(session: ClinicSession, model: type[User] | type[Patient], ids: set[s
 def _readable(session: ClinicSession, client_id: str, note_id: str, by: Actor) -> None:
     if note_id not in {row.id for row in _rows(session, client_id, by)}:
         raise NotFound(what="note", name="of this client that you may read")
-
-
-def _patient_of(session: ClinicSession, client_id: str, patient_id: str) -> None:
-    statement = select(Patient.id).where(Patient.id == patient_id, Patient.client_id == client_id)
-    if not is_id(patient_id) or session.scalar(statement) is None:
-        raise NotFound(what="patient", name="of this client")

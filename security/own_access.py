@@ -14,7 +14,7 @@ from data.errors import BadInput, NotFound, SessionEnded
 from data.models import User, UserSession
 from data.session import ClinicSession
 from data.types import clock
-from security import passwords
+from security import passwords, second_factor, sign_in
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.roles import ROLE
@@ -91,8 +91,7 @@ def change_password(current: str, new: str, *, by: Actor, key: str | None = None
     """
     with look(by, None) as session:
         user = _self(session, by)
-    if not passwords.matches(user.password_hash, current):
-        raise WrongPassword
+    _confirm(user, current)
     passwords.check_strength(new, user.username, user.name)
     hashed = passwords.hash_secret(new)
     with act(by, None, key=key) as work:
@@ -111,8 +110,7 @@ def set_pin(password: str, pin: str, *, by: Actor, key: str | None = None) -> No
         if role_demands_second_factor(session, user.role):
             raise NoPinForRole
     check_pin_strength(pin)
-    if not passwords.matches(user.password_hash, password):
-        raise WrongPassword
+    _confirm(user, password)
     hashed = passwords.hash_secret(pin)
     with act(by, None, key=key) as work:
         if work.repeated:
@@ -132,14 +130,23 @@ def remove_pin(*, by: Actor, key: str | None = None) -> None:
         work.audit("user.pin_removed", "user", row.id)
 
 
+def set_second_factor(
+    enrolment: second_factor.Enrolment, code: str, password: str, *, by: Actor, key: str | None = None
+) -> None:
+    """Keep a new second factor of one's own; an earlier one stops working. Raises WrongPassword, WrongCode."""
+    with look(by, None) as session:
+        user = _self(session, by)
+    _confirm(user, password)
+    second_factor.confirm(enrolment, code, by=by, key=key)
+
+
 def remove_second_factor(password: str, *, by: Actor, key: str | None = None) -> None:
     """Sign in without codes again, where the role allows. Raises WrongPassword, SecondFactorNeeded."""
     with look(by, None) as session:
         user = _self(session, by)
         if role_demands_second_factor(session, user.role):
             raise SecondFactorNeeded
-    if not passwords.matches(user.password_hash, password):
-        raise WrongPassword
+    _confirm(user, password)
     with act(by, None, key=key) as work:
         row = _self(work.session, by)
         if work.repeated or row.totp_secret is None:
@@ -179,6 +186,12 @@ def role_demands_second_factor(session: ClinicSession, role: str) -> bool:
         return definitions.load(session, ROLE, role).second_factor
     except NotFound:
         return True
+
+
+def _confirm(user: User, password: str) -> None:
+    """Wrong ones count towards the lock: a borrowed session is no place to guess in."""
+    if sign_in.check_password(user.username, password) is None:
+        raise WrongPassword
 
 
 def _self(session: ClinicSession, by: Actor) -> User:

@@ -90,10 +90,12 @@ def enrol() -> None:
         st.code(" ".join(enrolment.secret[at : at + 4] for at in range(0, len(enrolment.secret), 4)), language=None)
     with st.form("own_factor", border=False):
         code = st.text_input("Code", key="own_code", max_chars=10, autocomplete="one-time-code")
+        current = st.text_input("Current password", type="password", key="own_factor_now",
+                                autocomplete="current-password")  # fmt: skip
         sent = st.form_submit_button("Turn on")
     if sent:
         with frame.refusals():
-            second_factor.confirm(enrolment, code, by=frame.actor())
+            own_access.set_second_factor(enrolment, code, current, by=frame.actor())
             del st.session_state[ENROLMENT]
             account_actions.done("From now on a code is asked for at sign-in.", "own_factor")
 

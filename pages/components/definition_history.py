@@ -20,7 +20,10 @@ def draw(
     says in sentences what changed between two bodies."""
     newest = versions[0]
     if len(versions) == 1:
-        st.caption(f"Version 1, saved by {newest.who} on {show.moment(newest.at)}. Later changes will be listed here.")
+        st.caption(
+            f"Version 1, saved by {show.plain(newest.who)} on {show.moment(newest.at)}. "
+            "Later changes will be listed here."
+        )
         return
     by_number = {version.number: version for version in versions}
     for version in versions[:30]:

@@ -25,7 +25,7 @@ def add(roles: list[RoleRow]) -> None:
             with frame.refusals():
                 role_matrix.copy_role(slug, label, by=frame.actor(), key=frame.form_key("add-role"))
                 frame.new_form_key("add-role")
-                st.toast(f"{label} was added.", icon=":material/check:")
+                st.toast(f"{show.plain(label)} was added.", icon=":material/check:")
                 role_grid.start_over()
 
 
@@ -80,7 +80,8 @@ def edit(role: RoleRow) -> None:
                 role_matrix.save_roles(changes, by=frame.actor(), key=key)
                 frame.new_form_key(f"role-{role.slug}")
                 lines = role_grid.differences(role.permissions, role.second_factor, wanted)
-                st.toast(f"{role.label}: " + ("; ".join(lines[:3]) or "nothing changed"), icon=":material/check:")
+                told = "; ".join(lines[:3]) or "nothing changed"
+                st.toast(show.plain(f"{role.label}: {told}"), icon=":material/check:")
                 st.rerun()
 
 

@@ -66,7 +66,9 @@ def _save(
         if record is not None:
             who = visit.people.get(record.by_user_id or "", "")
             paper = "from paper, " if record.source == "paper" else ""
-            st.caption(f"Last saved {paper}by {who}" if who else f"Saved {paper}{show.moment(record.entered_at)}")
+            st.caption(
+                f"Last saved {paper}by {show.plain(who)}" if who else f"Saved {paper}{show.moment(record.entered_at)}"
+            )
         elif form.restored:
             st.caption("Draft kept, not saved yet")
     if not pressed:

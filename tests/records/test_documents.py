@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from data.card_numbers import CardNumberTyped
 from data.errors import BadInput, NotFound, NotPermitted
-from data.models import AuditLog, Document
-from data.session import read
+from data.models import AuditLog, Document, Patient
+from data.session import read, write
 from records import clients, documents, file_kinds
 from records.clients import ClientForm
 
@@ -90,6 +90,16 @@ def test_a_document_is_encrypted_at_rest_and_comes_back_whole(clinic):
     with read(clinic.id) as session:
         actions = session.scalars(select(AuditLog.action).where(AuditLog.entity_id == document_id)).all()
     assert sorted(actions) == ["document.attached", "document.viewed"]
+
+
+def test_a_document_is_not_attached_to_another_clients_patient(clinic):
+    sam = clinic.actor("sam")
+    client_id, other = clients.add(ClientForm("Lee"), by=sam), clients.add(ClientForm("Moss"), by=sam)
+    with write(clinic.id) as session:
+        patient = Patient(client_id=other, name="Fern", species="cat", sex="female")
+        session.add(patient)
+    with pytest.raises(NotFound):
+        documents.attach(client_id, "a.pdf", PDF, patient_id=patient.id, by=sam)
 
 
 def test_the_same_file_is_not_attached_twice(clinic):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pyotp
 import pytest
 from sqlalchemy import select
 
@@ -10,7 +11,7 @@ from data.errors import NotPermitted, SessionEnded
 from data.models import UserSession
 from data.session import read
 from data.types import clock
-from security import devices, own_access, sessions, sign_in
+from security import devices, own_access, second_factor, sessions, sign_in
 from security.rules import act, look
 from tests.conftest import PASSWORD
 
@@ -131,3 +132,25 @@ def test_one_can_end_only_ones_own_sessions(clinic):
     with read(clinic.id) as session:
         row = session.scalars(select(UserSession).where(UserSession.id == second.session_id)).one()
     assert row.revoked_at is not None
+
+
+def test_guessing_the_own_password_in_a_borrowed_session_locks_the_account(clinic, monkeypatch):
+    monkeypatch.setattr(sign_in, "FAILURE_TAKES", 0.0)
+    monkeypatch.setattr(sign_in, "slow_down", lambda _address: None)
+    borrowed = clinic.actor("sam")
+    for _ in range(sign_in.LOCK_AFTER):
+        with pytest.raises(own_access.WrongPassword):
+            own_access.change_password("a-guess-of-many", "new-words-to-keep-1", by=borrowed)
+    with pytest.raises(own_access.WrongPassword):
+        own_access.change_password(PASSWORD, "new-words-to-keep-1", by=borrowed)
+
+
+def test_a_borrowed_session_cannot_put_its_own_phone_in_place(clinic):
+    sam = clinic.actor("sam")
+    enrolment = second_factor.begin("sam")
+    code = pyotp.TOTP(enrolment.secret).now()
+    with pytest.raises(own_access.WrongPassword):
+        own_access.set_second_factor(enrolment, code, "a-guess-of-many", by=sam)
+    assert not own_access.own_access(by=sam).has_second_factor
+    own_access.set_second_factor(enrolment, code, PASSWORD, by=sam)
+    assert own_access.own_access(by=sam).has_second_factor
