@@ -168,7 +168,7 @@ class Board {
         const dot = el("span", "dot")
         const word = el("span", "word")
         const count = el("span", "count")
-        fold.append(dot, word, count)
+        fold.append(dot, word, " ", count)
         fold.onclick = () => { this.folded.set(spec.id, !node.classList.contains("rail")); this.paint() }
         head.append(fold)
         const list = el("ul")
@@ -213,7 +213,6 @@ class Board {
       column.node.classList.toggle("current", id === this.current)
       column.count.textContent = list.length
       column.fold.setAttribute("aria-expanded", String(!rail))
-      column.fold.setAttribute("aria-label", `${column.spec.label}, ${list.length}`)
       list.forEach((card, place) => {
         const node = this.drawCard(card, column.spec)
         if (column.list.children[place] !== node) {

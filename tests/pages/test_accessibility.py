@@ -1,0 +1,118 @@
+"""Every page keeps the rules of axe-core, in the light theme and, where colours matter, in the dark one."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from billing import checkout
+from data.models import Appointment
+from data.session import read
+from tests.billing.visits import visit
+from tests.conftest import ROOT
+
+pytestmark = pytest.mark.browser
+
+AXE = (ROOT / "tests" / "assets" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+
+# What Streamlit draws itself and we cannot mark up: its grids paint on a canvas, its date fields, lists and upload
+# boxes bring their own markup, and its fade while a page is running lowers every contrast for a moment.
+OF_STREAMLIT = (
+    '[data-testid="stDataFrame"]',
+    '[data-testid="stDateInput"]',
+    '[data-testid="stFileUploader"]',
+    '[data-testid="stSelectbox"]',
+    '[data-testid="stMultiSelect"]',
+    '[data-testid="stNumberInput"]',
+    '[data-testid="stColorPicker"]',
+    '[data-testid="stTooltipIcon"]',
+    '[data-testid="stSidebarCollapseButton"]',
+    '[data-testid="stPlotlyChart"]',
+    '[data-testid="stSkeleton"]',
+    '[data-testid="stToast"]',
+)
+# Left out: the menu as a list, whose heads Streamlit puts between the items; and the rule that a name repeats the words
+# on a button to the letter, as the calendar says "10:45 PM" where it shows 10:45.
+SCAN = """([rules, only, leave]) => axe.run({exclude: leave.map(part => [part])}, {
+    runOnly: only ? {type: "rule", values: only} : {type: "tag", values: rules}, resultTypes: ["violations"],
+    rules: only ? {} : {"label-content-name-mismatch": {enabled: false}},
+}).then(found => {
+    const menu = node => document.querySelector([].concat(node.target[0])[0])?.closest('[data-testid="stSidebarNav"]')
+    const told = (fault, node) => `${fault.id}: ${node.target.flat().join(" ")} :: ${node.html.slice(0, 160)}`
+    return found.violations.filter(fault => ["serious", "critical"].includes(fault.impact)).flatMap(fault =>
+        fault.nodes.filter(node => !(/^list/.test(fault.id) && menu(node))).map(node => told(fault, node)))
+})"""
+QUIET = """() => !document.querySelector(
+    '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-stale="true"]')"""
+
+DARK = """() => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor
+    .match(/\\d+/g).slice(0, 3).every(part => Number(part) < 80)"""
+
+
+def faults(page: Any) -> list[str]:
+    """The serious and critical faults of the page as it stands, in both themes."""
+    page.wait_for_function(QUIET, timeout=20_000)
+    page.wait_for_timeout(250)
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE)
+    found = [f"light {fault}" for fault in page.evaluate(SCAN, [RULES, None, list(OF_STREAMLIT)])]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(DARK, timeout=5_000)
+    page.wait_for_timeout(250)
+    found += [f"dark {fault}" for fault in page.evaluate(SCAN, [RULES, ["color-contrast"], list(OF_STREAMLIT)])]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def paths() -> list[str]:
+    """The path of every page, read from the map without running it."""
+    tree = ast.parse((ROOT / "pages" / "navigation.py").read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Page")
+    return [str(ast.literal_eval(call.args[4])) for call in calls]
+
+
+def address(path: str, ids: dict[str, str]) -> str:
+    """Where the page stands when it has something to show."""
+    if path in ("ticket", "invoice"):
+        return f"/{path}?id={ids['invoice']}"
+    if path in ("client", "patient", "visit"):
+        return f"/{path}?id={ids[path]}"
+    if path == "new-patient":
+        return f"/new-patient?client={ids['client']}"
+    if path == "report":
+        return f"/report?name={ids['report']}"
+    return f"/{path}"
+
+
+def test_every_page_can_be_read_and_worked_by_everybody(served, browser):
+    with served.clinic() as clinic:
+        appointment = visit(clinic, name="Nutmeg")[0]
+        ids = {
+            "visit": appointment,
+            "invoice": checkout.open_ticket(appointment, by=clinic.operator),
+            "report": "revenue-by-service",
+        } | _people(clinic, appointment)
+    page = browser("olive", "/home")
+    wrong: dict[str, list[str]] = {}
+    for path in paths():
+        page.goto(served.url + address(path, ids))
+        page.get_by_test_id("stMainBlockContainer").locator("h1").first.wait_for(timeout=20_000)
+        if found := faults(page):
+            wrong[path] = found
+    assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
+
+
+def test_the_sign_in_can_be_read_and_worked_by_everybody(browser):
+    page = browser(None, "/")
+    page.get_by_label("Username").wait_for(timeout=20_000)
+    assert faults(page) == []
+
+
+def _people(clinic: Any, appointment: str) -> dict[str, str]:
+    with read(clinic.id) as session:
+        row = session.scalars(select(Appointment).where(Appointment.id == appointment)).one()
+        return {"client": row.client_id, "patient": row.patient_id}
