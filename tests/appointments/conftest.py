@@ -1,6 +1,5 @@
 """People with animals, and days to book them on."""
 
-import itertools
 from datetime import date, time, timedelta
 
 import pytest
@@ -11,9 +10,8 @@ from data import definitions
 from data.models import Client, Location, Patient
 from data.session import read
 from data.types import clock
+from records.clients import next_number
 from security.rules import act
-
-_numbers = itertools.count(1)
 
 
 def next_monday(weeks: int = 0) -> date:
@@ -31,7 +29,8 @@ class Desk:
 
     def patient(self, name="Bella", last_name="Reyes", **facts):
         with act(self.clinic.operator, "clients.edit") as work:
-            client = Client(number=next(_numbers), last_name=last_name, first_name="Ana", phone="(555) 010-1234")
+            number = next_number(work.session)
+            client = Client(number=number, last_name=last_name, first_name="Ana", phone="(555) 010-1234")
             work.session.add(client)
             work.session.flush()
             patient = Patient(client_id=client.id, name=name, **facts)
