@@ -780,12 +780,6 @@ def find_mapping(name: str, *, by: Actor) -> ImportMapping:
 # ---- for importers
 
 
-def by_reference(session: ClinicSession, model: Any, columns: Sequence[Any] = ()) -> dict[str, Any]:
-    """Live rows of a model by their reference: the id, or a row of columns."""
-    statement = select(model.reference, model.id, *columns).where(model.reference != "")
-    return {row[0]: (row if columns else row[1]) for row in session.execute(statement)}
-
-
 def same(row: Mapping[str, Any], stored: Any, names: Sequence[str]) -> list[str]:
     """The names of the fields in which a row differs from what is stored."""
     return [name for name in names if row.get(name) != getattr(stored, name)]

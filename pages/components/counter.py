@@ -6,7 +6,6 @@ from html import escape
 
 import streamlit as st
 
-from appointments.stages import LABELS
 from billing.amounts import quantity_text
 from billing.payments import TENDERS
 from billing.state import Standing
@@ -24,12 +23,6 @@ def chip(label: str) -> str:
     """A state as a small coloured word (HTML)."""
     words, tone = CHIPS.get(label, (label.capitalize(), "quiet"))
     return f'<span class="tag {tone}">{escape(words)}</span>'
-
-
-def stage_chip(stage: str) -> str:
-    """A stage of the flow as a small word (HTML)."""
-    tone = "good" if stage == "ready" else "quiet"
-    return f'<span class="tag {tone}">{escape(LABELS.get(stage, stage))}</span>'
 
 
 def line_notes(line: Line) -> str:

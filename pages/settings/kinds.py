@@ -11,7 +11,6 @@ from typing import Any
 import appointments.settings
 import billing.settings
 import records.settings  # noqa: F401 - registers its kinds
-from data.wording import Wording
 from pages.components.definition_form import Field
 from security import profile  # noqa: F401 - registers its kind
 
@@ -156,8 +155,3 @@ SETTINGS = (
 BY_KIND = {setting.kind: setting for setting in SETTINGS}
 STAGES = appointments.settings.LABELS
 SERVICE = billing.settings.SERVICE
-
-
-def uses_pounds(wording: Wording) -> bool:
-    """Whether the clinic weighs in pounds."""
-    return wording.locale.endswith("_US")
