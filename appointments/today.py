@@ -18,6 +18,7 @@ from security.rules import authorize, look
 
 BEFORE_ANAESTHESIA = ("checked_in", "examined", "premedicated")
 CARRIED_DAYS = 3
+LATE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
         counts = _counts(session, day)
         arriving = _people(session, day, BEFORE_ARRIVAL)
         now = clock.now()
+        late_since = now - LATE
         session_name = "AM" if now.astimezone(_zone(zone)).hour < 14 else "PM"
         may = authorize(session, by, None)
         return Day(
@@ -76,11 +78,50 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
             no_show=counts.get("no_show", 0),
             no_consent=_no_consent(session, day),
             ready=_people(session, day, ("ready",)),
-            arriving=[row for row in arriving if row.at >= now],
-            late=[row for row in arriving if row.at < now - timedelta(minutes=15)],
+            arriving=[row for row in arriving if row.at >= late_since],
+            late=[row for row in arriving if row.at < late_since],
             count_session=session_name,
             counts_missing=_uncounted(session, day, session_name) if "drugs.view" in may else [],
         )
+
+
+@dataclass(frozen=True)
+class Unclosed:
+    """A visit of an earlier day that never got its end."""
+
+    appointment_id: str
+    patient: str
+    client: str
+    stage: str
+    label: str
+    day: date
+
+
+def unclosed(day: date, *, limit: int = 5, by: Actor) -> tuple[list[Unclosed], int]:
+    """Visits before this day that are still expected or still in the clinic, the newest first, and how many there
+    are. Held overnight since yesterday is no mistake and does not count. Raises NotPermitted."""
+    with look(by, "appointments.view") as session:
+        which = and_(
+            Appointment.day < day,
+            Appointment.stage.in_((*BEFORE_ARRIVAL, *ON_SITE)),
+            or_(Appointment.stage != "held_overnight", Appointment.day < day - timedelta(days=1)),
+        )
+        count = session.scalar(select(func.count(Appointment.id)).where(which)) or 0
+        rows = session.execute(
+            select(
+                Appointment.id, Patient.name, Client.first_name, Client.last_name, Appointment.stage, Appointment.day
+            )
+            .join(Patient, Patient.id == Appointment.patient_id)
+            .join(Client, Client.id == Appointment.client_id)
+            .where(which)
+            .order_by(Appointment.day.desc(), Appointment.number)
+            .limit(limit)
+        )
+        found = [
+            Unclosed(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], stage_label(session, row[4]), row[5])
+            for row in rows
+        ]
+        return found, count
 
 
 def _counts(session: ClinicSession, day: date) -> dict[str, int]:

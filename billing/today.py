@@ -36,7 +36,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class MoneyToday:
-    """What the owner sees first. ``series`` is revenue of each day of this month, ``series_before`` a year ago."""
+    """What the owner sees first."""
 
     today: Compared
     month: Compared
@@ -45,11 +45,7 @@ class MoneyToday:
     outstanding_count: int
     overdue: int
     """Part of the outstanding that is older than 30 days."""
-    series: list[int]
-    series_before: list[int]
-    month_days: int
     compared_day: date
-    has_last_year: bool
 
 
 @dataclass(frozen=True)
@@ -82,32 +78,23 @@ def money_today(day: date, *, by: Actor) -> MoneyToday:
     with look(by, "reports.money") as session:
         first, last_year = day.replace(day=1), year_before(day)
         weekday = day - timedelta(weeks=52)
-        series = _by_day(session, first, day)
-        before = _by_day(session, last_year.replace(day=1), last_year)
         known = session.scalar(select(func.min(InvoiceLine.day)))
         has_year = known is not None and known <= last_year.replace(day=1)
-        weekday_before = sum(_by_day(session, weekday, weekday))
+
+        def before(start: date, end: date) -> int | None:
+            return _revenue(session, start, end) if has_year else None
+
         outstanding, count, overdue = _outstanding(session, day)
         received = session.scalar(select(func.sum(Payment.amount_cents)).where(Payment.day == day))
         return MoneyToday(
-            today=Compared(series[-1], weekday_before if has_year else None),
-            month=Compared(sum(series), sum(before) if has_year else None),
+            today=Compared(_revenue(session, day, day), before(weekday, weekday)),
+            month=Compared(_revenue(session, first, day), before(last_year.replace(day=1), last_year)),
             received_today=int(received or 0),
             outstanding=outstanding,
             outstanding_count=count,
             overdue=overdue,
-            series=series,
-            series_before=before if has_year else [],
-            month_days=((first + timedelta(days=32)).replace(day=1) - first).days,
             compared_day=weekday,
-            has_last_year=has_year,
         )
-
-
-def revenue(first: date, last: date, *, by: Actor) -> int:
-    """Revenue of the days from ``first`` to ``last``, both included. Raises NotPermitted."""
-    with look(by, "reports.money") as session:
-        return sum(_by_day(session, first, last))
 
 
 def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTicket], int, int]:
@@ -135,14 +122,11 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
         return found[:limit], len(found), sum(row.balance for row in found)
 
 
-def _by_day(session: ClinicSession, first: date, last: date) -> list[int]:
-    rows = session.execute(
-        select(InvoiceLine.day, func.sum(InvoiceLine.net_cents))
-        .where(InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.voided_ids()))
-        .group_by(InvoiceLine.day)
+def _revenue(session: ClinicSession, first: date, last: date) -> int:
+    statement = select(func.sum(InvoiceLine.net_cents)).where(
+        InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.voided_ids())
     )
-    sums = {day: int(cents) for day, cents in rows}
-    return [sums.get(first + timedelta(days=number), 0) for number in range((last - first).days + 1)]
+    return int(session.scalar(statement) or 0)
 
 
 def _outstanding(session: ClinicSession, day: date) -> tuple[int, int, int]:

@@ -47,7 +47,8 @@ class Wording:
 
     def day(self, value: date | None, *, style: str = "medium", missing: str = "no date") -> str:
         """A calendar day: ``Nov 22, 2026``. Style short, medium, long, full, ``weekday`` (``Sun, Nov 22``),
-        ``weekday_name`` (``Sun``) or ``heading`` (``Sunday, November 22, 2026``)."""
+        ``weekday_name`` (``Sun``), ``month`` (``Nov 2026``), ``month_name`` (``Nov``) or ``heading`` (``Sunday,
+        November 22, 2026``)."""
         if value is None:
             return missing
         if isinstance(value, datetime):
@@ -103,12 +104,17 @@ def _money(cents: int, currency: str, locale: str) -> str:
     return str(format_currency(Decimal(cents) / 100, currency, locale=locale))
 
 
+_MONTHS = {"month": "yMMM", "month_name": "MMM"}
+
+
 @lru_cache(maxsize=8192)
 def _day(value: date, style: str, locale: str) -> str:
     if style == "weekday":
         return str(format_skeleton("MMMEd", value, locale=locale))
     if style == "weekday_name":
         return str(format_skeleton("E", value, locale=locale))
+    if style in _MONTHS:
+        return str(format_skeleton(_MONTHS[style], value, locale=locale))
     if style == "heading":
         return str(format_date(value, "full", locale=locale))
     return str(format_date(value, style, locale=locale))

@@ -1,4 +1,4 @@
-"""Finding a client by anything people say: name, phone, number, e-mail, a patient's name or microchip.
+"""Finding a client or a patient by anything people say: name, phone, number, e-mail, a patient's name or microchip.
 
 ``client.search`` holds all of it folded; every rule that changes one of these calls ``refresh``. Two merged clients
 are found under the one that stayed.
@@ -20,6 +20,8 @@ from security.rules import look
 
 SHORTEST = 2
 """Fewer letters would match nearly everybody; a single digit may be a client number."""
+MOST_LOOKED_THROUGH = 40
+"""Clients, likeliest first, whose patients are looked at for a search."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class Found:
     caution: str
     restricted: bool
     patients: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FoundPatient:
+    """One patient as a line in a list."""
+
+    id: str
+    name: str
+    species: str
+    microchip: str
+    client: str
+    client_number: int
+    died: bool
 
 
 def search_text(client: Mapping[str, Any], patients: Iterable[Mapping[str, Any]]) -> str:
@@ -78,6 +93,43 @@ def find(query: str, *, by: Actor, limit: int = 20) -> list[Found]:
             .limit(limit)
         )
         return lines(session, session.scalars(statement).all())
+
+
+def find_with_patients(
+    query: str, *, by: Actor, clients: int = 6, patients: int = 6
+) -> tuple[list[Found], list[FoundPatient]]:
+    """Clients as ``find`` has them, and beside them the patients meant: by name, microchip or reference, together
+    with words about their client if there are any; or all patients behind a phone or client number.
+
+    Patients of restricted clients are left out. Raises NotPermitted.
+    """
+    wanted = terms(query)
+    found = find(query, by=by, limit=MOST_LOOKED_THROUGH)
+    if not found:
+        return [], []
+    with look(by, "clients.view") as session:
+        order = {one.id: place for place, one in enumerate(found) if not one.restricted}
+        rows = session.scalars(select(Patient).where(Patient.client_id.in_(order), Patient.is_client.is_(False))).all()
+    by_number = len(wanted) == 1 and wanted[0].isdecimal()
+    named = [row for row in rows if _speaks_of(row, wanted)]
+    behind = [row for row in rows if by_number and row not in named] if len(found) <= clients else []
+    named.sort(key=lambda row: (not fold(row.name).startswith(wanted[0]), row.died_on is not None, row.name))
+    behind.sort(key=lambda row: (order[row.client_id], row.died_on is not None, row.name))
+    owners = {one.id: one for one in found}
+    hits = [
+        FoundPatient(
+            row.id, row.name, row.species, row.microchip, owners[row.client_id].name, owners[row.client_id].number,
+            row.died_on is not None,
+        )
+        for row in [*named, *behind][:patients]
+    ]  # fmt: skip
+    return found[:clients], hits
+
+
+def _speaks_of(patient: Patient, wanted: list[str]) -> bool:
+    """Whether one of the words begins a word of the patient's own: name, microchip, reference."""
+    own = f" {fold(f'{patient.name} {patient.microchip} {patient.reference}')}"
+    return any(f" {term}" in own for term in wanted)
 
 
 def recent(*, by: Actor, limit: int = 12) -> list[Found]:

@@ -13,6 +13,10 @@ CSS = """
 :host { display: block; }
 ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--st-border-color);
   border-radius: var(--st-base-radius); overflow: hidden; }
+ul.bare { border: 0; border-radius: 0; }
+ul.bare a { padding-inline: .35rem; min-height: 2.6rem; }
+ul.bare .sub { white-space: normal; }
+.number:empty { display: none; }
 li + li { border-top: 1px solid var(--st-border-color); }
 a { display: grid; grid-template-columns: var(--shape); gap: 0 1rem; align-items: center; min-height: 2.9rem;
   padding: .25rem .9rem; text-decoration: none; font: 400 .95rem/1.35 var(--st-font); color: var(--st-text-color); }
@@ -37,6 +41,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const list = parentElement.querySelector("ul");
   list.setAttribute("aria-label", data.label);
   list.style.setProperty("--shape", data.shape);
+  list.className = data.framed ? "" : "bare";
   const part = (kind, text) => {
     const span = document.createElement("span");
     span.className = kind;
@@ -46,7 +51,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   list.replaceChildren(...data.rows.map((row) => {
     const item = document.createElement("li");
     const link = document.createElement("a");
-    link.href = data.path + "?id=" + encodeURIComponent(row.id);
+    link.href = row.href || data.path + "?id=" + encodeURIComponent(row.id);
     const title = part("title", row.title);
     for (const badge of row.badges) title.append(part("badge", badge));
     link.append(title, part("sub", row.sub), part("side", row.side), part("number", row.number));
@@ -73,7 +78,7 @@ _list = st.components.v2.component("ballast_rows", html="<ul></ul>", css=CSS, js
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the record's id and its texts."""
+    """One line: the record's id and its texts; ``href`` where it leads somewhere of its own."""
 
     id: str
     title: str
@@ -81,12 +86,16 @@ class Row:
     side: str = ""
     number: str = ""
     badges: tuple[str, ...] = ()
+    href: str = ""
 
 
-def rows(lines: list[Row], *, path: str, label: str, key: str, shape: str = "2.2fr 2.6fr 9rem 4.5rem") -> str | None:
+def rows(
+    lines: list[Row], *, path: str, label: str, key: str, shape: str = "2.2fr 2.6fr 9rem 4.5rem", framed: bool = True
+) -> str | None:
     """Draw the lines; returns the id of one just clicked. ``path`` is the page they lead to, ``label`` what screen
-    readers call the list, ``shape`` the widths of title, sub, side and number."""
-    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label, "shape": shape}
+    readers call the list, ``shape`` the widths of title, sub, side and number; ``framed`` draws a border around it."""
+    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label, "shape": shape,
+            "framed": framed}  # fmt: skip
     clicked = _list(key=key, data=data, on_open_change=_nothing)
     return clicked.open if isinstance(clicked.open, str) else None
 

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.components import frame
 from records import search
-from records.folding import fold
+from records.folding import fold, phone_digits
 
 HTML = """
 <div class="box">
@@ -149,7 +149,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 """
 
 _box = st.components.v2.component("ballast_search", html=HTML, css=CSS, js=JS)
-MOST_CLIENTS = 7
+MOST = 6
 OF_A_RECORD = {"client", "patient", "new-patient", "visit", "setting", "staff-profile"}
 """Pages that show one record and are of no use by themselves."""
 
@@ -173,7 +173,7 @@ def draw(may: frozenset[str], places: Sequence[Place]) -> None:
 def _search(may: frozenset[str], places: tuple[Place, ...]) -> None:
     held = st.session_state.get("search_box", {})
     query = str(held.get("query") or "")[:80].strip()
-    words = "Find a client or page" if "clients.view" in may else "Find a page"
+    words = "Find client, patient, page" if "clients.view" in may else "Find a page"
     hits: list[dict[str, str]] = []
     if query:
         with frame.refusals():
@@ -182,29 +182,47 @@ def _search(may: frozenset[str], places: tuple[Place, ...]) -> None:
     picked = _box(key="search_box", data=data, on_query_change=_nothing, on_pick_change=_nothing).pick
     if isinstance(picked, str):
         kind, _, rest = picked.partition(":")
-        if kind == "client":
-            st.switch_page("clients/client.py", query_params={"id": rest})
+        if kind in ("client", "patient"):
+            st.switch_page(f"clients/{kind}.py", query_params={"id": rest})
         elif rest in {place.script for place in places}:
             st.switch_page(rest)
 
 
 def hits_for(query: str, may: frozenset[str], places: Sequence[Place]) -> list[dict[str, str]]:
-    """What a query finds: pages whose title has a word that begins so, and clients."""
+    """What a query finds: pages whose title has a word that begins so, clients and patients, the likelier first."""
     wanted = fold(query)
     pages = [place for place in places if wanted and f" {wanted}" in f" {fold(place.title)}"]
     hits = [
         {"target": f"page:{place.script}", "title": place.title, "sub": "", "side": place.section} for place in pages
     ]
     if "clients.view" in may:
-        found = search.find(query, by=frame.actor(), limit=MOST_CLIENTS)
-        hits += [
-            {
-                "target": f"client:{one.id}", "title": one.name, "side": f"Client {one.number}",
-                "sub": " · ".join(part for part in (", ".join(one.patients[:3]), one.phone) if part),
-            }
-            for one in found
-        ]  # fmt: skip
+        clients, patients = search.find_with_patients(query, by=frame.actor(), clients=MOST, patients=MOST)
+        people = [_client(one) for one in clients]
+        animals = [_patient(one) for one in patients]
+        named = clients and _is_named(clients[0], wanted)
+        hits += [*people, *animals] if named else [*animals, *people]
     return hits
+
+
+def _is_named(client: search.Found, wanted: str) -> bool:
+    """Whether the words are the client's own, rather than a patient's."""
+    own = f" {fold(client.name)} {client.number} {phone_digits(client.phone)}"
+    return any(f" {word}" in own for word in (wanted.split()[:1] or [""]) + [phone_digits(wanted)] if word)
+
+
+def _client(one: search.Found) -> dict[str, str]:
+    return {
+        "target": f"client:{one.id}", "title": one.name, "side": f"Client {one.number}",
+        "sub": " · ".join(part for part in (", ".join(one.patients[:3]), one.phone) if part),
+    }  # fmt: skip
+
+
+def _patient(one: search.FoundPatient) -> dict[str, str]:
+    about = (one.client, f"chip {one.microchip}" if one.microchip else "", "died" if one.died else "")
+    return {
+        "target": f"patient:{one.id}", "title": one.name, "side": one.species.capitalize() or "Patient",
+        "sub": " · ".join(part for part in about if part),
+    }  # fmt: skip
 
 
 def _nothing() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from appointments.today import Day, Person, day_at_a_glance
 from pages.components import frame, show
-from pages.home.tiles import strip, waits
+from pages.home.tiles import Link, Tile, Wait, more, strip, waits
 
 MOST = 5
+FLOW = Link("today/flow.py", "flow")
+ROSTER = Link("appointments/roster.py", "roster")
+CHECKOUT = Link("today/checkout.py", "checkout")
+DRUG_LOG = Link("today/drug_log.py", "drug-log")
+To = Callable[[Person], Link]
 
 
 def draw(may: frozenset[str]) -> None:
@@ -19,72 +24,76 @@ def draw(may: frozenset[str]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.subheader("Today in the clinic", anchor=False)
         if st.button("Open patient flow", icon=":material/view_kanban:", key="home_flow"):
-            st.switch_page("today/flow.py")
+            FLOW.follow()
     if not today.booked and not any(stage.count for stage in today.stages):
         st.info("Nobody is booked today. Book appointments on the roster, or take a walk-in there.")
         return
-    arrived = f"{today.arrived} of {today.booked} arrived"
-    st.caption(arrived + (f", {today.no_show} did not come" if today.no_show else ""))
-    strip((stage.label, stage.count) for stage in today.stages)
+    _strip(today, may)
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="home_ready"):
-        _ready(today, may)
+        home: To = _ticket if "billing.checkout" in may else _visit
+        _people("Ready to go home", today.ready, "Nobody is waiting to go home.", home,
+                CHECKOUT if home is _ticket else FLOW, key="ready", since=True)  # fmt: skip
     with right, st.container(border=True, height="stretch", key="home_arriving"):
-        _arriving(today)
+        _people("Next to arrive", [*today.late, *today.arriving], "Everybody expected today has arrived.",
+                _booked if "appointments.view" in may else _visit, ROSTER, key="arriving",
+                late={person.appointment_id for person in today.late})  # fmt: skip
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="home_consent"):
-        st.subheader(_counted("Consent missing", today.no_consent), anchor=False)
-        _people(today.no_consent, "Everybody in the clinic before surgery has signed.")
+        _people(
+            "Consent missing",
+            today.no_consent,
+            "Everybody in the clinic before surgery has signed.",
+            _visit,
+            FLOW,
+            key="consent",
+        )
     if "drugs.view" in may:
         with right, st.container(border=True, height="stretch", key="home_counts"):
             _counts(today)
 
 
-def _ready(today: Day, may: frozenset[str]) -> None:
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader(_counted("Ready to go home", today.ready), anchor=False)
-        if "billing.view" in may and today.ready and st.button("Check out", type="primary", key="home_checkout"):
-            st.switch_page("today/checkout.py")
-    _people(today.ready, "Nobody is waiting to go home.", since=True)
+def _strip(today: Day, may: frozenset[str]) -> None:
+    roster = ROSTER if "appointments.view" in may else FLOW
+    checkout = CHECKOUT if "billing.view" in may else FLOW
+    ends = {"ready": checkout, "checked_out": checkout}
+    coming = len(today.late) + len(today.arriving)
+    cells = [Tile("To arrive", str(coming), roster)]
+    cells += [Tile(stage.label, str(stage.count), ends.get(stage.stage, FLOW)) for stage in today.stages]
+    strip([*cells, Tile("No-show", str(today.no_show), roster)], key="home_stages")
 
 
-def _arriving(today: Day) -> None:
-    st.subheader("Next to arrive", anchor=False)
-    people = [*today.late, *today.arriving][:MOST]
-    late = {person.appointment_id for person in today.late}
-    waits(
-        (
-            (person.patient, person.client + (", late" if person.appointment_id in late else ""),
-             show.clock_time(person.at))
-            for person in people
-        ),
-        "Everybody expected today has arrived.",
-    )  # fmt: skip
-    more = len(today.late) + len(today.arriving) - len(people)
-    if more > 0:
-        st.caption(f"and {more} more")
+def _ticket(person: Person) -> Link:
+    return Link("today/ticket.py", "ticket", {"visit": person.appointment_id})
+
+
+def _visit(person: Person) -> Link:
+    return Link("today/visit.py", "visit", {"id": person.appointment_id})
+
+
+def _booked(person: Person) -> Link:
+    return Link(ROSTER.script, ROSTER.path, {"appointment": person.appointment_id})
 
 
 def _counts(today: Day) -> None:
     name = {"AM": "Morning", "PM": "Evening"}[today.count_session]
     st.subheader("Drug counts", anchor=False)
-    if not today.counts_missing:
-        st.caption(f"{name} count: every open controlled bottle is counted.")
-        return
-    waits(((bottle, f"{name} count is missing", "") for bottle in today.counts_missing[:MOST]), "")
-    if len(today.counts_missing) > MOST:
-        st.caption(f"and {len(today.counts_missing) - MOST} more")
+    lines = [Wait(bottle, f"{name} count is missing", "", DRUG_LOG) for bottle in today.counts_missing[:MOST]]
+    waits(lines, f"{name} count: every open controlled bottle is counted.", label="Drug counts", key="count_rows")
+    more(len(today.counts_missing) - len(lines), DRUG_LOG, key="count_more")
 
 
-def _people(people: Sequence[Person], empty: str, *, since: bool = False) -> None:
-    waits(
-        ((one.patient, one.client, f"since {show.clock_time(one.at)}" if since else show.clock_time(one.at))
-         for one in people[:MOST]),
-        empty,
-    )  # fmt: skip
-    if len(people) > MOST:
-        st.caption(f"and {len(people) - MOST} more")
-
-
-def _counted(title: str, people: Sequence[Person]) -> str:
-    return f"{title} ({len(people)})" if people else title
+def _people(
+    title: str, people: Sequence[Person], empty: str, to: To, rest: Link, *, key: str, since: bool = False,
+    late: set[str] | frozenset[str] = frozenset(),
+) -> None:  # fmt: skip
+    st.subheader(f"{title} ({len(people)})" if people else title, anchor=False)
+    lines = [
+        Wait(
+            one.patient, one.client + (", late" if one.appointment_id in late else ""),
+            f"since {show.clock_time(one.at)}" if since else show.clock_time(one.at), to(one),
+        )
+        for one in people[:MOST]
+    ]  # fmt: skip
+    waits(lines, empty, label=title, key=f"{key}_rows")
+    more(len(people) - len(lines), rest, key=f"{key}_more")

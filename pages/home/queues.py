@@ -7,9 +7,14 @@ from datetime import date
 import streamlit as st
 
 from appointments import drug_register
+from appointments.today import Unclosed, unclosed
 from billing.today import OpenTicket, open_tickets
 from pages.components import frame, show
-from pages.home.tiles import waits
+from pages.home.tiles import Link, Wait, more, waits
+
+OPEN_INVOICES = Link("money/invoices.py", "invoices", {"status": "open", "issued": "all"})
+DRUG_LOG = Link("today/drug_log.py", "drug-log")
+MOST = 5
 
 
 def draw(may: frozenset[str]) -> None:
@@ -17,35 +22,64 @@ def draw(may: frozenset[str]) -> None:
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="home_unpaid"):
         _unpaid()
-    if "drugs.view" in may:
-        with right, st.container(border=True, height="stretch", key="home_drugs"):
-            _drugs()
+    with right:
+        if "appointments.view" in may:
+            with st.container(border=True, key="home_unclosed"):
+                _unclosed()
+        if "drugs.view" in may:
+            with st.container(border=True, key="home_drugs"):
+                _drugs()
 
 
 def _unpaid() -> None:
     by = frame.actor()
     rows, count, cents = _open_tickets(by.clinic_id, by.user_id or "", frame.person().role, show.today())
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.subheader("Unpaid invoices", anchor=False)
-        if count and st.button("Open invoices", icon=":material/receipt_long:", key="home_invoices"):
-            st.session_state["invoice_status"], st.session_state["invoice_period"] = "open", "all"
-            st.switch_page("money/invoices.py")
+    st.subheader(f"Unpaid invoices ({show.number(count)})" if count else "Unpaid invoices", anchor=False)
     if count:
-        st.caption(f"{show.number(count)} invoices, {show.money(cents)} open. The largest:")
-    waits(((row.client, _about(row), show.money(row.balance)) for row in rows), "Every invoice is paid.")
+        st.caption(f"{show.money(cents)} open. The largest:".replace("$", "\\$"))
+    lines = [
+        Wait(
+            row.client,
+            _about(row),
+            show.money(row.balance),
+            Link("money/invoice.py", "invoice", {"id": row.invoice_id}),
+        )
+        for row in rows
+    ]
+    waits(lines, "Every invoice is paid.", label="Unpaid invoices", key="unpaid_rows")
+    more(count - len(rows), OPEN_INVOICES, key="unpaid_more")
 
 
 def _about(row: OpenTicket) -> str:
     return " · ".join(part for part in (f"Invoice {row.number}", row.patient, show.day(row.issued_on)) if part)
 
 
+def _unclosed() -> None:
+    by = frame.actor()
+    rows, count = _unclosed_visits(by.clinic_id, by.user_id or "", frame.person().role, show.today())
+    st.subheader(f"Earlier visits not closed ({show.number(count)})" if count else "Earlier visits not closed",
+                 anchor=False)  # fmt: skip
+    lines = [
+        Wait(row.patient, f"{row.label} · {row.client}", show.day(row.day, style="weekday"),
+             Link("appointments/roster.py", "roster", {"appointment": row.appointment_id}))
+        for row in rows
+    ]  # fmt: skip
+    waits(lines, "Every visit before today has its end.", label="Earlier visits not closed", key="unclosed_rows")
+    if count > len(rows):
+        st.caption(f"and {show.number(count - len(rows))} older")
+
+
 def _drugs() -> None:
-    st.subheader("Drug log exceptions", anchor=False)
     by = frame.actor()
     odd = _odd_bottles(by.clinic_id, by.user_id or "", frame.person().role, show.today())
-    waits(odd[:6], "Every bottle balances, and none has expired.")
-    if len(odd) > 6:
-        st.caption(f"and {len(odd) - 6} more")
+    st.subheader(f"Drug log exceptions ({len(odd)})" if odd else "Drug log exceptions", anchor=False)
+    lines = [
+        Wait(title, flags, "", Link(DRUG_LOG.script, DRUG_LOG.path, {"bottle": bottle}))
+        for bottle, title, flags in odd[:MOST]
+    ]
+    waits(lines, "Every bottle balances, and none has expired.", label="Drug log exceptions", key="drug_rows",
+          shape="minmax(0, 1.6fr) minmax(0, 1fr) auto")  # fmt: skip
+    more(len(odd) - len(lines), DRUG_LOG, key="drug_more")
 
 
 @st.cache_data(ttl=20, show_spinner=False)
@@ -55,7 +89,17 @@ def _open_tickets(
     role: str,  # noqa: ARG001
     day: date,
 ) -> tuple[list[OpenTicket], int, int]:
-    return open_tickets(day, limit=5, by=frame.actor())
+    return open_tickets(day, limit=8, by=frame.actor())
+
+
+@st.cache_data(ttl=20, show_spinner=False)
+def _unclosed_visits(
+    clinic_id: str,  # noqa: ARG001 - the key of the cache
+    user_id: str,  # noqa: ARG001
+    role: str,  # noqa: ARG001
+    day: date,
+) -> tuple[list[Unclosed], int]:
+    return unclosed(day, limit=4, by=frame.actor())
 
 
 @st.cache_data(ttl=30, show_spinner=False)
@@ -67,7 +111,9 @@ def _odd_bottles(
 ) -> list[tuple[str, str, str]]:
     by = frame.actor()
     bottles, days = drug_register.bottles(by=by), drug_register.reconciliation(day, by=by)
-    odd = [(bottle.title, ", ".join(bottle.flags), "") for bottle in bottles if bottle.flags]
-    known = {title for title, *_ in odd}
-    odd += [(row.bottle.title, ", ".join(row.flags), "") for row in days if row.flags and row.bottle.title not in known]
-    return odd
+    flags = {row.id: (row.title, row.flags) for row in bottles if row.flags}
+    for row in days:  # counts still to come today stand under Drug counts
+        odd = tuple(flag for flag in row.flags if flag not in ("No AM count", "No PM count"))
+        if odd:
+            flags[row.bottle.id] = row.bottle.title, odd
+    return [(id, title, ", ".join(found)) for id, (title, found) in flags.items()]

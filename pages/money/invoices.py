@@ -19,6 +19,7 @@ MOST = 200
 
 def main() -> None:
     """The page."""
+    _asked_for()
     place = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", key="invoice_filters"):
         period = st.selectbox("Issued", list(PERIODS), format_func=PERIODS.__getitem__, key="invoice_period", width=170)
@@ -49,6 +50,15 @@ def main() -> None:
         )
     if opened:
         st.switch_page("money/invoice.py", query_params={"id": opened})
+
+
+def _asked_for() -> None:
+    """A link may name the status and the time: ``?status=open&issued=all``."""
+    for name, key, known in (("status", "invoice_status", STATUSES), ("issued", "invoice_period", PERIODS)):
+        wanted = st.query_params.get(name)
+        if wanted in known:
+            st.session_state[key] = wanted
+        st.query_params.pop(name, None)
 
 
 def _facts(found: Listing) -> str:

@@ -35,6 +35,9 @@ def main() -> None:
     if not bottles and not register.bottles(by=by, closed=True):
         st.info("No bottle yet. Receive the first one: its number, size, lot and expiry are asked for.")
         return
+    if asked := st.query_params.pop("bottle", None):
+        st.session_state["drug_bottle"] = asked
+        st.session_state["drug_go_bottle"] = True
     if st.session_state.pop("drug_go_bottle", False):
         st.session_state["drug_view"] = "Bottle"
     view = st.segmented_control("View", VIEWS, default="Day", key="drug_view", label_visibility="collapsed")

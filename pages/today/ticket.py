@@ -14,10 +14,13 @@ from security.access import allowed_now
 
 def main() -> None:
     """The page."""
+    by = frame.actor()
+    if visit := st.query_params.get("visit", ""):
+        st.query_params["id"] = checkout.open_ticket(visit, by=by, key=frame.form_key(f"open_{visit}"))
+        del st.query_params["visit"]
     ticket_id = st.query_params.get("id", "")
     if not ticket_id:
         st.switch_page("today/checkout.py")
-    by = frame.actor()
     ticket = tickets.ticket(ticket_id, by=by)
     who = ticket.patient or ticket.client
     facts = [f"Ticket {ticket.number}", ticket.client if ticket.patient else "", ticket.species.capitalize()]

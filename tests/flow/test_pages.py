@@ -3,25 +3,15 @@
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from appointments import clinical, drug_log, flow
 from appointments import drug_register as register
 from appointments.drug_log import NewBottle, Use
 from appointments.drug_print import sheet
 from data.wording import Wording
+from tests.screen import opened
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def opened(clinic, username, script, **query):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(username)}
-    at.run()
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.switch_page(script)
-    return at.run()
 
 
 def a_bottle(clinic, day, number="B1", code="Ketamine"):

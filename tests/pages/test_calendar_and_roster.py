@@ -1,16 +1,13 @@
 """The calendar, the roster and their dialogs, run through Streamlit's own test bench."""
 
 from datetime import time
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from appointments import booking as rules
 from data.types import clock
 from tests.appointments.conftest import Desk, next_monday
-
-APP = Path(__file__).parents[2] / "pages" / "navigation.py"
+from tests.screen import opened
 
 
 @pytest.fixture
@@ -19,15 +16,7 @@ def desk(sqlite_clinic):
 
 
 def page(clinic, script, user="sam", **query):
-    at = AppTest.from_file(APP, default_timeout=30)
-    at.user = {"session": clinic.token(user)}
-    at.run()
-    at.switch_page(str(APP.parent / script))
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    assert not at.exception
-    return at
+    return opened(clinic, user, script, **query)
 
 
 def words(at):

@@ -135,7 +135,7 @@ def test_the_search_box_is_worked_by_keys_alone(browser, lee):
     page.get_by_role("option").first.wait_for()
     assert box.get_attribute("aria-expanded") == "true"
     page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Ann Lee").wait_for()
+    page.get_by_role("heading", name="Biscuit").wait_for()
     pause(page, 500)
     page.keyboard.press("/")
     page.keyboard.type("clients", delay=20)

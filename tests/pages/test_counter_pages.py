@@ -1,29 +1,20 @@
 """The counter's pages: from ready to receipt, the invoices, and a home for each role."""
 
+import json
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
-from streamlit.testing.v1 import AppTest
 
-from billing import checkout, invoices, tickets
+from billing import checkout, invoices, tickets, today
 from billing.payments import Tender, take_payment
 from data.models import Appointment
 from data.session import read
+from data.types import clock
 from tests.billing.visits import visit
-from tests.conftest import ROOT
+from tests.screen import opened, told
 
 CASH = Tender("cash")
-
-
-def opened(clinic, name, page, **query):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(name)}
-    at.run()
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.switch_page(page)
-    at.run()
-    assert not at.exception, at.exception
-    return at
 
 
 def test_from_the_list_to_a_paid_and_completed_checkout(sqlite_clinic):
@@ -102,22 +93,53 @@ def test_a_void_invoice_offers_nothing(sqlite_clinic):
     [
         ("olive", ("Revenue today", "Needs a look", "Unpaid invoices", "Today in the clinic")),
         ("adam", ("Needs a look", "Revenue this month")),
-        ("mona", ("Unpaid invoices", "Drug log exceptions", "Today in the clinic")),
+        ("mona", ("Unpaid invoices", "Earlier visits not closed", "Drug log exceptions", "Today in the clinic")),
         ("sam", ("Today in the clinic", "Ready to go home", "Next to arrive", "Drug counts")),
         ("clara", ("Today in the clinic",)),
     ],
 )
 def test_each_role_has_a_home_with_what_it_may_see(sqlite_clinic, who, words):
     visit(sqlite_clinic)
-    at = opened(sqlite_clinic, who, "home/home.py")
-    text = " ".join([*(part.value for part in at.subheader), *(str(part.proto) for part in at.get("html"))])
+    text = told(opened(sqlite_clinic, who, "home/home.py"))
     for word in words:
         assert word in text, (who, word)
-    if who in ("sam", "clara", "mona") and "Revenue today" not in words:
-        assert "Revenue today" not in text or who == "mona"
+    if who in ("sam", "clara"):
+        assert "Revenue today" not in text and "Unpaid invoices" not in text
+
+
+def test_every_line_and_number_of_the_home_leads_to_where_one_acts(sqlite_clinic):
+    clinic, day = sqlite_clinic, _day(sqlite_clinic)
+    ready, _ = visit(clinic, name="Ready")
+    coming, _ = visit(clinic, name="Coming", stage="booked")
+    waiting, _ = visit(clinic, name="Waiting", stage="checked_in")
+    forgotten, _ = visit(clinic, name="Forgotten", stage="booked", day=day - timedelta(days=9))
+    unpaid = checkout.open_ticket(visit(clinic, name="Unpaid", stage="checked_out")[0], by=clinic.operator)
+    checkout.complete_checkout([unpaid], open_because="later", by=clinic.operator)
+    text = told(opened(clinic, "olive", "home/home.py"))
+    for address in (
+        f"/ticket?visit={ready}", f"/roster?appointment={coming}", f"/visit?id={waiting}", f"/invoice?id={unpaid}",
+        f"/roster?appointment={forgotten}", "/invoices?status=open&issued=all", "/flow", "/checkout",
+        "/report?name=revenue-by-service", "/report?name=cash-received", "/backups",
+    ):  # fmt: skip
+        assert f'"href": "{address}' in text or f'"href":"{address}' in text, address
+    at = opened(clinic, "mona", "money/invoices.py", status="open", issued="all")
+    assert at.selectbox("invoice_status").value == "open" and "1 invoice" in at.caption[0].value
+    at = opened(clinic, "sam", "today/ticket.py", visit=ready)
+    assert at.title[0].value == "Ready" and tickets.ticket(at.query_params["id"][0], by=clinic.operator).lines
+
+
+def test_the_owner_sees_two_years_of_revenue_by_month_from_the_report(sqlite_clinic):
+    day = _day(sqlite_clinic)
+    checkout.open_ticket(visit(sqlite_clinic)[0], by=sqlite_clinic.operator)
+    checkout.open_ticket(visit(sqlite_clinic, day=today.year_before(day))[0], by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "olive", "home/home.py")
+    (chart,) = at.get("plotly_chart")
+    figure = json.loads(chart.proto.spec)
+    assert [len(bars["x"]) for bars in figure["data"]] == [12, 12]
+    table = at.dataframe[0].value
+    assert list(table.iloc[-2])[1:] == ["$163.00", "$163.00"] and list(table.iloc[-1])[1:] == ["$163.00", "$163.00"]
+    assert any("on the day of the service" in caption.value for caption in at.caption)
 
 
 def _day(clinic):
-    from tests.billing.visits import today
-
-    return today()
+    return clock.today("America/New_York")

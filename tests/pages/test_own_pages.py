@@ -1,26 +1,14 @@
 """My account, screens, the wall board and the first run, as a person drives them."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from security import devices, own_access, sign_in
-from tests.conftest import PASSWORD, ROOT
-
-
-def app(token="", script=""):
-    at = AppTest.from_file(str(ROOT / "pages" / "navigation.py"), default_timeout=60)
-    if token:
-        at.user = {"session": token}
-    at.run()
-    if script:
-        at.switch_page(script)
-        at.run()
-    assert not at.exception
-    return at
+from tests.conftest import PASSWORD
+from tests.screen import opened, start
 
 
 def test_a_person_changes_their_own_password(sqlite_clinic):
-    at = app(sqlite_clinic.token("sam"), "account/my_account.py")
+    at = opened(sqlite_clinic, "sam", "account/my_account.py")
     at.text_input(key="own_now").input(PASSWORD)
     at.text_input(key="own_new").input("four-new-words-here")
     at.text_input(key="own_again").input("four-new-words-here")
@@ -30,7 +18,7 @@ def test_a_person_changes_their_own_password(sqlite_clinic):
 
 
 def test_a_refused_pin_says_why(sqlite_clinic):
-    at = app(sqlite_clinic.token("sam"), "account/my_account.py")
+    at = opened(sqlite_clinic, "sam", "account/my_account.py")
     at.text_input(key="own_pin_digits").input("123456")
     at.text_input(key="own_pin_now").input(PASSWORD)
     next(button for button in at.button if button.label == "Set PIN").click().run()
@@ -39,19 +27,19 @@ def test_a_refused_pin_says_why(sqlite_clinic):
 
 
 def test_an_administrator_makes_a_code_that_enrols_a_board(sqlite_clinic):
-    at = app(sqlite_clinic.token("adam"), "settings/screens.py")
+    at = opened(sqlite_clinic, "adam", "settings/screens.py")
     at.text_input(key="device_name").input("Recovery room")
     at.button(key="device_make").click().run()
     code = at.session_state["_device_code"]
     kind, token = devices.enrol(code)
     assert kind == "display"
-    wall = app(token)
+    wall = start(token)
     assert len(wall.sidebar.button) == 0, "a board has no way out and no menu"
     assert not wall.error
 
 
 def test_staff_do_not_reach_the_screens(sqlite_clinic):
-    at = app(sqlite_clinic.token("sam"))
+    at = start(sqlite_clinic.token("sam"))
     with pytest.raises(ValueError, match="screens"):
         at.switch_page("settings/screens.py")
         at.run()
@@ -67,7 +55,7 @@ def test_an_empty_home_is_greeted_by_the_first_run(tmp_path, monkeypatch):
     monkeypatch.setenv("BALLAST_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BALLAST_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.delenv("BALLAST_DATABASE_URL", raising=False)
-    at = app()
+    at = start()
     at.text_input(key="clinic_name").input("Paws & Tails")
     at.text_input(key="owner_name").input("Olga Owner")
     at.text_input(key="owner_username").input("olga")

@@ -1,25 +1,16 @@
 """The report pages: what a role opens, the same numbers as the command, files, empty states."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from streamlit.testing.v1 import AppTest
 
 from cli import run as ballast
 from data.models import AuditLog
 from data.session import read
 from reports.spec import built_in
-
-_spec = importlib.util.spec_from_file_location(
-    "small_clinic", Path(__file__).parent.parent / "reports" / "small_clinic.py"
-)
-small_clinic = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(small_clinic)
-
-ROOT = Path(__file__).parents[2]
+from tests.reports import small_clinic
+from tests.screen import opened
 
 
 @pytest.fixture
@@ -27,23 +18,12 @@ def small(sqlite_clinic):
     return small_clinic.Small(sqlite_clinic)
 
 
-def opened(clinic, username, page, **query):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=30)
-    at.user = {"session": clinic.token(username)}
-    at.run()
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.switch_page(f"reporting/{page}.py").run()
-    assert not at.exception
-    return at
-
-
 def tables(at):
     return "".join(block.proto.body for block in at.get("html") if "report-table" in block.proto.body)
 
 
 def test_the_library_offers_what_the_role_may_run(sqlite_clinic):
-    page = opened(sqlite_clinic, "mona", "library")
+    page = opened(sqlite_clinic, "mona", "reporting/library.py")
     labels = {link.proto.label for link in page.get("page_link")}
     assert {f"**{spec.title}**" for spec in built_in().values()} <= {label for label in labels}
 
@@ -52,7 +32,7 @@ def test_page_and_command_show_the_same_numbers(small, capsys):
     for stage in ("no_show", "checked_out", "checked_out"):
         small.visit("2024-03-04", stage)
     small.visit("2024-03-05", "no_show")
-    page = opened(small.clinic, "mona", "report", name="no-show-rate", period="All time")
+    page = opened(small.clinic, "mona", "reporting/report.py", name="no-show-rate", period="All time")
     assert [(metric.label, metric.value) for metric in page.metric] == [
         ("No-shows", "2"), ("Attended", "2"), ("Cancelled", "0"), ("All appointments", "4"),
         ("No-show rate", "50.0%"), ("Share of all", "50.0%"),
@@ -70,13 +50,13 @@ def test_page_and_command_show_the_same_numbers(small, capsys):
 
 @pytest.mark.parametrize("name", sorted(built_in()))
 def test_every_report_opens_on_an_empty_clinic_and_says_what_to_do(sqlite_clinic, name):
-    page = opened(sqlite_clinic, "olive", "report", name=name)
+    page = opened(sqlite_clinic, "olive", "reporting/report.py", name=name)
     assert not page.error
     assert any("search_off" in text.value for text in page.markdown)
 
 
 def test_an_unknown_report_is_one_sentence(sqlite_clinic):
-    page = opened(sqlite_clinic, "mona", "report", name="nothing")
+    page = opened(sqlite_clinic, "mona", "reporting/report.py", name="nothing")
     assert page.error[0].value.startswith("There is no report called nothing")
 
 
@@ -84,14 +64,14 @@ def test_names_with_markup_are_shown_as_they_are(small):
     client = small.client("<script>alert(1)</script>")
     invoice = small.invoice(client, "2024-01-01")
     small.line(invoice, "2024-01-01", 1_000)
-    page = opened(small.clinic, "olive", "report", name="ar-ageing")
+    page = opened(small.clinic, "olive", "reporting/report.py", name="ar-ageing")
     assert "<script>" not in tables(page)
     assert "&lt;script&gt;alert(1)" in tables(page)
 
 
 def test_looking_twice_is_one_audit_row(small):
     small.visit("2024-03-04", "no_show")
-    page = opened(small.clinic, "mona", "report", name="no-show-rate", period="All time")
+    page = opened(small.clinic, "mona", "reporting/report.py", name="no-show-rate", period="All time")
     page.run()
     with read(small.clinic.id) as session:
         rows = session.scalars(select(AuditLog.detail).where(AuditLog.action == "report.viewed")).all()

@@ -1,29 +1,16 @@
 """The administrators' pages: each opens for whom it is meant, and what is entered there arrives."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from data.models import User
 from data.session import read
 from security import invitations, role_matrix, settings, sign_in, users
 from security.roles import Role
-from tests.conftest import ROOT
+from tests.screen import opened, start
 
 PAGES = ("settings/index.py", "settings/editor.py", "settings/price_list.py", "settings/flow_stages.py",
          "settings/users.py", "settings/roles.py", "settings/sessions.py", "settings/audit.py",
          "settings/reviews.py", "staff/people.py", "staff/profile.py")  # fmt: skip
-
-
-def opened(clinic, name, page, **query):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(name)}
-    at.run()
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.switch_page(page)
-    at.run()
-    assert not at.exception, at.exception
-    return at
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -78,9 +65,7 @@ def test_an_invitation_on_screen_leads_to_a_sign_in(sqlite_clinic):
     next(button for button in at.button if button.label == "Create the invitation").click().run()
     assert not at.exception and not at.error
     link = at.code[0].value
-    guest = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    guest.query_params["invite"] = link.partition("invite=")[2]
-    guest.run()
+    guest = start(invite=link.partition("invite=")[2])
     guest.text_input(key="new-password").set_value("amber-walnut-harbor-58")
     guest.text_input(key="new-password-again").set_value("amber-walnut-harbor-58")
     next(button for button in guest.button if button.label == "Set the password").click().run()

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from data.models import Appointment, Client
 from data.session import read, write
@@ -13,18 +12,9 @@ from security import sessions
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
 from tests.conftest import PASSWORD, ROOT
+from tests.screen import opened, start
 
 CLIENTS = b"Client ID,First name,Surname,E-mail\nC1,Ana,Lopez,ana@example.org\nC2,<b>Bo</b>,Chen,\n"
-
-
-def opened(clinic, name, page):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(name)}
-    at.run()
-    at.switch_page(page)
-    at.run()
-    assert not at.exception, at.exception
-    return at
 
 
 def uploaded(clinic, content, name="clients.csv"):
@@ -80,10 +70,9 @@ def test_a_ready_matching_with_joined_columns_and_words_is_offered_and_works(sql
     adam = add_user("adela", "administrator", PASSWORD, by=Actor.operator(clinic_id))
     samples = ROOT / "tests" / "samples" / "medscheduler"
     import_file(samples / "patients.csv", "patients", by=Actor.operator(clinic_id))
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
     with write(clinic_id) as session:
-        at.user = {"session": sessions.open_session(session, adam)}
-    at.run()
+        token = sessions.open_session(session, adam)
+    at = start(token)
     at.switch_page("settings/imports.py")
     at.run()
     content = b"".join((samples / "appointments.csv").read_bytes().splitlines(keepends=True)[:40])
@@ -103,9 +92,7 @@ def test_a_ready_matching_with_joined_columns_and_words_is_offered_and_works(sql
 
 
 def test_staff_see_neither_page(sqlite_clinic):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": sqlite_clinic.token("sam")}
-    at.run()
+    at = start(sqlite_clinic.token("sam"))
     for page in ("settings/imports.py", "settings/export.py"):
         with pytest.raises(ValueError, match="Could not find"):
             at.switch_page(page)

@@ -332,3 +332,26 @@ def test_hidden_patients_stay_out_of_lists(clinic):
     with write(clinic.id) as session:
         session.scalars(select(Patient).where(Patient.id == patient_id)).one().deleted_at = clock.now()
     assert search.find("nunez", by=sam)[0].patients == []
+
+
+def test_patients_are_found_themselves_by_name_chip_and_their_owners_number(clinic):
+    sam = clinic.actor("sam")
+    lee = clients.add(ClientForm("Lee", first_name="Ann", phone="(646) 555-0199"), by=sam)
+    moss = clients.add(ClientForm("Moss", first_name="Bo"), by=sam)
+    rex = patients.add(lee, PatientForm("Rex", species="dog", microchip="985112001234567"), by=sam)
+    milo = patients.add(lee, PatientForm("Milo", species="cat"), by=sam)
+    other = patients.add(moss, PatientForm("Rexine", species="cat"), by=sam)
+
+    def ids(query):
+        return [one.id for one in search.find_with_patients(query, by=sam)[1]]
+
+    assert ids("rex") == [rex, other]
+    assert ids("rex lee") == [rex]
+    assert ids("985112001234567") == [rex, milo]
+    assert ids("646-555-0199") == [milo, rex]
+    assert ids(str(search.find("lee", by=sam)[0].number)) == [milo, rex]
+    assert ids("lee") == []
+    assert [one.name for one in search.find_with_patients("lee", by=sam)[0]] == ["Ann Lee"]
+    clients.restrict(lee, True, reason="known to us", by=clinic.actor("adam"))
+    assert ids("rex") == [other]
+    assert search.find_with_patients("x", by=sam) == ([], [])

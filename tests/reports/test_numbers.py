@@ -1,8 +1,6 @@
 """Every built-in report against a clinic added up by hand, on both databases."""
 
-import importlib.util
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +8,8 @@ from data.models import Bottle, Consent, Drug, DrugLogEntry, FormSheet, Location
 from data.session import write
 from data.types import clock
 from reports.run import run
+from tests.reports import small_clinic
 
-_spec = importlib.util.spec_from_file_location("small_clinic", Path(__file__).with_name("small_clinic.py"))
-small_clinic = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(small_clinic)
 at = small_clinic.at
 
 

@@ -1,0 +1,44 @@
+"""A page as AppTest sees it, opened by a signed-in person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.conftest import ROOT, TestClinic
+
+APP = ROOT / "pages" / "navigation.py"
+
+
+def start(token: str = "", **query: str) -> AppTest:
+    """The app, opened with the token of a sign-in or by a stranger."""
+    st.cache_data.clear()  # the clinic of another test has the same id
+    at = AppTest.from_file(APP, default_timeout=60)
+    if token:
+        at.user = {"session": token}
+    for name, value in query.items():
+        at.query_params[name] = value
+    return at.run()
+
+
+def opened(clinic: TestClinic, username: str, script: str, **query: str) -> AppTest:
+    """The page with this script (below pages/) as this person sees it; it must open without a fault."""
+    at = start(clinic.token(username), **query)
+    at.switch_page(script)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def told(at: AppTest) -> str:
+    """All words a page shows, those inside components and plain HTML too."""
+    parts: list[Any] = [*at.title, *at.header, *at.subheader, *at.markdown, *at.caption, *at.info, *at.warning,
+                        *at.error, *at.success]  # fmt: skip
+    words = [str(part.value) for part in parts] + [button.label for button in at.button]
+    words += [block.proto.body for block in at.get("html")]
+    words += [block.proto.json + block.proto.mixed.json for block in at.get("bidi_component")]
+    return " ".join(words)
