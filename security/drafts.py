@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
+from data.card_numbers import holds_card_number
 from data.engine import database
 from data.errors import BadInput
 from data.models import Draft, UserSession
@@ -25,6 +27,14 @@ from security.rules import authorize
 
 LARGEST = 200_000
 TOUCH_EVERY = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A draft and when it was last typed into."""
+
+    body: Any
+    at: datetime
 
 
 class DraftTooLong(BadInput):
@@ -39,7 +49,7 @@ def save(place: str, body: Any, *, by: Actor) -> None:
     if not body or by.user_id is None:
         discard(place, by=by)
         return
-    content = json.dumps(body, separators=(",", ":")).encode()
+    content = json.dumps(_without_card_numbers(body), separators=(",", ":")).encode()
     if len(content) > LARGEST:
         raise DraftTooLong()
     sealed = _seal(content, place, by)
@@ -56,12 +66,19 @@ def save(place: str, body: Any, *, by: Actor) -> None:
 
 def load(place: str, *, by: Actor) -> Any:
     """The draft of this person at a place, or None. Raises SessionEnded."""
+    found = kept(place, by=by)
+    return found.body if found else None
+
+
+def kept(place: str, *, by: Actor) -> Kept | None:
+    """The draft of this person at a place with the time it was last typed into, or None. Raises SessionEnded."""
     if by.user_id is None:
         return None
     with read(by.clinic_id) as session:
         authorize(session, by, None)
         row = _row(session, place, by)
-    return _unseal(row.body, place, by) if row is not None else None
+    body = _unseal(row.body, place, by) if row is not None else None
+    return Kept(body, row.at) if row is not None and body is not None else None
 
 
 def places(*, by: Actor) -> list[str]:
@@ -80,6 +97,15 @@ def discard(place: str, *, by: Actor) -> None:
         row = _row(session, place, by)
         if row is not None:
             session.delete(row)
+
+
+def _without_card_numbers(body: Any) -> Any:
+    """The draft with every text empty that holds a card number: not even a draft keeps one."""
+    if isinstance(body, str):
+        return "" if holds_card_number(body) else body
+    if isinstance(body, dict):
+        return {name: _without_card_numbers(value) for name, value in body.items()}
+    return [_without_card_numbers(value) for value in body] if isinstance(body, list | tuple) else body
 
 
 def _row(session: ClinicSession, place: str, by: Actor) -> Draft | None:

@@ -12,6 +12,7 @@ from appointments.stages import BEFORE_ARRIVAL
 from appointments.times import local_of, read_time
 from pages.appointments import dialogs, told
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
 from pages.components.frame import plain
 from security.access import allowed_now
 
@@ -21,7 +22,7 @@ REASONS = ("Client asked", "Client ill", "Patient ill", "Could not catch the ani
 def show_appointment(appointment_id: str) -> None:
     """Open the dialog on an appointment."""
     frame.new_form_key("appointment")
-    dialogs.open_with("visit_", _dialog, appointment_id=appointment_id)
+    dialogs.open_with("visit_", _dialog, place=f"visit:{appointment_id}", appointment_id=appointment_id)
 
 
 @st.dialog("Appointment", width="large", on_dismiss=dialogs.close)
@@ -32,15 +33,32 @@ def _dialog(appointment_id: str) -> None:
         _head(row)
         may = allowed_now(frame.actor())
         if "appointments.book" in may:
-            _act(row, may)
-            if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
-                _tabs(row, may)
-            else:
-                with st.expander("Change details"):
-                    _details(row)
+            form = _typed(row)
+            try:
+                _act(row, may)
+                form.line()
+                if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
+                    _tabs(row, form, may)
+                else:
+                    with st.expander("Change details"):
+                        _details(row, form)
+            finally:
+                if form.open:
+                    form.keep()
         with st.expander("History"):
             for line in opened.history:
                 st.caption(_line(line))
+
+
+def _typed(row: RosterRow) -> DraftForm:
+    """The fields of all tabs as one form: what was typed into any of them is kept."""
+    start = {
+        "place": row.location_id, "type": row.type, "day": row.day,
+        "time": show.clock_time(local_of(row.starts_at, row.zone).time()), "services": list(row.service_codes),
+        "funding": row.funding_code, "provider": row.provider_id or "", "caution": row.own_caution,
+        "notes": row.notes, "reason": None,
+    }  # fmt: skip
+    return DraftForm(f"visit:{row.id}", start, prefix="visit_", version=row.version)
 
 
 def _head(row: RosterRow) -> None:
@@ -124,50 +142,54 @@ def _open_record(row: RosterRow) -> None:
     st.switch_page("today/visit.py", query_params={"id": row.id})
 
 
-def _tabs(row: RosterRow, may: frozenset[str]) -> None:
+def _tabs(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
     names = ["Move", "Details", "Cancel"] if row.stage in BEFORE_ARRIVAL else ["Move", "Details"]
     tabs = st.tabs(names)
     with tabs[0]:
-        _move(row, may)
+        _move(row, form, may)
     with tabs[1]:
-        _details(row)
+        _details(row, form)
     if len(tabs) > 2:
         with tabs[2]:
-            _cancel(row)
+            _cancel(row, form)
 
 
-def _move(row: RosterRow, may: frozenset[str]) -> None:
+def _move(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
     offered = days.choices(by=frame.actor())
     places = list(offered.locations) if row.location_id in offered.locations else [row.location_id, *offered.locations]
     place = row.location_id
     if len(places) > 1:
+        form.among("place", places)
         place = st.selectbox(
-            "Location", places, index=places.index(row.location_id), key="visit_place",
+            "Location", places, key=form.key("place"),
             format_func=lambda id: offered.locations[id].name if id in offered.locations else row.location,
         )  # fmt: skip
     columns = st.columns([3, 2, 2])
     kinds = list(offered.types) if row.type in offered.types else [row.type, *offered.types]
+    form.among("type", kinds)
     kind = columns[0].selectbox(
-        "Type", kinds, index=kinds.index(row.type), key="visit_type",
+        "Type", kinds, key=form.key("type"),
         format_func=lambda slug: offered.types[slug].label if slug in offered.types else row.type_label,
     )  # fmt: skip
-    present = local_of(row.starts_at, row.zone)
-    day = columns[1].date_input("New day", value=row.day, key="visit_day", format=show.date_pattern())
+    day = columns[1].date_input("New day", key=form.key("day"), format=show.date_pattern()) or row.day
     times = _times(offered, place, kind, day)
-    first = show.clock_time(present.time())
-    options = [*times] if first in times else [first, *times]
+    options = list(dict.fromkeys([*([] if form["time"] in times else [form["time"]]), *times]))
     typed = columns[2].selectbox(
-        "New time", options, index=options.index(first), accept_new_options=True, key="visit_time",
+        "New time", options, accept_new_options=True, key=form.key("time"),
         help="Choose a time, or type another one, such as 8:40.",
     )  # fmt: skip
     beyond = "appointments.overbook" in may and st.checkbox("Even if the day is full or closed", key="visit_beyond")
     past = day < show.today() and st.checkbox("This day is over; move it there anyway", key="visit_past")
     word = "Move" if row.stage in BEFORE_ARRIVAL else "Book again"
-    if st.button(f"{word} to {show.day(day, style='weekday')}, {typed}", type="primary", key="visit_move"):
+    if (
+        st.button(f"{word} to {show.day(day, style='weekday')}, {typed}", type="primary", key="visit_move")
+        and not form.newer
+    ):
         booking.move(
             row.id, day=day, time=read_time(typed or ""), location_id=place, type=kind, version=row.version,
             by=frame.actor(), overbook=beyond, past=past, key=frame.form_key("appointment"),
         )  # fmt: skip
+        form.forget()
         _done(f"Moved to {show.day(day, style='weekday')} at {typed}.")
 
 
@@ -177,41 +199,47 @@ def _times(offered: Choices, place: str, kind: str, day: object) -> list[str]:
     return [show.clock_time(slot) for slot in days.slots(offered.locations[place], offered.types[kind], day)]  # type: ignore[arg-type]
 
 
-def _details(row: RosterRow) -> None:
+def _details(row: RosterRow, form: DraftForm) -> None:
     offered = days.choices(by=frame.actor())
     codes = list(dict.fromkeys([*offered.services, *row.service_codes]))
     old = dict(zip(row.service_codes, row.services, strict=True))
+    form.among("services", codes)
     services = st.multiselect(
-        "Services", codes, default=row.service_codes, key="visit_services",
+        "Services", codes, key=form.key("services"),
         format_func=lambda code: offered.services.get(code, old.get(code)),
     )  # fmt: skip
     left, right = st.columns(2)
     funds = list(dict.fromkeys(["", *offered.funds, row.funding_code]))
+    form.among("funding", funds)
     funding = left.selectbox(
-        "Funding", funds, index=funds.index(row.funding_code), key="visit_funding",
+        "Funding", funds, key=form.key("funding"),
         format_func=lambda code: offered.funds.get(code, row.funding if code else "Client pays"),
     )  # fmt: skip
     people = list(dict.fromkeys(["", *offered.providers, row.provider_id or ""]))
+    form.among("provider", people)
     provider = right.selectbox(
-        "Provider", people, index=people.index(row.provider_id or ""), key="visit_provider",
+        "Provider", people, key=form.key("provider"),
         format_func=lambda id: offered.providers.get(id, row.provider if id else "Anyone"),
     )  # fmt: skip
     left, right = st.columns(2)
-    caution = left.text_input("Caution for this visit", value=row.own_caution, key="visit_caution", autocomplete="off")
-    notes = right.text_input("Notes", value=row.notes, key="visit_notes", autocomplete="off")
-    if st.button("Save details", type="primary", key="visit_save"):
+    caution = left.text_input("Caution for this visit", key=form.key("caution"), live=form.live, autocomplete="off")
+    notes = right.text_input("Notes", key=form.key("notes"), live=form.live, autocomplete="off")
+    if st.button("Save details", type="primary", key="visit_save") and not form.newer:
         details = Details(services, funding, notes, caution, provider or None)
         booking.change(row.id, details, version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+        form.forget()
         _done("Saved.")
 
 
-def _cancel(row: RosterRow) -> None:
+def _cancel(row: RosterRow, form: DraftForm) -> None:
+    reasons = list(dict.fromkeys([*([form["reason"]] if form["reason"] else []), *REASONS]))
     reason = st.selectbox(
-        "Reason", REASONS, index=None, accept_new_options=True, key="visit_reason",
+        "Reason", reasons, accept_new_options=True, key=form.key("reason"),
         placeholder="Choose a reason or type one",
     )  # fmt: skip
-    if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:"):
+    if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:") and not form.newer:
         booking.cancel(row.id, reason or "", version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+        form.forget()
         _done(f"The appointment of {row.animal} is cancelled.")
 
 

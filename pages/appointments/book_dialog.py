@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
+from typing import Any
 
 import streamlit as st
 
@@ -11,51 +12,67 @@ from appointments.booking import Booking
 from appointments.capacity import Load
 from appointments.days import Choices
 from appointments.times import read_time
-from data.errors import BadInput
 from data.models import Location
 from pages.appointments import dialogs, told
 from pages.appointments.who import choose
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
+from records.patients import SEXES
 from security.access import allowed_now
 
-
-class NobodyChosen(BadInput):
-    """Choose the client and the patient first."""
+START = {
+    "client": "", "patient": "", "first": "", "last": "", "phone": "", "email": "", "kind": "public", "animal": "",
+    "species": None, "sex": list(SEXES)[2], "born": None, "location": None, "type": None, "day": None, "time": None,
+    "services": [], "funding": "", "provider": "", "caution": "", "notes": "",
+}  # fmt: skip
 
 
 def open_booking(
     *, day: date | None = None, at: time | None = None, client_id: str = "", walk_in: bool = False
 ) -> None:
-    """Start with a clean form. ``walk_in`` takes somebody who is already here."""
+    """Open the form, with what was typed here and not saved. ``walk_in`` takes somebody who is already here."""
     frame.new_form_key("book")
-    dialogs.open_with("book_", _walk_in if walk_in else _book)
-    st.session_state["book_client"] = client_id
-    st.session_state["book_start"] = (day, at)
+    place = "book:walk_in" if walk_in else f"book:{client_id}"
+    wish = {"client": client_id} | ({"day": day} if day else {}) | ({"time": show.clock_time(at)} if at else {})
+    dialogs.open_with("book_", _walk_in if walk_in else _book, place=place, of=place, wish=wish)
 
 
 @st.dialog("Book appointment", width="large", on_dismiss=dialogs.close)
-def _book() -> None:
+def _book(of: str, wish: dict[str, Any]) -> None:
     """The dialog for a visit to come."""
-    _form(walk_in=False)
+    _form(of, wish, walk_in=False)
 
 
 @st.dialog("Take a walk-in", width="large", on_dismiss=dialogs.close)
-def _walk_in() -> None:
+def _walk_in(of: str, wish: dict[str, Any]) -> None:
     """The dialog for somebody who is here."""
-    _form(walk_in=True)
+    _form(of, wish, walk_in=True)
 
 
-def _form(*, walk_in: bool) -> None:
+def _form(of: str, wish: dict[str, Any], *, walk_in: bool) -> None:
+    """The form. What is typed is kept at every step, whatever a rule says to it."""
+    with frame.refusals():
+        over = wish if "time" in wish else {}  # a place in the calendar was clicked; a day alone only begins
+        form = DraftForm(of, START | wish, prefix="book_", over=over)
+        form.line()
+        try:
+            _steps(form, wish, walk_in=walk_in)
+        finally:
+            if form.open:
+                form.keep()
+
+
+def _steps(form: DraftForm, wish: dict[str, Any], *, walk_in: bool) -> None:
     offered = days.choices(by=frame.actor())
     if not offered.locations or not offered.types:
         st.info("Add a location and an appointment type under Settings first.")
         return
     with frame.refusals():
-        who = choose()
+        who = choose(form)
         if not who.is_chosen:
             return
-        location, kind, day, at = _where_and_when(offered, walk_in=walk_in)
-        extra = _extras(offered, kind)
+        location, kind, day, at = _where_and_when(form, offered, wish, walk_in=walk_in)
+        extra = _extras(form, offered, kind)
         load = days.load(day, location.id, kind, by=frame.actor())
         overbook = load is not None and _fullness(load, offered, location, walk_in=walk_in)
         past = (
@@ -73,57 +90,74 @@ def _form(*, walk_in: bool) -> None:
                 key=frame.form_key("book"), **more,
             )  # fmt: skip
             frame.new_form_key("book")
+            form.forget()
             when = "and checked in" if walk_in else f"for {show.day(day, style='weekday')} at {show.clock_time(at)}"
             told.tell(f"Booked {when}.")
             dialogs.close()
             st.rerun()
 
 
-def _where_and_when(offered: Choices, *, walk_in: bool) -> tuple[Location, str, date, time]:
+def _where_and_when(
+    form: DraftForm, offered: Choices, wish: dict[str, Any], *, walk_in: bool
+) -> tuple[Location, str, date, time]:
     places = list(offered.locations)
     location = offered.locations[places[0]]
     if len(places) > 1:
+        form.follow("location", places[0])
+        form.among("location", places)
         chosen = st.selectbox(
-            "Location", places, format_func=lambda id: offered.locations[id].name, key="book_location"
+            "Location", places, format_func=lambda id: offered.locations[id].name, key=form.key("location")
         )
         location = offered.locations[chosen]
     columns = st.columns([1] if walk_in else [3, 2, 2])
+    form.follow("type", next(iter(offered.types)))
+    form.among("type", offered.types)
     kind = columns[0].selectbox(
-        "Appointment type", list(offered.types), format_func=lambda slug: offered.types[slug].label, key="book_type"
-    )
+        "Appointment type", list(offered.types), format_func=lambda slug: offered.types[slug].label,
+        key=form.key("type"),
+    )  # fmt: skip
     if walk_in:
         return location, kind, show.today(), time(0)
-    start_day, start_time = st.session_state.get("book_start", (None, None))
-    first_day = start_day or days.next_open_day(show.today(), [location])
-    day = columns[1].date_input("Day", value=first_day, key="book_day", format=show.date_pattern())
+    if "day" not in wish:
+        form.follow("day", days.next_open_day(show.today(), [location]))
+    day = columns[1].date_input("Day", key=form.key("day"), format=show.date_pattern()) or show.today()
     labels = {show.clock_time(slot): slot for slot in days.slots(location, offered.types[kind], day)}
-    first = show.clock_time(start_time or read_time(offered.types[kind].starts))
-    options = [*labels] if first in labels else [first, *labels]
+    if "time" not in wish:
+        form.follow("time", show.clock_time(read_time(offered.types[kind].starts)))
+    options = list(dict.fromkeys([*([] if form["time"] in labels else [form["time"]]), *labels]))
     typed = columns[2].selectbox(
-        "Time", options, index=options.index(first), accept_new_options=True, key="book_time",
+        "Time", options, accept_new_options=True, key=form.key("time"),
         help="Choose a time, or type another one, such as 8:40.",
     )  # fmt: skip
     return location, kind, day, labels.get(typed or "") or read_time(typed or "")
 
 
-def _extras(offered: Choices, kind: str) -> dict[str, object]:
+def _extras(form: DraftForm, offered: Choices, kind: str) -> dict[str, object]:
     usual = [code for code in offered.types[kind].services if code in offered.services]
+    form.follow("services", usual)
+    form.among("services", offered.services)
     services = st.multiselect(
-        "Services", list(offered.services), default=usual, format_func=lambda code: offered.services[code],
-        key="book_services", placeholder="What should be done",
+        "Services", list(offered.services), format_func=lambda code: offered.services[code],
+        key=form.key("services"), placeholder="What should be done",
     )  # fmt: skip
     left, right = st.columns(2)
     funds = ["", *offered.funds]
+    form.among("funding", funds)
     funding = left.selectbox(
-        "Funding", funds, format_func=lambda code: offered.funds.get(code, "Client pays"), key="book_funding"
+        "Funding", funds, format_func=lambda code: offered.funds.get(code, "Client pays"), key=form.key("funding")
     )
     people = ["", *offered.providers]
+    form.among("provider", people)
     provider = right.selectbox(
-        "Provider", people, format_func=lambda id: offered.providers.get(id, "Anyone"), key="book_provider"
+        "Provider", people, format_func=lambda id: offered.providers.get(id, "Anyone"), key=form.key("provider")
     )
     left, right = st.columns(2)
-    caution = left.text_input("Caution", key="book_caution", placeholder="Shown in yellow", autocomplete="off")
-    notes = right.text_input("Notes", key="book_notes", placeholder="For this visit only", autocomplete="off")
+    caution = left.text_input(
+        "Caution", key=form.key("caution"), live=form.live, placeholder="Shown in yellow", autocomplete="off"
+    )
+    notes = right.text_input(
+        "Notes", key=form.key("notes"), live=form.live, placeholder="For this visit only", autocomplete="off"
+    )
     return {
         "services": services, "funding": funding, "provider_id": provider or None, "caution": caution, "notes": notes,
     }  # fmt: skip

@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
+from pages.components.draft_form import reopen
+
 _SLOT = "_appointments_dialog"
 
 
-def open_with(prefix: str, draw: Callable[..., None], **facts: Any) -> None:
-    """Open a dialog anew: what was typed into the last of its kind (keys beginning with ``prefix``) is forgotten."""
-    for key in [key for key in st.session_state if str(key).startswith(prefix)]:
-        del st.session_state[key]
+def open_with(prefix: str, draw: Callable[..., None], *, place: str, **facts: Any) -> None:
+    """Open a dialog. Its fields (keys beginning with ``prefix``) begin with the draft kept at ``place``, if any."""
+    reopen(place, prefix)
     st.session_state[_SLOT] = (draw, facts)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import streamlit as st
 
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
 from pages.components.frame import plain
 from records import clients, patients, search
 from records.clients import OWNER_TYPES, ClientForm
@@ -31,9 +32,9 @@ class Who:
         return bool(self.client_id or self.new_client) and bool(self.patient_id or self.new_patient)
 
 
-def choose() -> Who:
-    """Draw it; returns the choice so far. ``book_client`` in the session state holds the client's id or ``new``."""
-    client = st.session_state.get("book_client", "")
+def choose(form: DraftForm) -> Who:
+    """Draw it; returns the choice so far. The form's ``client`` is the client's id or ``new``."""
+    client = form["client"]
     if not client:
         _find()
         return Who()
@@ -42,22 +43,22 @@ def choose() -> Who:
         st.markdown(f"**{plain(name)}**")
         st.button("Choose another client", key="book_other", type="tertiary", on_click=_set, args=("",))
     if client == NEW:
-        form = _new_client()
+        new = _new_client(form)
         human = frame.clinic().kind == "human"
-        return Who(new_client=form, new_patient=_new_patient(named=not human))
+        return Who(new_client=new, new_patient=_new_patient(form, named=not human))
     opened = clients.open_client(client, by=frame.actor())
     living = [patient for patient in opened.patients if not patient.died_on]
     names = {
         patient.id: f"{patient.name}, {patient.species}" if patient.species else patient.name for patient in living
     }
-    if st.session_state.get("book_patient") not in (*names, NEW):
-        st.session_state["book_patient"] = living[0].id if living else NEW
+    form.follow("patient", living[0].id if living else NEW)
+    form.among("patient", [*names, NEW])
     chosen = st.radio(
-        "Patient", [*names, NEW], format_func=lambda id: plain(names.get(id, "New patient")), key="book_patient",
+        "Patient", [*names, NEW], format_func=lambda id: plain(names.get(id, "New patient")), key=form.key("patient"),
         horizontal=True,
     )  # fmt: skip
     if chosen == NEW:
-        return Who(client_id=client, new_patient=_new_patient(named=True))
+        return Who(client_id=client, new_patient=_new_patient(form, named=True))
     return Who(client_id=client, patient_id=str(chosen))
 
 
@@ -84,7 +85,7 @@ def _buttons(found: list[search.Found], key: str) -> None:
 
 def _set(client: str) -> None:
     st.session_state["book_client"] = client
-    st.session_state.pop("book_patient", None)
+    st.session_state["book_patient"] = ""
 
 
 def _name(client_id: str) -> str:
@@ -92,39 +93,43 @@ def _name(client_id: str) -> str:
     return " · ".join(part for part in (opened.name, opened.client.phone, f"No. {opened.client.number}") if part)
 
 
-def _new_client() -> ClientForm:
+def _new_client(form: DraftForm) -> ClientForm:
     left, right = st.columns(2)
-    first = left.text_input("First name", key="book_first", autocomplete="off")
-    last = right.text_input("Last name", key="book_last", autocomplete="off")
+    first = left.text_input("First name", key=form.key("first"), live=form.live, autocomplete="off")
+    last = right.text_input("Last name", key=form.key("last"), live=form.live, autocomplete="off")
     left, right = st.columns(2)
-    phone = left.text_input("Phone", key="book_phone", autocomplete="off")
-    email = right.text_input("E-mail", key="book_email", autocomplete="off")
+    phone = left.text_input("Phone", key=form.key("phone"), live=form.live, autocomplete="off")
+    email = right.text_input("E-mail", key=form.key("email"), live=form.live, autocomplete="off")
     alike = search.alike(first_name=first, last_name=last, phone=phone, email=email, by=frame.actor(), limit=3)
     if alike:
         st.warning("Is it one of these? Choose it instead of adding the same person twice.", icon=":material/group:")
         _buttons(alike, "book_alike")
     kind = "public"
     if frame.clinic().kind != "human":
-        kind = st.selectbox("Kind of client", list(OWNER_TYPES), format_func=OWNER_TYPES.__getitem__, key="book_kind")
+        kind = st.selectbox(
+            "Kind of client", list(OWNER_TYPES), format_func=OWNER_TYPES.__getitem__, key=form.key("kind")
+        )
     return ClientForm(first_name=first, last_name=last, phone=phone, email=email, owner_type=kind)
 
 
-def _new_patient(*, named: bool) -> PatientForm:
+def _new_patient(form: DraftForm, *, named: bool) -> PatientForm:
     human = frame.clinic().kind == "human"
     name = species = ""
     if named:
         left, right = st.columns(2)
-        name = left.text_input("Patient's name", key="book_animal", autocomplete="off")
+        name = left.text_input("Patient's name", key=form.key("animal"), live=form.live, autocomplete="off")
         if not human:
             known = patients.species(by=frame.actor())
+            form.follow("species", next(iter(known), None))
+            form.among("species", known)
             species = right.selectbox(
-                "Species", list(known), format_func=lambda slug: known[slug].label, key="book_species"
+                "Species", list(known), format_func=lambda slug: known[slug].label, key=form.key("species")
             )
     left, right = st.columns(2)
-    sex = left.selectbox("Sex", list(SEXES), index=2, format_func=SEXES.__getitem__, key="book_sex")
+    sex = left.selectbox("Sex", list(SEXES), format_func=SEXES.__getitem__, key=form.key("sex"))
     today = show.today()
     born = right.date_input(
-        "Born on", value=None, max_value=today, min_value=today - timedelta(days=365 * 120), key="book_born",
+        "Born on", max_value=today, min_value=today - timedelta(days=365 * 120), key=form.key("born"),
         format=show.date_pattern(),
     )  # fmt: skip
     return PatientForm(name=name, species=species or "", sex=sex, born_on=born)

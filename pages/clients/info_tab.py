@@ -34,7 +34,7 @@ def switch(slot: str) -> None:
 
 def draw(opened: OpenedClient, may: frozenset[str]) -> None:
     """The tab."""
-    place = f"client:{opened.client.id}:{opened.client.version}"
+    place = f"client:{opened.client.id}"
     own = custom.fields_of("client", by=frame.actor())
     left, right = st.columns([4, 7], gap="large")
     with left:
@@ -82,18 +82,18 @@ def show_contact(opened: OpenedClient, own: dict[str, custom.CustomField]) -> No
 def edit(opened: OpenedClient, place: str) -> None:
     """The contact details as a form, run alone while somebody types."""
     own = custom.fields_of("client", by=frame.actor())
-    form = DraftForm(place, client_start(opened.client) | custom_start(own, opened.answers))
+    start = client_start(opened.client) | custom_start(own, opened.answers)
+    form = DraftForm(place, start, version=opened.client.version)
     with st.container(border=True):
-        if form.restored:
-            st.caption("This is what you typed earlier and did not save.")
+        form.line(discard=False)
         client_fields(form)
         custom_fields(form, own)
         form.keep()
     problem = st.container()
     with st.container(horizontal=True):
-        save = st.button("Save changes", type="primary", key="save_changes")
+        save = st.button("Save changes", type="primary", key="save_changes") and not form.newer
         drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with problem, frame.refusals():
+    with problem, form.saving():
         if save:
             clients.change(
                 opened.client.id, client_of(form), version=opened.client.version, answers=custom_answers(form, own),

@@ -31,8 +31,7 @@ def enter() -> None:
     form = DraftForm(PLACE, client_start() | custom_start(own, {}) | {"is_patient": True})
     person = DraftForm(f"{PLACE}:person", patient_start()) if is_human() else None
     with st.container(border=True):
-        if form.restored:
-            st.caption("This is what you typed earlier and did not save.")
+        form.line(discard=False)
         client_fields(form)
         custom_fields(form, own)
         if person is not None and st.checkbox("This person is the patient too", key=form.key("is_patient")):

@@ -25,8 +25,7 @@ def enter() -> None:
     own = custom.fields_of("patient", by=by)
     form = DraftForm(place, patient_start() | custom_start(own, {}))
     with st.container(border=True):
-        if form.restored:
-            st.caption("This is what you typed earlier and did not save.")
+        form.line(discard=False)
         patient_fields(form)
         custom_fields(form, own)
         form.keep()

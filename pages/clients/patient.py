@@ -35,7 +35,7 @@ def draw(opened: OpenedPatient) -> None:
         st.info(f"Died {show.day(patient.died_on)}.", icon=":material/sentiment_sad:")
     if patient.caution:
         st.warning(frame.plain(patient.caution), icon=":material/warning:")
-    place = f"patient:{patient.id}:{patient.version}"
+    place = f"patient:{patient.id}"
     left, right = st.columns([5, 7], gap="large")
     with left:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -71,18 +71,18 @@ def draw(opened: OpenedPatient) -> None:
 def edit(opened: OpenedPatient, place: str) -> None:
     """The patient as a form, run alone while somebody types."""
     own = custom.fields_of("patient", by=frame.actor())
-    form = DraftForm(place, patient_start(opened.patient) | custom_start(own, opened.answers))
+    start = patient_start(opened.patient) | custom_start(own, opened.answers)
+    form = DraftForm(place, start, version=opened.patient.version)
     with st.container(border=True):
-        if form.restored:
-            st.caption("This is what you typed earlier and did not save.")
+        form.line(discard=False)
         patient_fields(form, named=not opened.patient.is_client)
         custom_fields(form, own)
         form.keep()
     problem = st.container()
     with st.container(horizontal=True):
-        save = st.button("Save changes", type="primary", key="save_changes")
+        save = st.button("Save changes", type="primary", key="save_changes") and not form.newer
         drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with problem, frame.refusals():
+    with problem, form.saving():
         if save:
             patients.change(
                 opened.patient.id, patient_of(form), version=opened.patient.version,

@@ -1,53 +1,193 @@
-"""A form of many fields that cannot be lost: each field sends as it is typed into, and the whole is kept as one draft.
+"""What a person typed cannot be lost: it is kept as one encrypted draft while they type, and is there again after a
+refresh, a sign-out or a look at another page, with a line that says since when.
+
+``Kept`` is the mechanism. A form whose fields are widgets of their own uses ``DraftForm``:
 
     form = DraftForm("client:new", {"first_name": "", "born_on": None})
+    form.line()                 # "Kept from 10:42 · Discard", where something came back
     st.text_input("First name", key=form.key("first_name"), live=form.live)
     form.keep()                 # after the last field of the run
     … form["first_name"] …      # the current values
     form.forget()               # after the save
 
-Draw it inside a fragment, so that typing reruns the form and not the page.
+A form drawn from a document (settings, tables) uses ``Draft`` with the whole document as its value:
+
+    draft = Draft("setting:location-main")
+    entered = draw(draft.or_else(stored), key=draft.key("fields"))
+    draft.keep(entered if entered != stored else None)
+
+Draw either inside a fragment or a dialog, so that typing reruns the form and not the page, and never inside
+``st.form``, which tells the server nothing before it is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from pages.components import frame
+from data.errors import EditedMeanwhile
+from pages.components import frame, show
 from security import drafts
 
 
-class DraftForm(Mapping[str, Any]):
-    """The values of a form at one place. Values are text, numbers, yes/no, days or None."""
+class Kept:
+    """What was typed at one place and is kept.
+
+    ``version`` is the version of the record being edited: the draft outlives a newer one, and ``line`` says so.
+    """
 
     live = "600ms"
 
-    def __init__(self, place: str, defaults: Mapping[str, Any]) -> None:
+    def __init__(self, place: str, *, version: int | None = None) -> None:
         self.place = place
-        self._names = tuple(defaults)
-        self._held = st.session_state.get(self._slot)
-        if self._held is None:
-            kept = drafts.load(place, by=frame.actor())
-            draft = kept if isinstance(kept, dict) else {}
-            self._held = {"draft": draft, "start": dict(defaults), "earlier": bool(draft)}
-            st.session_state[self._slot] = self._held
-        self.start: dict[str, Any] = self._held["start"]
-        for name in self._names:
-            if self.key(name) not in st.session_state:
-                draft = self._held["draft"]
-                st.session_state[self.key(name)] = _read(draft[name]) if name in draft else self.start.get(name)
+        self.newer = False
+        """Whether the record was changed while this form stood open: what was pressed just now was meant for the
+        version before."""
+        held = st.session_state.get(self._slot)
+        if held is not None and version is not None and held["version"] != version:
+            self.newer = bool(held["body"])
+            self._begin_anew()
+            held = None
+        if held is None:
+            held = self._load(version)
+            st.session_state[self._slot] = held
+        self._held: dict[str, Any] = held
+
+    def _load(self, version: int | None) -> dict[str, Any]:
+        kept = drafts.kept(self.place, by=frame.actor())
+        body = kept.body if kept else None
+        typed_at = version
+        if isinstance(body, dict) and set(body) == {"version", "typed"}:
+            typed_at, body = body["version"], body["typed"]
+        return {
+            "body": body, "start": body, "at": kept.at if kept else None, "born": uuid.uuid4().hex[:8],
+            "version": version, "typed_at": typed_at,
+        }  # fmt: skip
+
+    def _begin_anew(self) -> None:
+        """The record was changed by somebody: load the draft again over it."""
 
     @property
     def _slot(self) -> str:
         return f"_form_{self.place}"
 
+    @property
+    def restored(self) -> bool:
+        """Whether the form began with something typed before it was opened."""
+        return self._held["at"] is not None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the form holds something typed and not saved."""
+        return bool(self._held["body"])
+
+    @property
+    def open(self) -> bool:
+        """Whether it was neither saved nor discarded in this run."""
+        return self._slot in st.session_state
+
+    @property
+    def rebased(self) -> bool:
+        """Whether somebody else changed the record after this was typed."""
+        return self.begun and self._held["typed_at"] != self._held["version"]
+
+    def _store(self, value: Any) -> None:
+        if value == self._held["body"] or (not value and not self._held["body"]):
+            return
+        body = value
+        if value and self._held["version"] is not None:
+            body = {"version": self._held["typed_at"], "typed": value}
+        with frame.refusals():
+            drafts.save(self.place, body, by=frame.actor())
+            self._held["body"] = value
+
+    def forget(self) -> None:
+        """Discard the draft; the next drawing begins anew."""
+        drafts.discard(self.place, by=frame.actor())
+        st.session_state.pop(self._slot, None)
+
+    def line(self, *, discard: bool = True) -> None:
+        """Where something typed earlier came back: one quiet line with the way to let it go."""
+        if self.rebased:
+            st.warning(
+                "Somebody saved a newer version meanwhile. What you typed is kept on top of it: look it over, then "
+                "save.", icon=":material/sync_problem:",
+            )  # fmt: skip
+        if not self.restored:
+            return
+        at = self._held["at"]
+        same_day = at.astimezone(ZoneInfo(frame.clinic().zone)).date() == show.today()
+        words = f"Kept from {show.clock_time(at) if same_day else show.moment(at)}"
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"kept-{self.place}"):
+            st.caption(words, width="content")
+            if discard:
+                st.button("Discard", key=f"let-go-{self.place}", type="tertiary", on_click=self.forget)
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around the rule that saves: where somebody was faster, the form comes again with what was typed on top of
+        the newer version. Other refusals are shown as they are."""
+        with frame.refusals():
+            try:
+                yield
+            except EditedMeanwhile:
+                if not self.begun:
+                    raise
+                st.rerun()
+
+
+class Draft(Kept):
+    """One value that JSON can hold, such as the document a settings form is drawn from."""
+
+    def key(self, name: str) -> str:
+        """The key of a widget; another one after ``forget``, so that the widget begins anew."""
+        return f"{self.place}:{name}:{self._held['born']}"
+
+    def or_else(self, stored: Any) -> Any:
+        """What to begin with: the draft as it was when this form was opened, or what is stored."""
+        return stored if self._held["start"] is None else self._held["start"]
+
+    def keep(self, value: Any) -> None:
+        """Keep this value as the draft; None or an empty one where nothing differs from what is stored."""
+        self._store(value)
+
+
+class DraftForm(Kept, Mapping[str, Any]):
+    """The fields of a form at one place. Values are text, numbers, yes/no, days, times, lists or None.
+
+    ``prefix`` gives the widgets plain keys; ``over`` are beginnings that win over the draft.
+    """
+
+    def __init__(
+        self, place: str, defaults: Mapping[str, Any], *, prefix: str = "", version: int | None = None,
+        over: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self._prefix = prefix or f"{place}:"
+        self._names = tuple(defaults)
+        super().__init__(place, version=version)
+        if "begin" not in self._held:
+            draft = self._held["body"] if isinstance(self._held["body"], dict) else {}
+            self._held["body"] = {name: value for name, value in draft.items() if name not in (over or {})}
+            self._held["begin"] = dict(defaults) | dict(over or {})
+        self.start: dict[str, Any] = self._held["begin"]
+        draft = self._held["body"]
+        for name in self._names:
+            if self.key(name) not in st.session_state:
+                st.session_state[self.key(name)] = _read(draft[name]) if name in draft else self.start.get(name)
+
+    def _begin_anew(self) -> None:
+        for name in self._names:
+            st.session_state.pop(self.key(name), None)
+
     def key(self, name: str) -> str:
         """The key of a field's widget."""
-        return f"{self.place}:{name}"
+        return self._prefix + name
 
     def __getitem__(self, name: str) -> Any:
         return st.session_state.get(self.key(name))
@@ -58,34 +198,50 @@ class DraftForm(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._names)
 
-    @property
-    def restored(self) -> bool:
-        """Whether the form holds something typed before this page was opened."""
-        return bool(self._held["earlier"])
+    def follow(self, name: str, beginning: Any) -> None:
+        """A field that begins with what others say: it follows them until somebody changes it."""
+        old = self.start.get(name)
+        if old == beginning:
+            return
+        self.start[name] = beginning
+        if name not in self._held["body"] and self[name] == old:
+            st.session_state[self.key(name)] = beginning
 
-    @property
-    def begun(self) -> bool:
-        """Whether the form holds something typed and not saved."""
-        return bool(self._held["draft"])
+    def among(self, name: str, options: Iterable[Any]) -> None:
+        """A field that holds one of these, or some of them: what is no longer offered is left out."""
+        offered, value = list(options), self[name]
+        if isinstance(value, list):
+            st.session_state[self.key(name)] = [one for one in value if one in offered]
+        elif value not in offered:
+            start = self.start.get(name)
+            st.session_state[self.key(name)] = start if start in offered else next(iter(offered), None)
 
     def keep(self) -> None:
         """Keep what differs from the start as the draft."""
-        changed = {name: _write(self[name]) for name in self._names if self[name] != self.start.get(name)}
-        if changed != self._held["draft"]:
-            drafts.save(self.place, changed, by=frame.actor())
-            self._held["draft"] = changed
+        self._store({name: _write(self[name]) for name in self._names if self[name] != self.start.get(name)})
 
     def forget(self) -> None:
         """Discard the draft; the next drawing starts anew."""
-        drafts.discard(self.place, by=frame.actor())
-        st.session_state.pop(self._slot, None)
-        for name in self._names:
-            st.session_state.pop(self.key(name), None)
+        super().forget()
+        self._begin_anew()
+
+
+def reopen(place: str, prefix: str) -> None:
+    """A dialog opens anew: its fields begin with the draft, if there is one, and not with what was left on screen."""
+    st.session_state.pop(f"_form_{place}", None)
+    for key in [key for key in st.session_state if str(key).startswith(prefix)]:
+        del st.session_state[key]
 
 
 def _write(value: Any) -> Any:
-    return {"day": value.isoformat()} if isinstance(value, date) else value
+    if isinstance(value, datetime):
+        raise TypeError("a form holds days and times, no moments")
+    if isinstance(value, date):
+        return {"day": value.isoformat()}
+    return {"time": value.isoformat()} if isinstance(value, time) else value
 
 
 def _read(value: Any) -> Any:
+    if isinstance(value, dict) and "time" in value:
+        return time.fromisoformat(value["time"])
     return date.fromisoformat(value["day"]) if isinstance(value, dict) else value

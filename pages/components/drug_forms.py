@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -14,11 +14,24 @@ from appointments.drug_log import NewBottle, Use
 from appointments.drug_register import BottleRow, LogLine
 from appointments.quantities import decimal_of, thousandths, words
 from pages.components import frame, show, when
+from pages.components.draft_form import DraftForm, reopen
 
 ROUTES = ("IM", "IV", "SC", "PO", "TM", "topical")
+COUNT = "count_"
+
+
+def use_form(place: str, name: str, *, before: LogLine | None = None, bottle: BottleRow | None = None) -> DraftForm:
+    """What is typed for one drawing, kept at a place. ``before`` is a line to correct."""
+    start = {
+        "bottle": bottle.id if bottle else None, "given": _start(before.given if before else 0),
+        "wasted": _start(before.wasted if before else 0), "route": before.route if before else "", "witness": None,
+        "time": when.start(before.event_at if before else None),
+    }  # fmt: skip
+    return DraftForm(place, start, prefix=f"{name}_")
 
 
 def use_fields(
+    form: DraftForm,
     name: str,
     bottles: Sequence[BottleRow],
     people: Mapping[str, str],
@@ -26,38 +39,39 @@ def use_fields(
     visit: str | None,
     stage: str = "",
     before: LogLine | None = None,
-    bottle: BottleRow | None = None,
     main: bool = True,
 ) -> Use | None:
-    """A form for one drawing; gives the use when it is sent. ``before`` is a line to correct."""
+    """The fields for one drawing; gives the use when it is sent. Every field is kept as it is typed into."""
     if not bottles:
         st.caption("No bottle is open. Open one on the Drug log page first.")
         return None
-    with st.form(f"{name}_form", clear_on_submit=False, border=False):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            usual = [row for row in bottles if row.stage == stage] or list(bottles)
-            ordered = usual + [row for row in bottles if row not in usual]
-            chosen = st.selectbox(
-                "Drug and bottle", ordered, key=f"{name}_bottle", width=290,
-                index=ordered.index(bottle) if bottle in ordered else 0,
-                format_func=lambda row: f"{row.title} ({words(row.balance, row.unit)})",
-            )  # fmt: skip
-            given = st.text_input("Given", _start(before.given if before else 0), key=f"{name}_given", width=90)
-            wasted = st.text_input("Wasted", _start(before.wasted if before else 0), key=f"{name}_wasted", width=90)
-            routes = list(dict.fromkeys([chosen.route if chosen else "", *ROUTES]))
-            start = before.route if before and before.route in routes else routes[0]
-            route = st.selectbox("Route", routes, index=routes.index(start), key=f"{name}_route", width=100)
-            witness = st.selectbox(
-                "Witness", [None, *people], format_func=lambda id: people.get(id or "", "–"), key=f"{name}_witness",
-                placeholder="–", width=180, help="Needed for waste of a controlled drug.",
-            )  # fmt: skip
-            at = when.time_of_day("Time", f"{name}_time", value=before.event_at if before else None)
-        if not st.form_submit_button("Log the drug", key=f"{name}_send", type="primary" if main else "secondary"):
-            return None
+    form.line()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        usual = [row for row in bottles if row.stage == stage] or list(bottles)
+        ordered = {row.id: row for row in [*usual, *(row for row in bottles if row not in usual)]}
+        form.follow("bottle", form.start["bottle"] or next(iter(ordered)))
+        form.among("bottle", ordered)
+        chosen = ordered[
+            st.selectbox(
+                "Drug and bottle", list(ordered), key=form.key("bottle"), width=290,
+                format_func=lambda id: f"{ordered[id].title} ({words(ordered[id].balance, ordered[id].unit)})",
+            )
+        ]  # fmt: skip
+        _text(form, "given", "Given", width=90)
+        _text(form, "wasted", "Wasted", width=90)
+        routes = list(dict.fromkeys([chosen.route, *ROUTES]))
+        form.follow("route", before.route if before and before.route in routes else routes[0])
+        form.among("route", routes)
+        st.selectbox("Route", routes, key=form.key("route"), width=100)
+        _witness(form, people, width=180, help="Needed for waste of a controlled drug.")
+        at = when.time_of_day("Time", form.key("time"), value=before.event_at if before else None)
+    form.keep()
+    if not st.button("Log the drug", key=f"{name}_send", type="primary" if main else "secondary"):
+        return None
     with frame.refusals():
         return Use(
-            chosen.id, thousandths(given or "0"), thousandths(wasted or "0"), appointment_id=visit, stage=stage,
-            route=route, witness_id=witness, event_at=at,
+            chosen.id, thousandths(form["given"] or "0"), thousandths(form["wasted"] or "0"), appointment_id=visit,
+            stage=stage, route=form["route"], witness_id=form["witness"], event_at=at,
         )  # fmt: skip
     return None
 
@@ -66,163 +80,212 @@ def _start(quantity: int) -> str:
     return f"{decimal_of(quantity):f}" if quantity else ""
 
 
-@st.dialog("Log a drug", width="large")
-def log_use(bottle: BottleRow | None = None) -> None:
-    """A use for one of today's patients, or waste without one."""
-    by = frame.actor()
-    cards = [card for card in flow.board(show.today(), by=by) if card.stage not in ("cancelled", "no_show")]
-    visit = st.selectbox(
-        "Patient", [None, *cards], placeholder="None: waste only", key="use_visit", index=0,
-        format_func=lambda card: f"{card.number} {card.patient} · {card.client}" if card else "None: waste only",
+def _text(form: DraftForm, name: str, label: str, place: Any = st, **more: Any) -> None:
+    place.text_input(label, key=form.key(name), live=form.live, autocomplete="off", **more)
+
+
+def _witness(form: DraftForm, people: Mapping[str, str], **more: Any) -> None:
+    form.among("witness", [None, *people])
+    st.selectbox(
+        "Witness", [None, *people], format_func=lambda id: people.get(id or "", "–"), key=form.key("witness"),
+        placeholder="–", **more,
     )  # fmt: skip
-    open_ones = [row for row in register.bottles(by=by) if row.opened_at]
-    use = use_fields("use", open_ones, register.people(by=by), visit=visit.id if visit else None, bottle=bottle)
-    if use:
-        with frame.refusals():
+
+
+def log_use(bottle: BottleRow | None = None) -> None:
+    """Open the dialog for a use for one of today's patients, or waste without one."""
+    reopen(f"use:{bottle.id if bottle else ''}", "use_")
+    _log_use(bottle)
+
+
+@st.dialog("Log a drug", width="large")
+def _log_use(bottle: BottleRow | None) -> None:
+    by = frame.actor()
+    with frame.refusals():
+        cards = [card for card in flow.board(show.today(), by=by) if card.stage not in ("cancelled", "no_show")]
+        names = {card.id: f"{card.number} {card.patient} · {card.client}" for card in cards}
+        form = use_form(f"use:{bottle.id if bottle else ''}", "use", bottle=bottle)
+        who = DraftForm(f"{form.place}:visit", {"visit": None}, prefix="use_")
+        who.among("visit", [None, *names])
+        visit = st.selectbox(
+            "Patient", [None, *names], placeholder="None: waste only", key=who.key("visit"),
+            format_func=lambda id: names[id] if id else "None: waste only",
+        )  # fmt: skip
+        who.keep()
+        open_ones = [row for row in register.bottles(by=by) if row.opened_at]
+        use = use_fields(form, "use", open_ones, register.people(by=by), visit=visit)
+        if use:
             drug_log.log_use(use, by=by, key=frame.form_key("use"))
+            form.forget()
+            who.forget()
             done("use", "Logged.")
 
 
-@st.dialog("Receive a bottle")
+RECEIVE = {
+    "drug": None, "number": "", "size": "10", "lot": "", "expires": None, "supplier": "", "registration": "",
+    "on": None,
+}  # fmt: skip
+
+
 def receive() -> None:
-    """A new container."""
+    """Open the dialog for a new container."""
+    reopen("receive", "receive_")
+    _receive()
+
+
+@st.dialog("Receive a bottle")
+def _receive() -> None:
     by = frame.actor()
-    drugs = register.drugs(by=by)
-    with st.form("receive_form", border=False):
-        drug = st.selectbox("Drug", list(drugs), format_func=drugs.get, key="receive_drug")
-        left, right = st.columns(2)
-        number = left.text_input("Bottle number", key="receive_number", help="As written on its label.")
-        size = right.text_input("Size", "10", key="receive_size", help="In the drug's unit, such as mL.")
-        lot = left.text_input("Lot", key="receive_lot")
-        expires = right.date_input("Expires", None, key="receive_expires", format=show.date_pattern())
-        supplier = left.text_input("Supplier", key="receive_supplier")
-        registration = right.text_input("Supplier's registration number", key="receive_registration")
-        received = left.date_input(
-            "Received", show.today(), max_value=show.today(), key="receive_on", format=show.date_pattern()
-        )
-        if not st.form_submit_button("Receive the bottle", key="receive_send", type="primary"):
-            return
     with frame.refusals():
+        drugs = register.drugs(by=by)
+        form = DraftForm("receive", RECEIVE, prefix="receive_")
+        form.line()
+        form.follow("drug", next(iter(drugs), None))
+        form.among("drug", drugs)
+        form.follow("on", show.today())
+        st.selectbox("Drug", list(drugs), format_func=drugs.get, key=form.key("drug"))
+        left, right = st.columns(2)
+        _text(form, "number", "Bottle number", left, help="As written on its label.")
+        _text(form, "size", "Size", right, help="In the drug's unit, such as mL.")
+        _text(form, "lot", "Lot", left)
+        right.date_input("Expires", key=form.key("expires"), format=show.date_pattern())
+        _text(form, "supplier", "Supplier", left)
+        _text(form, "registration", "Supplier's registration number", right)
+        left.date_input("Received", max_value=show.today(), key=form.key("on"), format=show.date_pattern())
+        form.keep()
+        if not st.button("Receive the bottle", key="receive_send", type="primary"):
+            return
         new = NewBottle(
-            str(drug), number, thousandths(size), _day(received), lot, _optional(expires), supplier, registration
-        )
+            str(form["drug"]), form["number"], thousandths(form["size"]), form["on"] or show.today(), form["lot"],
+            form["expires"], form["supplier"], form["registration"],
+        )  # fmt: skip
         drug_log.receive(new, by=by, key=frame.form_key("receive"))
-        done("receive", f"Bottle {number} is in stock.")
+        form.forget()
+        done("receive", f"Bottle {new.number} is in stock.")
+
+
+def count(day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> None:
+    """Open the dialog with one count for every open bottle."""
+    reopen(f"count:{day}:{part}", COUNT)
+    _count(day, part, rows)
 
 
 @st.dialog("Count the bottles", width="large")
-def count(day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> None:
-    """One count for every open bottle."""
+def _count(day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> None:
     by = frame.actor()
-    people = register.people(by=by)
-    with st.form("count_form", border=False):
+    with frame.refusals():
+        people = register.people(by=by)
+        start = {f"{part}_{row.id}": "" for row in rows} | {f"reason_{part}_{row.id}": "" for row in rows}
+        form = DraftForm(f"count:{day}:{part}", start | {"witness": None}, prefix=COUNT)
+        form.line()
         st.caption(f"{part} count of {show.day(day)}. Leave a bottle empty that was not counted.")
-        witness = st.selectbox(
-            "Witness",
-            [None, *people],
-            format_func=lambda id: people.get(id or "", "–"),
-            key="count_witness",
-            placeholder="–",
-        )
-        typed = {}
+        _witness(form, people)
         for row in rows:
             with st.container(horizontal=True, vertical_alignment="bottom"):
-                label = f"{row.title}, by the log {words(row.balance, row.unit)}"
-                counted = st.text_input(label, key=f"count_{part}_{row.id}")
-                reason = st.text_input("Reason, if it differs", key=f"count_reason_{part}_{row.id}")
-            typed[row.id] = (counted, reason)
-        if not st.form_submit_button(f"Save the {part} count", key="count_send", type="primary"):
-            return
-    key = frame.form_key("count")
-    saved = 0
+                _text(form, f"{part}_{row.id}", f"{row.title}, by the log {words(row.balance, row.unit)}")
+                _text(form, f"reason_{part}_{row.id}", "Reason, if it differs")
+        form.keep()
+        if st.button(f"Save the {part} count", key="count_send", type="primary"):
+            _save_count(form, day, part, rows)
+
+
+def _save_count(form: DraftForm, day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> None:
+    by, key, saved = frame.actor(), frame.form_key("count"), 0
     for row in rows:
-        counted, reason = typed[row.id]
+        counted, reason = form[f"{part}_{row.id}"] or "", form[f"reason_{part}_{row.id}"] or ""
         if counted.strip():
             with frame.refusals():
                 drug_log.count(
-                    row.id, day, part, thousandths(counted), witness_id=witness, reason=reason, by=by,
-                    key=f"{key}-{row.id}-{counted}-{bool(reason)}-{witness}",
+                    row.id, day, part, thousandths(counted), witness_id=form["witness"], reason=reason, by=by,
+                    key=f"{key}-{row.id}-{counted}-{bool(reason)}-{form['witness']}",
                 )  # fmt: skip
                 saved += 1
                 continue
             st.caption(f"Not saved: {row.title}")
             return
+    form.forget()
     done("count", f"{saved} counts saved.")
 
 
-@st.dialog("Adjust, dispose or close")
 def settle(bottle: BottleRow) -> None:
-    """What else happens to a bottle."""
+    """Open the dialog for what else happens to a bottle."""
+    reopen(f"settle:{bottle.id}", "settle_")
+    _settle(bottle)
+
+
+@st.dialog("Adjust, dispose or close")
+def _settle(bottle: BottleRow) -> None:
     by = frame.actor()
-    people = register.people(by=by)
-    what = st.segmented_control(
-        "What happened", ["Close", "Adjust", "Dispose"], default="Close", key="settle_what", required=True
-    )
-    with st.form("settle_form", border=False):
-        quantity = ""
+    with frame.refusals():
+        start = {"what": "Close", "delta": "", "quantity": "", "reason": "", "witness": None}
+        form = DraftForm(f"settle:{bottle.id}", start, prefix="settle_")
+        form.line()
+        what = st.segmented_control(
+            "What happened", ["Close", "Adjust", "Dispose"], key=form.key("what"), required=True
+        )
         if what == "Adjust":
-            quantity = st.text_input(f"Change of the balance, {bottle.unit}", key="settle_delta", placeholder="-0.10")
+            _text(form, "delta", f"Change of the balance, {bottle.unit}", placeholder="-0.10")
         elif what == "Dispose":
-            quantity = st.text_input(f"Quantity, {bottle.unit}", key="settle_quantity")
+            _text(form, "quantity", f"Quantity, {bottle.unit}")
         elif bottle.balance:
             st.caption(f"The log says {words(bottle.balance, bottle.unit)}. Closing adjusts it to zero.")
-        reason = st.text_input("Reason" if what != "Dispose" else "Manner of disposal", key="settle_reason")
-        witness = st.selectbox(
-            "Witness",
-            [None, *people],
-            format_func=lambda id: people.get(id or "", "–"),
-            key="settle_witness",
-            placeholder="–",
-        )
-        if not st.form_submit_button(f"{what} the bottle", key="settle_send", type="primary"):
+        _text(form, "reason", "Reason" if what != "Dispose" else "Manner of disposal")
+        _witness(form, register.people(by=by))
+        form.keep()
+        if not st.button(f"{what} the bottle", key="settle_send", type="primary"):
             return
-    key = frame.form_key("settle")
-    with frame.refusals():
+        key, reason, witness = frame.form_key("settle"), form["reason"] or "", form["witness"]
         if what == "Adjust":
-            drug_log.adjust(bottle.id, thousandths(quantity, signed=True), reason, witness, by=by, key=key)
+            drug_log.adjust(bottle.id, thousandths(form["delta"] or "", signed=True), reason, witness, by=by, key=key)
         elif what == "Dispose":
-            drug_log.dispose(bottle.id, thousandths(quantity), reason, witness, by=by, key=key)
+            drug_log.dispose(bottle.id, thousandths(form["quantity"] or ""), reason, witness, by=by, key=key)
         else:
             drug_log.close_bottle(bottle.id, reason=reason, witness_id=witness, by=by, key=key)
+        form.forget()
         done("settle", f"Bottle {bottle.number} is up to date.")
 
 
-@st.dialog("Correct a line", width="large")
 def correct(bottle: BottleRow, lines: Sequence[LogLine]) -> None:
-    """Strike a line through and enter what was right."""
+    """Open the dialog that strikes a line through and takes what was right."""
+    reopen(f"correct:{bottle.id}", "correct_")
+    _correct(bottle, lines)
+
+
+@st.dialog("Correct a line", width="large")
+def _correct(bottle: BottleRow, lines: Sequence[LogLine]) -> None:
     by = frame.actor()
-    standing = [line for line in reversed(lines) if line.stands]
-    line = st.selectbox("Line", standing, format_func=lambda line: _line_title(line, bottle), key="correct_line")
-    if line is None:
-        return
-    st.caption("The line stays in the log, struck through, with your name and the reason.")
-    reason = st.text_input("What was wrong", key="correct_reason")
-    key = frame.form_key("correct")
-    if line.kind != "use":
-        if st.button("Strike the line through", key="correct_send", type="primary"):
-            with frame.refusals():
+    with frame.refusals():
+        standing = {line.id: line for line in reversed(lines) if line.stands}
+        if not standing:
+            return
+        form = DraftForm(f"correct:{bottle.id}", {"line": None, "reason": "", "only": False}, prefix="correct_")
+        form.line()
+        form.follow("line", next(iter(standing)))
+        form.among("line", standing)
+        chosen = st.selectbox(
+            "Line", list(standing), format_func=lambda id: _line_title(standing[id], bottle), key=form.key("line")
+        )
+        line = standing[chosen]
+        st.caption("The line stays in the log, struck through, with your name and the reason.")
+        _text(form, "reason", "What was wrong")
+        only = line.kind != "use" or st.toggle("Strike it through without a new line", key=form.key("only"))
+        form.keep()
+        reason, key = form["reason"] or "", frame.form_key("correct")
+        if only:
+            if st.button("Strike the line through", key="correct_send", type="primary"):
                 drug_log.correct(line.id, reason, by=by, key=key)
+                form.forget()
                 done("correct", "The line is struck through.")
-        return
-    only = st.toggle("Strike it through without a new line", key="correct_only")
-    if only:
-        if st.button("Strike the line through", key="correct_send", type="primary"):
-            with frame.refusals():
-                drug_log.correct(line.id, reason, by=by, key=key)
-                done("correct", "The line is struck through.")
-        return
-    use = use_fields(
-        f"correct_{line.id}",
-        [bottle],
-        register.people(by=by),
-        visit=line.appointment_id,
-        stage=line.stage,
-        before=line,
-        bottle=bottle,
-    )
-    if use:
-        with frame.refusals():
+            return
+        name = f"correct_{line.id}"
+        right = use_form(f"correct:{line.id}", name, before=line, bottle=bottle)
+        use = use_fields(
+            right, name, [bottle], register.people(by=by), visit=line.appointment_id, stage=line.stage, before=line
+        )
+        if use:
             drug_log.correct(line.id, reason, by=by, instead=use, key=key)
+            form.forget()
+            right.forget()
             done("correct", "The line is corrected.")
 
 
@@ -236,12 +299,3 @@ def done(form: str, sentence: str) -> None:
     frame.new_form_key(form)
     st.session_state["drug_said"] = sentence
     st.rerun()
-
-
-def _day(value: object) -> date:
-    assert isinstance(value, date)
-    return value
-
-
-def _optional(value: object) -> date | None:
-    return value if isinstance(value, date) else None

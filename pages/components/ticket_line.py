@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -10,6 +12,7 @@ from billing import checkout, tickets
 from billing.amounts import cents_of, decimal_text, quantity_text, thousandths_of
 from billing.tickets import FundChoice, Line
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
 
 
 @st.dialog("Change this line")
@@ -17,38 +20,50 @@ def change(line: Line, may_discount: bool) -> None:
     """Open it for a line. Price and discount are for those who may give discounts."""
     clinic, by = frame.clinic(), frame.actor()
     st.html(f"<b>{escape(line.description)}</b>")
-    choices = tickets.funds(by=by)
-    with st.form(f"line_{line.id}", border=False):
-        quantity = st.text_input(
-            "Quantity", quantity_text(line.quantity, locale=clinic.locale), key=f"quantity_{line.id}"
-        )
-        price = decimal_text(line.unit_price_cents, currency=clinic.currency)
-        off = decimal_text(line.discount_cents, currency=clinic.currency) if line.discount_cents else ""
-        reason = line.discount_reason
-        if may_discount:
-            left, right = st.columns(2)
-            price = left.text_input(f"Price for one ({clinic.currency})", price, key=f"price_{line.id}")
-            off = right.text_input(f"Discount ({clinic.currency})", off, key=f"discount_{line.id}", placeholder="0.00")
-            reason = st.text_input("Why the discount", reason, key=f"reason_{line.id}", placeholder="Rescue partner")
-        fund = line.fund_code or None
-        if choices:
-            codes = [None, *(choice.code for choice in choices)]
-            names = {choice.code: _fund_label(choice) for choice in choices}
-            fund = st.selectbox(
-                "Grant or voucher", codes, codes.index(fund) if fund in codes else 0, key=f"fund_{line.id}",
-                format_func=lambda code: names[code] if code else "None",
-            )  # fmt: skip
-        with st.container(horizontal=True, horizontal_alignment="distribute"):
-            removed = st.form_submit_button("Remove line", icon=":material/delete:", key=f"remove_{line.id}")
-            saved = st.form_submit_button("Save line", type="primary", key=f"save_{line.id}")
-    if not (saved or removed):
-        return
     with frame.refusals():
+        choices = tickets.funds(by=by)
+        start = {
+            "quantity": quantity_text(line.quantity, locale=clinic.locale),
+            "price": decimal_text(line.unit_price_cents, currency=clinic.currency),
+            "off": decimal_text(line.discount_cents, currency=clinic.currency) if line.discount_cents else "",
+            "reason": line.discount_reason, "fund": line.fund_code or None,
+        }  # fmt: skip
+        form = DraftForm(f"line:{line.id}", start)
+        form.line()
+        _fields(form, choices, may_discount)
+        form.keep()
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            removed = st.button("Remove line", icon=":material/delete:", key=f"remove_{line.id}")
+            saved = st.button("Save line", type="primary", key=f"save_{line.id}")
+        if not (saved or removed):
+            return
         if removed:
             checkout.remove_line(line.id, by=by, key=frame.form_key(f"remove_{line.id}"))
         else:
-            _save(line, quantity, price, off, reason, fund)
+            _save(line, *(form[name] or "" for name in ("quantity", "price", "off", "reason")), form["fund"])
+        form.forget()
         st.rerun()
+
+
+def _fields(form: DraftForm, choices: Sequence[FundChoice], may_discount: bool) -> None:
+    currency = frame.clinic().currency
+
+    def text(place: Any, name: str, label: str, **more: Any) -> None:
+        place.text_input(label, key=form.key(name), live=form.live, autocomplete="off", **more)
+
+    text(st, "quantity", "Quantity")
+    if may_discount:
+        left, right = st.columns(2)
+        text(left, "price", f"Price for one ({currency})")
+        text(right, "off", f"Discount ({currency})", placeholder="0.00")
+        text(st, "reason", "Why the discount", placeholder="Rescue partner")
+    if choices:
+        names = {choice.code: _fund_label(choice) for choice in choices}
+        form.among("fund", [None, *names])
+        st.selectbox(
+            "Grant or voucher", [None, *names], key=form.key("fund"),
+            format_func=lambda code: names[code] if code else "None", placeholder="None",
+        )  # fmt: skip
 
 
 def _save(line: Line, quantity: str, price: str, off: str, reason: str, fund: str | None) -> None:

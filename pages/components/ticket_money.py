@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from billing import checkout
@@ -9,8 +11,11 @@ from billing.amounts import cents_of, decimal_text
 from billing.payments import BRANDS, Taken, Tender, take_payment
 from billing.tickets import Sibling, Ticket
 from pages.components import counter, frame, show
+from pages.components.draft_form import DraftForm
+from security import drafts
 
 TENDERS = {"card": "Card", "cash": "Cash", "check": "Check", "other": "Other"}
+PAYMENT = {"tender": "card", "amount": "", "handed": "", "brand": BRANDS[0], "last4": "", "code": "", "check": ""}
 HOME = ("checked_out", "died", "declined", "cancelled", "no_show")
 
 
@@ -60,41 +65,58 @@ def _together(ticket: Ticket) -> list[Sibling]:
     return chosen
 
 
+@st.fragment
 def _pay(ticket: Ticket, together: list[Sibling], due: int) -> None:
+    """The payment, run alone while somebody types. The amount follows what is due until somebody changes it."""
     clinic = frame.clinic()
+    form = DraftForm(f"pay:{ticket.id}", PAYMENT)
+    form.follow("amount", decimal_text(due, currency=clinic.currency))
+    form.line()
     kind = st.segmented_control(
-        "Paid by", list(TENDERS), format_func=TENDERS.__getitem__, default="card", required=True, key="tender",
+        "Paid by", list(TENDERS), format_func=TENDERS.__getitem__, required=True, key=form.key("tender"),
         width="stretch", label_visibility="collapsed",
     )  # fmt: skip
-    slot = f"{ticket.id}_{kind}_{due}"
-    last4 = brand = code = check = handed = ""
-    with st.form(f"pay_{slot}", border=False):
-        if kind == "cash":
-            left, right = st.columns(2)
-            amount = left.text_input("Amount", decimal_text(due, currency=clinic.currency), key=f"amount_{slot}")
-            handed = right.text_input("Cash handed over", key=f"handed_{slot}", placeholder="Exact")
-        else:
-            amount = st.text_input("Amount", decimal_text(due, currency=clinic.currency), key=f"amount_{slot}")
-        if kind == "card":
-            one, two = st.columns(2)
-            brand = one.selectbox("Card", BRANDS, key=f"brand_{slot}")
-            last4 = two.text_input("Last four digits", key=f"last4_{slot}", max_chars=25, autocomplete="off")
-            code = st.text_input("Authorization code", key=f"code_{slot}", autocomplete="off")
-        if kind == "check":
-            check = st.text_input("Check number", key=f"check_{slot}", autocomplete="off")
-        pressed = st.form_submit_button("Take payment", type="primary", width="stretch", key=f"take_{slot}")
-    if not pressed:
+    if kind == "cash":
+        left, right = st.columns(2)
+        _text(form, "amount", "Amount", left)
+        _text(form, "handed", "Cash handed over", right, placeholder="Exact")
+    else:
+        _text(form, "amount", "Amount")
+    if kind == "card":
+        one, two = st.columns(2)
+        one.selectbox("Card", BRANDS, key=form.key("brand"))
+        _text(form, "last4", "Last four digits", two, max_chars=25)
+        _text(form, "code", "Authorization code")
+    if kind == "check":
+        _text(form, "check", "Check number")
+    form.keep()
+    if not st.button("Take payment", type="primary", width="stretch", key=f"take_{ticket.id}"):
         return
     with frame.refusals():
-        cents = cents_of(amount, locale=clinic.locale, currency=clinic.currency)
-        cash = cents_of(handed, locale=clinic.locale, currency=clinic.currency) if handed.strip() else None
-        tender = Tender(str(kind), last4.strip(), brand, code.strip(), check.strip())
-        ids = [ticket.id, *(str(sibling.invoice_id) for sibling in together)]
-        key = frame.form_key(f"pay_{ticket.id}")
-        taken = take_payment(ids, cents, tender, tendered_cents=cash, by=frame.actor(), key=key)
-        frame.new_form_key(f"pay_{ticket.id}")
+        taken = _take(ticket, together, form, str(kind))
+        form.forget()
         st.session_state[f"taken_{ticket.id}"] = taken
         st.rerun()
+
+
+def _text(form: DraftForm, name: str, label: str, place: Any = st, **more: Any) -> None:
+    place.text_input(label, key=form.key(name), live=form.live, autocomplete="off", **more)
+
+
+def _take(ticket: Ticket, together: list[Sibling], form: DraftForm, kind: str) -> Taken:
+    clinic = frame.clinic()
+    typed = {name: str(form[name] or "").strip() for name in PAYMENT}
+    cents = cents_of(typed["amount"], locale=clinic.locale, currency=clinic.currency)
+    cash = None
+    if kind == "cash" and typed["handed"]:
+        cash = cents_of(typed["handed"], locale=clinic.locale, currency=clinic.currency)
+    card, check = kind == "card", typed["check"] if kind == "check" else ""
+    tender = Tender(kind, *((typed["last4"], typed["brand"], typed["code"]) if card else ("", "", "")), check)
+    ids = [ticket.id, *(str(sibling.invoice_id) for sibling in together)]
+    key = frame.form_key(f"pay_{ticket.id}")
+    taken = take_payment(ids, cents, tender, tendered_cents=cash, by=frame.actor(), key=key)
+    frame.new_form_key(f"pay_{ticket.id}")
+    return taken
 
 
 def _tell(taken: Taken) -> None:
@@ -117,10 +139,18 @@ def _go_home(ticket: Ticket, together: list[Sibling], due: int) -> None:
         if st.button("Complete checkout", type="primary", width="stretch", key="complete", help=f"{who} goes home"):
             _complete(ticket, ids, "")
         return
-    with st.expander("Go home with an open balance"), st.form("open_balance", border=False):
-        because = st.text_input("Why it stays open", key=f"because_{ticket.id}", placeholder="Pays on Friday")
-        if st.form_submit_button("Complete checkout unpaid", width="stretch", key="complete_unpaid"):
-            _complete(ticket, ids, because)
+    with st.expander("Go home with an open balance"):
+        _unpaid(ticket, ids)
+
+
+@st.fragment
+def _unpaid(ticket: Ticket, ids: list[str]) -> None:
+    form = DraftForm(f"unpaid:{ticket.id}", {"because": ""})
+    form.line()
+    _text(form, "because", "Why it stays open", placeholder="Pays on Friday")
+    form.keep()
+    if st.button("Complete checkout unpaid", width="stretch", key="complete_unpaid"):
+        _complete(ticket, ids, form["because"] or "")
 
 
 def _complete(ticket: Ticket, ids: list[str], because: str) -> None:
@@ -128,5 +158,6 @@ def _complete(ticket: Ticket, ids: list[str], because: str) -> None:
         key = frame.form_key(f"complete_{ticket.id}")
         checkout.complete_checkout(ids, open_because=because, by=frame.actor(), key=key)
         frame.new_form_key(f"complete_{ticket.id}")
+        drafts.discard(f"unpaid:{ticket.id}", by=frame.actor())
         st.toast(f"{show.plain(ticket.patient or ticket.client)} is checked out.", icon=":material/check:")
         st.rerun()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import streamlit as st
 
@@ -10,13 +10,19 @@ from appointments.times import instant_of, local_of
 from pages.components import frame
 
 
+def start(value: datetime | None) -> time | None:
+    """What the time input of a form begins with: the clinic's clock at a moment, to the minute."""
+    return local_of(value, frame.clinic().zone).time().replace(second=0, microsecond=0) if value else None
+
+
 def time_of_day(
     label: str, key: str, *, value: datetime | None = None, help: str = "Leave empty for now."
 ) -> datetime | None:
-    """A time input on the clinic's day of ``value`` (today where there is none); None when left empty."""
+    """A time input of a form whose field ``key`` began with ``start(value)``; a moment on the clinic's day of
+    ``value`` (today where there is none), or None when left empty."""
     zone = frame.clinic().zone
     local = local_of(value, zone) if value else None
-    typed = st.time_input(label, value=local.time() if local else None, key=key, step=60, help=help, width=120)
+    typed = st.time_input(label, value=None, key=key, step=60, help=help, width=120)
     if typed is None:
         return None
     if local and typed == local.time().replace(second=0, microsecond=0):

@@ -11,9 +11,12 @@ from appointments import drug_register as register
 from appointments.clinical import Reading, Visit
 from appointments.quantities import words
 from pages.components import drug_forms, frame, show, when
+from pages.components.draft_form import DraftForm
 from pages.visit.sections import degrees, row, scale, tenths
 from security.access import allowed_now
 
+READING = {"at": None, "heat": "", "heart": "", "breath": "", "gums": "", "pain": "", "text": ""}
+MEMBRANES = ("", "pink", "pale", "blue", "red", "yellow")
 TABLE = """<style>.lines table { width: 100%; border-collapse: collapse; font-size: .93rem; }
 .lines th { text-align: left; font-size: .82rem; opacity: .8; font-weight: 600; }
 .lines th, .lines td { padding: 5px 8px 5px 0; border-bottom: 1px solid var(--line); }
@@ -46,16 +49,16 @@ def drugs(visit: Visit, stage: str) -> None:
     if "drugs.log" not in may:
         return
     name = f"visit_{stage}"
+    form = drug_forms.use_form(f"drug:{visit.id}:{stage}", name)
     use = drug_forms.use_fields(
-        name, [bottle for bottle in register.bottles(by=by) if bottle.opened_at], register.people(by=by),
+        form, name, [bottle for bottle in register.bottles(by=by) if bottle.opened_at], register.people(by=by),
         visit=visit.id, stage=stage, main=False,
     )  # fmt: skip
     if use:
         with frame.refusals():
             drug_log.log_use(use, by=by, key=frame.form_key(name))
             frame.new_form_key(name)
-            for field in ("given", "wasted"):
-                st.session_state.pop(f"{name}_{field}", None)
+            form.forget()
             st.rerun(scope="fragment")
 
 
@@ -79,26 +82,30 @@ def readings(visit: Visit, stage: str) -> None:
         )  # fmt: skip
     if "flow.record" not in allowed_now(by):
         return
-    with st.form(f"reading_{stage}", clear_on_submit=True, border=False):
-        with row():
-            at = when.time_of_day("Time", f"reading_{stage}_at")
-            heat = st.text_input(f"Temp, °{scale()}", key=f"reading_{stage}_heat", width=90)
-            heart = st.text_input("Heart rate", key=f"reading_{stage}_heart", width=90)
-            breath = st.text_input("Respiration", key=f"reading_{stage}_breath", width=100)
-            gums = st.selectbox(
-                "Membranes", ["", "pink", "pale", "blue", "red", "yellow"], key=f"reading_{stage}_gums", width=110
-            )
-            pain = st.text_input("Pain", key=f"reading_{stage}_pain", width=70)
-            text = st.text_input("Note", key=f"reading_{stage}_text")
-        if not st.form_submit_button("Add the reading", key=f"reading_{stage}_send"):
-            return
+    form = DraftForm(f"reading:{visit.id}:{stage}", READING, prefix=f"reading_{stage}_")
+    form.line()
+    with row():
+        at = when.time_of_day("Time", form.key("at"))
+        for name, label, width in (
+            ("heat", f"Temp, °{scale()}", 90), ("heart", "Heart rate", 90), ("breath", "Respiration", 100),
+        ):  # fmt: skip
+            st.text_input(label, key=form.key(name), live=form.live, width=width, autocomplete="off")
+        st.selectbox("Membranes", MEMBRANES, key=form.key("gums"), width=110, placeholder="–")
+        st.text_input("Pain", key=form.key("pain"), live=form.live, width=70, autocomplete="off")
+        st.text_input("Note", key=form.key("text"), live=form.live, autocomplete="off")
+    form.keep()
+    if not st.button("Add the reading", key=f"reading_{stage}_send"):
+        return
     with frame.refusals():
+        typed = {name: str(form[name] or "") for name in READING}
         reading = Reading(
-            stage, tenths(heat), clinical.whole(heart, "heart rate"), clinical.whole(breath, "respiration"),
-            str(gums), clinical.whole(pain, "pain score"), text[:300],
+            stage, tenths(typed["heat"]), clinical.whole(typed["heart"], "heart rate"),
+            clinical.whole(typed["breath"], "respiration"), typed["gums"],
+            clinical.whole(typed["pain"], "pain score"), typed["text"][:300],
         )  # fmt: skip
         clinical.observe(visit.id, reading, event_at=at, by=by, key=frame.form_key(f"reading_{stage}"))
         frame.new_form_key(f"reading_{stage}")
+        form.forget()
         st.rerun(scope="fragment")
 
 

@@ -69,11 +69,9 @@ def _save(
             st.caption(
                 f"Last saved {paper}by {show.plain(who)}" if who else f"Saved {paper}{show.moment(record.entered_at)}"
             )
-        elif form.restored:
-            st.caption("Draft kept, not saved yet")
-    if not pressed:
+    if not pressed or form.newer:
         return
-    with frame.refusals():
+    with form.saving():
         clinical.record_stage(
             visit.id, entry(), version=record.version if record is not None else None, event_at=at,
             source=record.source if record is not None else "live", by=frame.actor(),
@@ -90,18 +88,25 @@ def entry_word(section: str) -> str:
     return {"check_in": "check-in"}.get(section, section)
 
 
-def _at(visit: Visit, record: Any, label: str, section: str) -> datetime | None:
-    version = record.version if record is not None else 0
-    return when.time_of_day(
-        label, f"at_{section}_{visit.id}_{version}", value=record.event_at if record is not None else None
-    )
+def _form(visit: Visit, section: str, record: Any, start: dict[str, Any], **times: datetime | None) -> DraftForm:
+    """The section's form with what was typed earlier; the time of the record and any other are fields too."""
+    times = {"at": record.event_at if record is not None else None} | times
+    start = start | {f"time_{name}": when.start(value) for name, value in times.items()}
+    form = DraftForm(f"{section}:{visit.id}", start, version=record.version if record is not None else 0)
+    form.line()
+    return form
+
+
+def _at(form: DraftForm, record: Any, label: str) -> datetime | None:
+    value = record.event_at if record is not None else None
+    return when.time_of_day(label, form.key("time_at"), value=value)
 
 
 @st.fragment
 def check_in(visit: Visit) -> None:
     """Arrival."""
     record = visit.check_in
-    form = DraftForm(f"check_in:{visit.id}:{record.version if record else 0}", _start(record, CheckInEntry))
+    form = _form(visit, "check_in", record, _start(record, CheckInEntry))
     with row():
         st.checkbox("Identity confirmed", key=form.key("identity_confirmed"))
         st.checkbox("Services confirmed", key=form.key("services_confirmed"))
@@ -109,7 +114,7 @@ def check_in(visit: Visit) -> None:
         st.selectbox("Consent", ["missing", "signed", "refused"], key=form.key("consent"), width=160)
         st.selectbox("Fasted", list(YES_NO), format_func=YES_NO.get, key=form.key("fasted"), placeholder="–", width=140)
         _text(form, "dropped_off_by", "Dropped off by")
-        at = _at(visit, record, "Arrived", "check_in")
+        at = _at(form, record, "Arrived")
     _text(form, "notes", "Notes")
     _save(visit, "check_in", record, form, lambda: CheckInEntry(**_values(form)), at)
 
@@ -125,7 +130,7 @@ def exam(visit: Visit) -> None:
         "pulse": _shown(start["pulse"]),
         "respiration": _shown(start["respiration"]),
     }
-    form = DraftForm(f"exam:{visit.id}:{record.version if record else 0}", start | typed)
+    form = _form(visit, "exam", record, start | typed)
     with row():
         weighed = show.weight(visit.weight_grams, both=True, missing="never weighed")
         _text(form, "weight", "Weight, kg", width=110, help=f"Last known: {weighed}")
@@ -133,7 +138,7 @@ def exam(visit: Visit) -> None:
         _text(form, "temperature", f"Temperature, °{scale()}", width=130)
         _text(form, "pulse", "Pulse", width=90)
         _text(form, "respiration", "Respiration", width=100)
-        at = _at(visit, record, "Examined", "exam")
+        at = _at(form, record, "Examined")
     with row():
         st.selectbox("Sex found", ["", "female", "male"], key=form.key("sex_found"), placeholder="–", width=120)
         st.selectbox("Cycle", ["", *clinical.REPRODUCTIVE], key=form.key("reproductive"), placeholder="–", width=140)
@@ -177,17 +182,15 @@ def surgery(visit: Visit) -> None:
     ended = start.pop("ended_at")
     if record is None:
         start |= {"surgeon_id": visit.provider_id, "procedure": {"female": "spay", "male": "neuter"}.get(visit.sex, "")}
-    form = DraftForm(f"surgery:{visit.id}:{record.version if record else 0}", start)
+    form = _form(visit, "surgery", record, start, ended=ended)
     with row():
         people = [None, *visit.people]
         st.selectbox("Surgeon", people, format_func=lambda id: visit.people.get(id or "", "–"),
                      key=form.key("surgeon_id"), placeholder="–", width=200)  # fmt: skip
         kinds = list(dict.fromkeys(["", start["procedure"], *clinical.PROCEDURES]))
         st.selectbox("Procedure", kinds, key=form.key("procedure"), placeholder="–", width=190)
-        at = _at(visit, record, "Begun", "surgery")
-        done = when.time_of_day(
-            "Ended", f"ended_{visit.id}_{record.version if record else 0}", value=ended, help="Empty while it goes on."
-        )
+        at = _at(form, record, "Begun")
+        done = when.time_of_day("Ended", form.key("time_ended"), value=ended, help="Empty while it goes on.")
     with row():
         _text(form, "suture", "Suture", width=160)
         st.checkbox("Tattoo", key=form.key("tattoo"))
@@ -206,15 +209,10 @@ def recovery(visit: Visit) -> None:
     start = _start(record, RecoveryEntry)
     extubated = start.pop("extubated_at")
     typed = {"temperature": degrees(start["temperature_tenths"])}
-    form = DraftForm(f"recovery:{visit.id}:{record.version if record else 0}", start | typed)
+    form = _form(visit, "recovery", record, start | typed, tube=extubated)
     with row():
-        at = _at(visit, record, "In recovery", "recovery")
-        tube = when.time_of_day(
-            "Extubated",
-            f"tube_{visit.id}_{record.version if record else 0}",
-            value=extubated,
-            help="Empty if not intubated.",
-        )
+        at = _at(form, record, "In recovery")
+        tube = when.time_of_day("Extubated", form.key("time_tube"), value=extubated, help="Empty if not intubated.")
         _text(form, "temperature", f"Temperature, °{scale()}", width=130)
         st.selectbox("Pain, 0 to 10", [None, *range(11)], key=form.key("pain"), placeholder="–", width=120,
                      format_func=lambda score: "–" if score is None else str(score))  # fmt: skip
@@ -234,17 +232,17 @@ def recovery(visit: Visit) -> None:
 def discharge(visit: Visit) -> None:
     """Going home."""
     record = visit.discharge
-    form = DraftForm(f"discharge:{visit.id}:{record.version if record else 0}", _start(record, DischargeEntry))
+    form = _form(visit, "discharge", record, _start(record, DischargeEntry))
     with row():
         _text(form, "released_to", "Released to")
-        at = _at(visit, record, "Released", "discharge")
+        at = _at(form, record, "Released")
     st.checkbox("Aftercare instructions given", key=form.key("aftercare_given"))
     _text(form, "notes", "Notes")
     _save(visit, "discharge", record, form, lambda: DischargeEntry(**_values(form)), at)
 
 
 def _values(form: DraftForm, leave: Any = ()) -> dict[str, Any]:
-    return {name: value for name, value in form.items() if name not in leave}
+    return {name: value for name, value in form.items() if name not in leave and not name.startswith("time_")}
 
 
 def _shown(value: int | None) -> str:
