@@ -15,6 +15,7 @@ import streamlit as st
 from data import amounts
 from data.definitions import Document
 from pages.components import show
+from pages.components.draft_text import long_text
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 WIDE = ("long", "lines", "grid", "week", "counts", "several")
@@ -154,17 +155,22 @@ def _simple(widget: str, value: Any, metadata: list[Any], common: dict[str, Any]
         case "colour":
             return st.color_picker(value=value or "#8a94a3", **common).lower()
         case "lines":
-            text = st.text_area(value="\n".join(value or []), height=180, **common)
+            text = long_text(
+                common["label"], key=common["key"], text="\n".join(value or []), placeholder=common["help"] or ""
+            )
             return [line.strip() for line in text.splitlines() if line.strip()]
         case "long":
-            return st.text_area(value=value or "", height=90, max_chars=_longest(metadata), **common)
+            return long_text(
+                common["label"], key=common["key"], text=value or "", placeholder=common["help"] or "",
+                longest=_longest(metadata) or 20_000,
+            )  # fmt: skip
         case "zone":
             zones = sorted(available_timezones())
             return st.selectbox(options=zones, index=zones.index(value) if value in zones else None, **common)
         case "time":
             return f"{st.time_input(value=_time(value or '07:30'), step=300, **common):%H:%M}"
         case _:
-            return st.text_input(value=value or "", max_chars=_longest(metadata), **common)
+            return st.text_input(value=value or "", max_chars=_longest(metadata), live="600ms", **common)
 
 
 def _select(offered: dict[str, str], value: Any, common: dict[str, Any]) -> Any:

@@ -12,9 +12,10 @@ refresh, a sign-out or a look at another page, with a line that says since when.
 
 A form drawn from a document (settings, tables) uses ``Draft`` with the whole document as its value:
 
-    draft = Draft("setting:location-main")
-    entered = draw(draft.or_else(stored), key=draft.key("fields"))
-    draft.keep(entered if entered != stored else None)
+    draft = Draft("setting:location-main", version=3)
+    draft.line()
+    entered = draw(draft.over(stored), key=draft.key("fields"))
+    draft.keep(entered)
 
 Draw either inside a fragment or a dialog, so that typing reruns the form and not the page, and never inside
 ``st.form``, which tells the server nothing before it is sent.
@@ -23,7 +24,6 @@ Draw either inside a fragment or a dialog, so that typing reruns the form and no
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -66,7 +66,7 @@ class Kept:
         if isinstance(body, dict) and set(body) == {"version", "typed"}:
             typed_at, body = body["version"], body["typed"]
         return {
-            "body": body, "start": body, "at": kept.at if kept else None, "born": uuid.uuid4().hex[:8],
+            "body": body, "start": body, "at": kept.at if kept else None,
             "version": version, "typed_at": typed_at,
         }  # fmt: skip
 
@@ -111,13 +111,15 @@ class Kept:
         """Discard the draft; the next drawing begins anew."""
         drafts.discard(self.place, by=frame.actor())
         st.session_state.pop(self._slot, None)
+        st.session_state.pop(f"_faster_{self.place}", None)
 
     def line(self, *, discard: bool = True) -> None:
         """Where something typed earlier came back: one quiet line with the way to let it go."""
         if self.rebased:
+            who = st.session_state.get(f"_faster_{self.place}", "Somebody")
             st.warning(
-                "Somebody saved a newer version meanwhile. What you typed is kept on top of it: look it over, then "
-                "save.", icon=":material/sync_problem:",
+                f"{frame.plain(who)} saved a newer version while you had this open. What you typed is kept on top of "
+                "it: look it over, then save.", icon=":material/sync_problem:",
             )  # fmt: skip
         if not self.restored:
             return
@@ -136,26 +138,44 @@ class Kept:
         with frame.refusals():
             try:
                 yield
-            except EditedMeanwhile:
+            except EditedMeanwhile as failure:
                 if not self.begun:
                     raise
+                st.session_state[f"_faster_{self.place}"] = str(failure.facts["who"])
                 st.rerun()
 
 
 class Draft(Kept):
-    """One value that JSON can hold, such as the document a settings form is drawn from."""
+    """A document with named fields, such as one a settings form is drawn from; its values are what JSON can hold.
+
+    Only the fields that were changed are kept, so that they come back on top of whatever is stored by then.
+    """
 
     def key(self, name: str) -> str:
         """The key of a widget; another one after ``forget``, so that the widget begins anew."""
-        return f"{self.place}:{name}:{self._held['born']}"
+        turn = st.session_state.get(self._turns, 0)
+        return f"{name}-{turn}" if turn else name
 
-    def or_else(self, stored: Any) -> Any:
-        """What to begin with: the draft as it was when this form was opened, or what is stored."""
-        return stored if self._held["start"] is None else self._held["start"]
+    @property
+    def _turns(self) -> str:
+        return f"_turn_{self.place}"
 
-    def keep(self, value: Any) -> None:
-        """Keep this value as the draft; None or an empty one where nothing differs from what is stored."""
-        self._store(value)
+    def over(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """What to begin with: what is stored, and on top of it the draft as it was when this form was opened."""
+        return dict(stored) | (self._held["start"] or {})
+
+    def keep(self, entered: Mapping[str, Any], **about: Any) -> bool:
+        """Keep the fields that differ from what the form began with, and what they are about; says whether any do."""
+        first = self._held.setdefault("first", dict(entered))
+        earlier = self._held["start"] or {}
+        changed = {name: value for name, value in entered.items() if name in earlier or value != first.get(name)}
+        self._store(about | changed if changed else changed)
+        return self.begun
+
+    def forget(self) -> None:
+        """Discard the draft; the next drawing begins with what is stored."""
+        super().forget()
+        st.session_state[self._turns] = st.session_state.get(self._turns, 0) + 1
 
 
 class DraftForm(Kept, Mapping[str, Any]):

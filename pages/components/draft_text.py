@@ -95,6 +95,16 @@ def draft_text(label: str, place: str, *, placeholder: str = "", longest: int = 
     return str(st.session_state[slot]["text"])
 
 
+def long_text(label: str, *, key: str, text: str = "", placeholder: str = "", longest: int = 20_000) -> str:
+    """A long text of a form that keeps a draft itself: the same field, sending after each pause."""
+    data = {
+        "label": label, "placeholder": placeholder, "longest": longest, "pause": PAUSE_MS, "born": key, "text": text,
+        "state": "",
+    }  # fmt: skip
+    typed = _field(key=key, data=data, default={"text": text}, on_text_change=_nothing).text
+    return typed[:longest] if isinstance(typed, str) else text
+
+
 def forget(place: str) -> None:
     """Discard the draft and empty the field."""
     drafts.discard(place, by=frame.actor())

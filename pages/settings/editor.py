@@ -8,11 +8,13 @@ import streamlit as st
 
 from data.definitions import KINDS
 from pages.components import definition_form, definition_history, editing, frame
+from pages.components.draft_form import Draft
 from pages.settings.kinds import BY_KIND, STAGES, Setting
-from security import settings
+from security import drafts, settings
 from security.settings import Entry
 
 NEW = "new"
+WHY = "_why"
 
 
 def main() -> None:
@@ -62,20 +64,12 @@ def choose(setting: Setting, found: list[Entry]) -> str | None:
 
 def edit(setting: Setting, current: Entry) -> None:
     """The form of one entry with its history and file."""
-    kind = KINDS[setting.kind]
     place = f"{setting.kind}-{current.slug}"
     entry = editing.held(place, current)
-    empty = {name: info.get_default(call_default_factory=True) for name, info in kind.document.model_fields.items()
-             if not info.is_required()}  # fmt: skip
-    with st.form(f"edit-{place}-{entry.number}", border=True):
-        entered = definition_form.draw(
-            kind.document, {**empty, **entry.body}, setting.fields, key=f"{place}-{entry.number}", choices=choices
-        )
-        comment = st.text_input("Why (kept in the history)", key=f"{place}-{entry.number}-why", max_chars=300)
-        if st.form_submit_button(f"Save {setting.one}", type="primary"):
-            save(setting, entry, entered, comment, place)
+    fill_in(setting, entry, place)
     if entry.number == 0:
         if not setting.only and st.button("Leave without saving", key="leave", type="tertiary"):
+            drafts.discard(f"setting:{place}", by=frame.actor())
             leave()
         return
     by = frame.actor()
@@ -104,18 +98,39 @@ def edit(setting: Setting, current: Entry) -> None:
         )
 
 
-def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, place: str) -> None:
+@st.fragment
+def fill_in(setting: Setting, entry: Entry, place: str) -> None:
+    """The form itself, run alone while somebody types; what differs from what is stored is kept as a draft."""
+    kind = KINDS[setting.kind]
+    empty = {name: info.get_default(call_default_factory=True) for name, info in kind.document.model_fields.items()
+             if not info.is_required()}  # fmt: skip
+    draft = Draft(f"setting:{place}", version=entry.number)
+    with st.container(border=True):
+        draft.line()
+        begin = draft.over({**empty, **entry.body, WHY: ""})
+        key = draft.key(f"{place}-{entry.number}")
+        entered = definition_form.draw(kind.document, begin, setting.fields, key=key, choices=choices)
+        comment = st.text_input(
+            "Why (kept in the history)", begin[WHY], key=f"{key}-why", max_chars=300, live=draft.live
+        )
+        draft.keep(entered | {WHY: comment})
+        if st.button(f"Save {setting.one}", type="primary", key=f"save-{place}"):
+            save(setting, entry, entered, comment, draft)
+
+
+def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, draft: Draft) -> None:
     """Save what the form holds; a new entry gets its short name from its label."""
     with frame.refusals():
         slug = entry.slug
         if slug == NEW:
             taken = {found.slug for found in settings.entries(setting.kind, by=frame.actor())}
             slug = settings.slug_for(setting.name_of(entered | {"active": True}, ""), taken)
-        key = frame.form_key(f"save-{place}")
+        key = frame.form_key(draft.place)
         settings.save_definition(
             setting.kind, slug, entered, expected=entry.number, by=frame.actor(), key=key, comment=comment
         )
-        frame.new_form_key(f"save-{place}")
+        frame.new_form_key(draft.place)
+        draft.forget()
         editing.release()
         st.toast("Saved.", icon=":material/check:")
         if entry.slug == NEW:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from appointments.stages import EXITS, FLOW, LABELS
 from pages.components import definition_history, editing, frame
+from pages.components.draft_form import Draft
 from pages.components.flow_board import COLOURS
 from security import settings
 from security.settings import Entry
@@ -24,18 +25,23 @@ def main() -> None:
     st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
     action = frame.head("Flow stages", "The columns of the patient flow board, from left to right.")
     entry = editing.held(KIND, current)
-    order = working_order(entry)
+    draft = Draft(f"setting:{KIND}", version=entry.number)
+    draft.line()
+    stored = entry
+    entry = Entry(entry.slug, entry.number, draft.over(entry.body))
+    order = working_order(draft, entry)
     looks = {look["stage"]: look for look in entry.body["stages"]}
-    entered = []
+    entered, number = [], draft.key(str(entry.number))
     st.markdown("## Columns of the board")
     on_board = [stage for stage in order if stage in FLOW]
     for position, stage in enumerate(on_board):
-        entered.append(row(stage, looks.get(stage, {}), entry.number, on_board, position))
+        entered.append(row(stage, looks.get(stage, {}), number, on_board, position))
     st.markdown("## Ways a visit can end early")
     for stage in (stage for stage in order if stage in EXITS):
-        entered.append(row(stage, looks.get(stage, {}), entry.number, [], 0))
+        entered.append(row(stage, looks.get(stage, {}), number, [], 0))
+    draft.keep({"stages": entered})
     if action.button("Save stages", type="primary", key="save"):
-        save(entry, entered)
+        save(draft, stored, entered)
     st.markdown("## History and file")
     by = frame.actor()
     history, file = st.tabs(["History", "File"])
@@ -58,16 +64,16 @@ def main() -> None:
         )
 
 
-def working_order(entry: Entry) -> list[str]:
+def working_order(draft: Draft, entry: Entry) -> list[str]:
     """The order on screen: what was moved and not yet saved, else what is stored."""
-    slot = f"_order_{entry.number}"
+    slot = draft.key(f"_order_{entry.number}")
     if slot not in st.session_state:
         stored = [look["stage"] for look in entry.body["stages"]]
         st.session_state[slot] = stored + [stage for stage in (*FLOW, *EXITS) if stage not in stored]
     return list(st.session_state[slot])
 
 
-def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], position: int) -> dict[str, Any]:
+def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], position: int) -> dict[str, Any]:
     """One stage: colour, name, shown or not, up and down."""
     name, shipped = LABELS[stage], COLOURS.get(stage, GREY)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"stage-{stage}"):
@@ -76,7 +82,7 @@ def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], posi
             label_visibility="collapsed",
         )  # fmt: skip
         label = st.text_input(
-            f"Name of {name}", look.get("label", name), key=f"label-{stage}-{number}", max_chars=30,
+            f"Name of {name}", look.get("label", name), key=f"label-{stage}-{number}", max_chars=30, live=Draft.live,
             label_visibility="collapsed", width=220, placeholder=name,
         )  # fmt: skip
         shown = True
@@ -95,7 +101,7 @@ def row(stage: str, look: dict[str, Any], number: int, on_board: list[str], posi
     return {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
 
 
-def move(stage: str, step: int, number: int) -> None:
+def move(stage: str, step: int, number: str) -> None:
     """Change places with the next column of the board."""
     order = st.session_state[f"_order_{number}"]
     board = [name for name in order if name in FLOW]
@@ -105,13 +111,14 @@ def move(stage: str, step: int, number: int) -> None:
     order[one], order[two] = order[two], order[one]
 
 
-def save(entry: Entry, entered: list[dict[str, Any]]) -> None:
+def save(draft: Draft, entry: Entry, entered: list[dict[str, Any]]) -> None:
     """Save the stages."""
     with frame.refusals():
         key = frame.form_key("flow-stages")
         body = {"stages": entered}
         settings.save_definition(KIND, SLUG, body, expected=entry.number, by=frame.actor(), key=key)
         frame.new_form_key("flow-stages")
+        draft.forget()
         forget()
         st.toast("The stages were saved.", icon=":material/check:")
         st.rerun()

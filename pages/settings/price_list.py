@@ -9,6 +9,7 @@ import streamlit as st
 
 from data.amounts import from_cents, to_cents
 from pages.components import frame, show
+from pages.components.draft_form import Draft
 from security import settings
 from security.settings import Entry
 
@@ -28,22 +29,42 @@ def main() -> None:
         st.warning("Somebody changed the price list while you had it open.", icon=":material/sync_problem:")
         if st.button("Show the new price list", key="newer"):
             start_over()
-    edited = grid(held)
+    draft = Draft("setting:price-list")
+    draft.line()
+    edited = grid(held, draft)
     changes = changed(held, edited)
+    draft.keep(typed(held, changes))
     if action.button(
         f"Save {len(changes)} changes" if len(changes) != 1 else "Save 1 change",
         type="primary", key="save", disabled=not changes,
     ):  # fmt: skip
-        save(changes)
+        save(changes, draft)
     if changes:
         st.caption("Not saved yet: " + show.plain(", ".join(str(body["name"]) for body, _ in changes.values())))
     below(current)
 
 
-def grid(held: dict[str, Entry]) -> pd.DataFrame:
+def typed(held: dict[str, Entry], changes: dict[str, tuple[dict[str, Any], int]]) -> dict[str, Any]:
+    """The changed fields of each service, and every field of a new one, as the draft keeps them."""
+    return {
+        slug: {name: value for name, value in body.items() if slug not in held or held[slug].body.get(name) != value}
+        for slug, (body, _) in changes.items()
+    }
+
+
+def on_top(held: dict[str, Entry], draft: Draft) -> list[Entry]:
+    """The services with what was typed earlier on top; a new one has no short name yet."""
+    earlier = draft.over({})
+    rows = [Entry(slug, entry.number, entry.body | earlier.get(slug, {})) for slug, entry in held.items()]
+    return rows + [
+        Entry("", 0, {**EMPTY, "active": True, **body}) for slug, body in earlier.items() if slug not in held
+    ]
+
+
+def grid(held: dict[str, Entry], draft: Draft) -> pd.DataFrame:
     """One row for each service; the last one adds."""
     taxes = [""] + [entry.slug for entry in settings.entries("tax", by=frame.actor())]
-    rows = sorted(held.values(), key=lambda entry: (entry.body["category"], entry.body["name"]))
+    rows = sorted(on_top(held, draft), key=lambda entry: (entry.body["category"], entry.body["name"]))
     frame_ = pd.DataFrame(
         {
             "slug": [entry.slug for entry in rows],
@@ -61,7 +82,7 @@ def grid(held: dict[str, Entry]) -> pd.DataFrame:
     signature = "-".join(str(entry.number) for entry in held.values())
     return st.data_editor(
         frame_,
-        key=f"grid-{len(held)}-{signature}",
+        key=draft.key(f"grid-{len(held)}-{signature}"),
         num_rows="add",
         hide_index=True,
         disabled=["bands"],
@@ -113,11 +134,12 @@ def changed(held: dict[str, Entry], edited: pd.DataFrame) -> dict[str, tuple[dic
     return changes
 
 
-def save(changes: dict[str, tuple[dict[str, Any], int]]) -> None:
+def save(changes: dict[str, tuple[dict[str, Any], int]], draft: Draft) -> None:
     """Save every change or none."""
     with frame.refusals():
         settings.save_all(KIND, changes, by=frame.actor(), key=frame.form_key("price-list"))
         frame.new_form_key("price-list")
+        draft.forget()
         st.toast("The price list was saved.", icon=":material/check:")
         start_over()
 

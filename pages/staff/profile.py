@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from pages.components import avatar, frame, show, states
 from pages.components.definition_form import DAYS
+from pages.components.draft_form import DraftForm
 from security import staff
 from security.access import allowed_now
 from security.staff import Profile, StaffRow
+
+PROFILE = ("name", "initials", "email", "phone", "licence", "dea_number", "working_days", "colour")
 
 
 def main() -> None:
@@ -43,50 +48,60 @@ def read(row: StaffRow) -> None:
                 st.text(value or "–")
 
 
+@st.fragment
 def edit_own(row: StaffRow) -> None:
     """One's own contact."""
-    with st.form(f"contact-{row.version}", border=True):
+    form = DraftForm(f"contact:{row.id}", {"email": row.email, "phone": row.phone}, version=row.version)
+    with st.container(border=True):
         st.markdown("### Your contact details")
+        form.line()
         left, right = st.columns(2)
-        email = left.text_input("E-mail", row.email, max_chars=254, key=f"email-{row.version}")
-        phone = right.text_input("Phone", row.phone, max_chars=40, key=f"phone-{row.version}")
-        if st.form_submit_button("Save your contact details", type="primary"):
-            with frame.refusals():
+        text(form, "email", "E-mail", 254, left)
+        text(form, "phone", "Phone", 40, right)
+        form.keep()
+        if st.button("Save your contact details", type="primary", key="save-contact") and not form.newer:
+            with form.saving():
                 key = frame.form_key("contact")
-                staff.edit_contact(email, phone, expected=row.version, by=frame.actor(), key=key)
+                staff.edit_contact(form["email"], form["phone"], expected=row.version, by=frame.actor(), key=key)
+                form.forget()
                 saved("contact")
 
 
+def text(form: DraftForm, name: str, label: str, longest: int, place: Any = st, **more: Any) -> None:
+    """One line of text that is kept while it is typed."""
+    place.text_input(label, key=form.key(name), max_chars=longest, live=form.live, autocomplete="off", **more)
+
+
+@st.fragment
 def edit_all(row: StaffRow) -> None:
     """The whole profile."""
-    held: StaffRow = st.session_state.setdefault(f"_profile_{row.id}", row)
-    if held.version != row.version:
-        st.warning("Somebody changed this profile while you had it open.", icon=":material/sync_problem:")
-        if st.button("Show the newer version", key="newer"):
-            st.session_state.pop(f"_profile_{row.id}")
-            st.rerun()
-    version = held.version
-    with st.form(f"profile-{row.id}-{version}", border=True):
+    start = {name: getattr(row, name) for name in PROFILE}
+    start |= {"colour": row.colour or "#5b6675", "working_days": list(row.working_days)}
+    form = DraftForm(f"profile:{row.id}", start, version=row.version)
+    with st.container(border=True):
+        form.line()
         left, right = st.columns(2)
         with left:
-            name = st.text_input("Name", held.name, max_chars=120, key=f"name-{version}")
-            email = st.text_input("E-mail", held.email, max_chars=254, key=f"email-{version}")
-            licence = st.text_input("Licence number", held.licence, max_chars=60, key=f"licence-{version}")
+            text(form, "name", "Name", 120)
+            text(form, "email", "E-mail", 254)
+            text(form, "licence", "Licence number", 60)
         with right:
             with st.container(horizontal=True):
-                initials = st.text_input("Initials", held.initials, max_chars=6, key=f"initials-{version}", width=140)
-                colour = st.color_picker("Colour", held.colour or "#5b6675", key=f"colour-{version}")
-            phone = st.text_input("Phone", held.phone, max_chars=40, key=f"phone-{version}")
-            dea = st.text_input("DEA number", held.dea_number, max_chars=20, key=f"dea-{version}",
-                                help="Two letters and seven digits; the last one is checked.")  # fmt: skip
-        days = st.pills("Working days", range(7), selection_mode="multi", default=list(held.working_days),
-                        format_func=lambda day: DAYS[day], key=f"days-{version}")  # fmt: skip
-        if st.form_submit_button("Save the profile", type="primary"):
-            with frame.refusals():
-                profile = Profile(name, initials, email, phone, licence, dea, days, colour)
+                text(form, "initials", "Initials", 6, width=140)
+                st.color_picker("Colour", key=form.key("colour"))
+            text(form, "phone", "Phone", 40)
+            text(form, "dea_number", "DEA number", 20, help="Two letters and seven digits; the last one is checked.")
+        st.pills(
+            "Working days", range(7), selection_mode="multi", format_func=lambda day: DAYS[day],
+            key=form.key("working_days"),
+        )  # fmt: skip
+        form.keep()
+        if st.button("Save the profile", type="primary", key="save-profile") and not form.newer:
+            with form.saving():
+                profile = Profile(*(form[name] for name in PROFILE))
                 key = frame.form_key("profile")
-                staff.edit_profile(row.id, profile, expected=version, by=frame.actor(), key=key)
-                st.session_state.pop(f"_profile_{row.id}")
+                staff.edit_profile(row.id, profile, expected=row.version, by=frame.actor(), key=key)
+                form.forget()
                 saved("profile")
 
 

@@ -154,7 +154,7 @@ def test_two_editors_the_second_is_told_who_came_first(browser, lee):
         page.get_by_label("City").fill(city)
         page.get_by_role("button", name="Save changes").click()
         pause(page)
-    pages[1].get_by_text("Sam Stone changed this client while you had it open").wait_for()
+    pages[1].get_by_text("Sam Stone saved a newer version while you had this open").wait_for()
     assert pages[1].get_by_label("City").input_value() == "Troy"
 
 

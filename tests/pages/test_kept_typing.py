@@ -5,30 +5,16 @@ import re
 from time import monotonic
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from appointments import booking
 from appointments.booking import Details
 from billing import checkout
 from records import clients
 from records.clients import ClientForm
-from security import drafts
+from security import drafts, settings
 from tests.appointments.conftest import Desk, next_monday
 from tests.billing.visits import visit
-from tests.conftest import ROOT
-
-
-def opened(clinic, name, page, **query):
-    """The page for this person in a browser that was never here before."""
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(name)}
-    at.run()
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.switch_page(page)
-    at.run()
-    assert not at.exception, at.exception
-    return at
+from tests.screen import opened
 
 
 def captions(at):
@@ -124,8 +110,117 @@ def test_a_half_typed_payment_is_there_again(sqlite_clinic):
     assert again.text_input(key=f"pay:{invoice_id}:amount").value == "163.00"
 
 
+KINDS = ("clinic-profile", "location", "appointment-type", "species", "drug", "custom-field", "service", "tax",
+         "tax-rules", "fund")  # fmt: skip
+
+
+def test_looking_at_settings_leaves_no_draft(sqlite_clinic):
+    for kind in KINDS:
+        opened(sqlite_clinic, "adam", "settings/editor.py", kind=kind)
+    opened(sqlite_clinic, "adam", "settings/price_list.py")
+    opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    opened(sqlite_clinic, "adam", "staff/profile.py")
+    assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_a_half_typed_setting_is_there_again_on_top_of_a_newer_version(sqlite_clinic):
+    """A number, a tick, a text and a table of a setting; the field that somebody else changed meanwhile is theirs."""
+
+    def begin():
+        return opened(sqlite_clinic, "adam", "settings/editor.py", kind="appointment-type", entry="surgery")
+
+    at = begin()
+    at.number_input(key="appointment-type-surgery-1-capacity").set_value(28).run()
+    at.text_input(key="appointment-type-surgery-1-why").set_value("One vet fewer").run()
+    again = begin()
+    assert again.number_input(key="appointment-type-surgery-1-capacity").value == 28
+    assert again.text_input(key="appointment-type-surgery-1-why").value == "One vet fewer"
+    assert "Kept from" in captions(again)
+    olive = sqlite_clinic.actor("olive")
+    surgery = next(entry for entry in settings.entries("appointment-type", by=olive) if entry.slug == "surgery")
+    settings.save_definition("appointment-type", "surgery", surgery.body | {"minutes": 25}, expected=1, by=olive)
+    again = begin()
+    assert "saved a newer version" in again.warning[0].value
+    assert again.number_input(key="appointment-type-surgery-2-capacity").value == 28
+    assert again.number_input(key="appointment-type-surgery-2-minutes").value == 25
+    again.button(key="save-appointment-type-surgery").click().run()
+    assert not again.error and not again.exception
+    now = next(entry for entry in settings.entries("appointment-type", by=olive) if entry.slug == "surgery")
+    assert (now.body["capacity"], now.body["minutes"]) == (28, 25)
+    assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_moved_stages_and_a_half_typed_profile_are_there_again(sqlite_clinic):
+    at = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    at.text_input(key="label-induced-1").set_value("Asleep").run()
+    at.button(key="icononly-later-checked_in").click().run()
+    again = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    assert again.text_input(key="label-induced-1").value == "Asleep"
+    order = [field.key for field in again.text_input if str(field.key).startswith("label-")]
+    assert order.index("label-checked_in-1") > order.index("label-examined-1")
+    again.button(key="let-go-setting:flow-stages").click().run()
+    again = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    assert again.text_input(key="label-induced-1").value != "Asleep"
+
+    sam = sqlite_clinic.users["sam"]
+    at = opened(sqlite_clinic, "adam", "staff/profile.py", person=sam)
+    at.text_input(key=f"profile:{sam}:licence").set_value("VT-1207").run()
+    again = opened(sqlite_clinic, "adam", "staff/profile.py", person=sam)
+    assert again.text_input(key=f"profile:{sam}:licence").value == "VT-1207"
+    again.button(key="save-profile").click().run()
+    assert not again.error and not again.exception
+    assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_prices_typed_into_the_grid_are_there_again(sqlite_clinic):
+    """The grid itself is Streamlit's; what the page makes of a draft and of the grid's rows is ours."""
+    by = sqlite_clinic.actor("adam")
+    first = settings.entries("service", by=by)[0]
+    new = {"name": "Nail trim", "price_cents": 1_500, "category": "", "tax_code": "", "procedure": "",
+           "reminder_days": None, "active": True, "prices": []}  # fmt: skip
+    drafts.save("setting:price-list", {first.slug: {"price_cents": 4_321}, "nail-trim": new}, by=by)
+    at = opened(sqlite_clinic, "adam", "settings/price_list.py")
+    assert "Kept from" in captions(at)
+    assert next(button for button in at.button if button.key == "save").label == "Save 2 changes"
+    at.button(key="save").click().run()
+    assert not at.error and not at.exception
+    prices = {entry.slug: entry.body["price_cents"] for entry in settings.entries("service", by=by)}
+    assert (prices[first.slug], prices["nail-trim"]) == (4_321, 1_500)
+    assert drafts.places(by=by) == []
+
+
+def test_the_matching_of_a_file_is_there_again_when_the_file_is_chosen_again(sqlite_clinic):
+    content = b"Client ID,Called,Kind\nC1,Lopez,farm\n"
+
+    def begin():
+        at = opened(sqlite_clinic, "adam", "settings/imports.py")
+        told = " ".join(info.value for info in at.info)
+        at.file_uploader(key="upload-0").upload("old.csv", content, "text/csv").run()
+        assert not at.exception, at.exception
+        return at, told
+
+    def box(at, field):
+        return next(box for box in at.selectbox if str(box.key).startswith(f"from-{field}-"))
+
+    at, told = begin()
+    assert "You were matching" not in told
+    at.selectbox(key="kind").set_value("clients").run()
+    box(at, "last_name").set_value("Called").run()
+    box(at, "address").set_value("Kind").run()
+    again, told = begin()
+    assert "You were matching the columns of old.csv" in told
+    assert "Kept from" in captions(again)
+    assert again.selectbox(key="kind").value == "clients"
+    assert (box(again, "last_name").value, box(again, "address").value) == ("Called", "Kind")
+    again.button(key="import").click().run()
+    assert not again.exception and not again.error
+    assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
 @pytest.mark.browser
 def test_a_reload_in_the_middle_of_a_booking_loses_nothing(browser, served):
+    from playwright.sync_api import expect
+
     page = browser("mona", f"/appointments?day={next_monday()}")
     page.get_by_role("button", name="Book appointment").click()
     dialog = page.get_by_role("dialog")
@@ -140,8 +235,8 @@ def test_a_reload_in_the_middle_of_a_booking_loses_nothing(browser, served):
     page.reload()
     page.get_by_role("button", name="Book appointment").click()
     page.get_by_text(re.compile("^Kept from")).wait_for()
-    assert dialog.get_by_label("Last name").input_value() == "Quimby"
-    assert dialog.get_by_label("Notes").input_value() == "Arrives by bus"
+    expect(dialog.get_by_label("Last name")).to_have_value("Quimby")
+    expect(dialog.get_by_label("Notes")).to_have_value("Arrives by bus")
     dialog.get_by_role("button", name="Discard").click()
     dialog.get_by_label("Client or patient").wait_for()
     assert page.problems == []
