@@ -33,6 +33,7 @@ from data.models import Appointment, Client, Clinic, Fund, Location, Patient, Se
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
+from records.access import Closed, client_for, visit_for
 from security.actor import Actor
 from security.rules import Work, act, authorize
 
@@ -125,7 +126,7 @@ def book(
     ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit).
     ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises
     DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
-    NotFound, NotPermitted.
+    NotFound, RestrictedRecord, NotPermitted.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
@@ -222,11 +223,14 @@ def move(
 
 
 def change(appointment_id: str, details: Details, *, version: int, by: Actor, key: str | None = None) -> None:
-    """Change the services, funding, notes, caution or provider. Raises EditedMeanwhile, UnknownChoice, NotFound."""
+    """Change the services, funding, notes, caution or provider.
+
+    Raises EditedMeanwhile, UnknownChoice, NotFound, RestrictedRecord.
+    """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return
-        row = _row(work, appointment_id, version)
+        row = visit_for(work.session, _row(work, appointment_id, version), by)
         desk = _Desk(work)
         desk.check_choices(details, present=row)
         new = {
@@ -415,6 +419,7 @@ class _Desk:
         client = self.session.scalars(select(Client).where(Client.id == booking.client_id)).one_or_none()
         if client is None:
             raise NotFound(what="client", name="that was chosen")
+        client_for(self.session, client.id, self.work.by)
         if patient is None:
             raise NotFound(what="patient", name="that was chosen")
         if patient.client_id != client.id:
@@ -473,8 +478,9 @@ class _Desk:
     ) -> None:
         """Raise AlreadyBooked when the patient has another appointment that day."""
         same = (
-            select(Appointment.starts_at, Patient.name)
+            select(Appointment.starts_at, Patient.name, Client.id, Client.restricted)
             .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
+            .join(Client, (Client.clinic_id == Patient.clinic_id) & (Client.id == Patient.client_id))
             .where(
                 Appointment.patient_id == patient_id, Appointment.day == day, Appointment.stage.in_(COUNTS_FOR_CAPACITY)
             )
@@ -483,8 +489,9 @@ class _Desk:
             same = same.where(Appointment.id != but.id)
         found = self.session.execute(same).first()
         if found is not None:
+            hidden = Closed(self.session, self.work.by).hides(found.id, found.restricted)
             raise AlreadyBooked(
-                patient=found.name,
+                patient="This patient" if hidden else found.name,
                 day=self.wording.day(day),
                 time=self.wording.clock_time(found.starts_at, zone=location.zone),
             )

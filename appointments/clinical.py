@@ -34,6 +34,7 @@ from data.models import (
 )
 from data.session import ClinicSession
 from data.types import clock
+from records.access import visit_for
 from security.actor import Actor
 from security.rules import act, look
 from security.viewing import note_view
@@ -194,14 +195,14 @@ def record_stage(
     """Save a stage's record; returns its new version. ``version`` is the one the person saw, None for a new record.
 
     The exam also brings weight and sex of the patient up to date, a spay or neuter that it is altered. Raises
-    EditedMeanwhile, OutOfRange, EndsBeforeItBegins, ProcedureMissing, InTheFuture, NotFound.
+    EditedMeanwhile, OutOfRange, EndsBeforeItBegins, ProcedureMissing, InTheFuture, NotFound, RestrictedRecord.
     """
     entry.check()
     with act(by, "flow.record", key=key) as work:
         if work.repeated:
             return int(work.result)
         session = work.session
-        appointment = moves.appointment_for_change(session, appointment_id)
+        appointment = visit_for(session, moves.appointment_for_change(session, appointment_id), by)
         at = _when(event_at)
         for name, what in (("ended_at", "end of the surgery"), ("extubated_at", "extubation")):
             later = getattr(entry, name, None)
@@ -256,7 +257,7 @@ def observe(
     with act(by, "flow.record", key=key) as work:
         if work.repeated:
             return str(work.result)
-        moves.appointment_for_change(work.session, appointment_id)
+        visit_for(work.session, moves.appointment_for_change(work.session, appointment_id), by)
         line = Observation(
             appointment_id=appointment_id, event_at=_when(event_at), source=source, by_user_id=by.user_id,
             **asdict(reading),
@@ -271,7 +272,7 @@ def observe(
 def set_caution(appointment_id: str, caution: str, *, version: int, by: Actor) -> int:
     """Change the visit's caution line; returns the new version. Raises EditedMeanwhile."""
     with act(by, "flow.record") as work:
-        row = moves.appointment_for_change(work.session, appointment_id)
+        row = visit_for(work.session, moves.appointment_for_change(work.session, appointment_id), by)
         if row.version != version:
             raise EditedMeanwhile(who="Somebody else", what="visit")
         row.caution = caution.strip()[:300]
@@ -320,7 +321,7 @@ class Visit:
 
 
 def visit(appointment_id: str, *, by: Actor) -> Visit:
-    """The clinical record of one visit. Reading it is audited. Raises NotFound, NotPermitted."""
+    """The clinical record of one visit. Reading it is audited. Raises NotFound, RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
         row = session.execute(
             select(Appointment, Patient, Client)
@@ -330,6 +331,7 @@ def visit(appointment_id: str, *, by: Actor) -> Visit:
         ).one_or_none()
         if row is None:
             raise NotFound(what="visit", name="with this address")
+        visit_for(session, row[0], by)
         found = _visit(session, *row)
     note_view(by, "appointment", appointment_id)
     return found
@@ -375,7 +377,7 @@ def _visit(session: ClinicSession, appointment: Appointment, patient: Patient, c
         microchip=patient.microchip,
         client_id=client.id,
         client=f"{client.first_name} {client.last_name}".strip(),
-        phone="" if client.restricted else client.phone,
+        phone=client.phone,
         cautions=tuple(dict.fromkeys(cautions)),
         services=tuple(names.get(code, code) for code in appointment.services or ()),
         notes=appointment.notes,
@@ -487,7 +489,11 @@ def _when(at: datetime | None) -> datetime:
 
 
 def readings(appointment_id: str, *, by: Actor) -> list[Observation]:
-    """The monitoring grid of a visit, oldest first. Raises NotPermitted."""
+    """The monitoring grid of a visit, oldest first. Raises RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
+        visit = session.get(Appointment, (session.clinic_id, appointment_id))
+        if visit is None:
+            return []
+        visit_for(session, visit, by)
         statement = select(Observation).where(Observation.appointment_id == appointment_id)
         return list(session.scalars(statement.order_by(Observation.event_at, Observation.id)))

@@ -13,6 +13,7 @@ from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, AppointmentType, 
 from data import definitions
 from data.models import Appointment, Client, Fund, Location, Patient, Service, User
 from data.session import ClinicSession
+from records.access import NAME, Closed
 from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
@@ -97,7 +98,7 @@ def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str
                 Appointment.id, Appointment.number, Appointment.day, Appointment.starts_at, Location.zone,
                 Appointment.minutes, Appointment.type, Appointment.location_id, Appointment.stage,
                 Client.last_name, Client.first_name, Patient.name, Patient.species,
-                Appointment.caution, Patient.caution, Client.caution, Appointment.walk_in,
+                Appointment.caution, Patient.caution, Client.caution, Appointment.walk_in, Client.id, Client.restricted,
             )
             .join(Client, (Client.clinic_id == Appointment.clinic_id) & (Client.id == Appointment.client_id))
             .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
@@ -109,17 +110,17 @@ def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str
             statement = statement.where(Appointment.location_id == location_id)
         if type:
             statement = statement.where(Appointment.type == type)
-        entries = [
-            Entry(
-                *row[:9],
-                owner=f"{row[9]}, {row[10]}" if row[10] else row[9],
-                animal=row[11],
-                species=row[12],
-                caution=any(row[13:16]),
-                walk_in=row[16],
-            )
-            for row in session.execute(statement)
-        ]
+        closed = Closed(session, by)
+        entries = []
+        for row in session.execute(statement):
+            hidden = closed.hides(row[17], row[18])
+            owner = f"{row[9]}, {row[10]}" if row[10] else row[9]
+            entries.append(
+                Entry(
+                    *row[:9], owner=NAME if hidden else owner, animal=NAME if hidden else row[11], species=row[12],
+                    caution=not hidden and any(row[13:16]), walk_in=row[16],
+                )
+            )  # fmt: skip
         found = Week(
             days,
             entries,

@@ -15,6 +15,7 @@ from data.errors import NotFound
 from data.models import Appointment, Bottle, Client, Clinic, Drug, DrugCount, DrugLogEntry, Patient, User
 from data.session import ClinicSession
 from data.types import clock
+from records.access import NAME, Closed
 from security.actor import Actor
 from security.rules import look
 
@@ -134,7 +135,7 @@ def register(bottle_id: str, *, by: Actor) -> tuple[BottleRow, list[LogLine]]:
         found = _bottles(session, by.clinic_id, bottle_id)
         if not found:
             raise NotFound(what="bottle", name="with this number")
-        return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found[0].needs_witness)
+        return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found[0].needs_witness, by)
 
 
 def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine]]:
@@ -145,7 +146,7 @@ def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine
         if not of_line:
             return []
         named = {row.id: row for row in _bottles(session, by.clinic_id) if row.id in set(of_line.values())}
-        lines = _lines(session, DrugLogEntry.appointment_id == appointment_id, True)
+        lines = _lines(session, DrugLogEntry.appointment_id == appointment_id, True, by)
         return [(named[of_line[line.id]], replace(line, balance=None)) for line in lines]
 
 
@@ -171,7 +172,7 @@ def _bottles(session: ClinicSession, clinic_id: str, bottle_id: str | None = Non
     ]  # fmt: skip
 
 
-def _lines(session: ClinicSession, which, needs_witness: bool) -> list[LogLine]:  # type: ignore[no-untyped-def]
+def _lines(session: ClinicSession, which, needs_witness: bool, by: Actor) -> list[LogLine]:  # type: ignore[no-untyped-def]
     statement = (
         select(DrugLogEntry, Appointment.number, Patient.name, Patient.species, Client)
         .outerjoin(Appointment, Appointment.id == DrugLogEntry.appointment_id)
@@ -183,8 +184,9 @@ def _lines(session: ClinicSession, which, needs_witness: bool) -> list[LogLine]:
     rows = session.execute(statement).all()
     names = {row.id: row for row in session.execute(select(User.id, User.name, User.initials))}
     taken_out = {row[0].reverses_id: row[0] for row in rows if row[0].reverses_id}
-    found, held = [], 0
+    found, held, closed = [], 0, Closed(session, by)
     for entry, number, patient, species, client in rows:
+        hidden = client is not None and closed.hides(client.id, client.restricted)
         reversal = taken_out.get(entry.id)
         stands = reversal is None and entry.kind != "reversal"
         held += entry.delta if stands else 0
@@ -197,17 +199,16 @@ def _lines(session: ClinicSession, which, needs_witness: bool) -> list[LogLine]:
         if reversal is not None:
             who = names[reversal.by_user_id].name if reversal.by_user_id in names else "the operator"
             why = f"Taken out by {who}: {reversal.reason}"
-        found.append(
-            LogLine(
-                entry.id, entry.kind, entry.event_at, entry.entered_at, entry.source,
-                entry.appointment_id, number, patient or "",
-                species or "", f"{client.first_name} {client.last_name}".strip() if client else "",
-                ", ".join(filter(None, (client.address, client.city, client.postal_code))) if client else "",
-                entry.drawn, entry.given, entry.wasted, entry.delta, held if stands else None, entry.route,
-                entry.stage, entry.reason, _short(names, entry.by_user_id), _short(names, entry.witness_id), why,
-                tuple(flags),
-            )
+        line = LogLine(
+            entry.id, entry.kind, entry.event_at, entry.entered_at, entry.source,
+            entry.appointment_id, number, patient or "",
+            species or "", f"{client.first_name} {client.last_name}".strip() if client else "",
+            ", ".join(filter(None, (client.address, client.city, client.postal_code))) if client else "",
+            entry.drawn, entry.given, entry.wasted, entry.delta, held if stands else None, entry.route,
+            entry.stage, entry.reason, _short(names, entry.by_user_id), _short(names, entry.witness_id), why,
+            tuple(flags),
         )  # fmt: skip
+        found.append(replace(line, patient=NAME, owner="", address="", reason="", reversed_by="") if hidden else line)
     return found
 
 

@@ -7,7 +7,7 @@ has moved since, nothing is written and the person reads where the patient is no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from data.errors import BadInput
 from data.models import Appointment, CheckIn, Client, Exam, FlowEvent, Location, Patient, Service, Surgery, User
 from data.session import ClinicSession
 from data.types import clock
+from records.access import NAME, Closed, visit_for
 from security.actor import Actor
 from security.rules import act, look
 
@@ -108,7 +109,8 @@ def board(day: date, location_id: str | None = None, *, by: Actor) -> list[Card]
                 Appointment.id, Appointment.number, Appointment.stage, Appointment.stage_at, Appointment.services,
                 Appointment.caution, Appointment.starts_at, Appointment.day, Appointment.type, Appointment.walk_in,
                 Patient.name, Patient.species, Patient.sex, Patient.caution.label("patient_caution"),
-                Client.last_name, Client.caution.label("client_caution"), CheckIn.consent, Exam.health,
+                Client.last_name, Client.caution.label("client_caution"), Client.id.label("client_id"),
+                Client.restricted, CheckIn.consent, Exam.health,
                 Exam.abnormalities, Exam.approved, surgeon.initials.label("surgeon"),
                 provider.initials.label("provider"),
             )
@@ -129,7 +131,20 @@ def board(day: date, location_id: str | None = None, *, by: Actor) -> list[Card]
         names = dict(session.execute(select(Service.code, Service.name)).all())
         surgical = {slug: kind.surgical for slug, kind in definitions.load_all(session, APPOINTMENT_TYPE).items()}
         now = clock.now()
-        return [_card(row, names, surgical.get(row.type, True), now) for row in rows]
+        closed = Closed(session, by)
+        return [
+            _veiled(card) if closed.hides(row.client_id, row.restricted) else card
+            for row in rows
+            for card in [_card(row, names, surgical.get(row.type, True), now)]
+        ]
+
+
+def _veiled(card: Card) -> Card:
+    """The card of a record that is closed to the reader: where in the flow, since when, number and species."""
+    return replace(
+        card, patient=NAME, client="", sex="", services=(), caution="", surgeon="", consent_missing=False,
+        high_risk=False, not_approved=False,
+    )  # fmt: skip
 
 
 def _today(session: ClinicSession, location_id: str | None) -> date:
@@ -187,7 +202,7 @@ def advance(
         appointment = moves.appointment_for_change(work.session, appointment_id)
         if to_stage in WITH_REASON and not reason.strip():
             raise ReasonMissing(
-                patient=_name(work.session, appointment), stage=moves.stage_label(work.session, to_stage).lower()
+                patient=_name(work.session, appointment, by), stage=moves.stage_label(work.session, to_stage).lower()
             )
         event = moves.record_move(
             work,
@@ -239,7 +254,7 @@ def take_back(
             event.from_stage in to_stages for event in moves.standing_moves(session, appointment_id)
         ):
             raise NeverThere(
-                patient=_name(session, appointment), stage=moves.stage_label(session, to_stages[0]).lower()
+                patient=_name(session, appointment, by), stage=moves.stage_label(session, to_stages[0]).lower()
             )
         reached = moves.undo_last_move(work, appointment, reason=reason, expected_stage=from_stage)
         count = 1
@@ -270,8 +285,11 @@ class Moment:
 
 
 def timeline(appointment_id: str, *, by: Actor) -> list[Moment]:
-    """Every move of a visit, oldest first, the undone ones too. Raises NotPermitted."""
+    """Every move of a visit, oldest first, the undone ones too. Raises RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
+        visit = session.get(Appointment, (session.clinic_id, appointment_id))
+        if visit is not None:
+            visit_for(session, visit, by)
         events = list(session.scalars(_events(appointment_id)))
         people = dict(session.execute(select(User.id, User.name)).all())
         undone = {event.reverts_id for event in events}
@@ -291,8 +309,10 @@ def _events(appointment_id: str) -> Select[FlowEvent]:
     )
 
 
-def _name(session: ClinicSession, appointment: Appointment) -> str:
-    return session.scalar(select(Patient.name).where(Patient.id == appointment.patient_id)) or "This patient"
+def _name(session: ClinicSession, appointment: Appointment, by: Actor) -> str:
+    named = select(Patient.name, Client.id, Client.restricted).join(Client, Client.id == Patient.client_id)
+    name, client_id, restricted = session.execute(named.where(Patient.id == appointment.patient_id)).one()
+    return "This patient" if Closed(session, by).hides(client_id, restricted) else str(name)
 
 
 def places(*, by: Actor) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -33,12 +33,14 @@ from data.models import (
     User,
 )
 from data.session import ClinicSession
+from records.access import NAME, Closed, client_for
+from records.family import family
 from records.settings import SPECIES
 from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
 
-CONSENTS = {"signed": "Signed", "on_file": "On file", "missing": "Missing", "refused": "Refused"}
+CONSENTS = {"": "", "signed": "Signed", "on_file": "On file", "missing": "Missing", "refused": "Refused"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class RosterRow:
     phone: str
     owner_type: str
     restricted: bool
+    """Whether the record is closed to the reader, who sees only its place on the day."""
     patient_id: str
     animal: str
     species: str
@@ -98,7 +101,7 @@ class RosterRow:
     own_caution: str
     """Of the visit alone."""
     consent: str
-    """signed, on_file (given before), missing, refused."""
+    """signed, on_file (given before), missing, refused; nothing where the record is closed to the reader."""
     deposit_cents: int
     owed_cents: int
     funding_code: str
@@ -114,7 +117,7 @@ class RosterRow:
     @property
     def details(self) -> tuple[str, str]:
         """Species and sex as people say them."""
-        return self.species, sex_words(self.sex, self.altered)
+        return self.species, "" if self.restricted else sex_words(self.sex, self.altered)
 
 
 @dataclass(frozen=True)
@@ -155,29 +158,31 @@ class Opened:
 def roster(day: date, *, by: Actor, filters: Filters | None = None) -> list[RosterRow]:
     """One day's appointments by time, then surname. The reading is audited. Raises NotPermitted."""
     with look(by, "appointments.view") as session:
-        rows = rows_where(session, Appointment.day == day, filters=filters)
+        rows = rows_where(session, Appointment.day == day, filters=filters, by=by)
     note_view(by, "roster", day.isoformat())
     return rows
 
 
 def open_appointment(appointment_id: str, *, by: Actor) -> Opened:
-    """One appointment and what happened to it. The reading is audited. Raises NotFound, NotPermitted."""
+    """One appointment and what happened to it; of a restricted record only its place on the day. The reading is
+    audited. Raises NotFound, NotPermitted."""
     with look(by, "appointments.view") as session:
-        rows = rows_where(session, Appointment.id == appointment_id)
+        rows = rows_where(session, Appointment.id == appointment_id, by=by)
         if not rows:
             raise NotFound(what="appointment", name="with this address")
-        opened = Opened(rows[0], _history(session, appointment_id))
+        opened = Opened(rows[0], [] if rows[0].restricted else _history(session, appointment_id))
     note_view(by, "appointment", appointment_id)
     return opened
 
 
 def appointments_of(client_id: str, *, by: Actor, limit: int = 200) -> list[RosterRow]:
-    """A client's appointments, the latest first. Raises NotPermitted."""
+    """A client's appointments, the latest first. Raises NotFound, RestrictedRecord, NotPermitted."""
     with look(by, "appointments.view") as session:
-        ids = select(Client.id).where((Client.id == client_id) | (Client.merged_into_id == client_id))
+        ids = family(session, client_for(session, client_id, by).id)
         newest = select(Appointment.id).where(Appointment.client_id.in_(ids)).order_by(Appointment.starts_at.desc())
         chosen = session.scalars(newest.limit(limit)).all()
-        return sorted(rows_where(session, Appointment.id.in_(chosen)), key=lambda row: row.starts_at, reverse=True)
+        rows = rows_where(session, Appointment.id.in_(chosen), by=by)
+        return sorted(rows, key=lambda row: row.starts_at, reverse=True)
 
 
 def facts(rows: Iterable[RosterRow]) -> Facts:
@@ -203,9 +208,10 @@ def sex_words(sex: str, altered: bool | None) -> str:
 
 
 def rows_where(
-    session: ClinicSession, *conditions: ColumnElement[bool], filters: Filters | None = None
+    session: ClinicSession, *conditions: ColumnElement[bool], filters: Filters | None = None, by: Actor
 ) -> list[RosterRow]:
-    """The rows of any selection of appointments, by time, then surname."""
+    """The rows of any selection of appointments, by time, then surname. Of a record that is closed to the actor a row
+    tells time, place, type, stage, number and species, and nothing else."""
     wanted = filters or Filters()
     statement = (
         select(Appointment, Client, Patient, Location)
@@ -216,7 +222,27 @@ def rows_where(
         .order_by(Appointment.starts_at, Client.last_name, Client.first_name, Appointment.number)
     )
     found = session.execute(statement).all()
-    return _Draft(session, found).rows() if found else []
+    if not found:
+        return []
+    closed = Closed(session, by)
+    rows = []
+    for row in _Draft(session, found).rows():
+        if not row.restricted:
+            rows.append(row)
+        elif not closed.hides(row.client_id, True):
+            rows.append(replace(row, restricted=False))
+        elif not wanted.owner_type:
+            rows.append(_veiled(row))
+    return rows
+
+
+def _veiled(row: RosterRow) -> RosterRow:
+    return replace(
+        row, owner=NAME, surname=NAME, phone="", owner_type="", animal=NAME, breed="", sex="unknown",
+        altered=None, born_on=None, born_estimated=False, weight_grams=None, service_codes=[], services=[], caution="",
+        own_caution="", consent="", deposit_cents=0, owed_cents=0, funding_code="", funding="", notes="",
+        cancel_reason="",
+    )  # fmt: skip
 
 
 def _narrowed(wanted: Filters) -> list[ColumnElement[bool]]:
@@ -292,7 +318,6 @@ class _Draft:
     def _row(self, appointment: Appointment, client: Client, patient: Patient, location: Location) -> RosterRow:
         kind = self.kinds.get(appointment.type)
         caution = dict.fromkeys(text for text in (appointment.caution, patient.caution, client.caution) if text)
-        hidden = client.restricted
         return RosterRow(
             id=appointment.id,
             version=appointment.version,
@@ -314,9 +339,9 @@ class _Draft:
             client_number=client.number,
             owner=f"{client.last_name}, {client.first_name}" if client.first_name else client.last_name,
             surname=client.last_name,
-            phone="" if hidden else client.phone,
+            phone=client.phone,
             owner_type=client.owner_type,
-            restricted=hidden,
+            restricted=client.restricted,
             patient_id=patient.id,
             animal=patient.name,
             species=self.species.get(patient.species, patient.species),
@@ -340,7 +365,7 @@ class _Draft:
             stage_at=appointment.stage_at,
             arrived_at=self.arrivals.get(appointment.id) if appointment.stage in ATTENDED else None,
             walk_in=appointment.walk_in,
-            notes="" if hidden else appointment.notes,
+            notes=appointment.notes,
             cancel_reason=appointment.cancel_reason,
         )
 

@@ -37,7 +37,11 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
         clinic = session.get_one(Clinic, session.clinic_id)
         words = Wording(clinic.locale, clinic.currency, clinic.zone)
         settings = profile(session)
-        rows = [row for row in rows_where(session, Appointment.day == day, filters=filters) if row.stage != "cancelled"]
+        rows = [
+            row
+            for row in rows_where(session, Appointment.day == day, filters=filters, by=by)
+            if row.stage != "cancelled"
+        ]
         user = session.get(User, (session.clinic_id, by.user_id)) if by.user_id else None
         work.audit("roster.printed", "roster", day.isoformat(), rows=len(rows))
     line = _facts(rows, told)

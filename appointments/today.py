@@ -12,6 +12,7 @@ from appointments.stages import BEFORE_ARRIVAL, FLOW, ON_SITE
 from data.models import Appointment, Bottle, CheckIn, Client, Drug, DrugCount, Patient
 from data.session import ClinicSession
 from data.types import clock
+from records.access import NAME, Closed
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.rules import authorize, look
@@ -62,7 +63,7 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
     zone = clinic_of(by.clinic_id).zone
     with look(by, "flow.view") as session:
         counts = _counts(session, day)
-        arriving = _people(session, day, BEFORE_ARRIVAL)
+        arriving = _people(session, day, BEFORE_ARRIVAL, by)
         now = clock.now()
         late_since = now - LATE
         session_name = "AM" if now.astimezone(_zone(zone)).hour < 14 else "PM"
@@ -76,8 +77,8 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
             booked=sum(count for stage, count in counts.items() if stage != "cancelled"),
             arrived=sum(counts.get(stage, 0) for stage in (*ON_SITE, "checked_out", "declined", "died")),
             no_show=counts.get("no_show", 0),
-            no_consent=_no_consent(session, day),
-            ready=_people(session, day, ("ready",)),
+            no_consent=_no_consent(session, day, by),
+            ready=_people(session, day, ("ready",), by),
             arriving=[row for row in arriving if row.at >= late_since],
             late=[row for row in arriving if row.at < late_since],
             count_session=session_name,
@@ -134,20 +135,35 @@ def _of_day(day: date):  # type: ignore[no-untyped-def]
     return and_(Appointment.day.between(since, day), or_(Appointment.day == day, Appointment.stage.in_(ON_SITE)))
 
 
-def _people(session: ClinicSession, day: date, stages: tuple[str, ...]) -> list[Person]:
+def _people(session: ClinicSession, day: date, stages: tuple[str, ...], by: Actor) -> list[Person]:
     when = Appointment.starts_at if stages == BEFORE_ARRIVAL else Appointment.stage_at
     rows = session.execute(
-        select(Appointment.id, Patient.name, Client.first_name, Client.last_name, Appointment.stage, when)
+        select(
+            Appointment.id,
+            Patient.name,
+            Client.first_name,
+            Client.last_name,
+            Appointment.stage,
+            when,
+            Client.id,
+            Client.restricted,
+        )
         .join(Patient, Patient.id == Appointment.patient_id)
         .join(Client, Client.id == Appointment.client_id)
         .where(_of_day(day), Appointment.stage.in_(stages))
         .order_by(when, Appointment.number)
     )
-    return [Person(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], row[5]) for row in rows]
+    closed = Closed(session, by)
+    return [
+        Person(row[0], NAME, "", row[4], row[5])
+        if closed.hides(row[6], row[7])
+        else Person(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], row[5])
+        for row in rows
+    ]
 
 
-def _no_consent(session: ClinicSession, day: date) -> list[Person]:
-    waiting = _people(session, day, BEFORE_ANAESTHESIA)
+def _no_consent(session: ClinicSession, day: date, by: Actor) -> list[Person]:
+    waiting = [row for row in _people(session, day, BEFORE_ANAESTHESIA, by) if row.patient != NAME]
     signed = set(
         session.scalars(
             select(CheckIn.appointment_id).where(

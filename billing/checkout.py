@@ -33,6 +33,7 @@ from data.models import (
 )
 from data.session import ClinicSession
 from data.types import clock
+from records.access import client_for, visit_for
 from security.actor import Actor
 from security.rules import Work, act, authorize
 
@@ -87,12 +88,12 @@ def open_ticket(
 ) -> str:
     """The invoice of a visit, made from the services asked for when there is none; returns its id.
 
-    Raises NotPermitted, NotFound.
+    Raises NotPermitted, NotFound, RestrictedRecord.
     """
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return str(work.result)
-        appointment = appointment_for_change(work.session, appointment_id)
+        appointment = visit_for(work.session, appointment_for_change(work.session, appointment_id), by)
         found = invoice_of(work.session, appointment_id)
         if found is not None:
             work.result = found.id
@@ -114,7 +115,7 @@ def open_counter_ticket(client_id: str, *, patient_id: str | None = None, by: Ac
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return str(work.result)
-        invoice = _new_invoice(work, client_id, None, None, "live")
+        invoice = _new_invoice(work, client_for(work.session, client_id, by).id, None, None, "live")
         work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, patient=patient_id)
         work.result = invoice.id
         return invoice.id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from billing.state import Standing
 from data.card_numbers import refuse_card_numbers
 from data.errors import Refusal
 from data.models import Appointment, Client, Invoice, Patient
+from records.access import NAME, Closed, client_for
 from security.actor import Actor
 from security.rules import act, look
 
@@ -59,10 +60,13 @@ class Listing:
 
 
 def invoices(first: date, last: date, *, status: str = "", search: str = "", limit: int = 500, by: Actor) -> Listing:
-    """The clinic's invoices issued in these days (both included), newest first. Raises NotPermitted."""
+    """The clinic's invoices issued in these days (both included), newest first. Raises NotPermitted.
+
+    One of a restricted record keeps its number, day and sums, so that the books add up, and is found by its number.
+    """
     with look(by, "billing.invoices") as session:
         statement = (
-            select(*_HEAD, Patient.name, Client.first_name, Client.last_name)
+            select(*_HEAD, Patient.name, Client.first_name, Client.last_name, Client.restricted)
             .join(Client, Client.id == Invoice.client_id)
             .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
             .outerjoin(Patient, Patient.id == Appointment.patient_id)
@@ -81,18 +85,22 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
             )
         within = select(Invoice.id).where(Invoice.issued_on >= first, Invoice.issued_on <= last)
         stands = ledger.standings(session, within)
-        rows = [
-            _row(row, f"{row.first_name} {row.last_name}".strip(), stands[row.id])
-            for row in session.execute(statement)
-            if _fits(stands[row.id], status)
-        ]
+        rows, closed = [], Closed(session, by)
+        for row in session.execute(statement):
+            if not _fits(stands[row.id], status):
+                continue
+            if not closed.hides(row.client_id, row.restricted):
+                rows.append(_row(row, f"{row.first_name} {row.last_name}".strip(), stands[row.id]))
+            elif not words or str(row.number) == words.lstrip("#"):
+                rows.append(replace(_row(row, NAME, stands[row.id]), patient=NAME if row.name else ""))
         counted = [row for row in rows if row.document != "void"]
         return Listing(rows[:limit], len(rows), sum(row.total for row in counted), sum(row.balance for row in counted))
 
 
 def invoices_of(client_id: str, *, by: Actor) -> list[Row]:
-    """A client's invoices, newest first. Raises NotPermitted."""
+    """A client's invoices, newest first. Raises NotFound, RestrictedRecord, NotPermitted."""
     with look(by, "billing.view") as session:
+        client_for(session, client_id, by)
         statement = (
             select(*_HEAD, Patient.name)
             .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)

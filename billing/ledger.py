@@ -26,6 +26,8 @@ from data.models import (
 )
 from data.session import ClinicSession
 from data.types import clock
+from records.access import client_for
+from security.actor import Actor
 from security.rules import Work
 
 
@@ -44,16 +46,17 @@ def today(session: ClinicSession) -> date:
 
 
 def locked_invoice(work: Work, invoice_id: str) -> Invoice:
-    """The invoice, after waiting for whoever else is writing in this clinic. Raises NotFound."""
+    """The invoice, after waiting for whoever else is writing in this clinic. Raises NotFound, RestrictedRecord."""
     work.session.head()
-    return invoice_row(work.session, invoice_id)
+    return invoice_row(work.session, invoice_id, work.by)
 
 
-def invoice_row(session: ClinicSession, invoice_id: str) -> Invoice:
-    """The invoice's head. Raises NotFound."""
+def invoice_row(session: ClinicSession, invoice_id: str, by: Actor) -> Invoice:
+    """The invoice's head. Raises NotFound, RestrictedRecord."""
     found = session.scalars(select(Invoice).where(Invoice.id == invoice_id)).one_or_none()
     if found is None:
         raise NotFound(what="invoice", name="like this")
+    client_for(session, found.client_id, by)
     return found
 
 

@@ -201,7 +201,7 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
                     paid=decimal_text(stands.paid, currency=sale.currency),
                     amount=decimal_text(part.amount_cents, currency=sale.currency),
                 )
-        invoice = ledger.invoice_row(session, parts[0].invoice_id)
+        invoice = ledger.invoice_row(session, parts[0].invoice_id, by)
         tender = Tender(sale.tender, sale.last4, sale.brand, sale.authorization, sale.check_number, sale.channel)
         payment = _record(
             work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id

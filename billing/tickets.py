@@ -28,6 +28,7 @@ from data.models import (
     User,
 )
 from data.session import ClinicSession
+from records.access import NAME, Closed
 from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
@@ -183,13 +184,21 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
             .where(shown)
         ).all()
         invoices = _invoices_by_appointment(session, [row[0].id for row in rows])
-        found = []
+        found, closed = [], Closed(session, by)
         for appointment, patient, species, client in rows:
             invoice_id, stands = invoices.get(appointment.id, (None, None))
+            if closed.hides(client.id, client.restricted):
+                found.append(
+                    Waiting(
+                        appointment.id, invoice_id, appointment.number, NAME, species, client.id, "", "",
+                        appointment.stage, appointment.stage_at, None, None, "", "",
+                    )
+                )  # fmt: skip
+                continue
             found.append(
                 Waiting(
                     appointment.id, invoice_id, appointment.number, patient, species, client.id, _name(client),
-                    "" if client.restricted else client.phone, appointment.stage, appointment.stage_at,
+                    client.phone, appointment.stage, appointment.stage_at,
                     stands.balance if stands else None, stands.total if stands else None,
                     stands.label if stands else "", appointment.funding,
                 )
@@ -199,9 +208,9 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
 
 
 def ticket(invoice_id: str, *, by: Actor) -> Ticket:
-    """The ticket or invoice with everything on it. Raises NotPermitted, NotFound."""
+    """The ticket or invoice with everything on it. Raises NotPermitted, NotFound, RestrictedRecord."""
     with look(by, "billing.view") as session:
-        shown = _ticket(session, ledger.invoice_row(session, invoice_id))
+        shown = _ticket(session, ledger.invoice_row(session, invoice_id, by))
     note_view(by, "client", shown.client_id)
     return shown
 
@@ -211,7 +220,7 @@ def price_list(invoice_id: str | None = None, *, by: Actor) -> list[Offer]:
     with look(by, "billing.view") as session:
         appointment = None
         if invoice_id is not None:
-            invoice = ledger.invoice_row(session, invoice_id)
+            invoice = ledger.invoice_row(session, invoice_id, by)
             appointment = _visit(session, invoice)
         services = session.scalars(
             select(Service).where(Service.active.is_(True)).order_by(Service.category, Service.name)

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from billing import ledger
 from data.models import Appointment, Client, Invoice, InvoiceLine, Patient, Payment
 from data.session import ClinicSession
+from records.access import NAME, Closed
 from security.actor import Actor
 from security.rules import look
 
@@ -104,20 +105,24 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
         ids = ledger.open_ids(session)
         stands = {key: value for key, value in ledger.standings(session, ids).items() if value.balance}
         rows = session.execute(
-            select(Invoice, Client.first_name, Client.last_name, Patient.name)
+            select(Invoice, Client.first_name, Client.last_name, Patient.name, Client.restricted)
             .join(Client, Client.id == Invoice.client_id)
             .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
             .outerjoin(Patient, Patient.id == Appointment.patient_id)
             .where(Invoice.id.in_(list(stands)))
         )
-        found = [
-            OpenTicket(
-                invoice.id, invoice.number, f"{given} {family}".strip(), patient or "", invoice.issued_on,
-                stands[invoice.id].balance, stands[invoice.id].document == "draft",
-            )
-            for invoice, given, family, patient in rows
-            if stands[invoice.id].document != "draft" or invoice.issued_on < day
-        ]  # fmt: skip
+        found, closed = [], Closed(session, by)
+        for invoice, given, family, patient, restricted in rows:
+            if stands[invoice.id].document == "draft" and invoice.issued_on >= day:
+                continue
+            hidden = closed.hides(invoice.client_id, restricted)
+            found.append(
+                OpenTicket(
+                    invoice.id, invoice.number, NAME if hidden else f"{given} {family}".strip(),
+                    "" if hidden else patient or "", invoice.issued_on, stands[invoice.id].balance,
+                    stands[invoice.id].document == "draft",
+                )
+            )  # fmt: skip
         found.sort(key=lambda row: (-row.balance, row.number))
         return found[:limit], len(found), sum(row.balance for row in found)
 

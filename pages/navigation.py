@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from data.home import Home
-from pages.components import banner, frame, search, sidebar, style
+from pages.components import banner, emergency, frame, search, sidebar, style
+from records.access import RestrictedRecord
 from security.access import allowed_now
 from security.sessions import Person
 
@@ -127,7 +128,10 @@ def main() -> None:
     search.draw(may, places)
     banner.draw(may)
     with frame.refusals():
-        current.run()
+        try:
+            current.run()
+        except RestrictedRecord as refusal:
+            emergency.wall(refusal, may)
 
 
 def _entrance() -> Person | None:

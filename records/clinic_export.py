@@ -23,19 +23,20 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from data.blobs import BlobDamaged, BlobMissing, BlobStore
 from data.engine import database
 from data.errors import BadInput
 from data.home import Home
-from data.models import Base
+from data.models import Base, Client, User
 from data.schema import head_revision
 from data.sealed import seal, unseal
 from data.session import ClinicSession, read
 from data.types import clock, new_id
 from records.cells import writer
 from security.actor import Actor
+from security.alerts import alert_owners
 from security.confirm import confirm_password
 from security.rules import act, authorize
 
@@ -116,6 +117,17 @@ def export_zip(*, password: str, by: Actor, progress: Progress | None = None) ->
         packed.unlink(missing_ok=True)
 
 
+def _tell_owners(session: ClinicSession, by: Actor, restricted: int) -> None:
+    """An export is the one way past restricted records and notes for others that leaves the building."""
+    person = session.scalar(select(User.name).where(User.id == by.user_id))
+    text = (
+        f"{person} exported the whole clinic on {clock.now():%Y-%m-%d at %H:%M} UTC, with every note and document"
+        + (f" and {restricted} restricted record{'s' * (restricted != 1)}" if restricted else "")
+        + ".\n\nIf you do not know of this, ask them, and look at Settings > Audit log.\n"
+    )
+    alert_owners(session, f"export-{new_id()}", "The whole clinic was exported", text)
+
+
 def tables() -> list[Table]:
     """Every table of a clinic, parents before children."""
     return [table for table in Base.metadata.sorted_tables if table.name == "clinic" or "clinic_id" in table.c]
@@ -123,7 +135,12 @@ def tables() -> list[Table]:
 
 def _write(folder: Path, by: Actor, progress: Progress | None) -> Exported:
     with act(by, "data.export") as work:
-        work.audit("clinic.exported", "clinic", by.clinic_id)
+        restricted = work.session.scalar(select(func.count()).select_from(Client).where(Client.restricted)) or 0
+        if restricted:
+            authorize(work.session, by, "security.break_glass")
+        if not by.is_trusted:
+            _tell_owners(work.session, by, restricted)
+        work.audit("clinic.exported", "clinic", by.clinic_id, restricted=restricted)
     folder.mkdir(parents=True, mode=0o700)
     home, counts, entries = database().home, {}, {}
     chosen = tables()

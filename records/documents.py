@@ -12,7 +12,8 @@ from sqlalchemy import select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound
-from data.models import Document, Patient, User
+from data.models import Appointment, Document, Patient, User
+from data.session import ClinicSession
 from data.types import clock
 from records.access import LEVELS, client_for, glass_broken, may_read
 from records.checks import check_texts, clean, require
@@ -140,8 +141,9 @@ def open_document(document_id: str, *, by: Actor) -> OpenedDocument:
         if row is None:
             raise NotFound(what="document", name="with this address")
         glass = False
-        if row.client_id is not None:
-            client = client_for(session, row.client_id, by)
+        owner = row.client_id or _owner(session, row)
+        if owner is not None:
+            client = client_for(session, owner, by)
             glass = glass_broken(session, by, client.id)
         may = authorize(session, by, None)
         if not may_read(row.access, row.by_user_id, by=by, may=may, glass=glass):
@@ -149,6 +151,13 @@ def open_document(document_id: str, *, by: Actor) -> OpenedDocument:
     content = BlobStore(database().home).get(row.blob)
     note_view(by, "document", row.id)
     return OpenedDocument(row.title, KINDS.get(row.media_type, PDF), content)
+
+
+def _owner(session: ClinicSession, row: Document) -> str | None:
+    """Whose record a document belongs to that names only the patient or the visit."""
+    if row.patient_id is not None:
+        return session.scalar(select(Patient.client_id).where(Patient.id == row.patient_id))
+    return session.scalar(select(Appointment.client_id).where(Appointment.id == row.appointment_id))
 
 
 def remove(document_id: str, *, reason: str, by: Actor, key: str | None = None) -> None:

@@ -14,7 +14,7 @@ from data.errors import BadInput, EditedMeanwhile, NotFound
 from data.models import Client, Patient
 from data.session import ClinicSession
 from records import clients, custom
-from records.access import client_for
+from records.access import Closed, client_for
 from records.checks import check_chip, check_life, check_texts, clean, clinic_in, plain_chip, require, today_in
 from records.family import is_id
 from records.search import full_name, refresh
@@ -135,7 +135,7 @@ def insert(
         raise PatientNeedsClient()
     client = client_for(session, client_id, by)
     form = form.cleaned()
-    _check(session, form, None)
+    _check(session, form, None, by)
     patient = Patient(**asdict(form), client_id=client.id, is_client=is_client)
     session.add(patient)
     session.flush()
@@ -162,7 +162,7 @@ def change(
         form = form.cleaned()
         if patient.is_client:
             form = replace(form, name=patient.name)
-        _check(session, form, patient)
+        _check(session, form, patient, by)
         changed = [name for name, value in asdict(form).items() if getattr(patient, name) != value]
         for name in changed:
             setattr(patient, name, getattr(form, name))
@@ -251,19 +251,20 @@ def patient_for(session: ClinicSession, patient_id: str, by: Actor) -> tuple[Pat
     return patient, client_for(session, patient.client_id, by)
 
 
-def _check(session: ClinicSession, form: PatientForm, present: Patient | None) -> None:
+def _check(session: ClinicSession, form: PatientForm, present: Patient | None, by: Actor) -> None:
     human = clinic_in(session).kind == "human"
     if not human and not form.species:
         raise SpeciesNeeded()
     check_life(form.born_on, present.died_on if present else None, today_in(session), years=130 if human else 100)
     if not form.microchip or (present and present.microchip == form.microchip):
         return
-    statement = select(Patient.name, Client.number).join(
+    statement = select(Patient.name, Client.number, Client.id, Client.restricted).join(
         Client, (Client.clinic_id == Patient.clinic_id) & (Client.id == Patient.client_id)
     )
     taken = session.execute(statement.where(Patient.microchip == form.microchip)).first()
     if taken is not None:
-        raise ChipTaken(chip=form.microchip, patient=taken[0], number=taken[1])
+        hidden = Closed(session, by).hides(taken.id, taken.restricted)
+        raise ChipTaken(chip=form.microchip, patient="a patient" if hidden else taken.name, number=taken.number)
 
 
 def _unchanged_since(patient: Patient, version: int) -> None:

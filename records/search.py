@@ -1,7 +1,8 @@
 """Finding a client or a patient by anything people say: name, phone, number, e-mail, a patient's name or microchip.
 
 ``client.search`` holds all of it folded; every rule that changes one of these calls ``refresh``. Two merged clients
-are found under the one that stayed.
+are found under the one that stayed. A restricted client is found by the client number alone, so that searching does
+not tell whose record it is; those who may break glass find it by everything, nameless until they do.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true
 
 from data.models import Client, Patient
 from data.session import ClinicSession
+from records.access import NAME, Closed
 from records.folding import fold, phone_digits, terms
 from security.actor import Actor
-from security.rules import look
+from security.rules import authorize, look
 
 SHORTEST = 2
 """Fewer letters would match nearly everybody; a single digit may be a client number."""
@@ -26,7 +28,8 @@ MOST_LOOKED_THROUGH = 40
 
 @dataclass(frozen=True)
 class Found:
-    """One client as a line in a list. ``patients`` holds the names of the living patients first."""
+    """One client as a line in a list. ``patients`` holds the names of the living patients first; ``restricted`` says
+    that the record is closed to the reader and the line holds nothing but its number."""
 
     id: str
     number: int
@@ -89,10 +92,11 @@ def find(query: str, *, by: Actor, limit: int = 20) -> list[Found]:
         statement = (
             select(Client)
             .where(Client.merged_into_id.is_(None), *(holds(session, Client.search, term) for term in wanted))
+            .where(or_(_findable(session, by), _is_number(wanted)))
             .order_by(rank, Client.last_name, Client.first_name, Client.number)
             .limit(limit)
         )
-        return lines(session, session.scalars(statement).all())
+        return lines(session, session.scalars(statement).all(), by)
 
 
 def find_with_patients(
@@ -136,7 +140,7 @@ def recent(*, by: Actor, limit: int = 12) -> list[Found]:
     """The clients added or changed last. Raises NotPermitted."""
     with look(by, "clients.view") as session:
         statement = select(Client).where(Client.merged_into_id.is_(None)).order_by(Client.change.desc()).limit(limit)
-        return lines(session, session.scalars(statement).all())
+        return lines(session, session.scalars(statement).all(), by)
 
 
 def how_many(*, by: Actor) -> tuple[int, int]:
@@ -165,9 +169,11 @@ def alike(
             return []
         found: list[Client] = []
         for reason in reasons:
-            statement = select(Client).where(reason, Client.merged_into_id.is_(None)).limit(limit)
+            statement = (
+                select(Client).where(reason, Client.merged_into_id.is_(None), _findable(session, by)).limit(limit)
+            )
             found += [row for row in session.scalars(statement) if row.id != but and row not in found]
-        return lines(session, found[:limit])
+        return lines(session, found[:limit], by)
 
 
 def holds(session: ClinicSession, column: Any, text: str) -> ColumnElement[bool]:
@@ -176,8 +182,16 @@ def holds(session: ClinicSession, column: Any, text: str) -> ColumnElement[bool]
     return place(column, text) > 0
 
 
-def lines(session: ClinicSession, clients: Sequence[Client]) -> list[Found]:
-    """Clients as lines of a list, with their patients; of a restricted client only the name and number."""
+def _findable(session: ClinicSession, by: Actor) -> ColumnElement[bool]:
+    """Clients whom a name, phone or chip may lead to."""
+    if "security.break_glass" in authorize(session, by, None):
+        return true()
+    return Client.restricted.is_(False)
+
+
+def lines(session: ClinicSession, clients: Sequence[Client], by: Actor) -> list[Found]:
+    """Clients as lines of a list, with their patients; of a closed record only the number."""
+    closed = Closed(session, by)
     names: dict[str, list[str]] = {client.id: [] for client in clients}
     statement = (
         select(Patient.client_id, Patient.name)
@@ -187,8 +201,8 @@ def lines(session: ClinicSession, clients: Sequence[Client]) -> list[Found]:
     for client_id, name in session.execute(statement):
         names[client_id].append(name)
     return [
-        Found(c.id, c.number, full_name(c), "", "", "", True)
-        if c.restricted
+        Found(c.id, c.number, NAME, "", "", "", True)
+        if closed.hides(c.id, c.restricted)
         else Found(c.id, c.number, full_name(c), c.phone, c.owner_type, c.caution, False, names[c.id])
         for c in clients
     ]

@@ -11,10 +11,9 @@ from data.errors import BadInput, NotFound, Refusal
 from data.models import BreakGlass, Client, User
 from data.session import ClinicSession
 from data.types import clock
-from messages.outbox import queue
 from security.actor import Actor
+from security.alerts import alert_owners
 from security.confirm import confirm_password
-from security.reach import OWNER
 from security.roles import permissions_of
 from security.rules import act, look
 
@@ -178,9 +177,5 @@ def _alert_owners(session: ClinicSession, opening: BreakGlass, number: int) -> N
         f"Reason given: see Settings > Emergency access.\n"
         "The access ends after 60 minutes and has to be reviewed within 72 hours.\n"
     )
-    owners = select(User).where(User.role == OWNER, User.status == "active", User.email != "")
-    for owner in session.scalars(owners):
-        queue(
-            session, purpose="alert", dedupe_key=f"break-glass-{opening.id}-{owner.id}", recipient=owner.email,
-            subject="A restricted record was opened in an emergency", text=text,
-        )  # fmt: skip
+    subject = "A restricted record was opened in an emergency"
+    alert_owners(session, f"break-glass-{opening.id}", subject, text)

@@ -16,7 +16,7 @@ from data.errors import BadInput, EditedMeanwhile, NotFound
 from data.models import Document, User
 from data.session import ClinicSession
 from security.actor import Actor
-from security.reach import find_user
+from security.reach import check_reach, find_user
 from security.rules import act, look
 from security.users import role_labels
 
@@ -90,12 +90,15 @@ def edit_contact(email: str, phone: str, *, expected: int, by: Actor, key: str |
 
 
 def edit_profile(user_id: str, profile: Profile, *, expected: int, by: Actor, key: str | None = None) -> None:
-    """Change anybody's profile. Raises BadInput naming the field, EditedMeanwhile, NotFound."""
+    """Change anybody's profile. The e-mail address takes the person's links and an owner's alerts, so only who holds
+    their rights may change it. Raises BadInput naming the field, EditedMeanwhile, NotFound, BeyondYourRights."""
     values = _checked(profile)
     with act(by, "staff.edit", key=key) as work:
         if work.repeated:
             return
         user = find_user(work.session, user_id)
+        if values["email"] != user.email:
+            check_reach(work.session, by, user.role, "change their e-mail address")
         changed = _change(work.session, user, values, expected)
         if changed:
             work.audit("staff.profile", "user", user.id, fields=changed)

@@ -39,15 +39,16 @@ def _dialog(appointment_id: str) -> None:
                 form.line()
                 if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
                     _tabs(row, form, may)
-                else:
+                elif not row.restricted:
                     with st.expander("Change details"):
                         _details(row, form)
             finally:
                 if form.open:
                     form.keep()
-        with st.expander("History"):
-            for line in opened.history:
-                st.caption(_line(line))
+        if opened.history:
+            with st.expander("History"):
+                for line in opened.history:
+                    st.caption(_line(line))
 
 
 def _typed(row: RosterRow) -> DraftForm:
@@ -143,15 +144,15 @@ def _open_record(row: RosterRow) -> None:
 
 
 def _tabs(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
-    names = ["Move", "Details", "Cancel"] if row.stage in BEFORE_ARRIVAL else ["Move", "Details"]
-    tabs = st.tabs(names)
-    with tabs[0]:
-        _move(row, form, may)
-    with tabs[1]:
-        _details(row, form)
-    if len(tabs) > 2:
-        with tabs[2]:
-            _cancel(row, form)
+    names = ["Move"] + ["Details"] * (not row.restricted) + ["Cancel"] * (row.stage in BEFORE_ARRIVAL)
+    for name, tab in zip(names, st.tabs(names), strict=True):
+        with tab:
+            if name == "Move":
+                _move(row, form, may)
+            elif name == "Details":
+                _details(row, form)
+            else:
+                _cancel(row, form)
 
 
 def _move(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:

@@ -4,10 +4,9 @@ import streamlit as st
 
 from pages.appointments import told
 from pages.appointments.book_dialog import open_booking
-from pages.clients import appointments_tab, billing_tab, documents_tab, emergency, info_tab, notes_tab
+from pages.clients import appointments_tab, billing_tab, documents_tab, info_tab, notes_tab
 from pages.components import frame
 from records import clients
-from records.access import RestrictedRecord
 from records.clients import OWNER_TYPES, OpenedClient
 from security.access import allowed_now
 
@@ -23,11 +22,7 @@ TABS = {
 def draw(client_id: str) -> None:
     """The page of one client."""
     may = allowed_now(frame.actor())
-    try:
-        opened = clients.open_client(client_id, by=frame.actor())
-    except RestrictedRecord as refusal:
-        emergency.draw(client_id, refusal, may)
-        return
+    opened = clients.open_client(client_id, by=frame.actor())
     with frame.head(opened.name, facts(opened)):
         if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):
             st.switch_page("clients/merge.py", query_params={"stays": opened.client.id})

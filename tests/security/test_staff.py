@@ -4,6 +4,7 @@ import pytest
 
 from data.errors import BadInput, EditedMeanwhile, NotPermitted
 from security import staff
+from security.reach import BeyondYourRights
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
 
@@ -42,3 +43,15 @@ def test_a_signature_is_kept_encrypted_and_only_images_are_taken(clinic):
         staff.set_signature(clinic.users["clara"], PNG, by=sam)
     staff.set_signature(clinic.users["sam"], None, by=sam)
     assert staff.signature(clinic.users["sam"], by=sam) is None
+
+
+def test_an_administrator_cannot_turn_the_owners_alerts_to_another_address(clinic):
+    adam, olive = clinic.actor("adam"), clinic.actor("olive")
+    mine = staff.staff_profile(clinic.users["olive"], by=olive)
+    staff.edit_contact("olive@example.org", "", expected=mine.version, by=olive)
+    now = staff.staff_profile(mine.id, by=adam)
+    with pytest.raises(BeyondYourRights):
+        staff.edit_profile(mine.id, staff.Profile(now.name, email=""), expected=now.version, by=adam)
+    kept = staff.Profile(now.name, email=now.email, phone="555 0100")
+    staff.edit_profile(mine.id, kept, expected=now.version, by=adam)
+    assert staff.staff_profile(mine.id, by=adam).phone == "555 0100"
