@@ -36,8 +36,8 @@ from data.session import ClinicSession, read
 from data.types import clock, new_id
 from records.cells import writer
 from security.actor import Actor
-from security.alerts import alert_owners
 from security.confirm import confirm_password
+from security.owner_mail import alert_owners
 from security.rules import act, authorize
 
 FORMAT = 1

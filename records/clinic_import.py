@@ -30,6 +30,7 @@ from data.home import Home
 from data.models import Base, Clinic, User
 from data.schema import head_revision
 from data.session import everywhere
+from data.types import clock
 from records.cells import reader
 from records.clinic_export import DERIVED, FORMAT, SEALED, Journey, Progress, resealed, rows_of, tables
 from security import audit
@@ -70,6 +71,8 @@ class Imported:
     tables: dict[str, int]
     documents: int
     remarks: list[str] = field(default_factory=list)
+    ended: int = 0
+    """Sessions, links and codes that were still good in the old installation, and are not here."""
 
 
 class Archive:
@@ -141,7 +144,7 @@ def _bring(archive: Archive, progress: Progress) -> Imported:
             stored.unlink(missing_ok=True)
         raise
     imported.documents = len(blobs)
-    imported.remarks += _remarks(manifest, plans)
+    imported.remarks += _remarks(manifest, plans, imported.ended)
     return imported
 
 
@@ -297,23 +300,31 @@ def _insert(plans: dict[str, _Reader], blobs: dict[str, str], imported: Imported
     done = 0
     with opened.writing(), opened.engine.begin() as connection:
         for name, plan in plans.items():
-            count = bulk_insert(connection, models[name], _placed(name, plan, blobs), {})
+            count = bulk_insert(connection, models[name], _placed(name, plan, blobs, imported), {})
             imported.tables[name] = count
             done += count
             progress(0.3 + 0.7 * done / total)
 
 
-def _placed(name: str, plan: _Reader, blobs: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _placed(name: str, plan: _Reader, blobs: dict[str, str], imported: Imported) -> Iterator[dict[str, Any]]:
     for row in plan.rows():
         if name == "document":
             row["blob"] = blobs.get(row["id"], row["blob"])
+        elif name == "user_session" and row["revoked_at"] is None:
+            row["revoked_at"], row["revoked_reason"] = clock.now(), "imported"
+            imported.ended += 1
+        elif name == "ticket" and row["used_at"] is None:
+            row["used_at"] = clock.now()
+            imported.ended += 1
         elif name == "outbox_message" and not row["body"] and row["state"] in ("pending", "claimed", "deferred"):
             row["state"], row["reply"] = "failed", "The text stayed behind with the key of the old installation."
         yield row
 
 
-def _remarks(manifest: dict[str, Any], plans: dict[str, _Reader]) -> list[str]:
+def _remarks(manifest: dict[str, Any], plans: dict[str, _Reader], ended: int) -> list[str]:
     remarks = []
+    if ended:
+        remarks.append("Everyone has to sign in again; links and codes that were not used yet have to be made anew.")
     if any(plan.dropped for plan in plans.values()):
         remarks.append(
             "The root key of the old installation is not here, so PINs, second factors, unsent mail and drafts stayed "

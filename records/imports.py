@@ -24,7 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from data import definitions
 from data.card_numbers import holds_card_number
 from data.errors import BadInput, NotFound
-from data.models import Base, Clinic, Definition, Idempotency, ImportRun, User
+from data.models import Base, Clinic, Definition, ImportRun, User
 from data.session import ClinicSession, write
 from data.types import clock, new_id
 from records import values
@@ -42,7 +42,7 @@ from records.mapping import (
 )
 from records.reading import DELIMITERS, Table, read_table
 from security.actor import Actor
-from security.rules import act, authorize, look
+from security.rules import act, authorize, earlier, look
 
 CHUNK = 400
 WHEN = ("date", "moment", "day_moment")
@@ -266,7 +266,7 @@ def import_file(
     """
     importer = importer_of(kind)
     with look(by, "data.import") as session:
-        repeated = _repeated(session, key)
+        repeated = _repeated(session, by, key)
         if repeated is not None:
             return repeated
         clinic = session.get_one(Clinic, by.clinic_id)
@@ -298,10 +298,10 @@ def import_file(
     return Report(**{**report.__dict__, "run_id": run_id})
 
 
-def _repeated(session: ClinicSession, key: str | None) -> Report | None:
+def _repeated(session: ClinicSession, by: Actor, key: str | None) -> Report | None:
     """What the same form did before, when a person sends it twice."""
-    done = session.scalars(select(Idempotency.result).where(Idempotency.key == key)).first() if key else None
-    run = session.scalars(select(ImportRun).where(ImportRun.id == str(done))).one_or_none() if done else None
+    done = earlier(session, by, "data.import", key) if key else None
+    run = session.scalars(select(ImportRun).where(ImportRun.id == str(done.result))).one_or_none() if done else None
     if run is None:
         return None
     body: dict[str, Any] = dict(run.counts)

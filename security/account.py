@@ -11,6 +11,7 @@ from security.actor import Actor
 from security.confirm import confirm_password
 from security.reach import OWNER, find_user
 from security.rules import act, look
+from security.sessions import void_tickets
 
 
 def transfer_account(to_user_id: str, password: str, *, by: Actor, key: str | None = None) -> None:
@@ -30,6 +31,7 @@ def transfer_account(to_user_id: str, password: str, *, by: Actor, key: str | No
         if heir.status != "active":
             raise BadInput(problem=f"{heir.name} cannot sign in at present. Choose somebody who can.")
         heir.role = OWNER
+        void_tickets(work.session, heir.id)
         if by.user_id is not None:
             find_user(work.session, by.user_id).role = "administrator"
         work.audit("account.transferred", "user", heir.id, from_user=by.user_id)

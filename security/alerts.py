@@ -1,24 +1,71 @@
-"""Mail to the owners of a clinic about what they have to know. Nobody but an owner receives it or can switch it off."""
+"""What an administrator has to look at, from every corner of the installation. Each alert is one sentence."""
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from dataclasses import dataclass
+from datetime import timedelta
 
-from data.models import User
+from sqlalchemy import func, select
+
+from data.models import BreakGlass, Heartbeat, Job, OutboxMessage, User
 from data.session import ClinicSession
-from messages.outbox import queue
-from security.reach import OWNER
+from data.types import clock
+from security.actor import Actor
+from security.backups import state
+from security.rules import authorize, look
+
+WORKER_SILENT = timedelta(minutes=15)
 
 
-def alert_owners(session: ClinicSession, about: str, subject: str, text: str) -> None:
-    """Queue a mail to each active owner who has an address, in the transaction of what it tells about.
+@dataclass(frozen=True)
+class Alert:
+    """One thing to look at. ``grade`` is danger or warning; ``page`` the path of the page that helps."""
 
-    ``about`` is what it is about, so that the same thing is told once. Name people by their account and records by
-    number, never by name: mail is not private.
-    """
-    owners = select(User).where(User.role == OWNER, User.status == "active", User.email != "")
-    for owner in session.scalars(owners):
-        queue(
-            session, purpose="alert", dedupe_key=f"{about}-{owner.id}", recipient=owner.email, subject=subject,
-            text=text,
-        )  # fmt: skip
+    grade: str
+    sentence: str
+    page: str
+
+
+def alerts(*, by: Actor) -> list[Alert]:
+    """What waits for an administrator, the gravest first; only what the person may act on."""
+    with look(by, None) as session:
+        may = authorize(session, by, None)
+        found: list[Alert] = []
+        if "security.users" in may:
+            found += _locked(session)
+        if "security.audit" in may:
+            found += _reviews(session)
+        if "data.backup" in may:
+            found += _work(session)
+    if "data.backup" in may:
+        found += [Alert("danger", problem, "backups") for problem in state(by=by).problems]
+    return sorted(found, key=lambda alert: alert.grade != "danger")
+
+
+def _locked(session: ClinicSession) -> list[Alert]:
+    names = session.scalars(select(User.name).where(User.locked_at.is_not(None)).order_by(User.name)).all()
+    return [Alert("warning", f"{name} is locked out after wrong passwords.", "users") for name in names]
+
+
+def _reviews(session: ClinicSession) -> list[Alert]:
+    count = session.scalar(select(func.count()).select_from(BreakGlass).where(BreakGlass.reviewed_at.is_(None))) or 0
+    if not count:
+        return []
+    what = "One emergency access to a record waits" if count == 1 else f"{count} emergency accesses to records wait"
+    return [Alert("warning", f"{what} for a review.", "reviews")]
+
+
+def _work(session: ClinicSession) -> list[Alert]:
+    found = []
+    failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == "failed")) or 0
+    if failed:
+        words = "One task" if failed == 1 else f"{failed} tasks"
+        found.append(Alert("warning", f"{words} of the background worker failed.", "backups"))
+    stuck = session.scalar(select(func.count()).select_from(OutboxMessage).where(OutboxMessage.state == "failed")) or 0
+    if stuck:
+        words = "One message" if stuck == 1 else f"{stuck} messages"
+        found.append(Alert("warning", f"{words} could not be sent.", "backups"))
+    seen = session.scalar(select(func.max(Heartbeat.seen_at)).where(Heartbeat.part == "worker"))
+    if seen is not None and clock.now() - seen > WORKER_SILENT:
+        found.append(Alert("danger", "The background worker is silent: nothing is sent or backed up.", "backups"))
+    return found

@@ -12,8 +12,8 @@ from data.models import BreakGlass, Client, User
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
-from security.alerts import alert_owners
 from security.confirm import confirm_password
+from security.owner_mail import alert_owners
 from security.roles import permissions_of
 from security.rules import act, look
 

@@ -27,7 +27,7 @@ from security.clinics import NameTaken, clean_username
 from security.reach import check_not_self, check_reach, find_user
 from security.roles import permissions_of
 from security.rules import act
-from security.sessions import fingerprint
+from security.sessions import fingerprint, void_tickets
 
 INVITATION_LIFE = timedelta(days=7)
 RESET_LIFE = timedelta(hours=24)
@@ -136,7 +136,8 @@ def open_link(secret: str) -> Invited:
 
 
 def accept(secret: str, password: str) -> Invited:
-    """Set the password by a link and use the link up. Signs the person out everywhere and releases a lock.
+    """Set the password by a link and use the link up. Signs the person out everywhere, a sign-in under way too,
+    releases a lock and gives up the PIN for shared stations.
 
     Raises LinkSpent, WeakPassword.
     """
@@ -146,10 +147,11 @@ def accept(secret: str, password: str) -> Invited:
     with write(found.clinic_id) as session:
         ticket = session.get_one(Ticket, (found.clinic_id, found.id), with_for_update=True)
         person = find_user(session, user.id)
-        if ticket.used_at is not None or ticket.expires_at <= clock.now() or person.status == "disabled":
+        if not _opens(ticket, person):
             raise LinkSpent()
-        ticket.used_at = clock.now()
+        void_tickets(session, person.id)
         person.password_hash, person.failures, person.locked_at = hashed, 0, None
+        person.pin_hash, person.pin_failures = "", 0
         person.status = "active"
         rows = session.scalars(
             select(UserSession).where(UserSession.user_id == person.id, UserSession.revoked_at.is_(None))
@@ -174,10 +176,15 @@ def _find(secret: str) -> tuple[Ticket, User, str]:
     if found is None:
         raise LinkSpent()
     ticket, user, clinic = found
-    wanted = "invited" if ticket.purpose == "invite" else "active"
-    if ticket.used_at is not None or ticket.expires_at <= clock.now() or user.status != wanted:
+    if not _opens(ticket, user):
         raise LinkSpent()
     return ticket, user, clinic
+
+
+def _opens(ticket: Ticket, user: User) -> bool:
+    """Whether a link is still good, for a person it can serve."""
+    wanted = "invited" if ticket.purpose == "invite" else "active"
+    return ticket.used_at is None and ticket.expires_at > clock.now() and user.status == wanted
 
 
 def _mail(session: ClinicSession, user: User, link: Link, purpose: str, site: str) -> None:
@@ -199,20 +206,18 @@ def _mail(session: ClinicSession, user: User, link: Link, purpose: str, site: st
 
 
 def _link(session: ClinicSession, user: User, purpose: str, key: str | None) -> Link:
-    """The link for a form's key: made once, the earlier ones of that person withdrawn."""
+    """The link for a form's key: made once, the earlier ones of that person withdrawn. The same click after the link
+    was used gives the used one."""
     text = f"{purpose}:{user.id}:{key or uuid.uuid4()}"
     secret = hmac.new(database().home.key("token"), text.encode(), hashlib.sha256).hexdigest()[:40]
+    made = session.scalars(select(Ticket).where(Ticket.secret_hash == fingerprint(secret))).one_or_none()
+    if made is not None:
+        return Link(user.id, f"/?{purpose}={secret}", made.expires_at)
     now = clock.now()
     open_ones = select(Ticket).where(Ticket.user_id == user.id, Ticket.purpose.in_(PURPOSES), Ticket.used_at.is_(None))
-    same = None
     for ticket in session.scalars(open_ones):
-        if ticket.secret_hash == fingerprint(secret):
-            same = ticket
-        else:
-            ticket.used_at = now
+        ticket.used_at = now
     expires = now + (INVITATION_LIFE if purpose == "invite" else RESET_LIFE)
-    if same is None:
-        same = Ticket(secret_hash=fingerprint(secret), purpose=purpose, user_id=user.id, expires_at=expires)
-        session.add(same)
-        session.flush()
-    return Link(user.id, f"/?{purpose}={secret}", same.expires_at)
+    session.add(Ticket(secret_hash=fingerprint(secret), purpose=purpose, user_id=user.id, expires_at=expires))
+    session.flush()
+    return Link(user.id, f"/?{purpose}={secret}", expires)

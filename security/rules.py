@@ -57,26 +57,40 @@ class Work:
         if changed and not self._audited:
             raise AssertionError(f"a rule under {self.permission} changed rows without an audit row")
         if self.key and not self.repeated and self._audited:
-            session.add(Idempotency(key=self.key, permission=self.permission, result=self.result))
+            done = Idempotency(key=self.key, who=who(self.by), permission=self.permission, result=self.result)
+            session.add(done)
 
 
 @contextlib.contextmanager
 def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterator[Work]:
     """Carry out a change. ``permission`` None is for what everyone may do to their own things.
 
-    ``key`` is the idempotency key of the form: when it was used before, ``work.repeated`` is true and ``work.result``
-    holds the earlier result. Raises SessionEnded, NotPermitted.
+    ``key`` is the idempotency key of the form: when the same person used it before under the same permission,
+    ``work.repeated`` is true and ``work.result`` holds the earlier result. Raises SessionEnded, NotPermitted.
     """
     with write(by.clinic_id) as session:
         session.head()  # rules of one clinic take turns: what one reads, another cannot change before it is written
         authorize(session, by, permission, writing=True)
         work = Work(session, by, permission or "own", key)
         if key:
-            done = session.scalars(select(Idempotency).where(Idempotency.key == key)).one_or_none()
+            done = earlier(session, by, work.permission, key)
             if done is not None:
                 work.repeated, work.result = True, done.result
         yield work
         work.finish()
+
+
+def who(by: Actor) -> str:
+    """The actor as idempotency keys are told apart by."""
+    return (by.user_id or by.session_id or by.name or by.source)[:80]
+
+
+def earlier(session: ClinicSession, by: Actor, permission: str, key: str) -> Idempotency | None:
+    """What this actor did before under this permission with this key."""
+    statement = select(Idempotency).where(
+        Idempotency.key == key, Idempotency.who == who(by), Idempotency.permission == permission
+    )
+    return session.scalars(statement).one_or_none()
 
 
 @contextlib.contextmanager

@@ -210,12 +210,25 @@ def _find(token: str) -> tuple[UserSession | None, User | None]:
         return (found[0], found[1]) if found else (None, None)
 
 
+def void_tickets(session: ClinicSession, user_id: str) -> None:
+    """Withdraw what would let somebody become this person: a sign-in under way, a link to a new password. Done whenever
+    the password or the rights it gives change hands."""
+    for ticket in session.scalars(select(Ticket).where(Ticket.user_id == user_id, Ticket.used_at.is_(None))):
+        ticket.used_at = clock.now()
+
+
 def end_all_after_restore() -> int:
-    """Void every session of every clinic of this home; returns how many."""
+    """Void every session, link and code of every clinic of this home, which a backup brought back to life; returns how
+    many sessions."""
     with everywhere() as session:
         live = session.execute(
             select(UserSession.clinic_id, UserSession.id).where(UserSession.revoked_at.is_(None))
         ).all()
+        clinics = session.scalars(select(Ticket.clinic_id).where(Ticket.used_at.is_(None)).distinct()).all()
+    for clinic_id in clinics:
+        with write(clinic_id) as one:
+            for ticket in one.scalars(select(Ticket).where(Ticket.used_at.is_(None))):
+                ticket.used_at = clock.now()
     for clinic_id, session_id in live:
         end(clinic_id, session_id, "restored from a backup", by=Actor.operator(clinic_id))
     return len(live)

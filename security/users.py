@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +14,18 @@ from data.models import User, UserSession
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
-from security.reach import OWNER, check_not_last_owner, check_not_self, check_reach, find_user
+from security.reach import (
+    OWNER,
+    check_access,
+    check_not_last_owner,
+    check_not_self,
+    check_reach,
+    find_user,
+    has_access,
+)
 from security.roles import ROLE, permissions_of
 from security.rules import act, look
-from security.sessions import is_live
+from security.sessions import is_live, void_tickets
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,7 @@ def disable(user_id: str, *, by: Actor, key: str | None = None) -> None:
         check_not_last_owner(work.session, user, "disable this one")
         user.status = "disabled"
         ended = _revoke(work.session, user_id, "disabled")
+        void_tickets(work.session, user_id)
         work.audit("user.disabled", "user", user.id, sessions=ended)
 
 
@@ -133,12 +143,16 @@ def enable(user_id: str, *, by: Actor, key: str | None = None) -> None:
 
 
 def release(user_id: str, *, by: Actor, key: str | None = None) -> None:
-    """Release the lock that ten wrong passwords put on a person; never one's own. Raises NotFound, NotYourself."""
+    """Release the lock that ten wrong passwords put on a person; never one's own.
+
+    Raises NotFound, NotYourself, BeyondYourRights.
+    """
     with act(by, "security.users", key=key) as work:
         user = find_user(work.session, user_id)
         if work.repeated or (user.locked_at is None and not user.failures):
             return
         check_not_self(by, user, "release")
+        check_access(work.session, by, user.role, "release them")
         user.locked_at, user.failures = None, 0
         work.audit("user.released", "user", user.id)
 
@@ -163,6 +177,7 @@ def set_role(user_id: str, role: str, *, by: Actor, expected: str | None = None,
         if role != OWNER:
             check_not_last_owner(work.session, user, "change this one's role")
         before, user.role = user.role, role
+        void_tickets(work.session, user_id)  # a link made for the lesser role must not open the greater one
         work.audit("user.role", "user", user.id, before=before, after=role)
 
 
@@ -183,34 +198,40 @@ def forget_second_factor(user_id: str, *, by: Actor, key: str | None = None) -> 
 
 
 def sign_out_user(user_id: str, *, by: Actor, key: str | None = None) -> int:
-    """End every session of a person; returns how many. Raises NotFound."""
+    """End every session of a person; returns how many. Raises NotFound, BeyondYourRights."""
     with act(by, "security.users", key=key) as work:
         if work.repeated:
             return int(work.result)
         user = find_user(work.session, user_id)
+        check_access(work.session, by, user.role, "sign them out")
         work.result = _revoke(work.session, user_id, "signed out by an administrator", besides=by.session_id)
         work.audit("user.signed_out", "user", user.id, sessions=work.result)
         return int(work.result)
 
 
 def sign_out_session(session_id: str, *, by: Actor, key: str | None = None) -> None:
-    """End one session; takes effect with its next click. Raises NotFound."""
+    """End one session; takes effect with its next click. Raises NotFound, BeyondYourRights."""
     with act(by, "security.users", key=key) as work:
         row = work.session.scalars(select(UserSession).where(UserSession.id == session_id)).one_or_none()
         if row is None:
             raise NotFound(what="session", name=session_id)
         if work.repeated or row.revoked_at is not None:
             return
+        if row.user_id is not None:
+            check_access(work.session, by, find_user(work.session, row.user_id).role, "sign them out")
         row.revoked_at, row.revoked_reason = clock.now(), "signed out by an administrator"
         work.audit("session.ended", "session", row.id, reason=row.revoked_reason)
 
 
 def sign_out_everyone(*, by: Actor, key: str | None = None) -> int:
-    """End every session of the clinic but one's own; returns how many."""
+    """End every session of the clinic but one's own and those of people with rights beyond one's own; returns how
+    many."""
     with act(by, "security.users", key=key) as work:
         if work.repeated:
             return int(work.result)
-        work.result = _revoke(work.session, None, "everyone was signed out", besides=by.session_id)
+        beyond = [user.id for user in work.session.scalars(select(User)) if not has_access(work.session, by, user.role)]
+        reason = "everyone was signed out"
+        work.result = _revoke(work.session, None, reason, besides=by.session_id, spare=beyond)
         work.audit("clinic.signed_out", "clinic", by.clinic_id, sessions=work.result)
         return int(work.result)
 
@@ -228,13 +249,15 @@ def _live(session: ClinicSession) -> list[UserSession]:
     return [row for row in session.scalars(rows.order_by(UserSession.last_input_at.desc())) if is_live(row)]
 
 
-def _revoke(session: ClinicSession, user_id: str | None, reason: str, *, besides: str | None = None) -> int:
+def _revoke(
+    session: ClinicSession, user_id: str | None, reason: str, *, besides: str | None = None, spare: Sequence[str] = ()
+) -> int:
     statement = select(UserSession).where(UserSession.revoked_at.is_(None))
     if user_id is not None:
         statement = statement.where(UserSession.user_id == user_id)
     ended = 0
     for row in session.scalars(statement):
-        if row.id != besides:
+        if row.id != besides and row.user_id not in spare:
             ended += is_live(row)
             row.revoked_at, row.revoked_reason = clock.now(), reason
     return ended

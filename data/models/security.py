@@ -102,13 +102,16 @@ class AuditLog(ClinicRow, Base):
 
 
 class Idempotency(ClinicRow, Base):
-    """The result of a write that a person could have sent twice, by the key of the form it came from."""
+    """The result of a write that a person could have sent twice, by the key of the form it came from. Who wrote and
+    by which right belong to the key, so that it answers nobody else."""
 
     key: Mapped[str] = mapped_column(String(80))
+    who: Mapped[str] = mapped_column(String(80))
+    """The user's id; for the worker and the operator their name."""
     permission: Mapped[str] = mapped_column(String(60))
     result: Mapped[object] = mapped_column(JSON)
     at: Mapped[datetime] = mapped_column("done_at", UTCDateTime(), default=clock.now)
-    keys = (UniqueConstraint("clinic_id", "key", name="uq_idempotency_key"),)
+    keys = (UniqueConstraint("clinic_id", "who", "permission", "key", name="uq_idempotency_key"),)
 
 
 class Draft(ClinicRow, Base):

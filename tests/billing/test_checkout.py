@@ -1,14 +1,13 @@
 import pytest
 from sqlalchemy import select
 
-from appointments import clinical
 from billing import checkout, invoices, ledger, payments, tickets
 from billing.payments import Tender, take_payment
 from billing.settings import TAX, TAX_RULES, Tax, TaxRules
 from data import definitions
 from data.card_numbers import CardNumberTyped
 from data.errors import BadInput, NotPermitted
-from data.models import Appointment, Client, FlowEvent, FundEntry, InvoiceLine, Payment, Reminder
+from data.models import Appointment, FlowEvent, FundEntry, InvoiceLine, Payment, Reminder
 from data.session import read, write
 from tests.billing.visits import pot, today, visit
 
@@ -253,13 +252,3 @@ def test_the_invoices_of_the_clinic_are_for_those_who_may(clinic):
     ]
     assert invoices.invoices(today(), today(), search="nobody", by=clinic.actor("mona")).rows == []
     assert [row.number for row in invoices.invoices_of(client_id, by=clinic.actor("sam"))] == [listing.rows[0].number]
-
-
-def test_the_counter_and_the_visit_keep_the_phone_of_a_restricted_client(clinic):
-    appointment, client_id = visit(clinic)
-    with write(clinic.id) as session:
-        client = session.get_one(Client, (clinic.id, client_id))
-        client.phone, client.restricted = "555-0100", True
-    sam = clinic.actor("sam")
-    assert [row.phone for row in tickets.waiting(today(), by=sam)] == [""]
-    assert clinical.visit(appointment, by=sam).phone == ""

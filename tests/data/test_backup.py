@@ -59,6 +59,7 @@ def test_something_else_is_not_a_backup(clinic, tmp_path):
 
 def test_a_restore_brings_the_clinic_back_with_sessions_void_and_sending_paused(sqlite_clinic, tmp_path):
     sqlite_clinic.actor("sam")
+    half_way = sessions.mint_ticket(sqlite_clinic.id, sqlite_clinic.users["sam"])
     with act(sqlite_clinic.operator, "settings.edit") as work:
         work.session.add(Location(name="Annex", zone="UTC"))
         work.audit("location.added", "location", "x")
@@ -70,6 +71,7 @@ def test_a_restore_brings_the_clinic_back_with_sessions_void_and_sending_paused(
     restored = Database(home)
     use(restored)
     assert sessions.end_all_after_restore() == 1
+    assert sessions.redeem_ticket(half_way) is None, "a sign-in or link from before the restore came back to life"
     with read(sqlite_clinic.id) as session:
         assert sorted(session.scalars(select(Location.name))) == ["Annex", "Main"]
         assert audit.verify(session).bad_seq is None

@@ -14,7 +14,7 @@ from sqlalchemy import Column, select, text
 import opening.importing  # noqa: F401 - makes the kinds known
 from data.blobs import BlobStore
 from data.engine import Database, use
-from data.errors import NotPermitted
+from data.errors import NotPermitted, SessionEnded
 from data.home import Home
 from data.models import Base, Client, Document, DocumentPage, User
 from data.schema import upgrade
@@ -25,7 +25,7 @@ from records.cells import FORMULA, protect, reader, recover, writer
 from records.clinic_export import FolderInside, FolderInUse, export_clinic, export_zip, tables
 from records.clinic_import import ClinicAlreadyHere, ExportDamaged, NamesTaken, NoExport, import_clinic
 from records.imports import import_file
-from security import audit
+from security import audit, devices, invitations, sessions
 from security.clinics import NewClinic, add_user, create_clinic
 from security.sign_in import check_password
 from tests.conftest import PASSWORD
@@ -283,7 +283,9 @@ def test_the_zip_of_the_page_asks_for_the_password_and_comes_back(sqlite_clinic,
     database = elsewhere(sqlite_clinic)
     import_clinic(path)
     with database.reader.connect() as connection:
-        assert rows(sqlite_clinic.id, connection) == before
+        after = rows(sqlite_clinic.id, connection)
+    assert len(after.pop("user_session")) == len(before.pop("user_session")), "they came over, and are ended"
+    assert after == before
     shutil.rmtree(tmp_path / "other0")
 
 
@@ -313,3 +315,24 @@ def test_any_document_comes_back(value):
     cell = writer(column)(value)
     assert reader(column)(cell) == value
     assert cell[0] not in FORMULA
+
+
+def test_nobody_is_signed_in_and_no_link_works_after_an_import(full, elsewhere, tmp_path):
+    token = full.token("sam")
+    ticket = sessions.mint_ticket(full.id, full.users["sam"])
+    link = invitations.reset_password(full.users["sam"], by=full.actor("adam"))
+    code = devices.make_code("station", "Front desk", by=full.operator)
+    export_clinic(tmp_path / "out", by=full.operator)
+    elsewhere(full, same_key=True)
+    remarks = import_clinic(tmp_path / "out").remarks
+    assert any("sign in again" in remark for remark in remarks)
+    with pytest.raises(SessionEnded):
+        sessions.resume(token, touch=False)
+    assert not sessions.token_is_live(token)
+    assert sessions.redeem_ticket(ticket) is None
+    assert devices.enrol(code) is None
+    with pytest.raises(invitations.LinkSpent):
+        invitations.open_link(link.path.removeprefix("/?reset="))
+    assert check_password("sam", PASSWORD) is not None
+    with read(full.id) as session:
+        assert audit.verify(session).bad_seq is None

@@ -60,6 +60,24 @@ def test_a_double_click_writes_once_and_answers_alike(clinic):
     assert names(clinic) == ["Annex", "Main"]
 
 
+def test_the_key_of_one_persons_form_never_answers_another_person_or_another_right(clinic):
+    """Form keys come from the browser: a key learnt or guessed must not hand out what it once did for somebody."""
+    adam, olive = clinic.actor("adam"), clinic.actor("olive")
+    first = add_location(adam, key="form-1")
+    with act(olive, "settings.edit", key="form-1") as work:
+        assert not work.repeated and work.result is None
+    with act(adam, "security.users", key="form-1") as work:
+        assert not work.repeated and work.result is None
+    with act(clinic.operator, "settings.edit", key="form-1") as work:
+        assert not work.repeated and work.result is None
+    with act(olive, "settings.edit", key="form-1") as work:
+        work.session.add(Location(name="Barn", zone="UTC"))
+        work.audit("location.added", "location", "x")
+        work.result = "olive's"
+    assert add_location(adam, key="form-1") == first
+    assert names(clinic) == ["Annex", "Barn", "Main"]
+
+
 def test_an_actor_of_one_clinic_sees_nothing_of_another(clinic):
     from security.clinics import NewClinic, create_clinic
 

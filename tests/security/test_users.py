@@ -4,16 +4,19 @@ import datetime as dt
 
 import pytest
 
+from data import definitions
 from data.errors import BadInput, NotPermitted, SessionEnded
 from data.models import AuditLog, Clinic, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
 from messages.outbox import content_of
-from security import account, invitations, sign_in, users
+from security import account, audit, invitations, passwords, sessions, sign_in, users
 from security.clinics import NameTaken, add_user
 from security.confirm import WrongPassword
 from security.passwords import WeakPassword
+from security.permissions import DEFAULT_ROLES
 from security.reach import BeyondYourRights, LastOwner, NotYourself
+from security.roles import ROLE, Role
 from security.rules import look
 from tests.conftest import PASSWORD
 
@@ -158,6 +161,118 @@ def test_signing_out_one_a_person_and_everyone(clinic):
     with pytest.raises(SessionEnded), look(mona, None):
         pass
     assert [held.name for held in users.list_sessions(by=adam)] == ["Adam Abbott"]
+
+
+def warden(clinic, *more):
+    """Somebody who may sign people out and little else."""
+    with write(clinic.id) as session:
+        role = Role(label="Warden", permissions=["security.users", *more])
+        definitions.save(session, ROLE, "warden", role, by_user_id=None)
+        session.get_one(User, (clinic.id, clinic.users["mona"])).role = "warden"
+        session.flush()
+        audit.append(session, clinic.operator, "test.prepared")
+    return clinic.actor("mona")
+
+
+def test_signing_out_reaches_as_far_as_ones_own_rights(clinic):
+    """An administrator has the owner's access, so may sign an owner out; a lesser role may not."""
+    olive, adam, mona = clinic.actor("olive"), clinic.actor("adam"), warden(clinic)
+    for attempt in (
+        lambda: users.sign_out_user(clinic.users["olive"], by=mona),
+        lambda: users.sign_out_session(adam.session_id, by=mona),
+        lambda: users.release(clinic.users["clara"], by=mona),
+    ):
+        if attempt.__code__.co_names[1] == "release":
+            with write(clinic.id) as session:
+                session.get_one(User, (clinic.id, clinic.users["clara"])).failures = 3
+        with pytest.raises(BeyondYourRights):
+            attempt()
+    assert users.sign_out_everyone(by=mona) == 0
+    for person in (olive, adam):
+        with look(person, None):
+            pass
+    assert users.sign_out_user(clinic.users["olive"], by=adam) == 1
+    with pytest.raises(SessionEnded), look(olive, None):
+        pass
+
+
+def test_everyone_is_everyone_within_reach_and_says_who_stays(clinic):
+    olive, sam = clinic.actor("olive"), clinic.actor("sam")
+    mona = warden(clinic, *DEFAULT_ROLES["staff"][2])
+    assert users.sign_out_everyone(by=mona) == 1
+    with pytest.raises(SessionEnded), look(sam, None):
+        pass
+    with look(olive, None):
+        pass
+    assert users.sign_out_everyone(by=clinic.actor("adam")) == 2
+
+
+def test_a_reset_voids_the_pin_and_the_sign_in_that_was_under_way(clinic):
+    adam = clinic.actor("adam")
+    with write(clinic.id) as session:
+        sam = session.get_one(User, (clinic.id, clinic.users["sam"]))
+        sam.pin_hash, sam.pin_failures = passwords.hash_secret("274918"), 5
+    half_way = sessions.mint_ticket(clinic.id, clinic.users["sam"])
+    held = clinic.actor("sam")
+    secret = invitations.reset_password(clinic.users["sam"], by=adam).path.removeprefix("/?reset=")
+    invitations.accept(secret, NEW)
+    assert (row(clinic, "sam").pin_hash, row(clinic, "sam").pin_failures) == ("", 0)
+    assert sessions.redeem_ticket(half_way) is None
+    with pytest.raises(SessionEnded), look(held, None):
+        pass
+
+
+def _close(clinic):
+    with write(clinic.id) as session:
+        session.get_one(Clinic, clinic.id).closed_at = clock.now()
+
+
+SPENT = {
+    "used": lambda clinic, secret: invitations.accept(secret, PASSWORD),
+    "expired": lambda clinic, secret: clock.set(clock.now() + dt.timedelta(hours=24, seconds=1)),
+    "replaced": lambda clinic, secret: invitations.reset_password(clinic.users["sam"], by=clinic.actor("adam")),
+    "disabled": lambda clinic, secret: users.disable(clinic.users["sam"], by=clinic.actor("adam")),
+    "enabled again": lambda clinic, secret: [
+        rule(clinic.users["sam"], by=clinic.actor("adam")) for rule in (users.disable, users.enable)
+    ],
+    "promoted": lambda clinic, secret: users.set_role(clinic.users["sam"], "administrator", by=clinic.actor("olive")),
+    "owner now": lambda clinic, secret: account.transfer_account(
+        clinic.users["sam"], PASSWORD, by=clinic.actor("olive")
+    ),
+    "closed": lambda clinic, secret: _close(clinic),
+    "invented": lambda clinic, secret: "0" * 40,
+    "of a sign-in": lambda clinic, secret: sessions.mint_ticket(clinic.id, clinic.users["sam"]),
+}
+
+
+@pytest.mark.parametrize("how", SPENT)
+def test_a_link_that_is_spent_says_one_sentence_and_changes_nothing(sqlite_clinic, how):
+    link = invitations.reset_password(sqlite_clinic.users["sam"], by=sqlite_clinic.actor("adam"), key="form")
+    secret = link.path.removeprefix("/?reset=")
+    assert invitations.open_link(secret).username == "sam"
+    other = SPENT[how](sqlite_clinic, secret)
+    secret = other if isinstance(other, str) else secret
+    before, log = row(sqlite_clinic, "sam"), actions(sqlite_clinic)
+    said = set()
+    for _ in range(2):
+        for attempt in (lambda: invitations.open_link(secret), lambda: invitations.accept(secret, NEW)):
+            with pytest.raises(invitations.LinkSpent) as refused:
+                attempt()
+            said.add(refused.value.message)
+    assert len(said) == 1 and "sam" not in said.pop().lower()
+    after = row(sqlite_clinic, "sam")
+    assert (after.password_hash, after.status, after.version) == (before.password_hash, before.status, before.version)
+    assert actions(sqlite_clinic) == log
+
+
+def test_the_same_click_after_the_link_was_used_gives_the_same_spent_link(clinic):
+    adam = clinic.actor("adam")
+    first = invitations.invite("nina", "staff", name="Nina", by=adam, key="form")
+    invitations.accept(first.path.removeprefix("/?invite="), NEW)
+    assert invitations.invite("nina", "staff", name="Nina", by=adam, key="form") == first
+    link = invitations.reset_password(clinic.users["sam"], by=adam, key="other")
+    invitations.accept(link.path.removeprefix("/?reset="), NEW)
+    assert invitations.reset_password(clinic.users["sam"], by=adam, key="other") == link
 
 
 def test_handing_over_the_account_asks_for_the_password_and_is_the_owners_own(clinic):

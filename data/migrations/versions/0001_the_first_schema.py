@@ -233,6 +233,7 @@ def upgrade() -> None:
     op.create_table(
         "idempotency",
         sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("who", sa.String(length=80), nullable=False),
         sa.Column("permission", sa.String(length=60), nullable=False),
         sa.Column("result", sa.JSON(), nullable=False),
         sa.Column("done_at", data.types.UTCDateTime(timezone=True), nullable=False),
@@ -240,7 +241,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_idempotency")),
-        sa.UniqueConstraint("clinic_id", "key", name="uq_idempotency_key"),
+        sa.UniqueConstraint("clinic_id", "who", "permission", "key", name="uq_idempotency_key"),
     )
     with op.batch_alter_table("idempotency", schema=None) as batch_op:
         batch_op.create_index("ix_idempotency_change", ["clinic_id", "change"], unique=False)
