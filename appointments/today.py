@@ -110,7 +110,14 @@ def unclosed(day: date, *, limit: int = 5, by: Actor) -> tuple[list[Unclosed], i
         count = session.scalar(select(func.count(Appointment.id)).where(which)) or 0
         rows = session.execute(
             select(
-                Appointment.id, Patient.name, Client.first_name, Client.last_name, Appointment.stage, Appointment.day
+                Appointment.id,
+                Patient.name,
+                Client.first_name,
+                Client.last_name,
+                Appointment.stage,
+                Appointment.day,
+                Client.id,
+                Client.restricted,
             )
             .join(Patient, Patient.id == Appointment.patient_id)
             .join(Client, Client.id == Appointment.client_id)
@@ -118,10 +125,11 @@ def unclosed(day: date, *, limit: int = 5, by: Actor) -> tuple[list[Unclosed], i
             .order_by(Appointment.day.desc(), Appointment.number)
             .limit(limit)
         )
-        found = [
-            Unclosed(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], stage_label(session, row[4]), row[5])
-            for row in rows
-        ]
+        closed = Closed(session, by)
+        found = []
+        for row in rows:
+            whose = (NAME, "") if closed.hides(row[6], row[7]) else (row[1], f"{row[2]} {row[3]}".strip())
+            found.append(Unclosed(row[0], *whose, row[4], stage_label(session, row[4]), row[5]))
         return found, count
 
 

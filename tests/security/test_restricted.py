@@ -14,6 +14,7 @@ from sqlalchemy import select
 from appointments import booking, clinical, flow
 from appointments.booking import AlreadyBooked, Booking, Details
 from appointments.roster import Filters, roster
+from appointments.today import unclosed
 from billing import checkout, invoices, payments, tickets
 from billing.payments import Tender
 from data import definitions
@@ -244,6 +245,8 @@ def test_the_days_work_goes_on_by_number_and_species(clinic, closed):
     assert row.restricted and row.owner == row.animal == NAME and row.number and row.starts_at
     by_kind = roster(today(), by=sam, filters=Filters(owner_type="public"))
     assert closed.appointment_id not in {row.id for row in by_kind}, "a filter tells what the row hides"
+    left, _ = unclosed(today() + timedelta(days=1), by=sam)
+    assert [(one.patient, one.client) for one in left if one.appointment_id == closed.appointment_id] == [(NAME, "")]
     flow.advance(closed.appointment_id, "ready", "checked_out", by=sam)
     with pytest.raises(Refusal) as refused:
         flow.take_back(closed.appointment_id, "checked_out", ("requested",), by=sam)
