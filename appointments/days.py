@@ -15,7 +15,7 @@ from data.models import Appointment, Client, Fund, Location, Patient, Service, U
 from data.session import ClinicSession
 from records.access import NAME, Closed
 from security.actor import Actor
-from security.rules import look
+from security.rules import look, remembered
 from security.viewing import note_view
 
 
@@ -64,6 +64,7 @@ class Choices:
     providers: Mapping[str, str]
 
 
+@remembered("appointments.view")
 def choices(*, by: Actor) -> Choices:
     """The active types, places, services, funds and providers. Raises NotPermitted."""
     with look(by, "appointments.view") as session:
@@ -88,6 +89,7 @@ def choices(*, by: Actor) -> Choices:
         )
 
 
+@remembered("appointments.view")
 def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str = "") -> Week:
     """``count`` days from ``first`` with appointments and loads. The reading is audited. Raises NotPermitted."""
     days = [first + timedelta(days=offset) for offset in range(count)]

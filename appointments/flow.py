@@ -24,7 +24,7 @@ from data.session import ClinicSession
 from data.types import clock
 from records.access import NAME, Closed, visit_for
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import act, look, remembered
 
 WITH_REASON = ("declined", "held_overnight", "died")
 CARRIED_DAYS = 3
@@ -95,6 +95,7 @@ def _columns(shown: FlowLook) -> list[Column]:
     return found
 
 
+@remembered("flow.view")
 def board(day: date, location_id: str | None = None, *, by: Actor) -> list[Card]:
     """The patients of a clinic day (all locations where none is given), longest waiting first in each stage.
 
@@ -315,6 +316,7 @@ def _name(session: ClinicSession, appointment: Appointment, by: Actor) -> str:
     return "This patient" if Closed(session, by).hides(client_id, restricted) else str(name)
 
 
+@remembered("flow.view")
 def places(*, by: Actor) -> dict[str, str]:
     """The locations in use, name by id. Raises NotPermitted."""
     with look(by, "flow.view") as session:

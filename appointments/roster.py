@@ -37,7 +37,7 @@ from records.access import NAME, Closed, client_for
 from records.family import family
 from records.settings import SPECIES
 from security.actor import Actor
-from security.rules import look
+from security.rules import look, remembered
 from security.viewing import note_view
 
 CONSENTS = {"": "", "signed": "Signed", "on_file": "On file", "missing": "Missing", "refused": "Refused"}
@@ -155,6 +155,7 @@ class Opened:
     history: list[HistoryLine] = field(default_factory=list)
 
 
+@remembered("appointments.view")
 def roster(day: date, *, by: Actor, filters: Filters | None = None) -> list[RosterRow]:
     """One day's appointments by time, then surname. The reading is audited. Raises NotPermitted."""
     with look(by, "appointments.view") as session:

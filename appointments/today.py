@@ -15,7 +15,7 @@ from data.types import clock
 from records.access import NAME, Closed
 from security.actor import Actor
 from security.clinics import clinic_of
-from security.rules import authorize, look
+from security.rules import authorize, look, remembered
 
 BEFORE_ANAESTHESIA = ("checked_in", "examined", "premedicated")
 CARRIED_DAYS = 3
@@ -58,6 +58,7 @@ class Day:
     counts_missing: list[str]
 
 
+@remembered("flow.view")
 def day_at_a_glance(day: date, *, by: Actor) -> Day:
     """The day's patients by stage and what waits. Raises NotPermitted."""
     zone = clinic_of(by.clinic_id).zone
@@ -98,6 +99,7 @@ class Unclosed:
     day: date
 
 
+@remembered("appointments.view")
 def unclosed(day: date, *, limit: int = 5, by: Actor) -> tuple[list[Unclosed], int]:
     """Visits before this day that are still expected or still in the clinic, the newest first, and how many there
     are. Held overnight since yesterday is no mistake and does not count. Raises NotPermitted."""

@@ -30,7 +30,7 @@ from data.models import (
 from data.session import ClinicSession
 from records.access import NAME, Closed
 from security.actor import Actor
-from security.rules import look
+from security.rules import look, remembered
 from security.viewing import note_view
 
 CARRIED_DAYS = 3
@@ -171,6 +171,7 @@ class Ticket:
     siblings: list[Sibling]
 
 
+@remembered("billing.view")
 def waiting(day: date, *, by: Actor) -> list[Waiting]:
     """Who is in the house or went home on this day, ready first. Raises NotPermitted."""
     with look(by, "billing.view") as session:
@@ -215,6 +216,7 @@ def ticket(invoice_id: str, *, by: Actor) -> Ticket:
     return shown
 
 
+@remembered("billing.view")
 def price_list(invoice_id: str | None = None, *, by: Actor) -> list[Offer]:
     """The services that may be charged, by category and name, at the price for the ticket's patient."""
     with look(by, "billing.view") as session:
@@ -228,6 +230,7 @@ def price_list(invoice_id: str | None = None, *, by: Actor) -> list[Offer]:
         return [_offer(session, service, appointment) for service in services]
 
 
+@remembered("billing.view")
 def funds(*, by: Actor) -> list[FundChoice]:
     """The grants and vouchers in use, with what their pots still hold."""
     with look(by, "billing.view") as session:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import select
 
 from data.errors import BadInput, EditedMeanwhile, NotFound
+from data.kept import kept
 from data.models import Definition, DefinitionVersion
 from data.session import ClinicSession
 from data.types import clock
@@ -108,7 +109,13 @@ def load(session: ClinicSession, kind: Kind[D], slug: str) -> D:
 
 
 def load_all(session: ClinicSession, kind: Kind[D]) -> dict[str, D]:
-    """Every current document of a kind by slug, in slug order."""
+    """Every current document of a kind by slug, in slug order. They are shared: read them, never change them."""
+    return dict(
+        kept(session.clinic_id, session.seen_change(), ("definitions", kind.name), lambda: _read_all(session, kind))
+    )
+
+
+def _read_all(session: ClinicSession, kind: Kind[D]) -> dict[str, D]:
     rows = session.execute(
         select(Definition.slug, Definition.body).where(Definition.kind == kind.name).order_by(Definition.slug)
     )

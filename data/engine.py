@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from datetime import datetime
 from typing import Any
 
 import sqlcipher3
@@ -39,6 +42,8 @@ class Database:
             read_options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self.reader: Engine = self.engine.execution_options(**read_options)
         self._writer_lock = WriterLock(home.locks) if self.is_sqlite else None
+        self.answers: OrderedDict[tuple[Hashable, ...], tuple[int, datetime, Any]] = OrderedDict()
+        """What ``data.kept`` remembers of this database."""
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """The turn to write. PostgreSQL has its own row locks, so there it costs nothing."""

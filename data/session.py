@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import bindparam, event, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.sql.base import ExecutableOption
 
 from data.bulk import bulk_insert
 from data.engine import database
@@ -28,6 +29,7 @@ _LOCK_HEAD = (
     .where(_HEAD.c.clinic_id == bindparam("clinic"))
     .with_for_update()
 )
+_SEEN = select(_HEAD.c.change).where(_HEAD.c.clinic_id == bindparam("clinic"))
 _KEEP_HEAD = update(ChainHead.__table__).where(_HEAD.c.clinic_id == bindparam("clinic"))  # type: ignore[arg-type]
 _KEEP_HEAD = _KEEP_HEAD.values({name: bindparam(name) for name in ("change", "audit_seq", "audit_hash")})
 
@@ -46,7 +48,10 @@ class ClinicSession(Session):
 
     clinic_id: str
     include_deleted: bool = False
+    reads_only: bool = False
     _head: Head | None = None
+    _seen: int | None = None
+    _narrowing: tuple[ExecutableOption, ...] = ()
 
     def head(self) -> Head:
         """The clinic's chain head, locked until the transaction ends. It numbers changes and the audit chain."""
@@ -59,6 +64,27 @@ class ClinicSession(Session):
         """Write the chain head back, as the last thing before the commit."""
         if self._head is not None:
             self.connection().execute(_KEEP_HEAD, {"clinic": self.clinic_id} | asdict(self._head))
+
+    def seen_change(self, known: int | None = None) -> int | None:
+        """The clinic's change number in the snapshot this session reads; None where answers must not be kept.
+
+        ``known`` is that number where a statement of this snapshot has brought it along.
+        """
+        if not self.reads_only or self.include_deleted:
+            return None
+        if self._seen is None:
+            self._seen = known if known is not None else self.connection().scalar(_SEEN, {"clinic": self.clinic_id})
+        return self._seen
+
+    def narrowing(self) -> tuple[ExecutableOption, ...]:
+        """What every SELECT of this session is narrowed to: its clinic, and rows that are not deleted."""
+        if not self._narrowing:
+            clinic_id = self.clinic_id
+            self._narrowing = (
+                with_loader_criteria(ClinicRow, lambda row: row.clinic_id == clinic_id, include_aliases=True),
+                with_loader_criteria(Tombstoned, lambda row: row.deleted_at.is_(None), include_aliases=True),
+            )
+        return self._narrowing
 
     @property
     def change(self) -> int:
@@ -81,14 +107,8 @@ def _narrow(state: ORMExecuteState) -> None:
         return
     session = state.session
     assert isinstance(session, ClinicSession)
-    clinic_id = session.clinic_id
-    state.statement = state.statement.options(
-        with_loader_criteria(ClinicRow, lambda row: row.clinic_id == clinic_id, include_aliases=True)
-    )
-    if not session.include_deleted and not state.execution_options.get("include_deleted"):
-        state.statement = state.statement.options(
-            with_loader_criteria(Tombstoned, lambda row: row.deleted_at.is_(None), include_aliases=True)
-        )
+    everything = session.include_deleted or state.execution_options.get("include_deleted")
+    state.statement = state.statement.options(*session.narrowing()[: 1 if everything else 2])
 
 
 @event.listens_for(ClinicSession, "before_flush")
@@ -145,4 +165,5 @@ def read(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSes
     with ClinicSession(database().reader, autoflush=False, expire_on_commit=False) as session:
         session.clinic_id = clinic_id
         session.include_deleted = include_deleted
+        session.reads_only = True
         yield session

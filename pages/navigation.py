@@ -7,36 +7,13 @@ permissions again, whatever the table says.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import streamlit as st
 
 from data.home import Home
 from pages.components import banner, emergency, frame, search, sidebar, style
+from pages.components.place import Page
 from records.access import RestrictedRecord
-from security.access import allowed_now
 from security.sessions import Person
-
-
-@dataclass(frozen=True)
-class Page:
-    """One page: script below pages/, title, Material icon, the permission it needs, its one-segment path.
-
-    Of several permissions any one opens the page.
-    """
-
-    script: str
-    title: str
-    icon: str
-    permission: str | tuple[str, ...] | None
-    path: str
-    in_menu: bool = True
-
-    def opens_for(self, may: frozenset[str]) -> bool:
-        """Whether somebody with these permissions may see it."""
-        needed = (self.permission,) if isinstance(self.permission, str) else self.permission
-        return needed is None or any(name in may for name in needed)
-
 
 HOME = Page("home/home.py", "Home", "home", None, "home")
 
@@ -101,7 +78,7 @@ def main() -> None:
     who = _entrance()
     if who is None:
         return
-    may = allowed_now(who.actor)
+    may = who.may
     menu, hidden, places = {}, [], []
     for section, pages in SECTIONS.items():
         shown = []

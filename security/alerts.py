@@ -12,7 +12,7 @@ from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
 from security.backups import state
-from security.rules import authorize, look
+from security.rules import authorize, look, remembered
 
 WORKER_SILENT = timedelta(minutes=15)
 
@@ -26,6 +26,7 @@ class Alert:
     page: str
 
 
+@remembered(None)
 def alerts(*, by: Actor) -> list[Alert]:
     """What waits for an administrator, the gravest first; only what the person may act on."""
     with look(by, None) as session:

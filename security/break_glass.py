@@ -15,7 +15,7 @@ from security.actor import Actor
 from security.confirm import confirm_password
 from security.owner_mail import alert_owners
 from security.roles import permissions_of
-from security.rules import act, look
+from security.rules import act, look, remembered
 
 LASTS = timedelta(minutes=60)
 REVIEW_WITHIN = timedelta(hours=72)
@@ -108,6 +108,7 @@ def close_record(opening_id: str, *, by: Actor) -> None:
             work.audit("record.closed_after_emergency", "client", row.client_id, opening=row.id)
 
 
+@remembered(None)
 def my_openings(*, by: Actor) -> list[Opening]:
     """The records that are open to this person now, for the banner."""
     with look(by, None) as session:

@@ -40,7 +40,7 @@ def known_permissions(body: dict[str, object] | None) -> frozenset[str]:
     """The permissions of a role's body; nothing for no role, and no name that is not a permission."""
     names = (body or {}).get("permissions", ())
     assert isinstance(names, list | tuple)
-    return frozenset(names) & PERMISSIONS.keys()
+    return frozenset(PERMISSIONS.keys() & names)
 
 
 def create_defaults(session: ClinicSession) -> None:

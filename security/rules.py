@@ -16,13 +16,15 @@ holds at once.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import bindparam, select
 
 from data.errors import NotPermitted, SessionEnded
-from data.models import Definition, Idempotency, User, UserSession
+from data.kept import kept
+from data.models import ChainHead, Definition, Idempotency, User, UserSession
 from data.session import ClinicSession, read, write
 from data.types import clock
 from security import audit
@@ -30,6 +32,9 @@ from security.actor import Actor
 from security.permissions import DISPLAY_MAY, PERMISSIONS
 from security.roles import known_permissions, permissions_of
 from security.sessions import TOUCH_EVERY, is_live, note_input
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Work:
@@ -110,10 +115,32 @@ def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writ
         raise AssertionError(f"no such permission: {permission}")
     if by.is_trusted:
         return frozenset(PERMISSIONS)
-    allowed = _permissions_now(session, by, writing)
+    allowed = session.info["may"] = _permissions_now(session, by, writing)
     if permission is not None and permission not in allowed:
         raise NotPermitted(action=PERMISSIONS[permission].action)
     return allowed
+
+
+def remembered(permission: str | None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep the answers of a reading rule until something in the clinic changes, for at most 15 seconds.
+
+    The permission is checked each time. An answer belongs to one session and what it may do, and to the rule's
+    arguments; it is handed out again as it is, so nobody may change it.
+    """
+
+    def decorate(rule: Callable[P, T]) -> Callable[P, T]:
+        @functools.wraps(rule)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> T:
+            by = cast(Actor, kwargs["by"])
+            with look(by, permission) as session:
+                change, may = session.seen_change(), session.info.get("may")
+            asked = repr((args, sorted((name, value) for name, value in kwargs.items() if name != "by")))
+            what = (rule.__module__, rule.__qualname__, by.session_id or by.user_id, may, asked)
+            return kept(by.clinic_id, change, what, lambda: rule(*args, **kwargs))
+
+        return answer
+
+    return decorate
 
 
 _USER, _SESSION, _ROLE = User.__table__.c, UserSession.__table__.c, Definition.__table__.c
@@ -121,9 +148,10 @@ _NOW = (
     select(
         _SESSION.user_id, _SESSION.kind, _SESSION.revoked_at, _SESSION.expires_at, _SESSION.idle_minutes,
         _SESSION.last_input_at, _USER.username, _USER.role, _USER.status, _USER.deleted_at,
-        _ROLE.number, _ROLE.body,
+        _ROLE.number, _ROLE.body, ChainHead.__table__.c.change,
     )
     .select_from(UserSession.__table__)
+    .join(ChainHead.__table__, ChainHead.__table__.c.clinic_id == _SESSION.clinic_id)
     .outerjoin(User.__table__, (_USER.clinic_id == _SESSION.clinic_id) & (_USER.id == _SESSION.user_id))
     .outerjoin(
         Definition.__table__,
@@ -142,6 +170,7 @@ def _permissions_now(session: ClinicSession, by: Actor, writing: bool) -> frozen
     found = session.connection().execute(_NOW, {"clinic": by.clinic_id, "session": by.session_id}).one_or_none()
     if found is None or found.user_id != by.user_id or not is_live(found):
         raise SessionEnded()
+    session.seen_change(found.change)
     if found.kind == "display":
         if writing:
             raise NotPermitted(action="change anything from a wall board")

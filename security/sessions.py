@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
+from data.engine import database
 from data.errors import SessionEnded
-from data.models import Ticket, User, UserSession
+from data.models import Definition, Ticket, User, UserSession
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
 from security import audit
 from security.actor import Actor
+from security.permissions import DISPLAY_MAY
 from security.profile import profile
+from security.roles import known_permissions
 
 ABSOLUTE = timedelta(hours=12)
 TICKET_LIFE = timedelta(seconds=30)
@@ -38,6 +41,8 @@ class Person:
     end_left: int
     """Seconds until the sign-in ends whatever the person does; ``seconds_left`` is the nearer of this and idle."""
     options: dict[str, object] = field(default_factory=dict)
+    may: frozenset[str] = frozenset()
+    """What the role opened at the beginning of this run, for building menus. The rules check again."""
 
 
 def fingerprint(secret: str) -> str:
@@ -129,37 +134,40 @@ def resume(token: str, *, touch: bool) -> Person:
 
     Raises SessionEnded when the session is over; an idle one is revoked on the spot.
     """
-    row, user = _find(token)
+    row = _find(token)
     if row is None or not is_live(row):
         if row is not None and row.revoked_at is None:
             end(row.clinic_id, row.id, "idle")
         raise SessionEnded()
     now = clock.now()
-    if user is not None and user.status != "active":
+    known = row.username is not None
+    if known and (row.status != "active" or row.deleted_at is not None):
         raise SessionEnded()
-    if touch and now - row.last_input_at > TOUCH_EVERY:
+    last_input_at = row.last_input_at
+    if touch and now - last_input_at > TOUCH_EVERY:
         with write(row.clinic_id) as session:
             note_input(session, row.id)
-        row.last_input_at = now
+        last_input_at = now
     end_left = left = row.expires_at - now
     if row.idle_minutes:
-        left = min(left, row.last_input_at + timedelta(minutes=row.idle_minutes) - now)
+        left = min(left, last_input_at + timedelta(minutes=row.idle_minutes) - now)
     return Person(
         actor=Actor(
             row.clinic_id,
             "web",
             user_id=row.user_id,
             session_id=row.id,
-            name="" if user else f"{row.kind} {row.device}",
+            name="" if known else f"{row.kind} {row.device}",
         ),
-        username=user.username if user else "",
-        name=user.name if user else row.device,
-        role=user.role if user else "",
+        username=row.username if known else "",
+        name=row.name if known else row.device,
+        role=row.role if known else "",
         kind=row.kind,
         idle_minutes=row.idle_minutes,
         seconds_left=int(left.total_seconds()),
         end_left=int(end_left.total_seconds()),
         options=dict(row.options),
+        may=DISPLAY_MAY if row.kind == "display" else known_permissions(row.body),
     )
 
 
@@ -175,7 +183,7 @@ def note_input(session: ClinicSession, session_id: str) -> None:
 
 def token_is_live(token: str) -> bool:
     """Whether the gate may let a request with this cookie through."""
-    row, _ = _find(token)
+    row = _find(token)
     return row is not None and is_live(row)
 
 
@@ -193,21 +201,35 @@ def end(clinic_id: str, session_id: str, reason: str, *, by: Actor | None = None
 
 def sign_out(token: str) -> None:
     """End the session behind a cookie."""
-    row, _ = _find(token)
+    row = _find(token)
     if row is not None:
         end(row.clinic_id, row.id, "signed out")
 
 
-def _find(token: str) -> tuple[UserSession | None, User | None]:
+_SESSION, _USER, _ROLE = UserSession.__table__.c, User.__table__.c, Definition.__table__.c
+_BY_TOKEN = (
+    select(
+        _SESSION.clinic_id, _SESSION.id, _SESSION.user_id, _SESSION.kind, _SESSION.device, _SESSION.options,
+        _SESSION.idle_minutes, _SESSION.last_input_at, _SESSION.expires_at, _SESSION.revoked_at,
+        _USER.username, _USER.name, _USER.role, _USER.status, _USER.deleted_at, _ROLE.body,
+    )
+    .select_from(UserSession.__table__)
+    .outerjoin(User.__table__, (_USER.clinic_id == _SESSION.clinic_id) & (_USER.id == _SESSION.user_id))
+    .outerjoin(
+        Definition.__table__,
+        (_ROLE.clinic_id == _USER.clinic_id) & (_ROLE.kind == "role") & (_ROLE.slug == _USER.role)
+        & _ROLE.deleted_at.is_(None),
+    )
+    .where(_SESSION.token_hash == bindparam("token"), _SESSION.kind != "station")
+)  # fmt: skip
+"""The session behind a token with its person and role, in one statement: every run of every page begins with it."""
+
+
+def _find(token: str) -> Any:
     if not token:
-        return None, None
-    with everywhere() as session:
-        found = session.execute(
-            select(UserSession, User)
-            .outerjoin(User, (User.clinic_id == UserSession.clinic_id) & (User.id == UserSession.user_id))
-            .where(UserSession.token_hash == fingerprint(token), UserSession.kind != "station")
-        ).one_or_none()
-        return (found[0], found[1]) if found else (None, None)
+        return None
+    with database().reader.connect() as connection:
+        return connection.execute(_BY_TOKEN, {"token": fingerprint(token)}).one_or_none()
 
 
 def void_tickets(session: ClinicSession, user_id: str) -> None:

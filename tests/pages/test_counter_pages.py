@@ -127,7 +127,7 @@ def test_every_line_and_number_of_the_home_leads_to_where_one_acts(sqlite_clinic
     at = opened(clinic, "mona", "money/invoices.py", status="open", issued="all")
     assert at.selectbox("invoice_status").value == "open" and "1 invoice" in at.caption[0].value
     at = opened(clinic, "sam", "today/ticket.py", visit=ready)
-    assert at.title[0].value == "Ready" and tickets.ticket(at.query_params["id"][0], by=clinic.operator).lines
+    assert at.title[0].value == "Ready" and tickets.ticket(at.query_params["id"], by=clinic.operator).lines
 
 
 def test_the_owner_sees_two_years_of_revenue_by_month_from_the_report(sqlite_clinic):

@@ -1,0 +1,47 @@
+"""Answers kept until the clinic changes.
+
+A page is run again with every click, though most clicks change nothing. Every change of a clinic draws a change
+number from its chain head; an answer computed at one number is the answer as long as the number stands. What no
+number covers (the time of day, a lease of the worker) is covered by the short life of an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from datetime import timedelta
+from typing import TypeVar
+
+from data.engine import database
+from data.types import clock
+
+T = TypeVar("T")
+LASTS = timedelta(seconds=15)
+MOST = 4096
+"""Answers held; the ones not asked for longest go first."""
+
+_lock = threading.Lock()
+
+
+def kept(clinic_id: str, change: int | None, what: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
+    """The answer to ``what``: the one kept at this change number of the clinic, or computed now.
+
+    It is shared: treat it as unchangeable. Whoever asks puts into ``what`` everything the answer depends on. Without
+    a change number (``ClinicSession.seen_change``) it is always computed.
+    """
+    if change is None:
+        return compute()
+    answers = database().answers
+    key, now = (clinic_id, *what), clock.now()
+    with _lock:
+        found = answers.get(key)
+        if found is not None and found[0] == change and timedelta(0) <= now - found[1] < LASTS:
+            answers.move_to_end(key)
+            return found[2]  # type: ignore[no-any-return]
+    answer = compute()
+    with _lock:
+        answers[key] = (change, now, answer)
+        answers.move_to_end(key)
+        while len(answers) > MOST:
+            answers.popitem(last=False)
+    return answer

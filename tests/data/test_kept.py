@@ -1,0 +1,100 @@
+"""Answers kept until the clinic changes are never older than the last change, and never another person's."""
+
+import pytest
+from sqlalchemy import select
+
+from data.errors import SessionEnded
+from data.kept import LASTS, kept
+from data.models import Client
+from data.session import read, write
+from data.types import clock
+from records import clients
+from security import sessions
+from security.clinics import NewClinic, create_clinic
+from security.rules import remembered
+
+
+def names(session):
+    def ask():
+        return session.scalars(select(Client.last_name).order_by(Client.number)).all()
+
+    return kept(session.clinic_id, session.seen_change(), ("names",), ask)
+
+
+def add(clinic, name):
+    return clients.add(clients.ClientForm(first_name="Ann", last_name=name), by=clinic.operator)
+
+
+def test_the_next_look_after_a_change_sees_it(clinic):
+    add(clinic, "Abel")
+    with read(clinic.id) as session:
+        first = names(session)
+    with read(clinic.id) as session:
+        assert names(session) is first, "nothing changed, so nothing was asked again"
+    add(clinic, "Baker")
+    with read(clinic.id) as session:
+        assert names(session) == ["Abel", "Baker"]
+
+
+def test_a_snapshot_from_before_a_change_keeps_its_own_answer_to_itself(clinic):
+    add(clinic, "Abel")
+    with read(clinic.id) as old:
+        assert old.seen_change()
+        add(clinic, "Baker")
+        with read(clinic.id) as new:
+            assert names(new) == ["Abel", "Baker"]
+        assert names(old) == ["Abel"]
+    with read(clinic.id) as session:
+        assert names(session) == ["Abel", "Baker"]
+
+
+def test_an_answer_does_not_outlive_its_seconds(clinic, monkeypatch):
+    with read(clinic.id) as session:
+        first = names(session)
+    later = clock.now() + LASTS
+    monkeypatch.setattr(clock, "now", lambda: later)
+    with read(clinic.id) as session:
+        assert names(session) is not first
+
+
+def test_transactions_that_write_and_looks_at_deleted_rows_always_ask(clinic):
+    with read(clinic.id) as session:
+        first = names(session)
+    with write(clinic.id) as session:
+        assert names(session) is not first
+    with read(clinic.id, include_deleted=True) as session:
+        assert names(session) is not first
+
+
+def test_two_people_and_two_sets_of_rights_never_share_an_answer(clinic):
+    people = {who: clinic.actor(who) for who in ("sam", "olive")}  # each sign-in is a change of the clinic
+
+    @remembered("clients.view")
+    def mine(what, *, by):
+        return what, by.user_id, object()
+
+    assert mine(1, by=people["sam"]) is mine(1, by=people["sam"])
+    assert mine(1, by=people["sam"]) is not mine(2, by=people["sam"])
+    assert mine(1, by=people["olive"])[1] == people["olive"].user_id
+
+
+def test_the_permission_is_asked_for_each_time(clinic):
+    sam = clinic.actor("sam")
+
+    @remembered("clients.view")
+    def mine(*, by):
+        return "the answer"
+
+    mine(by=sam)
+    sessions.end(clinic.id, sam.session_id, "signed out by owner")
+    with pytest.raises(SessionEnded):
+        mine(by=sam)
+
+
+def test_clinics_do_not_share_answers(clinic):
+    other = create_clinic(NewClinic("other", "Other"))
+    add(clinic, "Abel")
+    with read(clinic.id) as session:
+        assert names(session) == ["Abel"]
+    with read(other) as session:
+        assert names(session) == []
