@@ -26,6 +26,12 @@ def instant_of(day: date, at: time, zone: str, *, place: str = "", wording: Word
     return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+def comes_twice(day: date, at: time, zone: str) -> bool:
+    """Whether the clocks go back over this time, so that it comes twice that day."""
+    local = datetime.combine(day, at.replace(second=0, microsecond=0, tzinfo=ZoneInfo(zone), fold=0))
+    return _exists(local.replace(tzinfo=None), zone) and local.utcoffset() != local.replace(fold=1).utcoffset()
+
+
 class NotATime(BadInput):
     """{typed} is not a time. Write it like 8:30, 14:15 or 2:15 pm."""
 

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import io
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,6 +47,10 @@ class ExportDamaged(BadInput):
     copy."""
 
 
+class ExportTooLarge(BadInput):
+    """The export {folder} was not read: {problem}. Nothing was written. Use the export as Ballast wrote it."""
+
+
 class ExportTooNew(BadInput):
     """The export {folder} was made by another version of Ballast: {problem}. Bring both installations to the same
     version, then export again."""
@@ -75,6 +80,14 @@ class Imported:
     """Sessions, links and codes that were still good in the old installation, and are not here."""
 
 
+SWELLS_FROM, SWELLS = 8 << 20, 150
+"""A table of more bytes than the first may unpack to at most this many times its size: real ones reach 40."""
+LARGEST_DOCUMENT = 64 << 20
+LARGEST_TABLE = 16 << 30
+LARGEST_MANIFEST = 512 << 20
+MOST_DOCUMENTS = 2_000_000
+
+
 class Archive:
     """An export as a folder or a ZIP file, read only by the names its manifest may hold."""
 
@@ -84,6 +97,19 @@ class Archive:
         self._names = {info.filename: info for info in self._zip.infolist()} if self._zip else {}
         if not self.has("manifest.json"):
             raise NoExport(folder=path)
+
+    def size(self, name: str) -> int:
+        """The bytes a file unpacks to; raises ExportTooLarge where it swells as no export of a clinic does."""
+        if not self.has(name):
+            return 0
+        if not self._zip:
+            return (self.path / name).stat().st_size
+        info = self._names[name]
+        swells = not name.startswith("documents/") and info.file_size > SWELLS_FROM
+        if swells and info.file_size > SWELLS * max(info.compress_size, 1):
+            problem = f"{name} would unpack from {_size(info.compress_size)} to {_size(info.file_size)}"
+            raise ExportTooLarge(folder=self.path, problem=problem)
+        return info.file_size
 
     def has(self, name: str) -> bool:
         """Whether the file is there."""
@@ -117,7 +143,7 @@ class Archive:
 def import_clinic(path: Path, *, progress: Progress | None = None) -> Imported:
     """Bring a clinic in from its export. Whoever runs the command on this machine may; the home must be open.
 
-    Raises NoExport, ExportDamaged, ExportTooNew, ClinicAlreadyHere, NamesTaken.
+    Raises NoExport, ExportDamaged, ExportTooLarge, ExportTooNew, ClinicAlreadyHere, NamesTaken.
     """
     archive = Archive(path)
     try:
@@ -129,6 +155,7 @@ def import_clinic(path: Path, *, progress: Progress | None = None) -> Imported:
 def _bring(archive: Archive, progress: Progress) -> Imported:
     manifest = _manifest(archive)
     clinic_id = str(manifest["clinic"]["id"])
+    _check_sizes(archive, manifest)
     _check_files(archive, manifest)
     progress(0.2)
     plans = {table.name: _Reader(archive, manifest, table) for table in tables()}
@@ -149,9 +176,10 @@ def _bring(archive: Archive, progress: Progress) -> Imported:
 
 
 def _manifest(archive: Archive) -> dict[str, Any]:
+    _bounded(archive, "manifest.json", LARGEST_MANIFEST)
     with archive.open("manifest.json") as file:
         try:
-            manifest: dict[str, Any] = json.loads(file.read(64 << 20))
+            manifest: dict[str, Any] = json.loads(file.read(LARGEST_MANIFEST))
             known = {table.name for table in tables()}
             strange = sorted(set(manifest["tables"]) - known)
             absent = sorted(known - set(manifest["tables"]))
@@ -165,6 +193,33 @@ def _manifest(archive: Archive) -> dict[str, Any]:
     if absent and manifest.get("schema") == head_revision():
         raise ExportDamaged(folder=archive.path, problem=f"the table '{absent[0]}' is missing")
     return manifest
+
+
+def _check_sizes(archive: Archive, manifest: dict[str, Any]) -> None:
+    """Before anything is unpacked: no file larger than a clinic has, and all together no more than fits on the disk."""
+    if len(manifest["documents"]) > MOST_DOCUMENTS:
+        raise ExportTooLarge(folder=archive.path, problem=f"it lists {len(manifest['documents']):,} documents")
+    total = 0
+    for name in manifest["tables"]:
+        total += _bounded(archive, f"{name}.csv", LARGEST_TABLE)
+    for document_id in manifest["documents"]:
+        total += _bounded(archive, f"documents/{document_id}", LARGEST_DOCUMENT)
+    free = shutil.disk_usage(database().home.path).free
+    if total > free:
+        problem = f"it unpacks to {_size(total)}, and {_size(free)} are free on this disk"
+        raise ExportTooLarge(folder=archive.path, problem=problem)
+
+
+def _bounded(archive: Archive, name: str, limit: int) -> int:
+    size = archive.size(name)
+    if size > limit:
+        problem = f"{name} has {_size(size)}, at most {_size(limit)} are read"
+        raise ExportTooLarge(folder=archive.path, problem=problem)
+    return size
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 30):,.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):,.1f} MB"
 
 
 def _check_files(archive: Archive, manifest: dict[str, Any]) -> None:

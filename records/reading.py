@@ -13,6 +13,8 @@ from data.errors import BadInput
 
 LIMIT_MB = 100
 ROW_LIMIT = 1_000_000
+COLUMN_LIMIT = 1_000
+CELL_LIMIT = 30_000_000
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -77,11 +79,8 @@ def read_table(source: Path | bytes, name: str = "", *, encoding: str = "", deli
         raise FileEmpty(file=name)
     text, found = _decode(content, name, encoding)
     delimiter = delimiter or _delimiter(text)
-    csv.field_size_limit(1 << 24)
-    try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except csv.Error as failure:
-        raise NotATable(file=name, what=f"broken ({failure})") from None
+    lines = _lines(text, delimiter, name)
+    del text
     heading = _heading(lines)
     columns = tuple(cell.strip() for cell in lines[heading])
     while columns and not columns[-1]:
@@ -90,12 +89,32 @@ def read_table(source: Path | bytes, name: str = "", *, encoding: str = "", deli
     rows = lines[heading + 1 :]
     if not any(any(cell.strip() for cell in row) for row in rows):
         raise FileEmpty(file=name)
-    if len(rows) > ROW_LIMIT:
-        raise BadHeading(
-            file=name, row=ROW_LIMIT, problem=f"an import takes at most {ROW_LIMIT:,} rows. Split the file."
-        )
     digest = hashlib.sha256(content).hexdigest()
     return Table(name, columns, rows, heading + 2, digest, found, delimiter)
+
+
+def _lines(text: str, delimiter: str, name: str) -> list[list[str]]:
+    """The lines as cells, counted while they are read, so that a file of nothing but commas or line ends is refused
+    before it fills the memory."""
+    csv.field_size_limit(1 << 24)
+    lines, cells = [], 0
+    try:
+        for number, line in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 1):
+            cells += len(line) + 1
+            if number > ROW_LIMIT + 20:
+                raise BadHeading(
+                    file=name, row=ROW_LIMIT, problem=f"an import takes at most {ROW_LIMIT:,} rows. Split the file."
+                )
+            if len(line) > COLUMN_LIMIT or cells > CELL_LIMIT:
+                raise BadHeading(
+                    file=name, row=number,
+                    problem=f"an import takes at most {COLUMN_LIMIT:,} columns and {CELL_LIMIT:,} cells. Leave out the "
+                    "columns that are not needed, or split the file.",
+                )  # fmt: skip
+            lines.append(line)
+    except csv.Error as failure:
+        raise NotATable(file=name, what=f"broken at row {len(lines) + 1} ({failure})") from None
+    return lines
 
 
 def _content(source: Path | bytes, name: str) -> bytes:
@@ -105,7 +124,10 @@ def _content(source: Path | bytes, name: str) -> bytes:
     if not source.is_file():
         raise FileMissing(file=source)
     _refuse_large(source.stat().st_size, name)
-    return source.read_bytes()
+    with source.open("rb") as file:
+        content = file.read((LIMIT_MB << 20) + 1)  # a file that grows, or whose size is unknown, is cut off here
+    _refuse_large(len(content), name)
+    return content
 
 
 def _refuse_large(size: int, name: str) -> None:

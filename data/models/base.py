@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, String, Uuid, event
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, MetaData, String, Uuid, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from data.types import UTCDateTime, clock, new_id
@@ -46,7 +46,15 @@ class ClinicRow:
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
         name = cls.__tablename__
-        return (*getattr(cls, "keys", ()), Index(f"ix_{name}_change", "clinic_id", "change"))
+        indexes = [Index(f"ix_{name}_change", "clinic_id", "change")]
+        if issubclass(cls, Tombstoned):  # type: ignore[arg-type]
+            brought = text("import_id IS NOT NULL")
+            indexes.append(
+                Index(
+                    f"ix_{name}_import", "clinic_id", "import_id", sqlite_where=brought, postgresql_where=brought
+                )
+            )  # fmt: skip
+        return (*getattr(cls, "keys", ()), *indexes)
 
 
 @event.listens_for(ClinicRow, "init", propagate=True)

@@ -11,7 +11,7 @@ from appointments import booking, days
 from appointments.booking import Booking
 from appointments.capacity import Load
 from appointments.days import Choices
-from appointments.times import read_time
+from appointments.times import comes_twice, read_time
 from data.models import Location
 from pages.appointments import dialogs, told
 from pages.appointments.who import choose
@@ -72,6 +72,8 @@ def _steps(form: DraftForm, wish: dict[str, Any], *, walk_in: bool) -> None:
         if not who.is_chosen:
             return
         location, kind, day, at = _where_and_when(form, offered, wish, walk_in=walk_in)
+        if not walk_in and comes_twice(day, at, location.zone):
+            st.caption(f"{show.clock_time(at)} comes twice that night, as the clocks go back: the first one is booked.")
         extra = _extras(form, offered, kind)
         load = days.load(day, location.id, kind, by=frame.actor())
         overbook = load is not None and _fullness(load, offered, location, walk_in=walk_in)

@@ -5,6 +5,8 @@ import json
 import shutil
 import zipfile
 from pathlib import Path
+from time import perf_counter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -23,7 +25,7 @@ from data.session import read, write
 from data.types import UTCDateTime
 from records.cells import FORMULA, protect, reader, recover, writer
 from records.clinic_export import FolderInside, FolderInUse, export_clinic, export_zip, tables
-from records.clinic_import import ClinicAlreadyHere, ExportDamaged, NamesTaken, NoExport, import_clinic
+from records.clinic_import import ClinicAlreadyHere, ExportDamaged, ExportTooLarge, NamesTaken, NoExport, import_clinic
 from records.imports import import_file
 from security import audit, devices, invitations, sessions
 from security.clinics import NewClinic, add_user, create_clinic
@@ -287,6 +289,38 @@ def test_the_zip_of_the_page_asks_for_the_password_and_comes_back(sqlite_clinic,
     assert len(after.pop("user_session")) == len(before.pop("user_session")), "they came over, and are ended"
     assert after == before
     shutil.rmtree(tmp_path / "other0")
+
+
+def test_a_file_that_swells_or_fills_the_disk_is_refused_before_it_is_unpacked(
+    exported, sqlite_clinic, elsewhere, tmp_path, monkeypatch
+):
+    def packed(name, **bigger):
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(exported.rglob("*")):
+                if file.is_file() and file.name not in bigger:
+                    archive.write(file, file.relative_to(exported).as_posix())
+            for inside, size in bigger.items():
+                with archive.open(inside, "w", force_zip64=True) as out:
+                    for _ in range(size >> 20):
+                        out.write(b" " * (1 << 20))
+        return path
+
+    elsewhere(sqlite_clinic)
+    began = perf_counter()
+    with pytest.raises(ExportTooLarge, match=r"bomb\.zip was not read: client\.csv would unpack from .* to 300\.0 MB"):
+        import_clinic(packed("bomb.zip", **{"client.csv": 300 << 20}))
+    with pytest.raises(ExportTooLarge, match=r"manifest\.json would unpack"):
+        import_clinic(packed("bomb2.zip", **{"manifest.json": 64 << 20}))
+    monkeypatch.setattr("records.clinic_import.LARGEST_DOCUMENT", 1)
+    monkeypatch.setattr("records.clinic_import.LARGEST_TABLE", 100)
+    with pytest.raises(ExportTooLarge, match=r"audit_log\.csv has .*, at most"):
+        import_clinic(exported)
+    monkeypatch.setattr("records.clinic_import.LARGEST_TABLE", 1 << 30)
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
+    with pytest.raises(ExportTooLarge, match="are free on this disk"):
+        import_clinic(exported)
+    assert perf_counter() - began < 30
 
 
 @given(st.text())

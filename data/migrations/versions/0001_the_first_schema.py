@@ -63,6 +63,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("backup_run", schema=None) as batch_op:
         batch_op.create_index("ix_backup_run_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_backup_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "client",
@@ -94,6 +101,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("client", schema=None) as batch_op:
         batch_op.create_index("ix_client_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_client_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_client_last_name", ["clinic_id", "last_name", "first_name"], unique=False)
         batch_op.create_index("ix_client_number", ["clinic_id", "number"], unique=True)
         batch_op.create_index("ix_client_phone_digits", ["clinic_id", "phone_digits"], unique=False)
@@ -132,6 +146,13 @@ def upgrade() -> None:
     with op.batch_alter_table("custom_value", schema=None) as batch_op:
         batch_op.create_index("ix_custom_value_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_custom_value_entity", ["clinic_id", "entity", "entity_id", "field"], unique=True)
+        batch_op.create_index(
+            "ix_custom_value_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "definition",
@@ -151,6 +172,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("definition", schema=None) as batch_op:
         batch_op.create_index("ix_definition_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_definition_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "draft",
@@ -190,6 +218,13 @@ def upgrade() -> None:
     with op.batch_alter_table("drug", schema=None) as batch_op:
         batch_op.create_index("ix_drug_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_drug_code", ["clinic_id", "code"], unique=True)
+        batch_op.create_index(
+            "ix_drug_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "fund",
@@ -211,6 +246,13 @@ def upgrade() -> None:
     with op.batch_alter_table("fund", schema=None) as batch_op:
         batch_op.create_index("ix_fund_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_fund_code", ["clinic_id", "code"], unique=True)
+        batch_op.create_index(
+            "ix_fund_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "heartbeat",
@@ -229,6 +271,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("heartbeat", schema=None) as batch_op:
         batch_op.create_index("ix_heartbeat_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_heartbeat_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "idempotency",
@@ -266,6 +315,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("import_run", schema=None) as batch_op:
         batch_op.create_index("ix_import_run_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_import_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "job",
@@ -295,6 +351,13 @@ def upgrade() -> None:
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.create_index("ix_job_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_job_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_job_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "location",
@@ -316,6 +379,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.create_index("ix_location_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_location_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "outage",
@@ -336,6 +406,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outage", schema=None) as batch_op:
         batch_op.create_index("ix_outage_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_outage_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "outbox_message",
@@ -366,6 +443,13 @@ def upgrade() -> None:
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
         batch_op.create_index("ix_outbox_message_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_outbox_message_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_message_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "print_run",
@@ -385,6 +469,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("print_run", schema=None) as batch_op:
         batch_op.create_index("ix_print_run_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_print_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "service",
@@ -409,6 +500,13 @@ def upgrade() -> None:
     with op.batch_alter_table("service", schema=None) as batch_op:
         batch_op.create_index("ix_service_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_service_code", ["clinic_id", "code"], unique=True)
+        batch_op.create_index(
+            "ix_service_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "bottle",
@@ -443,6 +541,13 @@ def upgrade() -> None:
     with op.batch_alter_table("bottle", schema=None) as batch_op:
         batch_op.create_index("ix_bottle_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_bottle_drug", ["clinic_id", "drug_id"], unique=False)
+        batch_op.create_index(
+            "ix_bottle_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_bottle_number", ["clinic_id", "number"], unique=True)
 
     op.create_table(
@@ -479,6 +584,13 @@ def upgrade() -> None:
     with op.batch_alter_table("consent", schema=None) as batch_op:
         batch_op.create_index("ix_consent_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_consent_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index(
+            "ix_consent_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "definition_version",
@@ -527,6 +639,13 @@ def upgrade() -> None:
     with op.batch_alter_table("fund_entry", schema=None) as batch_op:
         batch_op.create_index("ix_fund_entry_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_fund_entry_fund", ["clinic_id", "fund_id"], unique=False)
+        batch_op.create_index(
+            "ix_fund_entry_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "patient",
@@ -560,6 +679,13 @@ def upgrade() -> None:
     with op.batch_alter_table("patient", schema=None) as batch_op:
         batch_op.create_index("ix_patient_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_patient_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index(
+            "ix_patient_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_patient_microchip", ["clinic_id", "microchip"], unique=False)
         batch_op.create_index("ix_patient_reference", ["clinic_id", "reference"], unique=False)
 
@@ -603,6 +729,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_payment_client", ["clinic_id", "client_id"], unique=False)
         batch_op.create_index("ix_payment_day", ["clinic_id", "day"], unique=False)
         batch_op.create_index(
+            "ix_payment_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_payment_reference",
             ["clinic_id", "reference"],
             unique=True,
@@ -631,6 +764,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("waiver", schema=None) as batch_op:
         batch_op.create_index("ix_waiver_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_waiver_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "appointment",
@@ -681,6 +821,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_appointment_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_appointment_client", ["clinic_id", "client_id"], unique=False)
         batch_op.create_index("ix_appointment_day", ["clinic_id", "day", "location_id"], unique=False)
+        batch_op.create_index(
+            "ix_appointment_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_appointment_number", ["clinic_id", "number"], unique=True)
         batch_op.create_index("ix_appointment_patient", ["clinic_id", "patient_id"], unique=False)
         batch_op.create_index("ix_appointment_reference", ["clinic_id", "reference"], unique=False)
@@ -719,6 +866,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_document_appointment", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_document_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_document_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index(
+            "ix_document_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "drug_count",
@@ -748,6 +902,13 @@ def upgrade() -> None:
     with op.batch_alter_table("drug_count", schema=None) as batch_op:
         batch_op.create_index("ix_drug_count_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_drug_count_day", ["clinic_id", "day"], unique=False)
+        batch_op.create_index(
+            "ix_drug_count_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "note",
@@ -776,6 +937,13 @@ def upgrade() -> None:
     with op.batch_alter_table("note", schema=None) as batch_op:
         batch_op.create_index("ix_note_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_note_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index(
+            "ix_note_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "reminder",
@@ -801,6 +969,13 @@ def upgrade() -> None:
     with op.batch_alter_table("reminder", schema=None) as batch_op:
         batch_op.create_index("ix_reminder_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_reminder_due", ["clinic_id", "due_on"], unique=False)
+        batch_op.create_index(
+            "ix_reminder_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "app_user",
@@ -841,6 +1016,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("app_user", schema=None) as batch_op:
         batch_op.create_index("ix_app_user_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_app_user_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "check_in",
@@ -871,6 +1053,13 @@ def upgrade() -> None:
     with op.batch_alter_table("check_in", schema=None) as batch_op:
         batch_op.create_index("ix_check_in_appt", ["clinic_id", "appointment_id"], unique=True)
         batch_op.create_index("ix_check_in_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_check_in_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "discharge",
@@ -898,6 +1087,13 @@ def upgrade() -> None:
     with op.batch_alter_table("discharge", schema=None) as batch_op:
         batch_op.create_index("ix_discharge_appt", ["clinic_id", "appointment_id"], unique=True)
         batch_op.create_index("ix_discharge_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_discharge_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "drug_log_entry",
@@ -945,6 +1141,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_drug_log_entry_appointment", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_drug_log_entry_bottle", ["clinic_id", "bottle_id", "event_at"], unique=False)
         batch_op.create_index("ix_drug_log_entry_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_drug_log_entry_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_drug_log_entry_reverses", ["clinic_id", "reverses_id"], unique=True)
 
     op.create_table(
@@ -983,6 +1186,13 @@ def upgrade() -> None:
     with op.batch_alter_table("exam", schema=None) as batch_op:
         batch_op.create_index("ix_exam_appt", ["clinic_id", "appointment_id"], unique=True)
         batch_op.create_index("ix_exam_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_exam_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "flow_event",
@@ -1011,6 +1221,13 @@ def upgrade() -> None:
     with op.batch_alter_table("flow_event", schema=None) as batch_op:
         batch_op.create_index("ix_flow_event_appointment", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_flow_event_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_flow_event_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "form_sheet",
@@ -1055,6 +1272,13 @@ def upgrade() -> None:
     with op.batch_alter_table("form_sheet", schema=None) as batch_op:
         batch_op.create_index("ix_form_sheet_appointment", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_form_sheet_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_form_sheet_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_form_sheet_serial", ["clinic_id", "serial"], unique=True)
 
     op.create_table(
@@ -1089,6 +1313,13 @@ def upgrade() -> None:
         batch_op.create_index("ix_invoice_appointment", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_invoice_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_invoice_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index(
+            "ix_invoice_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_invoice_number", ["clinic_id", "number"], unique=True)
         batch_op.create_index("ix_invoice_reference", ["clinic_id", "reference"], unique=False)
 
@@ -1121,6 +1352,13 @@ def upgrade() -> None:
     with op.batch_alter_table("observation", schema=None) as batch_op:
         batch_op.create_index("ix_observation_appt", ["clinic_id", "appointment_id"], unique=False)
         batch_op.create_index("ix_observation_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_observation_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "recovery",
@@ -1151,6 +1389,13 @@ def upgrade() -> None:
     with op.batch_alter_table("recovery", schema=None) as batch_op:
         batch_op.create_index("ix_recovery_appt", ["clinic_id", "appointment_id"], unique=True)
         batch_op.create_index("ix_recovery_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_recovery_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "surgery",
@@ -1184,6 +1429,13 @@ def upgrade() -> None:
     with op.batch_alter_table("surgery", schema=None) as batch_op:
         batch_op.create_index("ix_surgery_appt", ["clinic_id", "appointment_id"], unique=True)
         batch_op.create_index("ix_surgery_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_surgery_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "break_glass",
@@ -1215,6 +1467,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("break_glass", schema=None) as batch_op:
         batch_op.create_index("ix_break_glass_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_break_glass_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "document_page",
@@ -1248,6 +1507,13 @@ def upgrade() -> None:
     with op.batch_alter_table("document_page", schema=None) as batch_op:
         batch_op.create_index("ix_document_page_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id"], unique=False)
+        batch_op.create_index(
+            "ix_document_page_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "invoice_event",
@@ -1273,6 +1539,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("invoice_event", schema=None) as batch_op:
         batch_op.create_index("ix_invoice_event_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_invoice_event_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_invoice_event_invoice", ["clinic_id", "invoice_id"], unique=False)
 
     op.create_table(
@@ -1322,6 +1595,13 @@ def upgrade() -> None:
     with op.batch_alter_table("invoice_line", schema=None) as batch_op:
         batch_op.create_index("ix_invoice_line_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index("ix_invoice_line_day", ["clinic_id", "day"], unique=False)
+        batch_op.create_index(
+            "ix_invoice_line_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_invoice_line_invoice", ["clinic_id", "invoice_id"], unique=False)
 
     op.create_table(
@@ -1352,6 +1632,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment_allocation", schema=None) as batch_op:
         batch_op.create_index("ix_payment_allocation_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_payment_allocation_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_payment_allocation_invoice", ["clinic_id", "invoice_id"], unique=False)
         batch_op.create_index("ix_payment_allocation_payment", ["clinic_id", "payment_id"], unique=False)
 
@@ -1379,6 +1666,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("payment_request", schema=None) as batch_op:
         batch_op.create_index("ix_payment_request_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_payment_request_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "ticket",
@@ -1404,6 +1698,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("ticket", schema=None) as batch_op:
         batch_op.create_index("ix_ticket_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_ticket_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "training",
@@ -1425,6 +1726,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("training", schema=None) as batch_op:
         batch_op.create_index("ix_training_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_training_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "user_session",
@@ -1456,6 +1764,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("user_session", schema=None) as batch_op:
         batch_op.create_index("ix_user_session_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_user_session_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     # ### end Alembic commands ###
 
@@ -1463,58 +1778,118 @@ def upgrade() -> None:
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
     with op.batch_alter_table("user_session", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_user_session_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_user_session_change")
 
     op.drop_table("user_session")
     with op.batch_alter_table("training", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_training_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_training_change")
 
     op.drop_table("training")
     with op.batch_alter_table("ticket", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_ticket_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_ticket_change")
 
     op.drop_table("ticket")
     with op.batch_alter_table("payment_request", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payment_request_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_payment_request_change")
 
     op.drop_table("payment_request")
     with op.batch_alter_table("payment_allocation", schema=None) as batch_op:
         batch_op.drop_index("ix_payment_allocation_payment")
         batch_op.drop_index("ix_payment_allocation_invoice")
+        batch_op.drop_index(
+            "ix_payment_allocation_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_payment_allocation_change")
 
     op.drop_table("payment_allocation")
     with op.batch_alter_table("invoice_line", schema=None) as batch_op:
         batch_op.drop_index("ix_invoice_line_invoice")
+        batch_op.drop_index(
+            "ix_invoice_line_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_invoice_line_day")
         batch_op.drop_index("ix_invoice_line_change")
 
     op.drop_table("invoice_line")
     with op.batch_alter_table("invoice_event", schema=None) as batch_op:
         batch_op.drop_index("ix_invoice_event_invoice")
+        batch_op.drop_index(
+            "ix_invoice_event_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_invoice_event_change")
 
     op.drop_table("invoice_event")
     with op.batch_alter_table("document_page", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_document_page_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_document_page_document")
         batch_op.drop_index("ix_document_page_change")
 
     op.drop_table("document_page")
     with op.batch_alter_table("break_glass", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_break_glass_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_break_glass_change")
 
     op.drop_table("break_glass")
     with op.batch_alter_table("surgery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_surgery_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_surgery_change")
         batch_op.drop_index("ix_surgery_appt")
 
     op.drop_table("surgery")
     with op.batch_alter_table("recovery", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_recovery_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_recovery_change")
         batch_op.drop_index("ix_recovery_appt")
 
     op.drop_table("recovery")
     with op.batch_alter_table("observation", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_observation_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_observation_change")
         batch_op.drop_index("ix_observation_appt")
 
@@ -1522,6 +1897,11 @@ def downgrade() -> None:
     with op.batch_alter_table("invoice", schema=None) as batch_op:
         batch_op.drop_index("ix_invoice_reference")
         batch_op.drop_index("ix_invoice_number")
+        batch_op.drop_index(
+            "ix_invoice_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_invoice_client")
         batch_op.drop_index("ix_invoice_change")
         batch_op.drop_index("ix_invoice_appointment")
@@ -1529,57 +1909,112 @@ def downgrade() -> None:
     op.drop_table("invoice")
     with op.batch_alter_table("form_sheet", schema=None) as batch_op:
         batch_op.drop_index("ix_form_sheet_serial")
+        batch_op.drop_index(
+            "ix_form_sheet_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_form_sheet_change")
         batch_op.drop_index("ix_form_sheet_appointment")
 
     op.drop_table("form_sheet")
     with op.batch_alter_table("flow_event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_flow_event_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_flow_event_change")
         batch_op.drop_index("ix_flow_event_appointment")
 
     op.drop_table("flow_event")
     with op.batch_alter_table("exam", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_exam_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_exam_change")
         batch_op.drop_index("ix_exam_appt")
 
     op.drop_table("exam")
     with op.batch_alter_table("drug_log_entry", schema=None) as batch_op:
         batch_op.drop_index("ix_drug_log_entry_reverses")
+        batch_op.drop_index(
+            "ix_drug_log_entry_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_drug_log_entry_change")
         batch_op.drop_index("ix_drug_log_entry_bottle")
         batch_op.drop_index("ix_drug_log_entry_appointment")
 
     op.drop_table("drug_log_entry")
     with op.batch_alter_table("discharge", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_discharge_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_discharge_change")
         batch_op.drop_index("ix_discharge_appt")
 
     op.drop_table("discharge")
     with op.batch_alter_table("check_in", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_check_in_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_check_in_change")
         batch_op.drop_index("ix_check_in_appt")
 
     op.drop_table("check_in")
     with op.batch_alter_table("app_user", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_app_user_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_app_user_change")
 
     op.drop_table("app_user")
     with op.batch_alter_table("reminder", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_reminder_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_reminder_due")
         batch_op.drop_index("ix_reminder_change")
 
     op.drop_table("reminder")
     with op.batch_alter_table("note", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_note_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_note_client")
         batch_op.drop_index("ix_note_change")
 
     op.drop_table("note")
     with op.batch_alter_table("drug_count", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_drug_count_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_drug_count_day")
         batch_op.drop_index("ix_drug_count_change")
 
     op.drop_table("drug_count")
     with op.batch_alter_table("document", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_document_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_document_client")
         batch_op.drop_index("ix_document_change")
         batch_op.drop_index("ix_document_appointment")
@@ -1589,12 +2024,22 @@ def downgrade() -> None:
         batch_op.drop_index("ix_appointment_reference")
         batch_op.drop_index("ix_appointment_patient")
         batch_op.drop_index("ix_appointment_number")
+        batch_op.drop_index(
+            "ix_appointment_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_appointment_day")
         batch_op.drop_index("ix_appointment_client")
         batch_op.drop_index("ix_appointment_change")
 
     op.drop_table("appointment")
     with op.batch_alter_table("waiver", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_waiver_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_waiver_change")
 
     op.drop_table("waiver")
@@ -1604,6 +2049,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
+        batch_op.drop_index(
+            "ix_payment_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_payment_day")
         batch_op.drop_index("ix_payment_client")
         batch_op.drop_index("ix_payment_change")
@@ -1612,11 +2062,21 @@ def downgrade() -> None:
     with op.batch_alter_table("patient", schema=None) as batch_op:
         batch_op.drop_index("ix_patient_reference")
         batch_op.drop_index("ix_patient_microchip")
+        batch_op.drop_index(
+            "ix_patient_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_patient_client")
         batch_op.drop_index("ix_patient_change")
 
     op.drop_table("patient")
     with op.batch_alter_table("fund_entry", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_fund_entry_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_fund_entry_fund")
         batch_op.drop_index("ix_fund_entry_change")
 
@@ -1626,6 +2086,11 @@ def downgrade() -> None:
 
     op.drop_table("definition_version")
     with op.batch_alter_table("consent", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_consent_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_consent_client")
         batch_op.drop_index("ix_consent_change")
 
@@ -1633,38 +2098,78 @@ def downgrade() -> None:
     op.drop_table("chain_head")
     with op.batch_alter_table("bottle", schema=None) as batch_op:
         batch_op.drop_index("ix_bottle_number")
+        batch_op.drop_index(
+            "ix_bottle_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_bottle_drug")
         batch_op.drop_index("ix_bottle_change")
 
     op.drop_table("bottle")
     with op.batch_alter_table("service", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_service_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_service_code")
         batch_op.drop_index("ix_service_change")
 
     op.drop_table("service")
     with op.batch_alter_table("print_run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_print_run_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_print_run_change")
 
     op.drop_table("print_run")
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outbox_message_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_outbox_message_due")
         batch_op.drop_index("ix_outbox_message_change")
 
     op.drop_table("outbox_message")
     with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outage_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_outage_change")
 
     op.drop_table("outage")
     with op.batch_alter_table("location", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_location_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_location_change")
 
     op.drop_table("location")
     with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_job_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_job_due")
         batch_op.drop_index("ix_job_change")
 
     op.drop_table("job")
     with op.batch_alter_table("import_run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_import_run_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_import_run_change")
 
     op.drop_table("import_run")
@@ -1673,15 +2178,30 @@ def downgrade() -> None:
 
     op.drop_table("idempotency")
     with op.batch_alter_table("heartbeat", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_heartbeat_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_heartbeat_change")
 
     op.drop_table("heartbeat")
     with op.batch_alter_table("fund", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_fund_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_fund_code")
         batch_op.drop_index("ix_fund_change")
 
     op.drop_table("fund")
     with op.batch_alter_table("drug", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_drug_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_drug_code")
         batch_op.drop_index("ix_drug_change")
 
@@ -1691,10 +2211,20 @@ def downgrade() -> None:
 
     op.drop_table("draft")
     with op.batch_alter_table("definition", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_definition_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_definition_change")
 
     op.drop_table("definition")
     with op.batch_alter_table("custom_value", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_custom_value_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_custom_value_entity")
         batch_op.drop_index("ix_custom_value_change")
 
@@ -1705,10 +2235,20 @@ def downgrade() -> None:
         batch_op.drop_index("ix_client_phone_digits")
         batch_op.drop_index("ix_client_number")
         batch_op.drop_index("ix_client_last_name")
+        batch_op.drop_index(
+            "ix_client_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_client_change")
 
     op.drop_table("client")
     with op.batch_alter_table("backup_run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_backup_run_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_backup_run_change")
 
     op.drop_table("backup_run")
