@@ -367,13 +367,15 @@ def staff_ids_of(clinic_id: str, reference: str) -> list[str]:
 
 
 CLIENTS = register(
-    Importer("clients", "Clients", CLIENT_FIELDS, plan_clients, "The responsible people, one row each.", 10),
+    Importer("clients", "Clients", CLIENT_FIELDS, plan_clients, "The responsible people, one row each.", 10,
+             one_of=(("last_name", "name"),)),
     "client", "owners", "customers",
 )  # fmt: skip
 PATIENTS = register(
     Importer(
         "patients", "Patients", PATIENT_FIELDS, plan_patients,
         "Animals or people. An animal needs a client; a person without one becomes their own.", 20,
+        animals_need=("client",),
     ),
     "patient", "animals", "pets",
 )  # fmt: skip

@@ -140,8 +140,13 @@ class Ground:
         """A cell that stands in the way."""
         number = row.number if isinstance(row, Row) else row
         source = self.mapping.fields.get(field)
-        column = " + ".join(source.names) if source and source.names else field
+        column = " + ".join(source.names) if source and source.names else self.label(field)
         self.problems.append((number, column, sentence))
+
+    def label(self, field: str) -> str:
+        """A field in words."""
+        fields = importer_of(self.mapping.kind).fields
+        return next((one.label for one in fields if one.name == field), field)
 
     def notice(self, row: Row, sentence: str) -> None:
         """Something that was decided for a row and that a person should know."""
@@ -190,6 +195,10 @@ class Importer:
     order: int = 50
     identity: str = "reference"
     """The field by which a row that is here already is known."""
+    one_of: tuple[tuple[str, ...], ...] = ()
+    """Groups of fields of which a file needs at least one."""
+    animals_need: tuple[str, ...] = ()
+    """Fields that a veterinary clinic's file needs."""
 
 
 IMPORTERS: dict[str, Importer] = {}
@@ -415,7 +424,7 @@ def parse(ground: Ground, importer: Importer) -> list[Row]:
     Raises ColumnMissing, BadMapping.
     """
     table, mapping = ground.table, ground.mapping
-    _check_mapping(table, mapping, importer)
+    _check_mapping(table, mapping, importer, ground.clinic)
     readers = [
         _reader(field, mapping.fields[field.name], table, ground.clinic)
         for field in importer.fields
@@ -444,7 +453,7 @@ def parse(ground: Ground, importer: Importer) -> list[Row]:
     return found
 
 
-def _check_mapping(table: Table, mapping: ImportMapping, importer: Importer) -> None:
+def _check_mapping(table: Table, mapping: ImportMapping, importer: Importer, clinic: Clinic) -> None:
     known = {field.name: field for field in importer.fields}
     for name, source in mapping.fields.items():
         if name not in known:
@@ -457,9 +466,13 @@ def _check_mapping(table: Table, mapping: ImportMapping, importer: Importer) -> 
     for column in mapping.only:
         if column not in table.columns:
             raise ColumnMissing(file=table.name, field=f"choosing rows ('{column}')", columns=", ".join(table.columns))
-    for field in importer.fields:
-        if field.required and field.name not in mapping.fields:
-            raise ColumnMissing(file=table.name, field=field.label, columns=", ".join(table.columns))
+    groups = [(field.name,) for field in importer.fields if field.required] + list(importer.one_of)
+    if clinic.kind != "human":
+        groups += [(name,) for name in importer.animals_need]
+    for group in groups:
+        if not set(group) & set(mapping.fields):
+            labels = " or ".join(known[name].label for name in group)
+            raise ColumnMissing(file=table.name, field=labels, columns=", ".join(table.columns))
 
 
 def _reader(field: Field, source: Source, table: Table, clinic: Clinic) -> tuple[str, Callable[[list[str]], Any]]:

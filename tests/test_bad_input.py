@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from datetime import date, time
+from time import monotonic
 
 import pytest
 from sqlalchemy import func, select
@@ -14,7 +15,7 @@ from sqlalchemy import func, select
 import opening.importing  # noqa: F401 - makes the kinds known
 from appointments.times import comes_twice
 from cli import run
-from data.models import Appointment, Client, Idempotency, ImportRun, Patient
+from data.models import Appointment, Client, Idempotency, ImportRun, Patient, UserSession
 from data.session import read
 from records import reading
 from records.reading import BadHeading, read_table
@@ -33,7 +34,10 @@ FILES = {
     ),
     "a missing column": (
         "clients", b"First name,Phone\nAna,555 0101\n",
-        r"{file} has no column for Last name.*, which is needed\. Its columns are: First name, Phone",
+        r"{file} has no column for Last name or Full name, which is needed\. Its columns are: First name, Phone",
+    ),
+    "animals without a column of clients": (
+        "patients", b"Name,Species\nRex,dog\n", r"{file} has no column for Client, which is needed",
     ),
     "a date like 31/02": (
         "patients", b"Name,Species,Birth date,Client ID\nRex,dog,31/02/2020,C1\n",
@@ -145,16 +149,18 @@ def test_a_small_file_that_would_fill_the_memory_is_refused_while_it_is_read(mon
 def test_the_hour_the_clocks_skip_cannot_be_booked_and_the_doubled_one_is_explained(sqlite_clinic):
     desk = Desk(sqlite_clinic)
     client_id, _ = desk.patient()
-    at = opened(sqlite_clinic, "sam", "appointments/calendar.py", book=client_id)
-    at.text_input(key="book_notes").set_value("Very early").run()
-    at.date_input(key="book_day").set_value(date(2027, 3, 14)).run()
-    at.selectbox(key="book_time").set_value("2:30").run()
+    sam, place = sqlite_clinic.actor("sam"), f"book:{client_id}"
+
+    def typed(day, at):
+        drafts.save(place, {"day": {"day": day}, "time": at, "notes": "Very early"}, by=sam)
+        return opened(sqlite_clinic, "sam", "appointments/calendar.py", book=client_id)
+
+    at = typed("2027-03-14", "2:30")
     at.button(key="book_save").click().run()
     assert "There is no 2:30" in at.error[0].value and "clocks go forward" in at.error[0].value
     assert at.text_input(key="book_notes").value == "Very early"
-    assert drafts.load(f"book:{client_id}", by=sqlite_clinic.actor("sam"))["notes"] == "Very early"
-    at.date_input(key="book_day").set_value(date(2027, 11, 7)).run()
-    at.selectbox(key="book_time").set_value("1:30").run()
+    assert drafts.load(place, by=sam)["notes"] == "Very early"
+    at = typed("2027-11-07", "1:30")
     assert "comes twice that night" in told(at)
     assert stored(sqlite_clinic)[2] == 0
     zone = "America/New_York"
@@ -171,6 +177,8 @@ def test_an_animal_without_a_client_and_one_born_tomorrow_are_refused_on_the_pag
     place = f"patient:new:{client_id}"
     at.text_input(key=f"{place}:name").set_value("Rex").run()
     at.date_input(key=f"{place}:born_on").set_value(date(2199, 1, 1)).run()
+    box = at.selectbox(key=f"{place}:species")
+    box.set_value(next(slug for slug in box.options if slug != "Choose")).run()
     before = stored(sqlite_clinic)
     at.button(key="save_patient").click().run()
     assert not at.exception and "future" in at.error[0].value, told(at)
@@ -178,13 +186,32 @@ def test_an_animal_without_a_client_and_one_born_tomorrow_are_refused_on_the_pag
     assert stored(sqlite_clinic) == before
 
 
-def test_a_tab_whose_session_ended_leads_to_the_sign_in_and_the_typed_words_wait(sqlite_clinic):
-    client_id, _ = Desk(sqlite_clinic).patient()
-    at = opened(sqlite_clinic, "sam", "appointments/calendar.py", book=client_id)
-    at.text_input(key="book_notes").set_value("Comes with a cone").run()
-    sessions.sign_out(at.user["session"])
-    at.button(key="book_save").click().run()
-    assert not at.exception and stored(sqlite_clinic)[2] == 0
-    assert any(field.label == "Password" for field in at.text_input), told(at)
-    again = opened(sqlite_clinic, "sam", "appointments/calendar.py", book=client_id)
-    assert again.text_input(key="book_notes").value == "Comes with a cone"
+@pytest.mark.browser
+def test_a_tab_whose_session_ended_leads_to_the_sign_in_and_the_typed_words_wait(browser, served):
+    page = browser("clara", "/new-client")
+    page.get_by_label("Last name").press_sequentially("Zebulon", delay=20)
+
+    def wait_for(found):
+        ends = monotonic() + 20
+        while not found():
+            assert monotonic() < ends
+            page.wait_for_timeout(200)
+
+    with served.clinic() as clinic:
+        clara = clinic.actor("clara")
+        wait_for(lambda: (drafts.load("client:new", by=clara) or {}).get("last_name") == "Zebulon")
+        with read(clinic.id) as session:
+            user = UserSession.user_id == clinic.users["clara"]
+            live = session.scalars(select(UserSession.id).where(user, UserSession.revoked_at.is_(None))).all()
+        for one in live:
+            sessions.end(clinic.id, one, "revoked")
+        page.get_by_label("First name").fill("Too late")
+        page.get_by_role("textbox", name="Password").wait_for()
+        assert page.get_by_text("error").count() == 0
+
+    again = browser("clara", "/new-client")
+    from playwright.sync_api import expect
+
+    expect(again.get_by_label("Last name")).to_have_value("Zebulon")
+    again.get_by_role("button", name="Discard").click()
+    again.get_by_placeholder("Name, phone, microchip or number").wait_for()
