@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from data.spreadsheet import safe
 from reports.compile import ResultColumn
 from reports.run import Result
 from reports.values import is_number, is_shown, plain, wording_of, words
@@ -17,7 +18,6 @@ from reports.values import is_number, is_shown, plain, wording_of, words
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet",
            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
            "pdf": "application/pdf"}  # fmt: skip
-_DANGEROUS = frozenset("=+-@\t\r\n|%＝＋－＠")
 _MAX_SHEET_ROWS = 1_048_575
 
 
@@ -131,13 +131,6 @@ def render(result: Result, form: str) -> bytes:
     """The bytes of a format other than PDF."""
     makers = {"csv": to_csv, "json": to_json, "xlsx": to_xlsx, "parquet": to_parquet}
     return makers[form](result)
-
-
-def safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    if text and (text[0] in _DANGEROUS or text.lstrip()[:1] in _DANGEROUS):
-        return "'" + text
-    return text
 
 
 _SHEET_FORMATS = {

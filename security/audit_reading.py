@@ -14,6 +14,7 @@ from sqlalchemy import Select, func, or_, select
 
 from data.models import AuditLog, Clinic
 from data.session import ClinicSession
+from data.spreadsheet import safe
 from data.types import clock
 from security import audit
 from security.actor import Actor
@@ -112,8 +113,8 @@ def export_audit(filters: Filters, *, by: Actor) -> str:
         for row in session.scalars(statement.execution_options(yield_per=2_000)):
             count += 1
             writer.writerow(
-                [row.seq, row.at.isoformat(), row.user_id or "", _plain(row.actor), row.session_id or "", row.source,
-                 row.action, row.entity, _plain(row.entity_id), row.detail, row.prev_hash, row.hash]
+                [row.seq, row.at.isoformat(), row.user_id or "", safe(row.actor), row.session_id or "", row.source,
+                 safe(row.action), safe(row.entity), safe(row.entity_id), safe(row.detail), row.prev_hash, row.hash]
             )  # fmt: skip
     with act(by, "security.audit") as work:
         work.audit("audit.exported", "audit", "", rows=count, filters=filters.names())
@@ -163,7 +164,3 @@ def _row(row: AuditLog) -> AuditRow:
     return AuditRow(
         row.seq, row.at, row.actor, row.source, row.action, row.entity, row.entity_id, dict(json.loads(row.detail))
     )
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

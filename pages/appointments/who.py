@@ -54,7 +54,7 @@ def choose(form: DraftForm) -> Who:
     form.follow("patient", living[0].id if living else NEW)
     form.among("patient", [*names, NEW])
     chosen = st.radio(
-        "Patient", [*names, NEW], format_func=lambda id: plain(names.get(id, "New patient")), key=form.key("patient"),
+        "Patient", [*names, NEW], format_func=lambda id: names.get(id, "New patient"), key=form.key("patient"),
         horizontal=True,
     )  # fmt: skip
     if chosen == NEW:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from data.types import clock
 from data.wording import NONE, Wording
 from pages.components import frame
+from pages.components.frame import plain as plain
 
 
 def wording() -> Wording:
@@ -72,14 +73,6 @@ def weight(grams: int | None, *, both: bool = False, missing: str = "not weighed
 def minutes(value: int | float | None, *, missing: str = NONE) -> str:
     """A length of time: ``45 min``, ``2 h 05 min``."""
     return wording().minutes(value, missing=missing)
-
-
-def plain(text: str) -> str:
-    """Text a person typed, safe inside Streamlit markdown: no formatting, links, HTML, icons or formulas."""
-    return "".join("\\" + letter if letter in _MARKS else letter for letter in text.replace("\n", " "))
-
-
-_MARKS = set("\\`*_{}[]<>()#+-.!|~$:&")
 
 
 def date_pattern() -> str:

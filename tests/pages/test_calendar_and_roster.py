@@ -22,7 +22,7 @@ def page(clinic, script, user="sam", **query):
 def words(at):
     return " ".join(
         str(part.value) for kind in (at.markdown, at.caption, at.title, at.error, at.warning) for part in kind
-    )
+    ).replace("\\", "")
 
 
 def button(at, key):
