@@ -1,7 +1,7 @@
 """The cells of a clinic's export: every value as text that comes back exactly, and that no spreadsheet runs.
 
 An empty cell is no value. A text that begins with an apostrophe, blank space or a sign that a spreadsheet takes for a
-formula (= + - @ | %, also full-width), and the empty text, get an apostrophe in front; reading takes it off again. Times
+formula (= + - @ | %, full-width too), and the empty text, get an apostrophe in front; reading takes it off again. Times
 are UTC in ISO 8601 with Z, days ISO, truth true or false, JSON with sorted keys (a text like any other), bytes base64.
 """
 

@@ -201,7 +201,7 @@ def _save_count(form: DraftForm, day: date, part: Literal["AM", "PM"], rows: Seq
                 )  # fmt: skip
                 saved += 1
                 continue
-            st.caption(f"Not saved: {row.title}")
+            st.caption(frame.plain(f"Not saved: {row.title}"))
             return
     form.forget()
     done("count", f"{saved} counts saved.")

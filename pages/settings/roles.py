@@ -15,7 +15,7 @@ def main() -> None:
     st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
     roles = role_matrix.list_roles(by=frame.actor())
     action = frame.head("Roles", "What each role may see and do. Changes hold with the next click of everybody.")
-    names = {ALL: "All roles", **{role.slug: role.label for role in roles}}
+    names = {ALL: "All roles", **{role.slug: frame.plain(role.label) for role in roles}}
     chosen = st.pills("Role", list(names), default=ALL, format_func=names.__getitem__, key="role",
                       label_visibility="collapsed")  # fmt: skip
     with action.popover("Add a role", icon=":material/add:"):
