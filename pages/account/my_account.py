@@ -39,7 +39,8 @@ def password() -> None:
         with frame.refusals():
             if new != again:
                 raise BadInput(problem="The two new passwords differ. Type them again.")
-            ended = own_access.change_password(current, new, by=frame.actor())
+            ended = own_access.change_password(current, new, by=frame.actor(), key=frame.form_key("own_password"))
+            frame.new_form_key("own_password")
             others = f" {ended} other {'device was' if ended == 1 else 'devices were'} signed out." if ended else ""
             st.success(f"Your password is changed.{others}")
 
@@ -56,11 +57,11 @@ def pin(own: OwnAccess) -> None:
         sent = st.form_submit_button("Change PIN" if own.has_pin else "Set PIN")
     if sent:
         with frame.refusals():
-            own_access.set_pin(current, digits, by=frame.actor())
+            own_access.set_pin(current, digits, by=frame.actor(), key=frame.form_key("own_pin"))
             account_actions.done("Your PIN is set.", "own_pin")
     if own.has_pin and st.button("Remove PIN", key="own_pin_remove", type="tertiary"):
         with frame.refusals():
-            own_access.remove_pin(by=frame.actor())
+            own_access.remove_pin(by=frame.actor(), key=frame.form_key("own_pin_remove"))
             account_actions.done("Your PIN is removed.", "own_pin_remove")
 
 
@@ -95,7 +96,8 @@ def enrol() -> None:
         sent = st.form_submit_button("Turn on")
     if sent:
         with frame.refusals():
-            own_access.set_second_factor(enrolment, code, current, by=frame.actor())
+            key = frame.form_key("own_factor")
+            own_access.set_second_factor(enrolment, code, current, by=frame.actor(), key=key)
             del st.session_state[ENROLMENT]
             account_actions.done("From now on a code is asked for at sign-in.", "own_factor")
 
@@ -106,7 +108,7 @@ def turn_off() -> None:
         current = st.text_input("Current password", type="password", key="own_off_now")
         if st.button("Turn the second factor off", key="own_off"):
             with frame.refusals():
-                own_access.remove_second_factor(current, by=frame.actor())
+                own_access.remove_second_factor(current, by=frame.actor(), key=frame.form_key("own_off"))
                 account_actions.done("Your password alone signs you in again.", "own_off")
 
 
@@ -123,7 +125,7 @@ def sessions() -> None:
                 st.caption(show.plain(f"{row.address} · since {since} · last input {last}"))
             if not row.here and line.button("Sign out", key=f"own-out-{row.id}"):
                 with frame.refusals():
-                    own_access.end_own_session(row.id, by=frame.actor())
+                    own_access.end_own_session(row.id, by=frame.actor(), key=frame.form_key(f"own-out-{row.id}"))
                     account_actions.done("That device is signed out.", f"own-out-{row.id}")
 
 

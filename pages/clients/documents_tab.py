@@ -72,5 +72,6 @@ def read(line: DocumentLine, may: frozenset[str]) -> None:
                 reason = st.text_input("Why it is taken off", key=f"why_{line.id}", max_chars=200, autocomplete="off")
                 if st.button("Take off the record", key=f"remove_{line.id}"):
                     with frame.refusals():
-                        documents.remove(line.id, reason=reason, by=frame.actor())
+                        key = frame.form_key(f"remove_{line.id}")
+                        documents.remove(line.id, reason=reason, by=frame.actor(), key=key)
                         st.rerun()

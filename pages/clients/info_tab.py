@@ -115,5 +115,6 @@ def restriction(opened: OpenedClient) -> None:
         reason = st.text_input("Reason", key="restrict_reason", max_chars=300, autocomplete="off")
         if st.button("Lift the restriction" if closed else "Restrict the record", key="restrict"):
             with frame.refusals():
-                clients.restrict(opened.client.id, not closed, reason=reason, by=frame.actor())
+                key = frame.form_key(f"restrict:{opened.client.id}:{opened.client.version}")
+                clients.restrict(opened.client.id, not closed, reason=reason, by=frame.actor(), key=key)
                 st.rerun()

@@ -40,7 +40,7 @@ def _confirm(run: imports.RunRow, by: Actor) -> None:
     with st.container(horizontal=True):
         if st.button("Take it back", type="primary", key="undo-yes"):
             with frame.refusals():
-                hidden = imports.undo_import(run.id, by=by)
+                hidden = imports.undo_import(run.id, by=by, key=frame.form_key(f"undo:{run.id}"))
                 st.session_state["_imported"] = f"{run.file} was taken back: {hidden:,} records are hidden."
                 st.rerun()
         if st.button("Keep it", key="undo-no"):

@@ -115,8 +115,9 @@ def sign(row: StaffRow) -> None:
         if image is not None:
             st.image(image, width=260, caption=f"Signature of {show.plain(row.name)}")
             if st.button("Remove the signature", key="unsign", type="tertiary"):
-                staff.set_signature(row.id, None, by=by)
-                st.rerun()
+                with frame.refusals():
+                    staff.set_signature(row.id, None, by=by, key=frame.form_key(f"unsign:{row.id}:{row.version}"))
+                    st.rerun()
         upload = st.file_uploader(
             "PNG or JPEG, at most 1 MB", type=["png", "jpg", "jpeg"], key="sign", max_upload_size=1
         )

@@ -126,7 +126,7 @@ def _actions(bottle: BottleRow, lines: list[register.LogLine], may: frozenset[st
     by = frame.actor()
     if "drugs.bottles" in may and bottle.state == "in stock" and st.button("Open bottle", key="drug_open"):
         with frame.refusals():
-            drug_log.open_bottle(bottle.id, by=by)
+            drug_log.open_bottle(bottle.id, by=by, key=frame.form_key(f"open:{bottle.id}"))
             st.rerun()
     if "drugs.log" in may and bottle.state == "open" and st.button("Log from it", key="drug_use_here"):
         drug_forms.log_use(bottle)

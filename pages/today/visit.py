@@ -140,7 +140,8 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
         standing = any(not moment.undoes and not moment.undone and moment.from_stage for moment in moments)
         if standing and st.button("Undo last move", key="undo_move"):
             with frame.refusals():
-                flow.take_back(visit.id, visit.stage, by=frame.actor())
+                key = frame.form_key(f"undo:{visit.id}:{visit.version}")
+                flow.take_back(visit.id, visit.stage, by=frame.actor(), key=key)
                 st.session_state.pop(f"section_{visit.id}", None)
                 st.rerun()
         if may_follow(visit.stage, "declined"):
