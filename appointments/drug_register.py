@@ -25,6 +25,9 @@ KINDS = {
 }  # fmt: skip
 
 
+CLOSED_SHOWN = 300
+
+
 @dataclass(frozen=True)
 class BottleRow:
     """A bottle with its balance in thousandths and what a person should know about it."""
@@ -106,13 +109,14 @@ class LogLine:
 
 
 def bottles(*, by: Actor, closed: bool = False) -> list[BottleRow]:
-    """The bottles in stock and open, by drug and number; the closed ones instead with ``closed``."""
+    """The bottles in stock and open, by drug and number; with ``closed`` the latest closed ones instead."""
     with look(by, "drugs.view") as session:
-        found = _bottles(session, by.clinic_id)
-        rows = [row for row in found if bool(row.closed_at) == closed]
-        if closed:
-            return sorted(rows, key=lambda row: row.closed_at or clock.now(), reverse=True)
-        return rows
+        if not closed:
+            return _bottles(session, by.clinic_id, Bottle.closed_at.is_(None))
+        latest = select(Bottle.id).where(Bottle.closed_at.is_not(None))
+        latest = latest.order_by(Bottle.closed_at.desc()).limit(CLOSED_SHOWN)
+        rows = _bottles(session, by.clinic_id, Bottle.id.in_(session.scalars(latest).all()))
+        return sorted(rows, key=lambda row: row.closed_at or clock.now(), reverse=True)
 
 
 def drugs(*, by: Actor) -> dict[str, str]:
@@ -132,7 +136,7 @@ def people(*, by: Actor) -> dict[str, str]:
 def register(bottle_id: str, *, by: Actor) -> tuple[BottleRow, list[LogLine]]:
     """One bottle and its lines in the order of when they happened, the corrected ones too. Raises NotFound."""
     with look(by, "drugs.view") as session:
-        found = _bottles(session, by.clinic_id, bottle_id)
+        found = _bottles(session, by.clinic_id, Bottle.id == bottle_id)
         if not found:
             raise NotFound(what="bottle", name="with this number")
         return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found[0].needs_witness, by)
@@ -145,22 +149,22 @@ def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine
         of_line = {row.id: row.bottle_id for row in session.execute(statement)}
         if not of_line:
             return []
-        named = {row.id: row for row in _bottles(session, by.clinic_id) if row.id in set(of_line.values())}
+        named = {row.id: row for row in _bottles(session, by.clinic_id, Bottle.id.in_(set(of_line.values())))}
         lines = _lines(session, DrugLogEntry.appointment_id == appointment_id, True, by)
         return [(named[of_line[line.id]], replace(line, balance=None)) for line in lines]
 
 
-def _bottles(session: ClinicSession, clinic_id: str, bottle_id: str | None = None) -> list[BottleRow]:
+def _bottles(session: ClinicSession, clinic_id: str, *which) -> list[BottleRow]:  # type: ignore[no-untyped-def]
+    """Of the bottles asked for only: summing the log of every bottle there ever was takes half a second a year."""
     zone = session.execute(select(Clinic.zone).where(Clinic.id == clinic_id)).scalar_one()
     today = clock.today(zone)
     held = select(func.coalesce(func.sum(DrugLogEntry.delta), 0)).where(DrugLogEntry.bottle_id == Bottle.id)
     statement = (
         select(Bottle, Drug, held.correlate(Bottle).scalar_subquery().label("held"))
         .join(Drug, Drug.id == Bottle.drug_id)
+        .where(*which)
         .order_by(Drug.name, Drug.strength, Bottle.opened_at.is_(None), Bottle.number)
     )
-    if bottle_id:
-        statement = statement.where(Bottle.id == bottle_id)
     return [
         BottleRow(
             bottle.id, bottle.number, drug.id, drug.name, drug.strength, drug.unit, drug.schedule, drug.route,
@@ -234,6 +238,10 @@ class DayRow:
     pm_expected: int | None
     reasons: tuple[str, ...]
     flags: tuple[str, ...]
+    needs_am: bool = True
+    """Whether it was open when the morning was counted; a bottle opened later had nothing to count."""
+    needs_pm: bool = True
+    """Whether anything was left to count in the evening: neither closed during the day nor empty."""
 
 
 def reconciliation(day: date, *, by: Actor) -> list[DayRow]:
@@ -244,11 +252,8 @@ def reconciliation(day: date, *, by: Actor) -> list[DayRow]:
     with look(by, "drugs.view") as session:
         zone = session.execute(select(Clinic.zone).where(Clinic.id == by.clinic_id)).scalar_one()
         begin, end = instant_of(day, time(0), zone), instant_of(day + timedelta(days=1), time(0), zone)
-        found = [
-            row
-            for row in _bottles(session, by.clinic_id)
-            if row.opened_at and row.opened_at < end and (row.closed_at is None or row.closed_at >= begin)
-        ]
+        still_open = or_(Bottle.closed_at.is_(None), Bottle.closed_at >= begin)
+        found = _bottles(session, by.clinic_id, Bottle.opened_at < end, still_open)
         ids = [row.id for row in found]
         before = _sums(session, DrugLogEntry.bottle_id.in_(ids), DrugLogEntry.event_at < begin)
         entries = session.scalars(
@@ -263,7 +268,11 @@ def reconciliation(day: date, *, by: Actor) -> list[DayRow]:
             .order_by(DrugCount.entered_at, DrugCount.id)
         ):
             counts[line.bottle_id, line.session] = line
-        return [_day_row(row, before.get(row.id, 0), entries, counts) for row in found]
+        first = min((line.event_at for (_, part), line in counts.items() if part == "AM"), default=begin)
+        return [
+            _day_row(row, before.get(row.id, 0), entries, counts, in_use_from=max(first, begin), until=end)
+            for row in found
+        ]
 
 
 def _sums(session: ClinicSession, *where) -> dict[str, int]:  # type: ignore[no-untyped-def]
@@ -274,18 +283,22 @@ def _sums(session: ClinicSession, *where) -> dict[str, int]:  # type: ignore[no-
 
 
 def _day_row(
-    row: BottleRow, opening: int, entries: Sequence[DrugLogEntry], counts: dict[tuple[str, str], DrugCount]
-) -> DayRow:
+    row: BottleRow, opening: int, entries: Sequence[DrugLogEntry], counts: dict[tuple[str, str], DrugCount], *,
+    in_use_from: datetime, until: datetime,
+) -> DayRow:  # fmt: skip
     mine = [entry for entry in entries if entry.bottle_id == row.id]
     reversed_kinds = {entry.id: entry.kind for entry in mine}
     received = _total(mine, reversed_kinds, ("received",))
     adjusted = _total(mine, reversed_kinds, ("adjusted", "disposed", "transferred"))
     given, wasted = sum(entry.given for entry in mine), sum(entry.wasted for entry in mine)
     am, pm = counts.get((row.id, "AM")), counts.get((row.id, "PM"))
+    closing = opening + sum(entry.delta for entry in mine)
+    needs_am = row.opened_at is not None and row.opened_at < in_use_from
+    needs_pm = (row.closed_at is None or row.closed_at >= until) and closing != 0
     flags = list(row.flags)
-    if am is None:
+    if am is None and needs_am:
         flags.append("No AM count")
-    if pm is None:
+    if pm is None and needs_pm:
         flags.append("No PM count")
     for name, line in (("AM", am), ("PM", pm)):
         if line is not None and line.counted != line.expected:
@@ -299,9 +312,10 @@ def _day_row(
     if unwitnessed:
         flags.append(f"{len(unwitnessed)} without witness")
     return DayRow(
-        row, opening, received, given, wasted, adjusted, opening + sum(entry.delta for entry in mine),
+        row, opening, received, given, wasted, adjusted, closing,
         am.counted if am else None, am.expected if am else None, pm.counted if pm else None,
         pm.expected if pm else None, tuple(line.reason for line in (am, pm) if line and line.reason), tuple(flags),
+        needs_am, needs_pm,
     )  # fmt: skip
 
 

@@ -100,6 +100,7 @@ def _summaries(session: ClinicSession, invoices: list[Invoice], today: date) -> 
         return []
     charged = _sums(session, InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents), ids)
     paid = _sums(session, PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount_cents), ids)
+    named = _services(session, ids)
     last: dict[str, str] = {}
     forgiven: dict[str, int] = {}
     events = (
@@ -117,8 +118,8 @@ def _summaries(session: ClinicSession, invoices: list[Invoice], today: date) -> 
         state = state_of(last.get(invoice.id, "opened"), *sums, invoice.due_on, today)
         found.append(
             InvoiceSummary(
-                invoice.id, invoice.number, invoice.issued_on, invoice.due_on, invoice.description, invoice.currency,
-                *sums, state,
+                invoice.id, invoice.number, invoice.issued_on, invoice.due_on,
+                invoice.description or named.get(invoice.id, ""), invoice.currency, *sums, state,
             )
         )  # fmt: skip
     return found
@@ -133,6 +134,17 @@ def state_of(last_event: str, charged: int, paid: int, forgiven: int, due_on: da
     if due_on is not None and due_on < today:
         return "overdue"
     return "part paid" if paid else "open"
+
+
+def _services(session: ClinicSession, ids: list[str]) -> dict[str, str]:
+    """What each invoice charges, in words: the services whose lines were not taken back, in their order."""
+    lines = select(InvoiceLine.invoice_id, InvoiceLine.description, func.sum(InvoiceLine.quantity))
+    lines = lines.where(InvoiceLine.invoice_id.in_(ids)).group_by(InvoiceLine.invoice_id, InvoiceLine.description)
+    found: dict[str, list[str]] = {}
+    for invoice_id, description, quantity in session.execute(lines.order_by(func.min(InvoiceLine.id))):
+        if quantity > 0:
+            found.setdefault(invoice_id, []).append(description)
+    return {invoice_id: ", ".join(names) for invoice_id, names in found.items()}
 
 
 def _sums(session: ClinicSession, column: object, total: object, ids: list[str]) -> dict[str, int]:

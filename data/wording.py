@@ -133,7 +133,7 @@ def _age(days: int, months: int, locale: str) -> str:
         return str(format_unit(days // 7, "duration-week", length="short", locale=locale))
     if months < 24:
         words = str(format_unit(months, "duration-month", length="short", locale=locale))
-        return words.replace("mth", "mo") if locale.startswith("en") else words
+        return words.replace("mths", "mo").replace("mth", "mo") if locale.startswith("en") else words
     return str(format_unit(months // 12, "duration-year", length="short", locale=locale))
 
 

@@ -118,12 +118,13 @@ def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
         definitions.save(session, billing.settings.FUND, slug, fund, by_user_id=None)
     vets, speed, staff = [], {}, []
     for username, name, factor in VETS:
-        user = models.User(
-            username=f"{username}@{SLUG}", name=name, role="clinician", initials=name.split()[1][0] + name.split()[2][0],
-            licence=f"NY-{rng.randrange(10_000, 99_999)}", dea_number="FX0000000", working_days=[0, 1, 2, 3, 4],
-            email=f"{username}@harbor.example.org", colour="#4f5fb8",
-        )  # fmt: skip
-        session.add(user)
+        user = session.scalars(select(models.User).where(models.User.name == name)).one_or_none()
+        if user is None:
+            user = models.User(username=f"{username}@{SLUG}", name=name, role="clinician")
+            session.add(user)
+        user.initials = name.split()[1][0] + name.split()[2][0]
+        user.licence, user.dea_number = f"NY-{rng.randrange(10_000, 99_999)}", "FX0000000"
+        user.working_days, user.email, user.colour = [0, 1, 2, 3, 4], f"{username}@harbor.example.org", "#4f5fb8"
         session.flush()
         vets.append(user.id)
         speed[user.id] = factor

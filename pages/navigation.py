@@ -84,6 +84,7 @@ def main() -> None:
         shown = []
         for page in pages:
             if not page.opens_for(may):
+                hidden.append(st.Page(_not_open, title="Not open to you", url_path=page.path, visibility="hidden"))
                 continue
             built = st.Page(
                 page.script,
@@ -103,12 +104,19 @@ def main() -> None:
     current = st.navigation(menu, expanded=True)
     sidebar.draw(who, may)
     search.draw(may, places)
-    banner.draw(may)
+    banner.draw(may, at=current.url_path)
     with frame.refusals():
         try:
             current.run()
         except RestrictedRecord as refusal:
             emergency.wall(refusal, may)
+
+
+def _not_open() -> None:
+    """In the place of a page that the person's role does not open: says so, and nothing of what stands there."""
+    frame.head("This page is not open to you")
+    st.info("Your role does not include this page. Ask an administrator if your work needs it.", icon=":material/lock:")
+    st.page_link(HOME.script, label="Go to Home", icon=":material/arrow_back:", width="content")
 
 
 def _entrance() -> Person | None:

@@ -141,7 +141,12 @@ def _extras(form: DraftForm, offered: Choices, kind: str) -> dict[str, object]:
     services = st.multiselect(
         "Services", list(offered.services), format_func=lambda code: offered.services[code],
         key=form.key("services"), placeholder="What should be done",
+        help="May stay empty: the services are then chosen at checkout.",
     )  # fmt: skip
+    if not offered.services:
+        st.caption("The price list is empty. An administrator adds services under Settings, Price list.")
+    elif not usual and not services:
+        st.caption("This kind of appointment has no usual services. Choose them here or at checkout.")
     left, right = st.columns(2)
     funds = ["", *offered.funds]
     form.among("funding", funds)

@@ -14,12 +14,13 @@ def _problems(by: Actor) -> list[str]:
     return backups.state(by=by).problems
 
 
-def draw(may: frozenset[str]) -> None:
+def draw(may: frozenset[str], *, at: str) -> None:
     """Say which restricted records are open to this person, and what is wrong with the backups to those who may
-    make them."""
+    make them; not where the page at path ``at`` (the backups, the home with its alerts) says it in full."""
     if "security.break_glass" in may:
         emergency.draw()
-    if "data.backup" not in may:
+    said = at == "backups" or (at == "" and "security.users" in may)
+    if said or "data.backup" not in may:
         return
     problems = _problems(frame.actor())
     if problems:

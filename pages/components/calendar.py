@@ -26,6 +26,8 @@ _CALENDAR = st.components.v2.component(
     css=(ASSETS / "calendar.css").read_text(encoding="utf-8"),
     js=(ASSETS / "calendar.js").read_text(encoding="utf-8"),
 )
+MARKS = {"confirmed": "✓", "checked_out": "⌂"}
+"""Confirmed, and gone home: told apart by shape as well as by colour."""
 GREY = "#8a94a3"
 
 
@@ -105,7 +107,7 @@ def _entry(entry: Entry, offered: Choices, words: Wording) -> dict[str, Any]:
         "colour": kind.colour if kind else GREY,
         "label": offered.stages.label(entry.stage),
         "group": _group(entry.stage),
-        "mark": "✓" if entry.stage in ("confirmed", "checked_out") else "",
+        "mark": MARKS.get(entry.stage, ""),
         "caution": entry.caution,
     }
 

@@ -182,7 +182,7 @@ def _card(card: Card, today: date) -> dict[str, Any]:
     if card.caution:
         flags.append(("amber", card.caution))
     if card.day != today:
-        flags.append(("amber", f"Since {show.day(card.day, style='weekday')}"))
+        flags.append(("amber", f"Since {show.day(card.day, style='weekday_name')}"))
     return {
         "id": card.id,
         "number": card.number,

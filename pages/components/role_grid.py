@@ -35,8 +35,11 @@ def draw(roles: list[RoleRow]) -> None:
         }
     )
     column = st.column_config
+    with st.container(key="matrix_narrow"):
+        st.info("All roles side by side need a wider screen. Choose one role above to read and change it here.",
+                icon=":material/width:")  # fmt: skip
     signature = "-".join(f"{row.slug}{row.number}" for row in held)
-    edited = st.data_editor(
+    edited = st.container(key="matrix_wide").data_editor(
         table, key=f"matrix-{signature}-{st.session_state.get('_again', 0)}",
         hide_index=True, disabled=["name", "may", "area", "owner"], height=620, num_rows="fixed",
         column_config={

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import pandas as pd
 import streamlit as st
@@ -93,7 +94,9 @@ def table(found: AuditPage) -> None:
             "Through": [row.source for row in found.rows],
         }
     )
-    st.dataframe(
+    with st.container(key="audit_narrow"):
+        st.html("".join(_card(line) for line in rows.to_dict("records")))
+    st.container(key="audit_wide").dataframe(
         rows, hide_index=True, height=min(38 + 35 * len(rows), 760),
         column_config={
             "No.": st.column_config.NumberColumn(format="%d", width=60), "When": st.column_config.Column(width=165),
@@ -102,6 +105,17 @@ def table(found: AuditPage) -> None:
             "Through": st.column_config.Column(width=80),
         },
     )  # fmt: skip
+
+
+def _card(line: dict[str, object]) -> str:
+    """A row for a phone: who did what, then when and about what, one below the other."""
+    said = {name: escape(str(value)) for name, value in line.items()}
+    details = f"<div>{said['Details']}</div>" if said["Details"] else ""
+    return (
+        f'<article class="audit-card"><strong>{said["Did"]}</strong> · {said["Who"]}'
+        f"<div>{said['When']} · No. {said['No.']} · {said['Through']}</div><div>{said['About']}</div>"
+        f"{details}</article>"
+    )
 
 
 def short(entity_id: str) -> str:

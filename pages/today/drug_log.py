@@ -62,8 +62,9 @@ def _day(in_use: list[BottleRow], may: frozenset[str]) -> None:
     if not rows:
         st.info("No bottle was open on this day. Open one in the Bottle view before the first patient.")
         return
-    counted = sum(row.am is not None for row in rows), sum(row.pm is not None for row in rows)
-    st.caption(f"AM counted {counted[0]} of {len(rows)} · PM counted {counted[1]} of {len(rows)}")
+    morning = [row.am for row in rows if row.needs_am or row.am is not None]
+    evening = [row.pm for row in rows if row.needs_pm or row.pm is not None]
+    st.caption(" · ".join((_counted("AM", morning), _counted("PM", evening))))
     numbers = ("Opening", "Received", "Given", "Wasted", "Adjusted", "Closing", "AM count", "PM count")
     number = st.column_config.NumberColumn(format="%.2f")
     picked = st.dataframe(
@@ -80,6 +81,11 @@ def _day(in_use: list[BottleRow], may: frozenset[str]) -> None:
     )
     if picked.selection.rows:
         _open_register(rows[picked.selection.rows[0]].bottle.id)
+
+
+def _counted(part: str, counts: list[int | None]) -> str:
+    done = sum(count is not None for count in counts)
+    return f"{part} counted {done} of {len(counts)}" if counts else f"{part}: no bottle to count"
 
 
 def _day_line(row: DayRow) -> dict[str, object]:
@@ -103,7 +109,7 @@ def _bottle(bottles: list[BottleRow], may: frozenset[str]) -> None:
     wanted = st.session_state.get("drug_bottle")
     choices = list(bottles)
     if st.toggle("Show closed bottles", key="drug_closed") or (wanted and wanted not in {row.id for row in bottles}):
-        choices += register.bottles(by=by, closed=True)[:300]
+        choices += register.bottles(by=by, closed=True)
     if not choices:
         st.info("Every bottle is closed. Receive a new one, or show the closed bottles.")
         return

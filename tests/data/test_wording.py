@@ -30,7 +30,7 @@ def test_ages_are_said_in_the_unit_people_use():
         US.age(born, on).replace("\xa0", " ") for born in (date(2026, 9, 20), date(2026, 3, 1), date(2020, 11, 23))
     ] == [
         "9 wks",
-        "8 mos",
+        "8 mo",
         "5 yrs",
     ]
     assert US.age(date(2020, 1, 1), on, estimated=True) == "~6\xa0yrs"

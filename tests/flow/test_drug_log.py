@@ -176,6 +176,19 @@ def test_counts_compare_with_the_log_and_a_difference_needs_a_reason(clinic, cli
     assert (row.flags, row.reasons) == (("PM −0.02 mL",), ("meniscus",))
 
 
+def test_only_what_was_open_and_held_something_needs_a_count(clinic, clinic_day):
+    sam, clara = clinic.actor("sam"), clinic.users["clara"]
+    first = bottle(clinic)
+    drug_log.count(first, clinic_day.today, "AM", 10_000, by=sam, witness_id=clara)
+    later, gone = bottle(clinic), bottle(clinic)
+    drug_log.close_bottle(gone, by=clinic.actor("clara"), reason="broken", witness_id=clinic.users["mona"])
+    rows = {row.bottle.id: row for row in register.reconciliation(clinic_day.today, by=sam)}
+    assert {id: row.flags for id, row in rows.items()} == {
+        first: ("No PM count",), later: ("No PM count",), gone: (),
+    }  # fmt: skip
+    assert [row.id for row in register.bottles(by=sam, closed=True)] == [gone]
+
+
 def test_the_day_adds_up_opening_plus_received_minus_given_minus_wasted_plus_adjusted(clinic, clinic_day):
     found, visit, sam, clara = bottle(clinic), clinic_day.visit(), clinic.actor("sam"), clinic.actor("clara")
     witness = clinic.users["mona"]

@@ -28,3 +28,15 @@ def test_signing_out_ends_the_session_and_leads_to_the_sign_in_page(browser, ser
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("Username").wait_for()
     assert not any(cookie["name"] == "ballast_session" for cookie in page.context.cookies())
+
+
+@pytest.mark.browser
+def test_a_page_that_a_role_does_not_open_says_so_and_shows_nothing_of_it(browser):
+    page = browser("sam", "/audit-log")
+    page.get_by_text("Your role does not include this page.").wait_for()
+    assert page.url.endswith("/audit-log")
+    assert page.get_by_role("heading", name="This page is not open to you").count() == 1
+    assert page.get_by_text("in a chain that shows tampering").count() == 0
+    page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Go to Home").click()
+    page.wait_for_url("**/")
+    assert page.problems == []
