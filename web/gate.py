@@ -220,6 +220,8 @@ class Gate:
             await receive()
             await send({"type": "websocket.close", "code": 4403, "reason": "refused"})
             return
+        for name, value in (*HEADERS.items(), ("Cache-Control", "no-store")):
+            response.headers.setdefault(name, value)
         await response(scope, receive, send)
 
     @staticmethod

@@ -1,6 +1,7 @@
 """What a stranger, a stolen id and a foreign page get at the doors: nothing. Against the real app on loopback."""
 
 import re
+import socket
 
 import httpx
 import pytest
@@ -241,6 +242,32 @@ def test_pages_carry_the_headers_that_shut_others_out(stranger):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(("path", "header", "status"), [
+    ("/roster", {}, 303), ("/documents/x", {}, 401), ("/", {"host": "evil.example"}, 421),
+    ("/", {"x-forwarded-for": "1.2.3.4"}, 403), ("/auth/finish?ticket=x", {}, 303), ("/static/none.js", {}, None),
+])  # fmt: skip
+def test_what_is_refused_carries_them_too_and_is_kept_by_no_cache(stranger, path, header, status):
+    answer = stranger.get(path, headers=header, follow_redirects=False)
+    assert status is None or answer.status_code == status
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert status is None or answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", [
+    "/static/../documents/x", "/static/%2e%2e/documents/x", "//documents/x", "/DOCUMENTS/x", "/documents/%00",
+    "/component/a/..%2f..%2f..%2f..%2fetc/passwd", "/_stcore/bidi-components/x/..%2f..%2f..%2fetc/passwd",
+    "/icons/..%2f..%2fgate.py", "/static/..%2f..%2f..%2fcli.py",
+])  # fmt: skip
+def test_no_spelling_of_a_path_gets_around_the_gate(served, path):
+    with socket.create_connection(("127.0.0.1", int(served.url.rsplit(":", 1)[1])), timeout=10) as line:
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: line.recv(65_536), b""))
+    status = int(answer.split()[1])
+    assert status in (303, 400, 401, 404), answer[:200]
+    assert b"root:" not in answer and b"import" not in answer.split(b"\r\n\r\n", 1)[1]
 
 
 def test_the_first_page_and_the_manifest_name_no_clinic(stranger):
