@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from appointments import capacity
+from appointments.funding import follow
 from appointments.moves import (
     NotPossible,
     appointment_for_change,
@@ -126,7 +127,7 @@ def book(
     ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit).
     ``overbook`` accepts a full or closed day (permission appointments.overbook), ``past`` a day gone by. Raises
     DayFull, ClosedThatDay, AlreadyBooked, PastDay, SkippedHour, PatientOfAnother, PatientDied, UnknownChoice,
-    NotFound, RestrictedRecord, NotPermitted.
+    FundEmpty (the grant has nothing left), NotFound, RestrictedRecord, NotPermitted.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
@@ -213,6 +214,7 @@ def move(
         if before[3] in ("cancelled", "no_show"):
             row.cancel_reason = ""
             record_move(work, row, "booked", reason="booked again")
+            follow(work, row, must=True)
         else:
             record_rescheduling(work, row, reason=f"moved from {before[0].isoformat()}")
         work.audit(
@@ -225,7 +227,7 @@ def move(
 def change(appointment_id: str, details: Details, *, version: int, by: Actor, key: str | None = None) -> None:
     """Change the services, funding, notes, caution or provider.
 
-    Raises EditedMeanwhile, UnknownChoice, NotFound, RestrictedRecord.
+    Raises EditedMeanwhile, UnknownChoice, FundEmpty, NotFound, RestrictedRecord.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
@@ -240,6 +242,8 @@ def change(appointment_id: str, details: Details, *, version: int, by: Actor, ke
         changed = [name for name, value in new.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, new[name])
+        if "funding" in changed:
+            follow(work, row, must=True)
         work.audit("appointment.changed", "appointment", row.id, fields=changed)
 
 
@@ -263,8 +267,8 @@ def mark_no_show(appointment_id: str, *, version: int, by: Actor, key: str | Non
 def restore(appointment_id: str, *, version: int, by: Actor, overbook: bool = False, key: str | None = None) -> str:
     """Undo a cancellation or a no-show; returns the stage it is in again.
 
-    The place may have been given away meanwhile: raises DayFull then, ClosedThatDay, AlreadyBooked, NotPossible,
-    EditedMeanwhile.
+    The place or the grant may have been given away meanwhile: raises DayFull or FundEmpty then, ClosedThatDay,
+    AlreadyBooked, NotPossible, EditedMeanwhile.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
@@ -282,6 +286,7 @@ def restore(appointment_id: str, *, version: int, by: Actor, overbook: bool = Fa
             undo_last_move(work, row)
         else:
             record_move(work, row, "booked", reason="taken back")
+        follow(work, row, must=True)
         work.audit("appointment.restored", "appointment", row.id, was=was, now=row.stage, overbooked=overbook)
         work.result = row.stage
         return row.stage
@@ -394,6 +399,7 @@ class _Desk:
             caution=_text(booking.caution, 300),
         )
         record_move(self.work, appointment, stage, event_at=event_at, source=source)
+        follow(self.work, appointment, must=True)
         return appointment
 
     def location(self, location_id: str) -> Location:

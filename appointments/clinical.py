@@ -18,6 +18,7 @@ from appointments import moves
 from appointments.settings import APPOINTMENT_TYPE
 from appointments.stages import next_stage
 from data import definitions
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, EditedMeanwhile, NotFound
 from data.models import (
     Appointment,
@@ -38,6 +39,10 @@ from records.access import visit_for
 from security.actor import Actor
 from security.rules import act, look
 from security.viewing import note_view
+
+
+class CautionTooLong(BadInput):
+    """This caution has {length} characters; 300 fit. Shorten it, and keep the rest in the notes."""
 
 
 class OutOfRange(BadInput):
@@ -269,15 +274,21 @@ def observe(
         return line.id
 
 
-def set_caution(appointment_id: str, caution: str, *, version: int, by: Actor) -> int:
-    """Change the visit's caution line; returns the new version. Raises EditedMeanwhile."""
-    with act(by, "flow.record") as work:
+def set_caution(appointment_id: str, caution: str, *, version: int, by: Actor, key: str | None = None) -> None:
+    """Change what to mind about this visit. Raises EditedMeanwhile, CautionTooLong, CardNumberTyped, NotFound,
+    RestrictedRecord."""
+    caution = caution.strip()
+    refuse_card_numbers({"The caution": caution})
+    if len(caution) > 300:
+        raise CautionTooLong(length=len(caution))
+    with act(by, "flow.record", key=key) as work:
+        if work.repeated:
+            return
         row = visit_for(work.session, moves.appointment_for_change(work.session, appointment_id), by)
         if row.version != version:
             raise EditedMeanwhile(who="Somebody else", what="visit")
-        row.caution = caution.strip()[:300]
+        row.caution = caution
         work.audit("appointment.caution", "appointment", appointment_id)
-        return row.version
 
 
 @dataclass(frozen=True)
@@ -306,6 +317,8 @@ class Visit:
     client_id: str
     client: str
     phone: str
+    caution: str
+    """Of this visit alone."""
     cautions: tuple[str, ...]
     services: tuple[str, ...]
     notes: str
@@ -378,6 +391,7 @@ def _visit(session: ClinicSession, appointment: Appointment, patient: Patient, c
         client_id=client.id,
         client=f"{client.first_name} {client.last_name}".strip(),
         phone=client.phone,
+        caution=appointment.caution,
         cautions=tuple(dict.fromkeys(cautions)),
         services=tuple(names.get(code, code) for code in appointment.services or ()),
         notes=appointment.notes,

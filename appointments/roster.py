@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
 from appointments.stages import ATTENDED, BEFORE_ARRIVAL, ON_SITE
@@ -22,6 +22,7 @@ from data.models import (
     FlowEvent,
     FormSheet,
     Fund,
+    FundEntry,
     Invoice,
     InvoiceEvent,
     InvoiceLine,
@@ -106,6 +107,8 @@ class RosterRow:
     owed_cents: int
     funding_code: str
     funding: str
+    promised_cents: int
+    """What the grant holds for this visit, on the visit or on the lines of its ticket."""
     stage: str
     stage_label: str
     stage_at: datetime
@@ -290,6 +293,12 @@ class _Draft:
         )
         self.owed = owed_by(session, self.client_ids)
         self.deposits = deposits_of(session, self.client_ids)
+        sign = case((FundEntry.kind == "pending", 1), (FundEntry.kind == "released", -1), else_=0)
+        self.promised = self._pairs(
+            select(FundEntry.appointment_id, func.sum(sign * FundEntry.amount_cents))
+            .where(FundEntry.appointment_id.in_([one.id for one, *_ in found if one.funding]))
+            .group_by(FundEntry.appointment_id)
+        )
 
     def rows(self) -> list[RosterRow]:
         return [self._row(*parts) for parts in self.found]
@@ -361,6 +370,7 @@ class _Draft:
             owed_cents=self.owed.get(client.id, 0),
             funding_code=appointment.funding,
             funding=self.funds.get(appointment.funding, appointment.funding),
+            promised_cents=self.promised.get(appointment.id, 0),
             stage=appointment.stage,
             stage_label=self.look.label(appointment.stage),
             stage_at=appointment.stage_at,
@@ -411,8 +421,9 @@ def owed_by(session: ClinicSession, client_ids: Collection[str]) -> dict[str, in
 
 
 def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:
-    """What each client paid that no invoice has used yet, in cents."""
+    """What each client paid that no invoice has used yet, in cents: not allocated, or a deposit on a draft."""
     credit: defaultdict[str, int] = defaultdict(int)
+    ended = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "forgiven", "voided")))
     received = (
         select(Payment.client_id, func.sum(Payment.amount_cents))
         .where(Payment.client_id.in_(client_ids))
@@ -424,6 +435,7 @@ def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str
             Payment, (Payment.clinic_id == PaymentAllocation.clinic_id) & (Payment.id == PaymentAllocation.payment_id)
         )
         .where(Payment.client_id.in_(client_ids))
+        .where(Payment.deposit.is_(False) | PaymentAllocation.invoice_id.in_(ended))
         .group_by(Payment.client_id)
     )
     for statement in (received, used):

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
+from appointments.funding import FundEmpty, add_fund_entry, follow, has_enough
 from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
@@ -53,10 +54,6 @@ class LineChanged(EditedMeanwhile):
 
 class BadDiscount(BadInput):
     """A discount of {discount} is more than the line costs. Enter at most what the line comes to."""
-
-
-class FundEmpty(Refusal):
-    """{fund} has too little left for this line. Fill the fund, or take another one."""
 
 
 class NotFundable(BadInput):
@@ -104,19 +101,32 @@ def open_ticket(
             service = work.session.scalars(select(Service).where(Service.code == code)).one_or_none()
             if service is not None:
                 _add(work, invoice, _item(work.session, service, appointment), appointment.day, event_at, source)
+        follow(work, appointment)  # what the booking promised is the ticket's to promise from here
         _apply_booked_fund(work, invoice, appointment, event_at, source)
         work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, appointment=appointment_id)
         work.result = invoice.id
         return invoice.id
 
 
-def open_counter_ticket(client_id: str, *, patient_id: str | None = None, by: Actor, key: str | None = None) -> str:
-    """A ticket without a visit: something sold over the counter. Returns its id. Raises NotPermitted."""
+def open_counter_ticket(client_id: str, *, by: Actor, key: str | None = None) -> str:
+    """A ticket without a visit, for something sold over the counter; the client's empty one of today where there is
+    one. Returns its id. Raises NotPermitted, NotFound, RestrictedRecord.
+    """
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return str(work.result)
-        invoice = _new_invoice(work, client_for(work.session, client_id, by).id, None, None, "live")
-        work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, patient=patient_id)
+        session = work.session
+        client = client_for(session, client_id, by)
+        session.head()
+        empty = session.scalars(
+            select(Invoice).where(
+                Invoice.client_id == client.id, Invoice.appointment_id.is_(None),
+                Invoice.issued_on == ledger.today(session), Invoice.id.not_in(select(InvoiceLine.invoice_id)),
+                Invoice.id.in_(ledger.unbilled_ids()), Invoice.id.not_in(ledger.voided_ids()),
+            )
+        ).first()  # fmt: skip
+        invoice = empty or _new_invoice(work, client.id, None, None, "live")
+        work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, existing=empty is not None)
         work.result = invoice.id
         return invoice.id
 
@@ -211,7 +221,7 @@ def apply_fund(line_id: str, fund_code: str | None, *, by: Actor, key: str | Non
             if not fund.active:
                 raise NotFundable(fund=fund.name)
         _reverse(work, invoice, old, day)
-        if fund is not None and not _has_enough(work.session, fund):
+        if fund is not None and not has_enough(work.session, fund):
             raise FundEmpty(fund=fund.name)
         line = _add(work, invoice, replace(_as_item(work.session, old), fund=fund), day, None, "live")
         work.audit("ticket.fund_applied", "invoice", invoice.id, line=line.id, fund=fund_code)
@@ -241,6 +251,7 @@ def complete_checkout(
             stands = ledger.standing_of(work.session, invoice_id)
             if stands.balance and not open_because.strip():
                 raise StillOpen()
+            bring_to_day(work, invoice)
             ledger.open_document(work, invoice, reason=open_because.strip(), event_at=event_at, source=source)
             if stands.balance and stands.document == "open":
                 ledger.add_event(work, invoice_id, "left_open", amount=stands.balance, reason=open_because.strip())
@@ -252,6 +263,18 @@ def complete_checkout(
             work.audit(
                 "checkout.completed", "invoice", invoice_id, balance_cents=stands.balance, reason=open_because.strip()
             )
+
+
+def bring_to_day(work: Work, invoice: Invoice) -> None:
+    """Charge the lines of a draft on the day of its visit, where the visit was moved after the ticket was opened."""
+    appointment = _appointment(work.session, invoice)
+    if appointment is None or ledger.standing_of(work.session, invoice.id).document != "draft":
+        return
+    invoice.issued_on = invoice.due_on = appointment.day
+    for line in standing_lines(work.session, invoice.id):
+        if line.day != appointment.day:
+            _reverse(work, invoice, line, line.day)
+            _add(work, invoice, _as_item(work.session, line), appointment.day, None, "live")
 
 
 def invoice_of(session: ClinicSession, appointment_id: str) -> Invoice | None:
@@ -357,7 +380,7 @@ def _add(work: Work, invoice: Invoice, item: Item, day: date, event_at: datetime
     session.flush()
     if item.fund is not None:
         is_draft = ledger.standing_of(session, invoice.id).document == "draft"
-        ledger.add_fund_entry(
+        add_fund_entry(
             work, item.fund.id, "pending" if is_draft else "used", item.fund.deduction_cents, line.id,
             invoice.appointment_id, event_at=event_at, source=source,
         )  # fmt: skip
@@ -398,7 +421,7 @@ def give_back(work: Work, line: InvoiceLine) -> None:
         for kind, cents in (("released", sums["pending"] - sums["released"]), ("used", -sums["used"])):
             if cents:
                 visit = of_fund[0].appointment_id
-                ledger.add_fund_entry(work, fund_id, kind, cents, line.id, visit, "line removed")
+                add_fund_entry(work, fund_id, kind, cents, line.id, visit, "line removed")
     work.session.flush()
 
 
@@ -428,7 +451,7 @@ def _apply_booked_fund(
     if not appointment.funding:
         return
     fund = session.scalars(select(Fund).where(Fund.code == appointment.funding)).one_or_none()
-    if fund is None or not fund.active or not _has_enough(session, fund):
+    if fund is None or not fund.active or not has_enough(session, fund):
         return
     services = {row.id for row in session.scalars(select(Service).where(Service.procedure != "")) if row.procedure}
     line = next((row for row in standing_lines(session, invoice.id) if row.service_id in services), None)
@@ -436,11 +459,6 @@ def _apply_booked_fund(
         return
     _reverse(work, invoice, line, line.day)
     _add(work, invoice, replace(_as_item(session, line), fund=fund), line.day, event_at, source)
-
-
-def _has_enough(session: ClinicSession, fund: Fund) -> bool:
-    left, filled = ledger.fund_balance(session, fund.id)
-    return fund.kind == "third_party" or not filled or left >= fund.deduction_cents
 
 
 def _remind(session: ClinicSession, invoice: Invoice, appointment: Appointment) -> None:

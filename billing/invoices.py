@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import String, cast, func, or_, select
 
+from appointments.funding import follow
+from appointments.moves import appointment_for_change
 from billing import ledger
 from billing.checkout import give_back, standing_lines
 from billing.payments import ReasonMissing
@@ -125,6 +127,8 @@ def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = N
         for line in standing_lines(work.session, invoice_id):
             give_back(work, line)
         ledger.add_event(work, invoice_id, "voided", amount=stands.total, reason=reason)
+        if invoice.appointment_id:
+            follow(work, appointment_for_change(work.session, invoice.appointment_id))
         work.audit("invoice.voided", "invoice", invoice_id, number=invoice.number, reason=reason)
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, case, func, select
 
+from appointments.funding import add_fund_entry
 from billing.pricing import NO_TAX, Rounding, Running, TaxRate
 from billing.settings import TAX, TAX_RULES
 from billing.state import Standing, document_state, from_sums
@@ -146,6 +147,14 @@ def voided_ids() -> Select[Any]:
     return select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
 
 
+def unbilled_ids() -> Select[Any]:
+    """The ids of void invoices and of tickets that are drafts: what reports of revenue leave out."""
+    closed = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "reopened", "forgiven")))
+    return select(InvoiceEvent.invoice_id).where(
+        (InvoiceEvent.kind == "voided") | ((InvoiceEvent.kind == "drafted") & InvoiceEvent.invoice_id.not_in(closed))
+    )
+
+
 def next_invoice_number(session: ClinicSession) -> int:
     """The next free invoice number; the clinic's chain head is held, so no two transactions get the same."""
     session.head()
@@ -208,42 +217,6 @@ def open_document(
                     work, fund_id, kind, cents, line_id, invoice.appointment_id, "checked out", event_at, source
                 )
     add_event(work, invoice.id, "opened", amount=stands.total, reason=reason, event_at=event_at, source=source)
-
-
-def add_fund_entry(
-    work: Work,
-    fund_id: str,
-    kind: str,
-    cents: int,
-    line_id: str | None,
-    appointment_id: str | None,
-    reason: str = "",
-    event_at: datetime | None = None,
-    source: str = "live",
-) -> None:
-    """Money promised by, released to or taken out of a pot."""
-    work.session.add(
-        FundEntry(
-            fund_id=fund_id, kind=kind, amount_cents=cents, invoice_line_id=line_id, appointment_id=appointment_id,
-            reason=reason, event_at=event_at or clock.now(), source=source, by_user_id=work.by.user_id,
-        )
-    )  # fmt: skip
-
-
-def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
-    """What a pot still holds for new promises, and whether anybody ever filled it."""
-    session.flush()
-    rows = session.execute(
-        select(FundEntry.kind, func.sum(FundEntry.amount_cents))
-        .where(FundEntry.fund_id == fund_id)
-        .group_by(FundEntry.kind)
-    )
-    sums = {kind: int(cents) for kind, cents in rows}
-    left = (
-        sums.get("received", 0) + sums.get("adjusted", 0)
-        - (sums.get("pending", 0) - sums.get("released", 0)) - sums.get("used", 0)
-    )  # fmt: skip
-    return left, "received" in sums
 
 
 def tax_rate(session: ClinicSession, code: str) -> TaxRate:

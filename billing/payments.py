@@ -10,16 +10,20 @@ from typing import Any
 
 from sqlalchemy import select
 
+from appointments.stages import BEFORE_ARRIVAL
 from billing import ledger
 from billing.amounts import decimal_text
+from billing.checkout import bring_to_day
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Invoice, Payment, PaymentAllocation
+from data.models import Appointment, Invoice, Payment, PaymentAllocation
 from data.types import clock
 from security.actor import Actor
 from security.rules import Work, act
 
 TENDERS = {"cash": "Cash", "card": "Card", "check": "Check", "echeck": "eCheck", "copay": "Copay", "other": "Other"}
+BEFORE_SERVICE = (*BEFORE_ARRIVAL, "checked_in", "examined", "premedicated", "induced", "in_surgery")
+"""Stages of a visit in which a payment is a deposit."""
 BRANDS = ("Visa", "Mastercard", "Amex", "Discover", "Other")
 
 
@@ -89,6 +93,7 @@ class Taken:
     reference: str
     amount_cents: int
     change_cents: int
+    deposit: bool = False
 
 
 def take_payment(
@@ -104,8 +109,9 @@ def take_payment(
 ) -> Taken:
     """Record one payment for one or several invoices of a client, the first in the list paid first.
 
-    ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice. An invoice
-    forgiven before is reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
+    ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice, unless the
+    service is still to come: then the payment is a deposit and the draft stays one. An invoice forgiven before is
+    reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
     CardNumberTyped, InvoiceClosed.
     """
     tender.check()
@@ -128,20 +134,26 @@ def take_payment(
                 amount=decimal_text(amount_cents, currency=currency),
             )
         cash = tendered_cents if tender.kind == "cash" else None
-        payment = _record(work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash)
+        ahead = [_is_before_service(work, invoice) for invoice in invoices]
+        payment = _record(
+            work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash, deposit=all(ahead)
+        )
         left = amount_cents
         for invoice, balance in zip(invoices, balances, strict=True):
             part = min(left, balance)
             if part:
                 _allocate(work, payment, invoice.id, part)
                 left -= part
-        for invoice in invoices:
-            ledger.open_document(work, invoice, event_at=event_at, source=source)
+        for invoice, is_ahead in zip(invoices, ahead, strict=True):
+            if not is_ahead:
+                bring_to_day(work, invoice)
+                ledger.open_document(work, invoice, event_at=event_at, source=source)
         work.audit(
             "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
-            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices],
+            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit=payment.deposit,
         )  # fmt: skip
-        taken = Taken(payment.id, payment.reference, amount_cents, (cash or amount_cents) - amount_cents)
+        change = (cash or amount_cents) - amount_cents
+        taken = Taken(payment.id, payment.reference, amount_cents, change, payment.deposit)
         work.result = taken.__dict__
         return taken
 
@@ -165,7 +177,10 @@ def refund(
                 paid=decimal_text(stands.paid, currency=invoice.currency),
                 amount=decimal_text(amount_cents, currency=invoice.currency),
             )
-        payment = _record(work, invoice, "refund", -amount_cents, tender, None, "live", notes=reason)
+        payment = _record(
+            work, invoice, "refund", -amount_cents, tender, None, "live", notes=reason,
+            deposit=_is_before_service(work, invoice, called_off=True),
+        )  # fmt: skip
         _allocate(work, payment, invoice_id, -amount_cents)
         ledger.add_event(work, invoice_id, "refunded", amount=amount_cents, reason=reason)
         work.audit(
@@ -204,8 +219,9 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
         invoice = ledger.invoice_row(session, parts[0].invoice_id, by)
         tender = Tender(sale.tender, sale.last4, sale.brand, sale.authorization, sale.check_number, sale.channel)
         payment = _record(
-            work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id
-        )
+            work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id,
+            deposit=sale.deposit,
+        )  # fmt: skip
         for part in parts:
             _allocate(work, payment, part.invoice_id, -part.amount_cents)
         work.audit(
@@ -235,6 +251,14 @@ def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[in
     return invoices, balances
 
 
+def _is_before_service(work: Work, invoice: Invoice, *, called_off: bool = False) -> bool:
+    """Whether the visit this draft is for has still to get its service, or with ``called_off`` never will."""
+    if not invoice.appointment_id or ledger.standing_of(work.session, invoice.id).document != "draft":
+        return False
+    stage = work.session.scalar(select(Appointment.stage).where(Appointment.id == invoice.appointment_id))
+    return stage in BEFORE_SERVICE or (called_off and stage in ("cancelled", "no_show"))
+
+
 def _record(
     work: Work,
     invoice: Invoice,
@@ -253,7 +277,7 @@ def _record(
         tender=tender.kind, channel=tender.channel or ("terminal" if tender.kind == "card" else "other"),
         last4=tender.last4, brand=tender.brand, authorization=tender.authorization,
         check_number=tender.check_number, client_id=invoice.client_id, location_id=invoice.location_id,
-        invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"),
+        invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"), deposit=more.get("deposit", False),
         tendered_cents=more.get("tendered"), day=ledger.day_in(zone, happened), notes=more.get("notes", tender.notes),
         event_at=happened, source=source, by_user_id=work.by.user_id,
     )  # fmt: skip

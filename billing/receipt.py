@@ -119,7 +119,7 @@ def _line(line: Line, words: Wording) -> dict[str, Any]:
 
 
 def _paid(paid: Paid, words: Wording) -> dict[str, Any]:
-    kind = {"refund": "Refund, ", "void": "Voided, "}.get(paid.kind, "")
+    kind = {"refund": "Refund, ", "void": "Voided, "}.get(paid.kind, "") + ("Deposit, " if paid.deposit else "")
     how = kind + TENDERS.get(paid.tender, paid.tender.capitalize())
     notes = []
     if paid.tendered_cents and paid.tendered_cents > paid.amount_cents:

@@ -7,9 +7,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, or_, select
 
+from appointments.funding import fund_balance
 from appointments.stages import ON_SITE
 from billing import ledger
 from billing.checkout import invoice_of, price_for, standing_lines, suggestions_of
+from billing.payments import BEFORE_SERVICE
 from billing.pricing import gross_of
 from billing.settings import TAX
 from billing.state import Standing
@@ -96,6 +98,7 @@ class Paid:
     at: datetime
     by: str
     is_voided: bool
+    deposit: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +173,16 @@ class Ticket:
     suggestions: list[Offer]
     siblings: list[Sibling]
 
+    @property
+    def is_before_service(self) -> bool:
+        """Whether what is paid now is a deposit."""
+        return bool(self.appointment_id) and self.standing.document == "draft" and self.stage in BEFORE_SERVICE
+
+    @property
+    def deposit_cents(self) -> int:
+        """What was paid before the service, void deposits taken off."""
+        return sum(one.allocated_cents for one in self.payments if one.deposit and one.kind != "refund")
+
 
 @remembered("billing.view")
 def waiting(day: date, *, by: Actor) -> list[Waiting]:
@@ -208,6 +221,42 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
         return sorted(found, key=lambda row: (rank.get(row.stage, len(ORDER)), row.since))
 
 
+@dataclass(frozen=True)
+class CounterTicket:
+    """A ticket without a visit."""
+
+    invoice_id: str
+    number: int
+    client: str
+    total: int
+    balance: int
+    label: str
+
+
+def counter_tickets(day: date, *, by: Actor) -> list[CounterTicket]:
+    """What was sold over the counter on this day, the newest first; empty tickets and void ones are left out.
+
+    Raises NotPermitted.
+    """
+    with look(by, "billing.view") as session:
+        rows = session.execute(
+            select(Invoice, Client)
+            .join(Client, Client.id == Invoice.client_id)
+            .where(Invoice.appointment_id.is_(None), Invoice.issued_on == day, Invoice.reference == "")
+            .where(Invoice.id.in_(select(InvoiceLine.invoice_id)))
+            .order_by(Invoice.number.desc())
+        ).all()
+        stands = ledger.standings(session, [invoice.id for invoice, _ in rows])
+        return [
+            CounterTicket(
+                invoice.id, invoice.number, _name(client), stands[invoice.id].total, stands[invoice.id].balance,
+                stands[invoice.id].label,
+            )
+            for invoice, client in rows
+            if stands[invoice.id].document != "void"
+        ]  # fmt: skip
+
+
 def ticket(invoice_id: str, *, by: Actor) -> Ticket:
     """The ticket or invoice with everything on it. Raises NotPermitted, NotFound, RestrictedRecord."""
     with look(by, "billing.view") as session:
@@ -237,7 +286,7 @@ def funds(*, by: Actor) -> list[FundChoice]:
         rows = session.scalars(select(Fund).where(Fund.active.is_(True)).order_by(Fund.name)).all()
         found = []
         for fund in rows:
-            left, filled = ledger.fund_balance(session, fund.id)
+            left, filled = fund_balance(session, fund.id)
             keeps_pot = filled and fund.kind != "third_party"
             found.append(FundChoice(fund.code, fund.name, fund.discount_cents, left if keeps_pot else None))
         return found
@@ -325,7 +374,7 @@ def _payments(session: ClinicSession, invoice_id: str) -> list[Paid]:
     return [
         Paid(
             payment.id, payment.reference, payment.kind, payment.tender, tender_detail(payment), payment.amount_cents,
-            cents, payment.tendered_cents, payment.event_at, name or "", payment.id in voided,
+            cents, payment.tendered_cents, payment.event_at, name or "", payment.id in voided, payment.deposit,
         )
         for payment, cents, name in rows
     ]  # fmt: skip

@@ -1,8 +1,8 @@
 """The owner's and the manager's numbers for the home page, told from the system of record.
 
-Revenue is what the report "Revenue by service" counts: the net of the lines of invoices that are not void, on the
-day of the service. Cash received is payments less refunds and voids by the day they were posted. Outstanding is the
-sum of the open balances. All in cents.
+Revenue is what the report "Revenue by service" counts: the net of the lines of invoices that are neither void nor
+drafts, on the day of the service. Cash received is payments less refunds and voids by the day they were posted.
+Outstanding is the sum of the open balances of invoices; a ticket still in the making is not owed yet. All in cents.
 """
 
 from __future__ import annotations
@@ -131,13 +131,18 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
 
 def _revenue(session: ClinicSession, first: date, last: date) -> int:
     statement = select(func.sum(InvoiceLine.net_cents)).where(
-        InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.voided_ids())
+        InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.unbilled_ids())
     )
     return int(session.scalar(statement) or 0)
 
 
 def _outstanding(session: ClinicSession, day: date) -> tuple[int, int, int]:
-    stands = {key: value for key, value in ledger.standings(session, ledger.open_ids(session)).items() if value.balance}
+    """What is open, on how many invoices, how much of it is old. A ticket not checked out yet is not owed yet."""
+    stands = {
+        key: value
+        for key, value in ledger.standings(session, ledger.open_ids(session)).items()
+        if value.balance and value.document != "draft"
+    }
     old = set(
         session.scalars(
             select(Invoice.id).where(Invoice.id.in_(list(stands)), Invoice.issued_on < day - timedelta(days=30))

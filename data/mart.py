@@ -130,7 +130,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         models.Invoice,
         "number client_id appointment_id location_id issued_on due_on",
-        derived=(("voided", "BOOLEAN", "false"),),
+        derived=(("voided", "BOOLEAN", "false"), ("draft", "BOOLEAN", "false")),
     ),
     Fact(
         models.InvoiceLine,
@@ -140,7 +140,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         models.Payment,
         "reference kind amount_cents tender channel brand client_id location_id day event_at invoice_reference "
-        "reverses_id",
+        "reverses_id deposit",
         moment="event_at",
         place="d.location_id",
     ),
@@ -331,7 +331,7 @@ def _carry(
                 touched.add(fact.name)
                 moved += count
         if touched & {"invoice", "invoice_event"}:
-            cursor.execute(_VOIDED)
+            cursor.execute(_DOCUMENTS)
         cursor.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(duckdb.Error):
@@ -340,13 +340,16 @@ def _carry(
     return moved
 
 
-_VOIDED = """
-UPDATE invoice SET voided = v.voided FROM (
-    SELECT i.id, coalesce(max_by(e.kind, (e.entered_at, e.id)) = 'voided', false) AS voided
-    FROM invoice i LEFT JOIN invoice_event e ON e.invoice_id = i.id AND e.kind IN ('voided', 'reopened')
+_DOCUMENTS = """
+UPDATE invoice SET voided = v.voided, draft = v.draft FROM (
+    SELECT i.id, coalesce(bool_or(e.kind = 'voided'), false) AS voided,
+           coalesce(bool_or(e.kind = 'drafted') AND NOT bool_or(e.kind IN ('opened', 'reopened', 'forgiven')), false)
+               AS draft
+    FROM invoice i LEFT JOIN invoice_event e ON e.invoice_id = i.id
     GROUP BY i.id
-) v WHERE v.id = invoice.id AND v.voided IS DISTINCT FROM invoice.voided
+) v WHERE v.id = invoice.id AND (v.voided IS DISTINCT FROM invoice.voided OR v.draft IS DISTINCT FROM invoice.draft)
 """
+"""What became of each document, as billing/state.py tells it: a void invoice stays void."""
 
 
 def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:

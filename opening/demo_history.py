@@ -230,6 +230,7 @@ class Maker:
             "funding": fund, "caution": patient["caution"], "entered_at": booked_at,
         }  # fmt: skip
         self.out.add("appointment", row)
+        self.promise(row, "pending", booked_at)
         self.move(row, "requested", "booked", booked_at)
         if not walk_in and rng.random() < 0.55 and booked_at < starts - timedelta(days=1):
             confirmed = max(booked_at, min(self.s.now, starts - timedelta(days=1, hours=rng.randrange(2, 9))))
@@ -244,6 +245,18 @@ class Maker:
                        reason=more.get("reason", "")),
         )  # fmt: skip
         appointment["stage"], appointment["stage_at"] = target, at
+        if target in ("cancelled", "no_show", "declined", "checked_out"):
+            self.promise(appointment, "released", at)
+
+    def promise(self, appointment: Row, kind: str, at: datetime) -> None:
+        """What the chosen grant holds for a visit, or lets go."""
+        fund = self.s.funds.get(appointment["funding"])
+        if fund:
+            self.out.add("fund_entry", {
+                "id": self.id(at), "event_at": at, "entered_at": at, "source": "live", "by_user_id": self.s.staff[0],
+                "fund_id": fund["id"], "kind": kind, "amount_cents": fund["deduction_cents"],
+                "appointment_id": appointment["id"], "invoice_line_id": None,
+            })  # fmt: skip
 
     def past_visit(self, day: date, slot: int, weekday_factor: float) -> None:
         """One appointment of a day that is over."""

@@ -118,19 +118,6 @@ def save_all(
         return numbers
 
 
-def remove_definition(kind: str, slug: str, *, expected: int, by: Actor, key: str | None = None) -> None:
-    """Take a setting out of use; its history stays and it can be brought back. Raises SettingEdited, NotFound."""
-    found = setting_kind(kind)
-    with act(by, "settings.edit", key=key) as work:
-        if work.repeated:
-            return
-        if found.project is not None or "active" in found.document.model_fields:
-            raise BadInput(problem=f"A {found.label.lower()} that records name stays. Switch it off instead.")
-        check_unchanged(work.session, found, slug, expected)
-        definitions.remove(work.session, found, slug)
-        work.audit("setting.removed", kind, slug)
-
-
 def setting_history(kind: str, slug: str, *, by: Actor) -> list[Version]:
     """Every version of a setting, the newest first; raises NotFound."""
     found = setting_kind(kind)

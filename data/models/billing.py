@@ -148,6 +148,8 @@ class Payment(Event, Base):
     location_id: Mapped[str | None] = id_column(nullable=True)
     invoice_reference: Mapped[str] = mapped_column(String(80), default="")
     reverses_id: Mapped[str | None] = id_column(nullable=True)
+    deposit: Mapped[bool] = mapped_column(default=False)
+    """Taken before the service it pays for; a refund or void of it carries the same mark."""
     processor: Mapped[str] = mapped_column(String(40), default="")
     form_sheet_id: Mapped[str | None] = id_column(nullable=True)
     tendered_cents: Mapped[int | None] = mapped_column(BigInteger)

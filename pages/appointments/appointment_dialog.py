@@ -75,7 +75,7 @@ def _head(row: RosterRow) -> None:
         "Patient": " · ".join(part for part in animal if part),
         "Phone": row.phone,
         "Services": ", ".join(row.services),
-        "Funding": row.funding,
+        "Funding": row.funding + (f", {show.money(row.promised_cents)} promised" if row.promised_cents else ""),
         "Provider": row.provider,
         "Consent": CONSENTS[row.consent],
         "Owed": show.money(row.owed_cents) if row.owed_cents else "",
@@ -100,6 +100,7 @@ def _act(row: RosterRow, may: frozenset[str]) -> None:
         (row.stage in ("requested", "booked"), "Confirm", "check", _confirm),
         (expected and row.day <= show.today(), "Mark no-show", "person_off", _no_show),
         (bool(undo), undo, "undo", _restore),
+        (expected and "billing.checkout" in may, "Take a deposit", "payments", _deposit),
         (True, "Open client", "person", _open_client),
         (on_site and "flow.view" in may, "Open clinical record", "stethoscope", _open_record),
     )
@@ -131,6 +132,11 @@ def _restore(row: RosterRow) -> None:
     key = frame.form_key("appointment")
     booking.restore(row.id, version=row.version, by=frame.actor(), overbook=beyond, key=key)
     _done(f"{row.animal} is booked again.")
+
+
+def _deposit(row: RosterRow) -> None:
+    dialogs.close()
+    st.switch_page("today/ticket.py", query_params={"visit": row.id})
 
 
 def _open_client(row: RosterRow) -> None:

@@ -83,7 +83,8 @@ def _after_total(ticket: Ticket) -> list[tuple[str, str, str]]:
     stands = ticket.standing
     rows = [(f"of which {label}", show.money(cents), "quiet") for label, cents, included in ticket.taxes if included]
     for label, cents in (
-        ("Paid", -stands.received),
+        ("Deposit", -ticket.deposit_cents),
+        ("Paid", ticket.deposit_cents - stands.received),
         ("Given back", stands.refunded),
         ("Forgiven", -stands.forgiven),
     ):
@@ -97,7 +98,10 @@ def payments(paid: list[Paid]) -> None:
     rows = ""
     for one in paid:
         kind = {"refund": "Refund", "void": "Void"}.get(one.kind, "")
-        how = " ".join(part for part in (kind, TENDERS.get(one.tender, one.tender.capitalize()), one.detail) if part)
+        deposit = "Deposit," if one.deposit else ""
+        how = " ".join(
+            part for part in (kind, deposit, TENDERS.get(one.tender, one.tender.capitalize()), one.detail) if part
+        )
         notes = [one.reference, show.moment(one.at), one.by]
         if one.tendered_cents and one.tendered_cents > one.amount_cents:
             change = show.money(one.tendered_cents - one.amount_cents)

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from appointments.stages import BEFORE_ARRIVAL
 from billing import checkout
 from billing.amounts import cents_of, decimal_text
 from billing.payments import BRANDS, Taken, Tender, take_payment
@@ -35,6 +36,9 @@ def draw(ticket: Ticket, may: frozenset[str]) -> None:
         due = ticket.standing.balance + sum(sibling.balance or 0 for sibling in together)
         if due:
             _pay(ticket, together, due)
+        if ticket.stage in BEFORE_ARRIVAL:
+            st.caption("The patient has not arrived yet, so what is paid now is kept as a deposit.")
+            return
         _go_home(ticket, together, due)
 
 
@@ -90,7 +94,8 @@ def _pay(ticket: Ticket, together: list[Sibling], due: int) -> None:
     if kind == "check":
         _text(form, "check", "Check number")
     form.keep()
-    if not st.button("Take payment", type="primary", width="stretch", key=f"take_{ticket.id}"):
+    label = "Take deposit" if ticket.is_before_service else "Take payment"
+    if not st.button(label, type="primary", width="stretch", key=f"take_{ticket.id}"):
         return
     with frame.refusals():
         taken = _take(ticket, together, form, str(kind))
@@ -120,7 +125,8 @@ def _take(ticket: Ticket, together: list[Sibling], form: DraftForm, kind: str) -
 
 
 def _tell(taken: Taken) -> None:
-    words = f"{show.money(taken.amount_cents)} taken, {taken.reference}."
+    what = "taken as a deposit" if taken.deposit else "taken"
+    words = f"{show.money(taken.amount_cents)} {what}, {taken.reference}."
     if taken.change_cents:
         words += f" **Change {show.money(taken.change_cents)}.**"
     st.success(words.replace("$", "\\$"), icon=":material/check:")

@@ -51,7 +51,8 @@ def _unpaid() -> None:
 
 
 def _about(row: OpenTicket) -> str:
-    return " · ".join(part for part in (f"Invoice {row.number}", row.patient, show.day(row.issued_on)) if part)
+    what = "Ticket not closed" if row.is_draft else f"Invoice {row.number}"
+    return " · ".join(part for part in (what, row.patient, show.day(row.issued_on)) if part)
 
 
 def _unclosed() -> None:

@@ -9,7 +9,11 @@ import streamlit as st
 from appointments.stages import LABELS
 from billing import checkout, tickets
 from billing.tickets import Waiting
-from pages.components import counter, frame, show
+from pages.components import counter, counter_sale, frame, show
+from pages.components.rows import Row
+from pages.components.rows import rows as rows_of
+from security.access import allowed_now
+from security.actor import Actor
 
 READY = ("ready", "recovering", "held_overnight")
 GROUPS = (
@@ -28,7 +32,10 @@ def main() -> None:
     facts = [f"{ready} ready", f"{sum(row.stage in READY for row in rows) - ready} recovering"]
     if unpaid:
         facts.append(f"{len(unpaid)} left with {show.money(sum(row.balance or 0 for row in unpaid))} open")
-    frame.head("Checkout", " · ".join([show.day(show.today(), style="full"), *facts]))
+    sells = "billing.checkout" in (may := allowed_now(by)) and "clients.view" in may
+    with frame.head("Checkout", " · ".join([show.day(show.today(), style="full"), *facts])):
+        if sells and st.button("Sell over the counter", icon=":material/shopping_bag:", key="counter_sale"):
+            counter_sale.ask()
     words = st.text_input(
         "Find a patient or client", key="checkout_find", placeholder="Find a patient, client or phone number",
         label_visibility="collapsed", icon=":material/search:", width=420, live=True,
@@ -47,6 +54,23 @@ def main() -> None:
         with st.container(gap=None):
             for row in of_group:
                 _row(row)
+    if not words:
+        _sold(by)
+
+
+def _sold(by: Actor) -> None:
+    """Tickets without a visit."""
+    sold = tickets.counter_tickets(show.today(), by=by)
+    if not sold:
+        return
+    st.subheader(f"Sold over the counter today ({len(sold)})", anchor=False)
+    lines = [
+        Row(one.invoice_id, one.client, f"Ticket {one.number}", counter.CHIPS.get(one.label, (one.label, ""))[0],
+            show.money(one.balance or one.total))
+        for one in sold
+    ]  # fmt: skip
+    if opened := rows_of(lines, path="/ticket", label="Sold over the counter today", key="counter_rows"):
+        st.switch_page("today/ticket.py", query_params={"id": opened})
 
 
 def _row(row: Waiting) -> None:

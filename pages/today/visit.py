@@ -131,6 +131,8 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
     )
     if "clients.view" in may and st.button("Open the client", key="to_client", type="tertiary"):
         st.switch_page("clients/client.py", query_params={"id": visit.client_id})
+    if "flow.record" in may:
+        _caution(visit)
     st.subheader("Timeline", anchor=False)
     moments = flow.timeline(visit.id, by=frame.actor())
     st.html(_timeline(moments, labels, visit.day))
@@ -150,6 +152,23 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
                 reason = st.text_input("Reason", key="exit_reason", max_chars=200)
                 if st.button("Save", key="exit_save", type="primary"):
                     _move(visit, str(stage), reason)
+
+
+def _caution(visit: Visit) -> None:
+    """What everybody should mind about the patient today."""
+    with st.popover("Change the caution" if visit.caution else "Add a caution", icon=":material/warning:"):
+        text = st.text_input(
+            "Caution for this visit", visit.caution, key=f"caution_{visit.id}_{visit.version}", max_chars=300,
+            placeholder="Bites when picked up", autocomplete="off",
+        )  # fmt: skip
+        if st.button("Save caution", key="save_caution", type="primary"):
+            with frame.refusals():
+                place = f"caution_{visit.id}"
+                clinical.set_caution(
+                    visit.id, text or "", version=visit.version, by=frame.actor(), key=frame.form_key(place)
+                )
+                frame.new_form_key(place)
+                st.rerun()
 
 
 def _time(at: datetime, day: date) -> str:

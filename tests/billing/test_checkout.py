@@ -6,7 +6,7 @@ from billing.payments import Tender, take_payment
 from billing.settings import TAX, TAX_RULES, Tax, TaxRules
 from data import definitions
 from data.card_numbers import CardNumberTyped
-from data.errors import BadInput, NotPermitted
+from data.errors import BadInput, NotFound, NotPermitted
 from data.models import Appointment, FlowEvent, FundEntry, InvoiceLine, Payment, Reminder
 from data.session import read, write
 from tests.billing.visits import pot, today, visit
@@ -252,3 +252,22 @@ def test_the_invoices_of_the_clinic_are_for_those_who_may(clinic):
     ]
     assert invoices.invoices(today(), today(), search="nobody", by=clinic.actor("mona")).rows == []
     assert [row.number for row in invoices.invoices_of(client_id, by=clinic.actor("sam"))] == [listing.rows[0].number]
+
+
+def test_something_is_sold_over_the_counter_without_a_visit(clinic):
+    sam = clinic.actor("sam")
+    _, client_id = visit(clinic, stage="booked")
+    ticket = checkout.open_counter_ticket(client_id, by=sam, key="sale-1")
+    assert checkout.open_counter_ticket(client_id, by=sam) == ticket  # an empty one is not left lying about
+    assert tickets.counter_tickets(today(), by=sam) == []
+    checkout.add_line(ticket, "e-collar", by=sam)
+    second = checkout.open_counter_ticket(client_id, by=sam)
+    assert second != ticket
+    taken = take_payment([ticket], 1_284, CASH, tendered_cents=2_000, by=sam)
+    assert (taken.change_cents, taken.deposit) == (716, False)
+    shown = seen(clinic, ticket)
+    assert (shown.patient, shown.standing.document, shown.standing.label) == ("", "open", "paid")
+    (sold,) = tickets.counter_tickets(today(), by=sam)
+    assert (sold.client, sold.total, sold.balance) == ("Dana Fielding", 1_284, 0)
+    with pytest.raises(NotFound):
+        checkout.open_counter_ticket(ticket, by=sam)

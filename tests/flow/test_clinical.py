@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from appointments import clinical, flow, moves
 from appointments.clinical import CheckInEntry, DischargeEntry, ExamEntry, Reading, RecoveryEntry, SurgeryEntry
+from data.card_numbers import CardNumberTyped
 from data.errors import BadInput, EditedMeanwhile, NotPermitted
 from data.models import AuditLog, Exam, Patient
 from data.session import read, write
@@ -129,3 +130,18 @@ def test_recording_needs_its_permission(sqlite_clinic, sqlite_day):
 def test_a_temperature_shown_in_fahrenheit_and_typed_back_is_the_same(tenths):
     assert clinical.tenths_celsius(clinical.fahrenheit(tenths), scale="F") == tenths
     assert clinical.tenths_celsius(tenths / 10, scale="C") == tenths
+
+
+def test_the_caution_of_a_visit_is_changed_once_and_never_over_somebody_else(clinic, clinic_day):
+    visit, sam = clinic_day.visit(), clinic.actor("sam")
+    seen = clinical.visit(visit, by=sam)
+    clinical.set_caution(visit, " Bites when picked up ", version=seen.version, by=sam, key="c1")
+    clinical.set_caution(visit, "Bites when picked up", version=seen.version, by=sam, key="c1")
+    now = clinical.visit(visit, by=sam)
+    assert now.caution == "Bites when picked up" and now.caution in now.cautions
+    with pytest.raises(EditedMeanwhile):
+        clinical.set_caution(visit, "Calm", version=seen.version, by=sam)
+    with pytest.raises(clinical.CautionTooLong, match="301 characters"):
+        clinical.set_caution(visit, "x" * 301, version=now.version, by=sam)
+    with pytest.raises(CardNumberTyped):
+        clinical.set_caution(visit, "4242424242424242", version=now.version, by=sam)

@@ -88,3 +88,13 @@ def test_an_unknown_visit_is_a_sentence(sqlite_clinic):
     at = opened(sqlite_clinic, "sam", "today/visit.py", id="0190a000-0000-7000-8000-000000000000")
     assert not at.exception
     assert "There is no visit" in at.error[0].value
+
+
+def test_a_caution_is_written_on_the_clinical_record(sqlite_clinic, sqlite_day):
+    visit = sqlite_day.visit()
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)
+    field = next(one for one in at.text_input if one.label == "Caution for this visit")
+    field.set_value("Bites when picked up").run()
+    at.button("save_caution").click().run()
+    assert not at.exception and not at.error
+    assert "Bites when picked up" in at.warning[0].value

@@ -51,6 +51,29 @@ def test_a_card_number_typed_at_the_counter_is_refused_in_a_sentence(sqlite_clin
     assert kept == {"last4": "", "code": "A1"}, "not even a draft keeps a card number"
 
 
+def test_a_client_without_a_visit_is_sold_something_from_checkout(sqlite_clinic):
+    _, client_id = visit(sqlite_clinic, stage="booked")
+    at = opened(sqlite_clinic, "sam", "today/checkout.py")
+    at.button("counter_sale").click().run()
+    at.text_input("sale_find").set_value("fielding").run()
+    at.button(f"sale_{client_id}").click().run()
+    assert not at.exception and not at.error
+    (ticket,) = invoices.invoices_of(client_id, by=sqlite_clinic.operator)
+    checkout.add_line(ticket.id, "e-collar", by=sqlite_clinic.operator)
+    assert "Sold over the counter today (1)" in told(opened(sqlite_clinic, "sam", "today/checkout.py"))
+
+
+def test_a_deposit_is_called_so_at_the_counter(sqlite_clinic):
+    visit_id, _ = visit(sqlite_clinic, stage="booked", services=("rabies",))
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", visit=visit_id)
+    assert "Take deposit" in told(at) and "has not arrived yet" in told(at)
+    assert not [button for button in at.button if button.key == "complete"]
+    ticket_id = "".join(at.query_params["id"])
+    take_payment([ticket_id], 800, CASH, by=sqlite_clinic.operator)
+    text = told(opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket_id))
+    assert "<span>Deposit</span><b>-$8.00</b>" in text and "Deposit, Cash" in text
+
+
 def test_markup_in_a_name_is_shown_as_text(sqlite_clinic):
     invoice_id = checkout.open_ticket(
         visit(sqlite_clinic, name="<img src=x onerror=alert(1)>")[0], by=sqlite_clinic.operator

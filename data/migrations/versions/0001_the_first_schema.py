@@ -705,6 +705,7 @@ def upgrade() -> None:
         sa.Column("location_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("invoice_reference", sa.String(length=80), nullable=False),
         sa.Column("reverses_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("deposit", sa.Boolean(), nullable=False),
         sa.Column("processor", sa.String(length=40), nullable=False),
         sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("tendered_cents", sa.BigInteger(), nullable=True),

@@ -1,0 +1,157 @@
+"""What a grant or voucher holds for a visit it was chosen for.
+
+Choosing it at booking promises money out of its pot (a pending entry). The promise is released when the visit is
+cancelled, missed or declined, when another funding is chosen, and when the visit gets its ticket: from then on the
+lines of the ticket promise and use (billing.checkout). A pot is never promised twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from appointments.stages import BEFORE_ARRIVAL, ON_SITE
+from data.errors import Refusal
+from data.models import Appointment, Fund, FundEntry, Invoice, InvoiceEvent
+from data.session import ClinicSession
+from data.types import clock
+from security.rules import Work
+
+HOLDS = (*BEFORE_ARRIVAL, *ON_SITE)
+"""Stages in which the visit may still be paid out of the pot."""
+
+OFF = {"cancelled": "cancelled", "no_show": "did not come"}
+"""Stages in which also what a ticket promises goes back, and why."""
+
+
+class FundEmpty(Refusal):
+    """{fund} has too little left for this visit. Fill the fund, or take another one."""
+
+
+def follow(work: Work, appointment: Appointment, *, must: bool = False) -> None:
+    """Make the promises for a visit what its funding and its stage ask for.
+
+    An empty pot promises nothing, and never stands in the way of a patient; with ``must``, where a person chose it
+    just now, it raises FundEmpty.
+    """
+    session = work.session
+    session.flush()
+    held = held_for(session, appointment.id)
+    fund = None
+    if appointment.funding and appointment.stage in HOLDS and not _has_ticket(session, appointment.id):
+        fund = session.scalars(
+            select(Fund).where(Fund.code == appointment.funding, Fund.active.is_(True))
+        ).one_or_none()
+    for fund_id, cents in held.items():
+        if cents and (fund is None or fund_id != fund.id):
+            _enter(work, fund_id, "released", cents, appointment, _why(appointment))
+    if fund is not None and fund.deduction_cents and not held.get(fund.id):
+        session.head()
+        if has_enough(session, fund):
+            _enter(work, fund.id, "pending", fund.deduction_cents, appointment, "booked")
+        elif must:
+            raise FundEmpty(fund=fund.name)
+    _follow_lines(work, appointment, must=must)
+    session.flush()
+
+
+def _follow_lines(work: Work, appointment: Appointment, *, must: bool) -> None:
+    """What the lines of an early ticket promise goes back while the visit is off, and is promised again when it is on
+    again."""
+    session = work.session
+    entries = session.scalars(
+        select(FundEntry)
+        .where(FundEntry.appointment_id == appointment.id, FundEntry.invoice_line_id.is_not(None))
+        .order_by(FundEntry.entered_at, FundEntry.id)
+    ).all()
+    by_line: defaultdict[tuple[str, str], list[FundEntry]] = defaultdict(list)
+    for entry in entries:
+        by_line[entry.fund_id, str(entry.invoice_line_id)].append(entry)
+    for (fund_id, line_id), mine in by_line.items():
+        held = sum({"pending": 1, "released": -1}.get(entry.kind, 0) * entry.amount_cents for entry in mine)
+        last = mine[-1]
+        if held > 0 and appointment.stage in OFF:
+            add_fund_entry(work, fund_id, "released", held, line_id, appointment.id, OFF[appointment.stage])
+        elif not held and appointment.stage in HOLDS and last.kind == "released" and last.reason in OFF.values():
+            fund = session.get_one(Fund, (session.clinic_id, fund_id))
+            if has_enough(session, fund):
+                add_fund_entry(work, fund_id, "pending", last.amount_cents, line_id, appointment.id, "on again")
+            elif must:
+                raise FundEmpty(fund=fund.name)
+
+
+def held_for(session: ClinicSession, appointment_id: str) -> dict[str, int]:
+    """What each pot holds for a visit as a whole, in cents; what the lines of its ticket hold is not in it."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    rows = session.execute(
+        select(FundEntry.fund_id, FundEntry.kind, func.sum(FundEntry.amount_cents))
+        .where(
+            FundEntry.appointment_id == appointment_id,
+            FundEntry.invoice_line_id.is_(None),
+            FundEntry.kind.in_(("pending", "released")),
+        )
+        .group_by(FundEntry.fund_id, FundEntry.kind)
+    )
+    for fund_id, kind, cents in rows:
+        sums[fund_id] += int(cents) if kind == "pending" else -int(cents)
+    return dict(sums)
+
+
+def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
+    """What a pot still holds for new promises, and whether anybody ever filled it."""
+    session.flush()
+    rows = session.execute(
+        select(FundEntry.kind, func.sum(FundEntry.amount_cents))
+        .where(FundEntry.fund_id == fund_id)
+        .group_by(FundEntry.kind)
+    )
+    sums = {kind: int(cents) for kind, cents in rows}
+    left = (
+        sums.get("received", 0) + sums.get("adjusted", 0)
+        - (sums.get("pending", 0) - sums.get("released", 0)) - sums.get("used", 0)
+    )  # fmt: skip
+    return left, "received" in sums
+
+
+def has_enough(session: ClinicSession, fund: Fund) -> bool:
+    """Whether a pot can promise another visit. One that nobody fills, or that is billed afterwards, always can."""
+    left, filled = fund_balance(session, fund.id)
+    return fund.kind == "third_party" or not filled or left >= fund.deduction_cents
+
+
+def add_fund_entry(
+    work: Work,
+    fund_id: str,
+    kind: str,
+    cents: int,
+    line_id: str | None,
+    appointment_id: str | None,
+    reason: str = "",
+    event_at: datetime | None = None,
+    source: str = "live",
+) -> None:
+    """Money promised by, released to or taken out of a pot."""
+    work.session.add(
+        FundEntry(
+            fund_id=fund_id, kind=kind, amount_cents=cents, invoice_line_id=line_id, appointment_id=appointment_id,
+            reason=reason, event_at=event_at or clock.now(), source=source, by_user_id=work.by.user_id,
+        )
+    )  # fmt: skip
+
+
+def _enter(work: Work, fund_id: str, kind: str, cents: int, appointment: Appointment, reason: str) -> None:
+    add_fund_entry(work, fund_id, kind, cents, None, appointment.id, reason)
+
+
+def _why(appointment: Appointment) -> str:
+    if appointment.stage not in HOLDS:
+        return appointment.stage.replace("_", " ")
+    return "on the ticket" if appointment.funding else "other funding"
+
+
+def _has_ticket(session: ClinicSession, appointment_id: str) -> bool:
+    void = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
+    statement = select(Invoice.id).where(Invoice.appointment_id == appointment_id, Invoice.id.not_in(void)).limit(1)
+    return session.scalar(statement) is not None
