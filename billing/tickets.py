@@ -247,9 +247,11 @@ def counter_tickets(day: date, *, by: Actor) -> list[CounterTicket]:
             .order_by(Invoice.number.desc())
         ).all()
         stands = ledger.standings(session, [invoice.id for invoice, _ in rows])
+        closed = Closed(session, by)
         return [
             CounterTicket(
-                invoice.id, invoice.number, _name(client), stands[invoice.id].total, stands[invoice.id].balance,
+                invoice.id, invoice.number, NAME if closed.hides(client.id, client.restricted) else _name(client),
+                stands[invoice.id].total, stands[invoice.id].balance,
                 stands[invoice.id].label,
             )
             for invoice, client in rows
