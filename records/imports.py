@@ -570,7 +570,10 @@ def _write(
 
 
 def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by: Actor, key: str | None) -> None:
-    """The last transaction: everything appears, with the run and its audit row."""
+    """The last transaction: everything appears, with the run and its audit row.
+
+    Not in pieces, so that a stop in the middle leaves nothing to see; docs/performance.md says what it costs.
+    """
     with act(by, "data.import", key=key) as work:
         session = work.session
         for model in dict.fromkeys(model for model, _ in plan.inserts):

@@ -3,11 +3,22 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select, text
 
 import opening.importing  # noqa: F401 - makes the kinds known
 from data.errors import NotPermitted
-from data.models import Appointment, AuditLog, Client, ImportRun, Invoice, Location, Patient, Payment, PaymentAllocation
+from data.models import (
+    Appointment,
+    AuditLog,
+    Base,
+    Client,
+    ImportRun,
+    Invoice,
+    Location,
+    Patient,
+    Payment,
+    PaymentAllocation,
+)
 from data.session import read, write
 from data.types import clock
 from records import imports
@@ -341,3 +352,19 @@ def test_no_text_makes_reading_a_cell_fail_in_any_other_way(text):
             read_value(text)
         except Unreadable as failure:
             assert str(failure)
+
+
+def test_what_an_import_brought_is_found_by_an_index_in_every_table_on_either_database(clinic):
+    """Undoing looks for the rows of one run in every table; without an index it would read the whole clinic."""
+    found = inspect(clinic.database.engine)
+    tables = [table for table in Base.metadata.sorted_tables if "import_id" in table.c and "clinic_id" in table.c]
+    assert len(tables) > 20
+    for table in tables:
+        columns = [index["column_names"] for index in found.get_indexes(table.name)]
+        assert ["clinic_id", "import_id"] in columns, table.name
+    with clinic.database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            plan = connection.execute(
+                text("EXPLAIN QUERY PLAN UPDATE client SET deleted_at = NULL WHERE clinic_id = 'a' AND import_id = 'b'")
+            ).all()
+            assert "ix_client_import" in str(plan)
