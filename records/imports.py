@@ -200,6 +200,12 @@ class Importer:
     animals_need: tuple[str, ...] = ()
     """Fields that a veterinary clinic's file needs."""
 
+    def needs(self, clinic_kind: str) -> list[tuple[str, ...]]:
+        """Groups of fields of each of which a file needs one."""
+        animals = () if clinic_kind == "human" else self.animals_need
+        required = [field.name for field in self.fields if field.required]
+        return [(name,) for name in (*required, *animals)] + list(self.one_of)
+
 
 IMPORTERS: dict[str, Importer] = {}
 ALIASES: dict[str, str] = {}
@@ -466,10 +472,7 @@ def _check_mapping(table: Table, mapping: ImportMapping, importer: Importer, cli
     for column in mapping.only:
         if column not in table.columns:
             raise ColumnMissing(file=table.name, field=f"choosing rows ('{column}')", columns=", ".join(table.columns))
-    groups = [(field.name,) for field in importer.fields if field.required] + list(importer.one_of)
-    if clinic.kind != "human":
-        groups += [(name,) for name in importer.animals_need]
-    for group in groups:
+    for group in importer.needs(clinic.kind):
         if not set(group) & set(mapping.fields):
             labels = " or ".join(known[name].label for name in group)
             raise ColumnMissing(file=table.name, field=labels, columns=", ".join(table.columns))

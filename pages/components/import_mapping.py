@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from pages.components import frame
@@ -10,6 +12,7 @@ from records.mapping import Field, ImportMapping, Source
 from records.reading import Table
 
 NOTHING = "Leave out"
+DATES = ("date", "moment", "day_moment")
 ORDERS = {"mdy": "Month first (12/31/2024)", "dmy": "Day first (31/12/2024)", "ymd": "Year first (2024-12-31)"}
 
 
@@ -19,16 +22,21 @@ def choose(table: Table, start: ImportMapping, place: str) -> ImportMapping:
     ``place`` keys the widgets: another file or another beginning starts afresh.
     """
     importer = importer_of(start.kind)
-    order = _order(start, place)
+    order = _order(start, place) if any(field.kind in DATES for field in importer.fields) else ""
+    needs = {name: group for group in importer.needs(frame.clinic().kind) for name in group}
     chosen: dict[str, Source] = {}
-    likely = [field for field in importer.fields if field.required or field.name in start.fields]
+    likely = [field for field in importer.fields if field.name in needs or field.name in start.fields]
     others = [field for field in importer.fields if field not in likely]
 
     def lines(fields: list[Field]) -> None:
         for field in fields:
-            source = _line(table, field, start.fields.get(field.name), place)
+            others = [one.label for one in importer.fields if one.name in needs.get(field.name, ()) and one != field]
+            met = any(_taken(name, start, place) for name in needs.get(field.name, ()) if name != field.name)
+            need = f"This or {' or '.join(others)} is needed" if others else "Choose the column"
+            need = "" if met else need
+            source = _line(table, field, start.fields.get(field.name), place, need if field.name in needs else "")
             if source is not None:
-                dated = field.kind in ("date", "moment", "day_moment")
+                dated = field.kind in DATES
                 chosen[field.name] = source.model_copy(update={"format": order}) if dated else source
 
     lines(likely)
@@ -44,6 +52,11 @@ def choose(table: Table, start: ImportMapping, place: str) -> ImportMapping:
     )  # fmt: skip
 
 
+def _taken(name: str, start: ImportMapping, place: str) -> bool:
+    """Whether a column is chosen for a field, in this run or to begin with."""
+    return bool(st.session_state.get(f"from-{name}-{place}", name if name in start.fields else NOTHING) != NOTHING)
+
+
 def _order(start: ImportMapping, place: str) -> str:
     guessed = next((source.format for source in start.fields.values() if source.format), "ymd")
     keys = list(ORDERS)
@@ -53,7 +66,7 @@ def _order(start: ImportMapping, place: str) -> str:
     )  # fmt: skip
 
 
-def _line(table: Table, field: Field, start: Source | None, place: str) -> Source | None:
+def _line(table: Table, field: Field, start: Source | None, place: str, need: str) -> Source | None:
     sources: dict[str, Source | None] = {NOTHING: None}
     sources |= {column: Source(column=column) for column in table.columns}
     begin = NOTHING
@@ -61,7 +74,8 @@ def _line(table: Table, field: Field, start: Source | None, place: str) -> Sourc
         begin = f"Always '{start.value}'" if start.value else " + ".join(start.names)
         sources[begin] = start
     label, pick, values = st.columns([3, 4, 5], vertical_alignment="center")
-    label.markdown(f"{frame.plain(field.label)}{' :red[needed]' if field.required else ''}", help=field.help or None)
+    alone = need and not need.startswith("This or")
+    label.markdown(f"{frame.plain(field.label)}{' :red[needed]' if alone else ''}", help=field.help or None)
     names = list(sources)
     with pick:
         name = st.selectbox(
@@ -69,10 +83,11 @@ def _line(table: Table, field: Field, start: Source | None, place: str) -> Sourc
         )
     source = sources[name]
     if source is None:
-        values.caption("–" if not field.required else "Choose the column")
+        values.caption(need or "–")
     else:
         found = [table.samples(column, 3) for column in source.names]
-        values.caption(frame.plain(" · ".join(" + ".join(parts) for parts in zip(*found, strict=False)) or "–"))
+        sample = " · ".join(" + ".join(parts) for parts in zip(*found, strict=False)) or "–"
+        values.html(f'<small style="color: light-dark(#5d6570, #a2abb6)">{escape(sample)}</small>')  # no links of it
     return source
 
 

@@ -68,7 +68,9 @@ def work_on(content: bytes, file_id: str, name: str) -> None:
     st.markdown("## Match the columns")
     offered = {title: title for title in suggestions}
     mark = f"{table.sha256[:8]}-{kind}"
-    start = _choose("Begin with", offered, begin["start"], draft.key(f"start-{mark}"), width=420)
+    start = next(iter(offered))
+    if len(offered) > 1:
+        start = _choose("Begin with", offered, begin["start"], draft.key(f"start-{mark}"), width=420)
     first, place = suggestions[start], f"{mark}-{list(suggestions).index(start)}"
     if begin["mapping"] and (start, kind) == (begin["start"], begin["mapping"]["kind"]):
         earlier = imports.ImportMapping.model_validate(begin["mapping"])
@@ -149,7 +151,10 @@ upload = st.file_uploader("CSV file, at most 100 MB", type=["csv", "txt", "tsv"]
                           key=f"upload-{st.session_state.get('_upload', 0)}")  # fmt: skip
 with frame.refusals():
     if upload is None:
-        st.caption("Save a spreadsheet as 'CSV UTF-8' first. Clients come before their animals, animals before visits.")
+        st.caption(
+            "Save a spreadsheet as 'CSV UTF-8' first. Clients come before their animals, animals before visits. "
+            "A file of more than 100 MB turns red and is not read: split it and import the parts."
+        )
         _waiting()
     else:
         try:
