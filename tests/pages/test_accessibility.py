@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from appointments import drug_log, drug_register
+from appointments.drug_log import NewBottle
 from billing import checkout
 from data.models import Appointment
 from data.session import read
-from tests.billing.visits import visit
+from security import devices, invitations
+from tests.billing.visits import today, visit
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.browser
@@ -116,3 +119,46 @@ def _people(clinic: Any, appointment: str) -> dict[str, str]:
     with read(clinic.id) as session:
         row = session.scalars(select(Appointment).where(Appointment.id == appointment)).one()
         return {"client": row.client_id, "patient": row.patient_id}
+
+
+def test_dialogs_wall_board_and_invitation_can_be_read_and_worked_by_everybody(served, browser):
+    with served.clinic() as clinic:
+        by = clinic.operator
+        drug = next(iter(drug_register.drugs(by=by)))
+        bottle = drug_log.receive(NewBottle(drug, "AXE-1", 10_000, today()), by=by)
+        drug_log.open_bottle(bottle, by=by)
+        link = invitations.invite("axel", "staff", name="Axel Ames", by=by)
+        display = devices.enrol(devices.make_code("display", "Recovery", "initials", by=by))[1]
+        ticket = checkout.open_ticket(visit(clinic, name="Juniper")[0], by=by)
+    page = browser("olive", "/home")
+    wrong: dict[str, list[str]] = {}
+
+    def scan(name: str) -> None:
+        if found := faults(page):
+            wrong[name] = found
+
+    def opened(path: str, button: str) -> Any:
+        page.goto(served.url + path)
+        page.get_by_role("button", name=button).first.click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button").first.wait_for()
+        return dialog
+
+    opened("/appointments", "Book appointment").get_by_role("button", name="New client").click()
+    page.get_by_role("dialog").get_by_label("Patient's name").wait_for()
+    scan("booking")
+    for button in ("Log a drug", "Receive bottle", "Do the AM count"):
+        opened("/drug-log", button)
+        scan(button)
+    page.goto(f"{served.url}/ticket?id={ticket}")
+    page.get_by_label("Last four digits").wait_for()
+    scan("payment")
+    page.goto(served.url + link.path)
+    page.get_by_role("textbox", name="Password").first.wait_for()
+    scan("invitation")
+    page.context.clear_cookies()
+    page.context.add_cookies([{"name": "ballast_session", "value": display, "url": served.url, "httpOnly": True}])
+    page.goto(served.url)
+    page.locator(".wall h1").wait_for()
+    scan("wall board")
+    assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
