@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -35,6 +36,7 @@ def common(command: Callable[..., Any]) -> Callable[..., Any]:
         root = ctx.find_root().obj
         root["clinic"] = clinic or root["clinic"]
         root["json"] = as_json or root["json"]
+        gc.enable()
         return command(*args, **options)
 
     return wrapped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -68,8 +69,10 @@ def serve(
     if wants_json():
         sys.stdout.flush()
         os.dup2(2, 1)  # the JSON document is all that standard output gets; Streamlit's greeting goes elsewhere
+    gc.disable()
     import streamlit_app
 
+    gc.enable()
     streamlit_app.app.run(config=config)
 
 

@@ -29,6 +29,11 @@ class SQLiteTooOld(EnvironmentFailure):
     is needed: reinstall the sqlcipher3 package."""
 
 
+class KeyDoesNotFit(EnvironmentFailure):
+    """The key file does not open the database in {home}: it belongs to another home, or the database file is damaged.
+    Put the right key file back, or restore a backup."""
+
+
 class Database:
     """An open system of record."""
 
@@ -70,6 +75,7 @@ def _sqlite_engine(home: Home) -> Engine:
         max_overflow=48,
     )
     pragmas = (
+        "PRAGMA cipher_log_level=NONE",  # else it writes to standard error by itself
         f"PRAGMA key=\"x'{home.key('db').hex()}'\"",
         "PRAGMA journal_mode=WAL",
         "PRAGMA synchronous=FULL",
@@ -82,8 +88,13 @@ def _sqlite_engine(home: Home) -> Engine:
     def _open(connection: sqlcipher3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun by the event below, never by the driver
         cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(pragma)
+        try:
+            for pragma in pragmas:
+                cursor.execute(pragma)
+        except sqlcipher3.DatabaseError as failure:
+            if "not a database" in str(failure):
+                raise KeyDoesNotFit(home=home.path) from None
+            raise
         cursor.close()
 
     @event.listens_for(engine, "begin")

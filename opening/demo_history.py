@@ -81,12 +81,17 @@ class Maker:
         self.bottle_number = 0
         self.open_bottles: dict[str, tuple[Row, int]] = {}
         self._tick = 0
+        self._moment: datetime | None = None
+        self._head = ""
 
     def id(self, at: datetime) -> str:
         """A UUIDv7 of that moment, with the rest from the seed."""
         self._tick = (self._tick + 1) & 0xFFF
-        head, tail = f"{int(at.timestamp() * 1000):012x}", f"{self.rng.getrandbits(60):015x}"
-        return f"{head[:8]}-{head[8:]}-7{self._tick:03x}-8{tail[:3]}-{tail[3:]}"
+        if at is not self._moment:
+            self._moment, head = at, f"{int(at.timestamp() * 1000):012x}"
+            self._head = f"{head[:8]}-{head[8:]}-7"
+        tail = f"{self.rng.getrandbits(60):015x}"
+        return f"{self._head}{self._tick:03x}-8{tail[:3]}-{tail[3:]}"
 
     def at(self, day: date, clock: time, minutes: float = 0) -> datetime:
         """A wall-clock time of the clinic as UTC."""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
 
+from data.engine import Database, KeyDoesNotFit
 from data.home import Home, KeyMissing
 from opening.start import NotEmpty, NotHere, first_run
 from security import keys
@@ -61,6 +62,16 @@ def test_a_lost_key_file_is_written_again_from_the_sheet(sqlite_clinic):
     path.unlink()
     keys.recover(code, home)
     assert keys.status(Home(home.path)).good
+
+
+def test_the_key_of_another_home_is_told_apart_from_a_broken_database(sqlite_clinic, tmp_path, monkeypatch):
+    other = Home(tmp_path / "other")
+    monkeypatch.setenv("BALLAST_KEY_FILE", str(tmp_path / "other-key"))
+    other.create()
+    wrong = Database(Home(sqlite_clinic.home.path))
+    with pytest.raises(KeyDoesNotFit, match="it belongs to another home"), wrong.reader.connect():
+        pass
+    wrong.close()
 
 
 def test_the_sheet_is_one_page_with_all_its_words(sqlite_clinic):
