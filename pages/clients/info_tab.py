@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.clients.changes import changes
 from pages.clients.lines import patient_line
 from pages.components import frame
 from pages.components.draft_form import DraftForm
@@ -84,27 +85,18 @@ def edit(opened: OpenedClient, place: str) -> None:
     own = custom.fields_of("client", by=frame.actor())
     start = client_start(opened.client) | custom_start(own, opened.answers)
     form = DraftForm(place, start, version=opened.client.version)
-    with st.container(border=True):
-        form.line(discard=False)
+
+    def draw_fields() -> None:
         client_fields(form)
         custom_fields(form, own)
-        form.keep()
-    problem = st.container()
-    with st.container(horizontal=True):
-        save = st.button("Save changes", type="primary", key="save_changes") and not form.newer
-        drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with problem, form.saving():
-        if save:
-            clients.change(
-                opened.client.id, client_of(form), version=opened.client.version, answers=custom_answers(form, own),
-                by=frame.actor(), key=frame.form_key(place),
-            )  # fmt: skip
-            st.toast("The changes are saved.", icon=":material/check:")
-        if save or drop:
-            form.forget()
-            frame.new_form_key(place)
-            st.session_state.pop(f"edit_{place}", None)
-            st.rerun()
+
+    def save(key: str) -> None:
+        clients.change(
+            opened.client.id, client_of(form), version=opened.client.version, answers=custom_answers(form, own),
+            by=frame.actor(), key=key,
+        )  # fmt: skip
+
+    changes(form, place, draw_fields, save)
 
 
 def restriction(opened: OpenedClient) -> None:

@@ -4,6 +4,7 @@ import streamlit as st
 
 from appointments import history
 from pages.clients.appointments_tab import table
+from pages.clients.changes import changes
 from pages.clients.info_tab import switch
 from pages.clients.lines import kind, sex
 from pages.components import frame, show
@@ -73,27 +74,18 @@ def edit(opened: OpenedPatient, place: str) -> None:
     own = custom.fields_of("patient", by=frame.actor())
     start = patient_start(opened.patient) | custom_start(own, opened.answers)
     form = DraftForm(place, start, version=opened.patient.version)
-    with st.container(border=True):
-        form.line(discard=False)
+
+    def draw_fields() -> None:
         patient_fields(form, named=not opened.patient.is_client)
         custom_fields(form, own)
-        form.keep()
-    problem = st.container()
-    with st.container(horizontal=True):
-        save = st.button("Save changes", type="primary", key="save_changes") and not form.newer
-        drop = st.button("Discard", type="tertiary", key="discard_changes")
-    with problem, form.saving():
-        if save:
-            patients.change(
-                opened.patient.id, patient_of(form), version=opened.patient.version,
-                answers=custom_answers(form, own), by=frame.actor(), key=frame.form_key(place),
-            )  # fmt: skip
-            st.toast("The changes are saved.", icon=":material/check:")
-        if save or drop:
-            form.forget()
-            frame.new_form_key(place)
-            st.session_state.pop(f"edit_{place}", None)
-            st.rerun()
+
+    def save(key: str) -> None:
+        patients.change(
+            opened.patient.id, patient_of(form), version=opened.patient.version, answers=custom_answers(form, own),
+            by=frame.actor(), key=key,
+        )  # fmt: skip
+
+    changes(form, place, draw_fields, save)
 
 
 def death(opened: OpenedPatient) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from html import escape
 
 import pandas as pd
@@ -39,32 +40,19 @@ def ask(choices: AuditPage) -> Filters:
     def first() -> None:
         st.session_state[SLOT] = 1
 
+    def choice(
+        label: str, key: str, names: Iterable[str], every: str, width: int, said: Callable[[str], str] = str
+    ) -> str:
+        return st.selectbox(
+            label, ["", *names], key=key, on_change=first, width=width,
+            format_func=lambda name: said(name) if name else every,
+        )  # fmt: skip
+
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         days = st.date_input("Days", (), key="days", on_change=first, width=215, format=show.date_format())
-        actor = st.selectbox(
-            "Person",
-            ["", *choices.actors],
-            key="actor",
-            on_change=first,
-            width=170,
-            format_func=lambda name: name or "Everybody",
-        )
-        action = st.selectbox(
-            "Action",
-            ["", *choices.actions],
-            key="action",
-            on_change=first,
-            width=220,
-            format_func=lambda name: words(name) if name else "Every action",
-        )
-        entity = st.selectbox(
-            "About",
-            ["", *choices.entities],
-            key="entity",
-            on_change=first,
-            width=170,
-            format_func=lambda name: words(name) if name else "Everything",
-        )
+        actor = choice("Person", "actor", choices.actors, "Everybody", 170)
+        action = choice("Action", "action", choices.actions, "Every action", 220, words)
+        entity = choice("About", "entity", choices.entities, "Everything", 170, words)
         text = st.text_input("Text", key="text", on_change=first, width=180, placeholder="Name, id or detail")
     chosen = days if isinstance(days, tuple) else (days,)
     return Filters(
