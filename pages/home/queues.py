@@ -15,6 +15,7 @@ from pages.home.tiles import Link, Wait, more, waits
 OPEN_INVOICES = Link("money/invoices.py", "invoices", {"status": "open", "issued": "all"})
 DRUG_LOG = Link("today/drug_log.py", "drug-log")
 MOST = 5
+FIRST = 4
 
 
 def draw(may: frozenset[str]) -> None:
@@ -65,9 +66,11 @@ def _unclosed() -> None:
              Link("appointments/roster.py", "roster", {"appointment": row.appointment_id}))
         for row in rows
     ]  # fmt: skip
-    waits(lines, "Every visit before today has its end.", label="Earlier visits not closed", key="unclosed_rows")
-    if count > len(rows):
-        st.caption(f"and {show.number(count - len(rows))} older")
+    waits(lines[:FIRST], "Every visit before today has its end.", label="Earlier visits not closed",
+          key="unclosed_rows")  # fmt: skip
+    if lines[FIRST:]:
+        with st.expander(f"{show.number(count - FIRST)} more"):
+            waits(lines[FIRST:], "", label="More earlier visits not closed", key="unclosed_rest")
 
 
 def _drugs() -> None:
@@ -100,7 +103,7 @@ def _unclosed_visits(
     role: str,  # noqa: ARG001
     day: date,
 ) -> tuple[list[Unclosed], int]:
-    return unclosed(day, limit=4, by=frame.actor())
+    return unclosed(day, limit=60, by=frame.actor())
 
 
 @st.cache_data(ttl=30, show_spinner=False)
