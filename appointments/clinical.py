@@ -34,7 +34,7 @@ from data.models import (
     User,
 )
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from records.access import visit_for
 from security.actor import Actor
 from security.rules import act, look
@@ -336,12 +336,13 @@ class Visit:
 def visit(appointment_id: str, *, by: Actor) -> Visit:
     """The clinical record of one visit. Reading it is audited. Raises NotFound, RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
-        row = session.execute(
+        here = (
             select(Appointment, Patient, Client)
             .join(Patient, Patient.id == Appointment.patient_id)
             .join(Client, Client.id == Appointment.client_id)
             .where(Appointment.id == appointment_id)
-        ).one_or_none()
+        )
+        row = session.execute(here).one_or_none() if is_id(appointment_id) else None
         if row is None:
             raise NotFound(what="visit", name="with this address")
         visit_for(session, row[0], by)
@@ -505,7 +506,7 @@ def _when(at: datetime | None) -> datetime:
 def readings(appointment_id: str, *, by: Actor) -> list[Observation]:
     """The monitoring grid of a visit, oldest first. Raises RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
-        visit = session.get(Appointment, (session.clinic_id, appointment_id))
+        visit = session.get(Appointment, (session.clinic_id, appointment_id)) if is_id(appointment_id) else None
         if visit is None:
             return []
         visit_for(session, visit, by)

@@ -14,7 +14,7 @@ from appointments.times import instant_of
 from data.errors import NotFound
 from data.models import Appointment, Bottle, Client, Clinic, Drug, DrugCount, DrugLogEntry, Patient, User
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from records.access import NAME, Closed
 from security.actor import Actor
 from security.rules import look
@@ -136,7 +136,7 @@ def people(*, by: Actor) -> dict[str, str]:
 def register(bottle_id: str, *, by: Actor) -> tuple[BottleRow, list[LogLine]]:
     """One bottle and its lines in the order of when they happened, the corrected ones too. Raises NotFound."""
     with look(by, "drugs.view") as session:
-        found = _bottles(session, by.clinic_id, Bottle.id == bottle_id)
+        found = _bottles(session, by.clinic_id, Bottle.id == bottle_id) if is_id(bottle_id) else []
         if not found:
             raise NotFound(what="bottle", name="with this number")
         return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found[0].needs_witness, by)
@@ -145,6 +145,8 @@ def register(bottle_id: str, *, by: Actor) -> tuple[BottleRow, list[LogLine]]:
 def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine]]:
     """The lines of one visit with their bottles, in order; balances are left out."""
     with look(by, "drugs.view") as session:
+        if not is_id(appointment_id):
+            return []
         statement = select(DrugLogEntry.id, DrugLogEntry.bottle_id).where(DrugLogEntry.appointment_id == appointment_id)
         of_line = {row.id: row.bottle_id for row in session.execute(statement)}
         if not of_line:

@@ -21,7 +21,7 @@ from data import definitions
 from data.errors import BadInput
 from data.models import Appointment, CheckIn, Client, Exam, FlowEvent, Location, Patient, Service, Surgery, User
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from records.access import NAME, Closed, visit_for
 from security.actor import Actor
 from security.rules import act, look, remembered
@@ -288,9 +288,10 @@ class Moment:
 def timeline(appointment_id: str, *, by: Actor) -> list[Moment]:
     """Every move of a visit, oldest first, the undone ones too. Raises RestrictedRecord, NotPermitted."""
     with look(by, "flow.view") as session:
-        visit = session.get(Appointment, (session.clinic_id, appointment_id))
-        if visit is not None:
-            visit_for(session, visit, by)
+        visit = session.get(Appointment, (session.clinic_id, appointment_id)) if is_id(appointment_id) else None
+        if visit is None:
+            return []
+        visit_for(session, visit, by)
         events = list(session.scalars(_events(appointment_id)))
         people = dict(session.execute(select(User.id, User.name)).all())
         undone = {event.reverts_id for event in events}

@@ -18,7 +18,7 @@ from data import definitions
 from data.errors import BadInput, NotFound, Refusal
 from data.models import Appointment, FlowEvent, User
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from security.rules import Work
 
 CLOCK_SLACK = timedelta(minutes=5)
@@ -45,9 +45,8 @@ class InTheFuture(BadInput):
 def appointment_for_change(session: ClinicSession, appointment_id: str) -> Appointment:
     """The appointment as it is now, held against other writers until the transaction ends. Raises NotFound."""
     session.head()
-    row = session.scalars(
-        select(Appointment).where(Appointment.id == appointment_id).execution_options(populate_existing=True)
-    ).one_or_none()
+    here = select(Appointment).where(Appointment.id == appointment_id).execution_options(populate_existing=True)
+    row = session.scalars(here).one_or_none() if is_id(appointment_id) else None
     if row is None:
         raise NotFound(what="appointment", name="with this number")
     return row

@@ -34,6 +34,7 @@ from data.models import (
     User,
 )
 from data.session import ClinicSession
+from data.types import is_id
 from records.access import NAME, Closed, client_for
 from records.family import family
 from records.settings import SPECIES
@@ -171,7 +172,7 @@ def open_appointment(appointment_id: str, *, by: Actor) -> Opened:
     """One appointment and what happened to it; of a restricted record only its place on the day. The reading is
     audited. Raises NotFound, NotPermitted."""
     with look(by, "appointments.view") as session:
-        rows = rows_where(session, Appointment.id == appointment_id, by=by)
+        rows = rows_where(session, Appointment.id == appointment_id, by=by) if is_id(appointment_id) else []
         if not rows:
             raise NotFound(what="appointment", name="with this address")
         opened = Opened(rows[0], [] if rows[0].restricted else _history(session, appointment_id))

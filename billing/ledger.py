@@ -26,7 +26,7 @@ from data.models import (
     PaymentAllocation,
 )
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from records.access import client_for
 from security.actor import Actor
 from security.rules import Work
@@ -54,7 +54,9 @@ def locked_invoice(work: Work, invoice_id: str) -> Invoice:
 
 def invoice_row(session: ClinicSession, invoice_id: str, by: Actor) -> Invoice:
     """The invoice's head. Raises NotFound, RestrictedRecord."""
-    found = session.scalars(select(Invoice).where(Invoice.id == invoice_id)).one_or_none()
+    found = (
+        session.scalars(select(Invoice).where(Invoice.id == invoice_id)).one_or_none() if is_id(invoice_id) else None
+    )
     if found is None:
         raise NotFound(what="invoice", name="like this")
     client_for(session, found.client_id, by)

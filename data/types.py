@@ -96,3 +96,11 @@ class Clock:
 
 
 clock = Clock()
+
+
+def is_id(text: object) -> bool:
+    """Whether a text, such as one out of an address, can be the id of a row at all."""
+    try:
+        return str(uuid.UUID(str(text))) == text
+    except ValueError:
+        return False

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-
 from sqlalchemy import select
 
 from data.errors import NotFound
 from data.models import Client, Patient
 from data.session import ClinicSession
-
-
-def is_id(text: object) -> bool:
-    """Whether a text, such as one out of an address, can be the id of a row at all."""
-    try:
-        return str(uuid.UUID(str(text))) == text
-    except ValueError:
-        return False
+from data.types import is_id as is_id
 
 
 def current(session: ClinicSession, client_id: str) -> Client | None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from data.errors import NotFound, Refusal
 from data.models import User
 from data.session import ClinicSession
+from data.types import is_id
 from security.actor import Actor
 from security.permissions import PERMISSIONS
 from security.roles import permissions_of
@@ -75,7 +76,7 @@ def check_not_self(by: Actor, user: User, verb: str) -> None:
 
 def find_user(session: ClinicSession, user_id: str) -> User:
     """A person of this clinic by id; raises NotFound."""
-    user = session.scalars(select(User).where(User.id == user_id)).one_or_none()
+    user = session.scalars(select(User).where(User.id == user_id)).one_or_none() if is_id(user_id) else None
     if user is None:
         raise NotFound(what="person", name=user_id)
     return user
