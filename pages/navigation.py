@@ -11,10 +11,11 @@ import streamlit as st
 
 from data.home import Home
 from pages.components import banner, emergency, frame, search, sidebar, style
-from pages.components.place import Page
+from pages.components.place import Page, not_open
 from records.access import RestrictedRecord
 from security.sessions import Person
 
+_MAP = "_map"
 HOME = Page("home/home.py", "Home", "home", None, "home")
 
 SECTIONS: dict[str, tuple[Page, ...]] = {
@@ -79,12 +80,32 @@ def main() -> None:
     if who is None:
         return
     may = who.may
-    menu, hidden, places = {}, [], []
+    if st.session_state.get(_MAP, (None,))[0] != may:
+        st.session_state[_MAP] = may, *_map(may)
+    _, menu, places = st.session_state[_MAP]
+    current = st.navigation(menu, expanded=True)
+    sidebar.draw(who, may)
+    search.draw(may, places)
+    banner.draw(may, at=current.url_path)
+    with frame.refusals():
+        try:
+            current.run()
+        except RestrictedRecord as refusal:
+            emergency.wall(refusal, may)
+
+
+def _map(may: frozenset[str]) -> tuple[dict[str, list[st.Page]], list[search.Place]]:
+    """The menu by section with the pages outside it under no name, and what the search may find.
+
+    Made once per session and set of rights: looking 35 scripts up on the disk costs as much as drawing a small page.
+    """
+    menu: dict[str, list[st.Page]] = {}
+    hidden, places = [], []
     for section, pages in SECTIONS.items():
         shown = []
         for page in pages:
             if not page.opens_for(may):
-                hidden.append(st.Page(_not_open, title="Not open to you", url_path=page.path, visibility="hidden"))
+                hidden.append(st.Page(not_open, title="Not open to you", url_path=page.path, visibility="hidden"))
                 continue
             built = st.Page(
                 page.script,
@@ -101,22 +122,7 @@ def main() -> None:
             menu[section] = shown
     if hidden:
         menu.setdefault("", []).extend(hidden)
-    current = st.navigation(menu, expanded=True)
-    sidebar.draw(who, may)
-    search.draw(may, places)
-    banner.draw(may, at=current.url_path)
-    with frame.refusals():
-        try:
-            current.run()
-        except RestrictedRecord as refusal:
-            emergency.wall(refusal, may)
-
-
-def _not_open() -> None:
-    """In the place of a page that the person's role does not open: says so, and nothing of what stands there."""
-    frame.head("This page is not open to you")
-    st.info("Your role does not include this page. Ask an administrator if your work needs it.", icon=":material/lock:")
-    st.page_link(HOME.script, label="Go to Home", icon=":material/arrow_back:", width="content")
+    return menu, places
 
 
 def _entrance() -> Person | None:

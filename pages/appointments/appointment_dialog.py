@@ -14,7 +14,6 @@ from pages.appointments import dialogs, told
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from pages.components.frame import plain
-from security.access import allowed_now
 
 REASONS = ("Client asked", "Client ill", "Patient ill", "Could not catch the animal", "Clinic closed", "Other")
 
@@ -31,7 +30,7 @@ def _dialog(appointment_id: str) -> None:
         opened = open_appointment(appointment_id, by=frame.actor())
         row = opened.row
         _head(row)
-        may = allowed_now(frame.actor())
+        may = frame.may()
         if "appointments.book" in may:
             form = _typed(row)
             try:

@@ -18,7 +18,6 @@ from pages.appointments.who import choose
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from records.patients import SEXES
-from security.access import allowed_now
 
 START = {
     "client": "", "patient": "", "first": "", "last": "", "phone": "", "email": "", "kind": "public", "animal": "",
@@ -178,7 +177,7 @@ def _fullness(load: Load, offered: Choices, location: Location, *, walk_in: bool
         st.caption(f"{label}: {load.left} of {load.capacity} places left on {show.day(load.day, style='weekday')}.")
         return False
     why = f"{location.name} is closed that day." if closed else f"All {load.capacity} places are taken that day."
-    if "appointments.overbook" not in allowed_now(frame.actor()):
+    if "appointments.overbook" not in frame.may():
         st.warning(f"{why} Choose another day.", icon=":material/event_busy:")
         return False
     st.warning(why, icon=":material/event_busy:")

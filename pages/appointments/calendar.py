@@ -12,7 +12,6 @@ from pages.appointments import dialogs, told
 from pages.appointments.appointment_dialog import show_appointment
 from pages.appointments.book_dialog import open_booking
 from pages.components import calendar, frame, show
-from security.access import allowed_now
 
 MODES = {"week": "Week", "day": "Day"}
 
@@ -22,7 +21,7 @@ def main() -> None:
     told.say()
     _arrive()
     by = frame.actor()
-    may_book = "appointments.book" in allowed_now(by)
+    may_book = "appointments.book" in frame.may()
     day, mode = st.session_state["cal_day"], st.session_state.get("cal_mode") or "week"
     first, count = (day - timedelta(days=day.weekday()), 7) if mode == "week" else (day, 1)
     offered = days.choices(by=by)

@@ -14,14 +14,13 @@ from pages.appointments.appointment_dialog import show_appointment
 from pages.appointments.book_dialog import open_booking
 from pages.components import frame, roster_table, show
 from records.clients import OWNER_TYPES
-from security.access import allowed_now
 
 
 def main() -> None:
     """The page."""
     told.say()
     by = frame.actor()
-    may = allowed_now(by)
+    may = frame.may()
     if "roster_day" not in st.session_state:
         dialogs.close()
         st.session_state["roster_day"] = show.today()

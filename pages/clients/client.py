@@ -8,7 +8,6 @@ from pages.clients import appointments_tab, billing_tab, documents_tab, info_tab
 from pages.components import frame
 from records import clients
 from records.clients import OWNER_TYPES, OpenedClient
-from security.access import allowed_now
 
 TABS = {
     "Info": (info_tab.draw, None),
@@ -21,7 +20,7 @@ TABS = {
 
 def draw(client_id: str) -> None:
     """The page of one client."""
-    may = allowed_now(frame.actor())
+    may = frame.may()
     opened = clients.open_client(client_id, by=frame.actor())
     with frame.head(opened.name, facts(opened)):
         if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):

@@ -7,7 +7,6 @@ from pages.components import frame, show
 from pages.components.rows import rows
 from records import search
 from records.search import Found
-from security.access import allowed_now
 from security.actor import Actor
 
 
@@ -51,7 +50,7 @@ def _outcome(query: str, found: list[Found]) -> str:
 
 clients, living = counted(frame.actor(), frame.actor().clinic_id, frame.person().role)
 with frame.head("Clients & patients", f"{show.number(clients)} clients · {show.number(living)} living patients"):
-    if "clients.edit" in allowed_now(frame.actor()) and st.button(
+    if "clients.edit" in frame.may() and st.button(
         "Add client", type="primary", icon=":material/person_add:", key="add_client"
     ):
         st.switch_page("clients/new_client.py")

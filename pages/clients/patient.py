@@ -21,12 +21,11 @@ from pages.components.record_fields import (
 )
 from records import custom, patients, search
 from records.patients import OpenedPatient
-from security.access import allowed_now
 
 
 def draw(opened: OpenedPatient) -> None:
     """The page of one patient."""
-    patient, may = opened.patient, allowed_now(frame.actor())
+    patient, may = opened.patient, frame.may()
     known = patients.species(by=frame.actor())
     own = custom.fields_of("patient", by=frame.actor())
     with frame.head(patient.name, f"{kind(patient, known)} · {opened.client_name}, client {opened.client.number}"):

@@ -9,7 +9,6 @@ import streamlit as st
 
 from pages.components import frame, show
 from security import account, invitations, users
-from security.access import allowed_now
 from security.users import UserRow
 
 
@@ -27,7 +26,7 @@ def draw(row: UserRow) -> None:
     with right:
         access(row)
         sessions(row)
-    if "account.transfer" in allowed_now(by) and row.status == "active" and row.role != "owner":
+    if "account.transfer" in frame.may() and row.status == "active" and row.role != "owner":
         hand_over(row)
 
 

@@ -42,6 +42,11 @@ def actor() -> Actor:
     return person().actor
 
 
+def may() -> frozenset[str]:
+    """What the person's role opened when this run began, for building pages. The rules check again."""
+    return person().may
+
+
 _clinics: dict[str, tuple[float, Clinic]] = {}
 CLINIC_LASTS = 5.0
 """Seconds. A plain dictionary, because a page asks hundreds of times and ``st.cache_data`` copies each time."""

@@ -1,8 +1,12 @@
-"""One page of the app, as the table in navigation.py names it."""
+"""One page of the app, as the table in navigation.py names it, and what stands in the place of a closed one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.components import frame
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,10 @@ class Page:
         """Whether somebody with these permissions may see it."""
         needed = (self.permission,) if isinstance(self.permission, str) else self.permission
         return needed is None or any(name in may for name in needed)
+
+
+def not_open() -> None:
+    """In the place of a page that the person's role does not open: says so, and nothing of what stands there."""
+    frame.head("This page is not open to you")
+    st.info("Your role does not include this page. Ask an administrator if your work needs it.", icon=":material/lock:")
+    st.page_link("home/home.py", label="Go to Home", icon=":material/arrow_back:", width="content")

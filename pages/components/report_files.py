@@ -11,7 +11,6 @@ from forms.print import Column, table_pdf, within
 from pages.components import frame
 from reports import export
 from reports.run import Result, run
-from security.access import allowed_now
 from security.actor import Actor
 
 KINDS = {
@@ -24,7 +23,7 @@ KINDS = {
 def downloads(name: str, params: dict[str, str | date | None], *, disabled: bool) -> None:
     """The menu, for those who may take results out."""
     by = frame.actor()
-    if "reports.export" not in allowed_now(by):
+    if "reports.export" not in frame.may():
         return
     with st.popover("Download", icon=":material/download:", disabled=disabled, key="downloads"):
         for kind, (label, icon) in KINDS.items():

@@ -6,7 +6,6 @@ import streamlit as st
 
 from pages.components import frame, show
 from pages.home import alerts, day, money, queues
-from security.access import allowed_now
 
 ORDER = {
     "owner": ("money", "alerts", "queues", "day"),
@@ -24,7 +23,7 @@ BLOCKS = {
 def main() -> None:
     """The page."""
     who = frame.person()
-    may = allowed_now(who.actor)
+    may = frame.may()
     frame.head(f"Good {_time_of_day()}, {who.name.split()[0]}", show.day(show.today(), style="heading"))
     drawn = False
     for name in ORDER.get(who.role, ("day", "queues")):

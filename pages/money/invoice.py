@@ -9,7 +9,6 @@ import streamlit as st
 from billing import tickets
 from billing.tickets import Happened, Ticket
 from pages.components import counter, frame, invoice_actions, show
-from security.access import allowed_now
 
 HAPPENED = {
     "drafted": "Ticket opened", "opened": "Invoice issued", "sent": "Sent", "voided": "Voided", "forgiven": "Forgiven",
@@ -24,7 +23,7 @@ def main() -> None:
         st.switch_page("money/invoices.py")
     by = frame.actor()
     invoice = tickets.ticket(invoice_id, by=by)
-    may = allowed_now(by)
+    may = frame.may()
     facts = [invoice.client, invoice.patient, show.day(invoice.issued_on, style="long")]
     with frame.head(f"Invoice {invoice.number}", " · ".join(fact for fact in facts if fact)):
         st.html(counter.chip(invoice.standing.label), width="content")

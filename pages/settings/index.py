@@ -4,7 +4,6 @@ import streamlit as st
 
 from pages.components import cards, close_account, frame
 from pages.settings.kinds import GROUPS, SETTINGS
-from security.access import allowed_now
 
 PEOPLE = (
     ("settings/users.py", "Users", "group", "Invite people, give roles, reset passwords, sign out.", "security.users"),
@@ -21,7 +20,7 @@ PEOPLE = (
      "security.audit"),
 )  # fmt: skip
 
-may = allowed_now(frame.actor())
+may = frame.may()
 frame.head("Settings", "Every change keeps its history and can be taken back.")
 if "settings.edit" in may:
     for group in GROUPS:

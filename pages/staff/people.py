@@ -7,7 +7,6 @@ import streamlit as st
 from pages.components import avatar, frame, show, states
 from pages.components.definition_form import DAYS
 from security import staff
-from security.access import allowed_now
 
 by = frame.actor()
 everybody = staff.list_staff(by=by, disabled=bool(st.session_state.get("former")))
@@ -16,7 +15,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     sought = st.text_input(
         "Find", key="find-staff", placeholder="Name, role or phone", label_visibility="collapsed", width=320
     )
-    if "staff.edit" in allowed_now(by):
+    if "staff.edit" in frame.may():
         st.toggle("Show those who left", key="former")
 wanted = [row for row in everybody if sought.casefold() in f"{row.name} {row.role_label} {row.phone}".casefold()]
 if not wanted:

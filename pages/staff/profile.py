@@ -10,7 +10,6 @@ from pages.components import avatar, frame, show, states
 from pages.components.definition_form import DAYS
 from pages.components.draft_form import DraftForm
 from security import staff
-from security.access import allowed_now
 from security.staff import Profile, StaffRow
 
 PROFILE = ("name", "initials", "email", "phone", "licence", "dea_number", "working_days", "colour")
@@ -25,7 +24,7 @@ def main() -> None:
     with action:
         states.badge(row.status)
         avatar.draw(row.initials, row.colour)
-    editor = "staff.edit" in allowed_now(by)
+    editor = "staff.edit" in frame.may()
     if editor:
         edit_all(row)
     else:

@@ -12,7 +12,6 @@ from billing.tickets import Waiting
 from pages.components import counter, counter_sale, frame, show
 from pages.components.rows import Row
 from pages.components.rows import rows as rows_of
-from security.access import allowed_now
 from security.actor import Actor
 
 READY = ("ready", "recovering", "held_overnight")
@@ -32,7 +31,7 @@ def main() -> None:
     facts = [f"{ready} ready", f"{sum(row.stage in READY for row in rows) - ready} recovering"]
     if unpaid:
         facts.append(f"{len(unpaid)} left with {show.money(sum(row.balance or 0 for row in unpaid))} open")
-    sells = "billing.checkout" in (may := allowed_now(by)) and "clients.view" in may
+    sells = "billing.checkout" in (may := frame.may()) and "clients.view" in may
     with frame.head("Checkout", " · ".join([show.day(show.today(), style="full"), *facts])):
         if sells and st.button("Sell over the counter", icon=":material/shopping_bag:", key="counter_sale"):
             counter_sale.ask()

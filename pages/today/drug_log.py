@@ -10,7 +10,6 @@ from appointments import drug_register as register
 from appointments.drug_register import BottleRow, DayRow
 from appointments.quantities import decimal_of
 from pages.components import drug_forms, drug_sheet, frame, show
-from security.access import allowed_now
 
 VIEWS = ("Day", "Bottle", "Stock")
 
@@ -18,7 +17,7 @@ VIEWS = ("Day", "Bottle", "Stock")
 def main() -> None:
     """The page."""
     by = frame.actor()
-    may = allowed_now(by)
+    may = frame.may()
     bottles = register.bottles(by=by)
     in_use = [row for row in bottles if row.opened_at]
     low = sum(bool(row.flags) for row in bottles)

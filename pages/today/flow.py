@@ -10,7 +10,6 @@ from billing import checkout
 from data.errors import Refusal, SessionEnded
 from pages.components import flow_board, frame, show
 from pages.components.flow_board import Answer, Move
-from security.access import allowed_now
 
 REFRESH_SECONDS = 4
 
@@ -34,7 +33,7 @@ def main() -> None:
 def _board(place: str | None) -> None:
     by = frame.actor()
     with frame.refusals():
-        may = allowed_now(by)
+        may = frame.may()
         opened = flow_board.draw(
             flow.columns(by=by),
             flow.board(show.today(), place, by=by),

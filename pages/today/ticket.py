@@ -9,7 +9,6 @@ from billing import checkout, tickets
 from billing.tickets import Offer, Ticket
 from data.errors import Refusal
 from pages.components import counter, frame, show, ticket_line, ticket_money
-from security.access import allowed_now
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     problem = st.session_state.pop("_ticket_problem", None)
     if problem:
         st.error(problem, icon=":material/error:")
-    may = allowed_now(by)
+    may = frame.may()
     left, right = st.columns([1.65, 1], gap="large")
     with left:
         _lines(ticket, may)

@@ -15,7 +15,6 @@ from billing import checkout
 from pages.components import frame, show
 from pages.components.facts import facts
 from pages.visit import drugs_and_readings, sections
-from security.access import allowed_now
 
 SECTIONS = {
     "check_in": "Check-in", "exam": "Exam", "premedicated": "Pre-medication", "induced": "Induction",
@@ -36,7 +35,7 @@ EXITS = {"declined": "Declined: no surgery", "held_overnight": "Held overnight",
 def main(visit_id: str) -> None:
     """The page."""
     by = frame.actor()
-    may = allowed_now(by)
+    may = frame.may()
     visit = clinical.visit(visit_id, by=by)
     labels = {column.stage: column.label for column in flow.columns(by=by)}
     sex = {"female": "♀", "male": "♂"}.get(visit.sex, "")

@@ -13,7 +13,6 @@ from appointments.quantities import words
 from pages.components import drug_forms, frame, show, when
 from pages.components.draft_form import DraftForm
 from pages.visit.sections import degrees, row, scale, tenths
-from security.access import allowed_now
 
 READING = {"at": None, "heat": "", "heart": "", "breath": "", "gums": "", "pain": "", "text": ""}
 MEMBRANES = ("", "pink", "pale", "blue", "red", "yellow")
@@ -27,7 +26,7 @@ TABLE = """<style>.lines table { width: 100%; border-collapse: collapse; font-si
 def drugs(visit: Visit, stage: str) -> None:
     """The drug lines of a stage and the form for the next one."""
     by = frame.actor()
-    may = allowed_now(by)
+    may = frame.may()
     if "drugs.view" not in may:
         return
     st.subheader("Drugs", anchor=False)
@@ -80,7 +79,7 @@ def readings(visit: Visit, stage: str) -> None:
             ],
             [False] * len(lines),
         )  # fmt: skip
-    if "flow.record" not in allowed_now(by):
+    if "flow.record" not in frame.may():
         return
     form = DraftForm(f"reading:{visit.id}:{stage}", READING, prefix=f"reading_{stage}_")
     form.line()

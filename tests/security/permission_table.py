@@ -203,7 +203,7 @@ def render() -> str:
             for place in sorted(set(rules_of(ROOT / "pages" / page.script))):
                 rule = every_function()[place]
                 asks = sorted(asked(rule))
-                if rule.name.startswith("_") or rule.is_part or not asks or rule.module == "security.access":
+                if rule.name.startswith("_") or rule.is_part or not asks:
                     continue
                 opens = [_mark(any(ask == OWN or ask in DEFAULT_ROLES[role][2] for ask in asks)) for role in roles]
                 words = " or ".join("own things" if ask == OWN else f"`{ask}`" for ask in asks)
