@@ -64,6 +64,7 @@ _ALL = (
     Permission("billing.discount", "give discounts and change prices at checkout"),
     Permission("billing.refund", "refund, void or forgive"),
     Permission("billing.invoices", "see all invoices of the clinic"),
+    Permission("billing.funds", "record money received for grants and vouchers"),
     Permission("staff.view", "see staff profiles"),
     Permission("staff.edit", "change staff profiles", "Everyone may change their own contact details."),
     Permission("outage.declare", "declare and close an outage"),
@@ -100,8 +101,8 @@ _STAFF = {
 _CLINICIAN = _STAFF | {"notes.clinicians", "drugs.correct", "drugs.bottles"}
 _MANAGER = _STAFF | {
     "clients.merge", "appointments.overbook", "billing.discount", "billing.refund", "billing.invoices",
-    "drugs.correct", "drugs.bottles", "outage.declare", "reconciliation.use", "reconciliation.lock", "reports.view",
-    "reports.money", "reports.export", "security.displays",
+    "billing.funds", "drugs.correct", "drugs.bottles", "outage.declare", "reconciliation.use", "reconciliation.lock",
+    "reports.view", "reports.money", "reports.export", "security.displays",
 }  # fmt: skip
 _ADMINISTRATOR = {p.name for p in _ALL if not p.owner_only}
 _OWNER = set(PERMISSIONS)

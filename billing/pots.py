@@ -1,0 +1,144 @@
+"""The pots of grants and vouchers: what came in, what visits promise and use, and putting a count right."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+
+from data.errors import BadInput, NotFound
+from data.models import Fund, FundEntry, User
+from data.types import clock
+from security.actor import Actor
+from security.clinics import clinic_of
+from security.rules import act, look
+
+MOST_CENTS = 100_000_000_00
+
+
+class PotAmount(BadInput):
+    """Enter an amount above zero."""
+
+
+class PotReason(BadInput):
+    """Say why the pot is put right: a few words, they stay in its history."""
+
+
+class ReceivedLater(BadInput):
+    """That day has not come yet. Enter the day on which the money arrived, at the latest today."""
+
+
+@dataclass(frozen=True)
+class Pot:
+    """One grant or voucher. All in cents; ``left`` is what new visits may still promise."""
+
+    fund_id: str
+    code: str
+    name: str
+    kind: str
+    active: bool
+    received: int
+    adjusted: int
+    promised: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        """In the pot and not promised to anybody."""
+        return self.received + self.adjusted - self.promised - self.used
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a pot's history; ``cents`` is negative where money left the pot."""
+
+    day: date
+    fund: str
+    kind: str
+    cents: int
+    reason: str
+    person: str
+
+
+def pots(*, by: Actor) -> list[Pot]:
+    """Every pot by name, those no longer in use last. Raises NotPermitted."""
+    with look(by, "billing.invoices") as session:
+        sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        for fund_id, kind, cents in session.execute(
+            select(FundEntry.fund_id, FundEntry.kind, func.sum(FundEntry.amount_cents)).group_by(
+                FundEntry.fund_id, FundEntry.kind
+            )
+        ):
+            sums[fund_id][kind] += int(cents)
+        return [
+            Pot(
+                fund.id, fund.code, fund.name, fund.kind, fund.active, sums[fund.id]["received"],
+                sums[fund.id]["adjusted"], sums[fund.id]["pending"] - sums[fund.id]["released"], sums[fund.id]["used"],
+            )
+            for fund in session.scalars(select(Fund).order_by(Fund.active.desc(), Fund.name))
+        ]  # fmt: skip
+
+
+def entries(*, fund_id: str | None = None, limit: int = 50, by: Actor) -> list[Entry]:
+    """The latest money into and out of the pots, without promises. Raises NotPermitted."""
+    zone = ZoneInfo(clinic_of(by.clinic_id).zone)
+    with look(by, "billing.invoices") as session:
+        statement = (
+            select(FundEntry, Fund.name, User.name)
+            .join(Fund, Fund.id == FundEntry.fund_id)
+            .outerjoin(User, User.id == FundEntry.by_user_id)
+            .where(FundEntry.kind.in_(("received", "adjusted", "used")))
+            .order_by(FundEntry.event_at.desc(), FundEntry.id.desc())
+            .limit(limit)
+        )
+        if fund_id:
+            statement = statement.where(FundEntry.fund_id == fund_id)
+        return [
+            Entry(
+                row.event_at.astimezone(zone).date(), fund, row.kind,
+                -row.amount_cents if row.kind == "used" else row.amount_cents, row.reason, person or "",
+            )
+            for row, fund, person in session.execute(statement)
+        ]  # fmt: skip
+
+
+def receive(fund_id: str, cents: int, day: date, reason: str = "", *, by: Actor, key: str | None = None) -> None:
+    """Money that came into a pot on a day of the clinic. Raises PotAmount, ReceivedLater, NotFound, NotPermitted."""
+    zone = ZoneInfo(clinic_of(by.clinic_id).zone)
+    if day > clock.today(str(zone)):
+        raise ReceivedLater()
+    if not 0 < cents <= MOST_CENTS:
+        raise PotAmount()
+    at = min(clock.now(), datetime.combine(day, time(12), zone).astimezone(UTC))
+    _enter(fund_id, "received", cents, at, reason, by, key)
+
+
+def put_right(fund_id: str, cents: int, reason: str, *, by: Actor, key: str | None = None) -> None:
+    """Correct what a pot holds by an amount, up or down, with the reason; nothing is erased.
+
+    Raises PotAmount, PotReason, NotFound, NotPermitted.
+    """
+    if not 0 < abs(cents) <= MOST_CENTS:
+        raise PotAmount()
+    if not reason.strip():
+        raise PotReason()
+    _enter(fund_id, "adjusted", cents, clock.now(), reason, by, key)
+
+
+def _enter(fund_id: str, kind: str, cents: int, at: datetime, reason: str, by: Actor, key: str | None) -> None:
+    with act(by, "billing.funds", key=key) as work:
+        if work.repeated:
+            return
+        fund = work.session.scalars(select(Fund).where(Fund.id == fund_id)).one_or_none()
+        if fund is None:
+            raise NotFound(what="grant or voucher", name="like this")
+        work.session.add(
+            FundEntry(
+                fund_id=fund_id, kind=kind, amount_cents=cents, reason=reason.strip()[:200], event_at=at,
+                source="live", by_user_id=by.user_id,
+            )
+        )  # fmt: skip
+        work.audit(f"fund.{kind}", "fund", fund.code, cents=cents)
