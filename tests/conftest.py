@@ -310,9 +310,11 @@ def served(
         process.kill()
 
 
+# One process per window, kept: a fresh one compiles all of Streamlit's scripts again, two seconds for each page opened.
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--process-per-site", "--renderer-process-limit=1",
 ]  # fmt: skip
 
 
@@ -331,25 +333,58 @@ def _chromium() -> Iterator[Any]:
         browser.close()
 
 
+class Windows:
+    """Windows of Chromium that tests take in turn, each emptied of what the last person left but its HTTP cache."""
+
+    def __init__(self, chromium: Any, url: str) -> None:
+        self.chromium, self.url = chromium, url
+        self.free: list[tuple[Any, Any]] = []
+
+    def take(self) -> tuple[Any, Any]:
+        """A window (a context of Playwright) and the page in it that keeps its process alive."""
+        if self.free:
+            return self.free.pop()
+        context = self.chromium.new_context(viewport={"width": 1280, "height": 800})
+        anchor = context.new_page()
+        anchor.goto(f"{self.url}/healthz")
+        return context, anchor
+
+    def give_back(self, window: tuple[Any, Any]) -> None:
+        """Close its pages and forget its cookies and all it stored."""
+        context, anchor = window
+        for page in context.pages:
+            if page is not anchor:
+                page.close()
+        context.clear_cookies()
+        context.new_cdp_session(anchor).send(
+            "Storage.clearDataForOrigin", {"origin": self.url, "storageTypes": "local_storage,indexeddb,cache_storage"}
+        )
+        self.free.append(window)
+
+
+@pytest.fixture(scope="session")
+def _windows(_chromium: Any, served: Served) -> Windows:
+    return Windows(_chromium, served.url)
+
+
 @pytest.fixture
-def browser(served: Served, _chromium: Any) -> Iterator[Callable[..., Any]]:
+def browser(served: Served, _windows: Windows) -> Iterator[Callable[..., Any]]:
     """``browser("sam", path="/roster", phone=False, dark=False)`` opens a page of the running app, signed in.
 
-    Without a name it is a stranger's. The page carries ``page.problems``: the errors of its console so far. Mark such
-    tests ``@pytest.mark.browser``.
+    Without a name it is a stranger's. Each call is another window, with cookies and storage of its own. The page
+    carries ``page.problems``: the errors of its console so far. Mark such tests ``@pytest.mark.browser``.
     """
-    contexts = []
+    taken = []
 
     def open_page(username: str | None = None, path: str = "/", *, phone: bool = False, dark: bool = False) -> Any:
-        context = _chromium.new_context(
-            viewport={"width": 390, "height": 844} if phone else {"width": 1280, "height": 800},
-            color_scheme="dark" if dark else "light",
-        )
-        contexts.append(context)
+        taken.append(_windows.take())
+        context, _ = taken[-1]
         if username:
             cookie = {"name": "ballast_session", "value": served.token(username), "url": served.url, "httpOnly": True}
             context.add_cookies([cookie])
         page = context.new_page()
+        page.set_viewport_size({"width": 390, "height": 844} if phone else {"width": 1280, "height": 800})
+        page.emulate_media(color_scheme="dark" if dark else "light")
         page.problems = []
         page.on("console", lambda message: page.problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -360,5 +395,5 @@ def browser(served: Served, _chromium: Any) -> Iterator[Callable[..., Any]]:
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for window in taken:
+        _windows.give_back(window)
