@@ -138,13 +138,15 @@ def state_of(last_event: str, charged: int, paid: int, forgiven: int, due_on: da
 
 def _services(session: ClinicSession, ids: list[str]) -> dict[str, str]:
     """What each invoice charges, in words: the services whose lines were not taken back, in their order."""
-    lines = select(InvoiceLine.invoice_id, InvoiceLine.description, func.sum(InvoiceLine.quantity))
-    lines = lines.where(InvoiceLine.invoice_id.in_(ids)).group_by(InvoiceLine.invoice_id, InvoiceLine.description)
-    found: dict[str, list[str]] = {}
-    for invoice_id, description, quantity in session.execute(lines.order_by(func.min(InvoiceLine.id))):
-        if quantity > 0:
-            found.setdefault(invoice_id, []).append(description)
-    return {invoice_id: ", ".join(names) for invoice_id, names in found.items()}
+    lines = select(InvoiceLine.invoice_id, InvoiceLine.description, InvoiceLine.quantity).order_by(InvoiceLine.id)
+    found: dict[str, dict[str, int]] = {}
+    for invoice_id, name, quantity in session.execute(lines.where(InvoiceLine.invoice_id.in_(ids))):
+        charged = found.setdefault(invoice_id, {})
+        charged[name] = charged.get(name, 0) + quantity
+    return {
+        invoice_id: ", ".join(name for name, quantity in charged.items() if quantity > 0)
+        for invoice_id, charged in found.items()
+    }
 
 
 def _sums(session: ClinicSession, column: object, total: object, ids: list[str]) -> dict[str, int]:

@@ -244,7 +244,7 @@ def test_utf_16_and_semicolons_of_a_spreadsheet_are_read(clinic):
         (b"name,name\na,b\n", BadHeading, "'name' appears 2 times"),
         (b"first name,,last name\na,b,c\n", BadHeading, "column 2 has no name"),
         (b"PK\x03\x04rest", NotATable, "Excel workbook"),
-        (b"first name\nAna\n", ImportRefused, "one cell to put right"),
+        (b"first name\nAna\n", ColumnMissing, "no column for Last name or Full name"),
         (b"a,b\n\0,1\n", NotATable, "binary"),
     ],
 )
