@@ -26,6 +26,8 @@ KINDS = {
 
 
 CLOSED_SHOWN = 300
+AFTERNOON = time(14)
+"""From this time of the clinic's day on, the day's PM count is due."""
 
 
 @dataclass(frozen=True)
@@ -244,6 +246,8 @@ class DayRow:
     """Whether it was open when the morning was counted; a bottle opened later had nothing to count."""
     needs_pm: bool = True
     """Whether anything was left to count in the evening: neither closed during the day nor empty."""
+    pm_due: bool = True
+    """Whether the time of the PM count has come."""
 
 
 def reconciliation(day: date, *, by: Actor) -> list[DayRow]:
@@ -272,7 +276,15 @@ def reconciliation(day: date, *, by: Actor) -> list[DayRow]:
             counts[line.bottle_id, line.session] = line
         first = min((line.event_at for (_, part), line in counts.items() if part == "AM"), default=begin)
         return [
-            _day_row(row, before.get(row.id, 0), entries, counts, in_use_from=max(first, begin), until=end)
+            _day_row(
+                row,
+                before.get(row.id, 0),
+                entries,
+                counts,
+                in_use_from=max(first, begin),
+                until=end,
+                pm_due=clock.now() >= instant_of(day, AFTERNOON, zone),
+            )
             for row in found
         ]
 
@@ -286,7 +298,7 @@ def _sums(session: ClinicSession, *where) -> dict[str, int]:  # type: ignore[no-
 
 def _day_row(
     row: BottleRow, opening: int, entries: Sequence[DrugLogEntry], counts: dict[tuple[str, str], DrugCount], *,
-    in_use_from: datetime, until: datetime,
+    in_use_from: datetime, until: datetime, pm_due: bool,
 ) -> DayRow:  # fmt: skip
     mine = [entry for entry in entries if entry.bottle_id == row.id]
     reversed_kinds = {entry.id: entry.kind for entry in mine}
@@ -300,7 +312,7 @@ def _day_row(
     flags = list(row.flags)
     if am is None and needs_am:
         flags.append("No AM count")
-    if pm is None and needs_pm:
+    if pm is None and needs_pm and pm_due:
         flags.append("No PM count")
     for name, line in (("AM", am), ("PM", pm)):
         if line is not None and line.counted != line.expected:
@@ -317,7 +329,7 @@ def _day_row(
         row, opening, received, given, wasted, adjusted, closing,
         am.counted if am else None, am.expected if am else None, pm.counted if pm else None,
         pm.expected if pm else None, tuple(line.reason for line in (am, pm) if line and line.reason), tuple(flags),
-        needs_am, needs_pm,
+        needs_am, needs_pm, pm_due,
     )  # fmt: skip
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select
 
+from appointments.drug_register import AFTERNOON, reconciliation
 from appointments.moves import stage_label
 from appointments.stages import BEFORE_ARRIVAL, FLOW, ON_SITE
-from data.models import Appointment, Bottle, CheckIn, Client, Drug, DrugCount, Patient
+from data.models import Appointment, CheckIn, Client, Patient
 from data.session import ClinicSession
 from data.types import clock
 from records.access import NAME, Closed
@@ -67,9 +68,9 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
         arriving = _people(session, day, BEFORE_ARRIVAL, by)
         now = clock.now()
         late_since = now - LATE
-        session_name = "AM" if now.astimezone(_zone(zone)).hour < 14 else "PM"
+        session_name = "AM" if now.astimezone(_zone(zone)).time() < AFTERNOON else "PM"
         may = authorize(session, by, None)
-        return Day(
+        found = Day(
             stages=[
                 Stage(stage, stage_label(session, stage), counts.get(stage, 0))
                 for stage in (*ON_SITE, "checked_out")
@@ -83,8 +84,9 @@ def day_at_a_glance(day: date, *, by: Actor) -> Day:
             arriving=[row for row in arriving if row.at >= late_since],
             late=[row for row in arriving if row.at < late_since],
             count_session=session_name,
-            counts_missing=_uncounted(session, day, session_name) if "drugs.view" in may else [],
+            counts_missing=[],
         )
+    return replace(found, counts_missing=_uncounted(day, session_name, by)) if "drugs.view" in may else found
 
 
 @dataclass(frozen=True)
@@ -184,15 +186,12 @@ def _no_consent(session: ClinicSession, day: date, by: Actor) -> list[Person]:
     return [row for row in waiting if row.appointment_id not in signed]
 
 
-def _uncounted(session: ClinicSession, day: date, name: str) -> list[str]:
-    rows = session.execute(
-        select(Bottle.id, Bottle.number, Drug.name)
-        .join(Drug, Drug.id == Bottle.drug_id)
-        .where(Bottle.opened_at.is_not(None), Bottle.closed_at.is_(None), Drug.schedule != "")
-        .order_by(Drug.name, Bottle.number)
-    ).all()
-    counted = set(session.scalars(select(DrugCount.bottle_id).where(DrugCount.day == day, DrugCount.session == name)))
-    return [f"{drug} {number}" for bottle_id, number, drug in rows if bottle_id not in counted]
+def _uncounted(day: date, name: str, by: Actor) -> list[str]:
+    """The controlled bottles whose count is missing, by the same rule as on the drug log."""
+    morning = name == "AM"
+    controlled = [row for row in reconciliation(day, by=by) if row.bottle.schedule]
+    missing = [row for row in controlled if (row.needs_am if morning else row.needs_pm)]
+    return [f"{row.bottle.drug} {row.bottle.number}" for row in missing if (row.am if morning else row.pm) is None]
 
 
 def _zone(name: str):  # type: ignore[no-untyped-def]

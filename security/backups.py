@@ -69,7 +69,7 @@ def state(*, by: Actor) -> BackupState:
     elif clock.now() - full.began_at > LATE:
         problems.append(f"The last good backup is {(clock.now() - full.began_at).days} days old.")
     if not off_site:
-        problems.append("Backups stay on this computer only. Set an off-site place under Settings > Clinic.")
+        problems.append("Backups stay on this computer only. Set an off-site place under Settings > Clinic profile.")
     elif away is None or clock.now() - away > LATE:
         problems.append("The off-site copy is missing or late.")
     return BackupState(full.began_at if full else None, full.size if full else 0, off_site, away, problems)

@@ -41,7 +41,7 @@ def enter() -> None:
     already(form)
     problem = st.container()
     with st.container(horizontal=True):
-        save = st.button("Save client", type="primary", key="save_client")
+        save = st.button("Save client", type="primary", key="save_client", shortcut=frame.SEND)
         save_and = not is_human() and st.button("Save and add patient", key="save_client_and")
         drop = st.button("Discard", type="tertiary", key="discard_client")
     with problem, frame.refusals():

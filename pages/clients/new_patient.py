@@ -31,7 +31,7 @@ def enter() -> None:
         form.keep()
     problem = st.container()
     with st.container(horizontal=True):
-        save = st.button("Save patient", type="primary", key="save_patient")
+        save = st.button("Save patient", type="primary", key="save_patient", shortcut=frame.SEND)
         save_and = st.button("Save and add another", key="save_patient_and")
         drop = st.button("Discard", type="tertiary", key="discard_patient")
     with problem, frame.refusals():

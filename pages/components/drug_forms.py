@@ -66,7 +66,8 @@ def use_fields(
         _witness(form, people, width=180, help="Needed for waste of a controlled drug.")
         at = when.time_of_day("Time", form.key("time"), value=before.event_at if before else None)
     form.keep()
-    if not st.button("Log the drug", key=f"{name}_send", type="primary" if main else "secondary"):
+    kind: Literal["primary", "secondary"] = "primary" if main else "secondary"
+    if not st.button("Log the drug", key=f"{name}_send", type=kind, shortcut=frame.SEND if main else None):
         return None
     with frame.refusals():
         return Use(
@@ -153,7 +154,7 @@ def _receive() -> None:
         _text(form, "registration", "Supplier's registration number", right)
         left.date_input("Received", max_value=show.today(), key=form.key("on"), format=show.date_pattern())
         form.keep()
-        if not st.button("Receive the bottle", key="receive_send", type="primary"):
+        if not st.button("Receive the bottle", key="receive_send", type="primary", shortcut=frame.SEND):
             return
         new = NewBottle(
             str(form["drug"]), form["number"], thousandths(form["size"]), form["on"] or show.today(), form["lot"],
@@ -185,7 +186,7 @@ def _count(day: date, part: Literal["AM", "PM"], rows: Sequence[BottleRow]) -> N
                 _text(form, f"{part}_{row.id}", f"{row.title}, by the log {words(row.balance, row.unit)}")
                 _text(form, f"reason_{part}_{row.id}", "Reason, if it differs")
         form.keep()
-        if st.button(f"Save the {part} count", key="count_send", type="primary"):
+        if st.button(f"Save the {part} count", key="count_send", type="primary", shortcut=frame.SEND):
             _save_count(form, day, part, rows)
 
 
@@ -232,7 +233,7 @@ def _settle(bottle: BottleRow) -> None:
         _text(form, "reason", "Reason" if what != "Dispose" else "Manner of disposal")
         _witness(form, register.people(by=by))
         form.keep()
-        if not st.button(f"{what} the bottle", key="settle_send", type="primary"):
+        if not st.button(f"{what} the bottle", key="settle_send", type="primary", shortcut=frame.SEND):
             return
         key, reason, witness = frame.form_key("settle"), form["reason"] or "", form["witness"]
         if what == "Adjust":
@@ -272,7 +273,7 @@ def _correct(bottle: BottleRow, lines: Sequence[LogLine]) -> None:
         form.keep()
         reason, key = form["reason"] or "", frame.form_key("correct")
         if only:
-            if st.button("Strike the line through", key="correct_send", type="primary"):
+            if st.button("Strike the line through", key="correct_send", type="primary", shortcut=frame.SEND):
                 drug_log.correct(line.id, reason, by=by, key=key)
                 form.forget()
                 done("correct", "The line is struck through.")

@@ -17,6 +17,8 @@ from security.actor import Actor
 from security.clinics import clinic_of
 
 _PERSON = "_person"
+SEND = "mod+enter"
+"""The keys that send the form one is typing into; the button shows them."""
 
 
 def sign_in_state(*, touch: bool) -> sessions.Person | None:

@@ -11,6 +11,18 @@ from pages.components import frame
 from pages.components.frame import plain as plain
 
 
+def called(name: str) -> str:
+    """How to greet somebody: the first name, or title and last name."""
+    words = name.split() or [""]
+    return f"{words[0]} {words[-1]}" if words[0].endswith(".") and len(words) > 1 else words[0]
+
+
+def initials(name: str) -> str:
+    """Two letters for a person, titles left out: ``CN`` for Dr. Claire Novak."""
+    words = [word for word in name.split() if not word.endswith(".")] or name.split()
+    return "".join(word[0] for word in words[:2]).upper()
+
+
 def wording() -> Wording:
     """The clinic's way of writing values, to hand to prints and mails."""
     clinic = frame.clinic()

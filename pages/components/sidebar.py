@@ -6,7 +6,7 @@ from html import escape
 
 import streamlit as st
 
-from pages.components import frame
+from pages.components import frame, show
 from security import sessions
 from security.sessions import Person
 
@@ -28,7 +28,7 @@ def draw(who: Person, may: frozenset[str]) -> None:  # noqa: ARG001 - search sho
 
 
 def _person(who: Person) -> None:
-    initials = escape("".join(part[0] for part in who.name.split()[:2]).upper())
+    initials = escape(show.initials(who.name))
     role = escape(who.role.replace("-", " ").replace("_", " ").capitalize())
     words = f"<b>{escape(who.name)}</b><small>{role}</small>"
     st.html(f'<div class="who"><i aria-hidden="true">{initials}</i><div>{words}</div></div>')

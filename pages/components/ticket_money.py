@@ -95,7 +95,7 @@ def _pay(ticket: Ticket, together: list[Sibling], due: int) -> None:
         _text(form, "check", "Check number")
     form.keep()
     label = "Take deposit" if ticket.is_before_service else "Take payment"
-    if not st.button(label, type="primary", width="stretch", key=f"take_{ticket.id}"):
+    if not st.button(label, type="primary", width="stretch", key=f"take_{ticket.id}", shortcut=frame.SEND):
         return
     with frame.refusals():
         taken = _take(ticket, together, form, str(kind))
@@ -142,7 +142,10 @@ def _go_home(ticket: Ticket, together: list[Sibling], due: int) -> None:
         return
     who = " and ".join(names)
     if not due:
-        if st.button("Complete checkout", type="primary", width="stretch", key="complete", help=f"{who} goes home"):
+        if st.button(
+            "Complete checkout", type="primary", width="stretch", key="complete", help=f"{who} goes home",
+            shortcut=frame.SEND,
+        ):  # fmt: skip
             _complete(ticket, ids, "")
         return
     with st.expander("Go home with an open balance"):

@@ -24,7 +24,7 @@ def main() -> None:
     """The page."""
     who = frame.person()
     may = frame.may()
-    frame.head(f"Good {_time_of_day()}, {who.name.split()[0]}", show.day(show.today(), style="heading"))
+    frame.head(f"Good {_time_of_day()}, {show.called(who.name)}", show.day(show.today(), style="heading"))
     drawn = False
     for name in ORDER.get(who.role, ("day", "queues")):
         draw, permission = BLOCKS[name]

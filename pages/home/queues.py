@@ -19,15 +19,19 @@ FIRST = 4
 
 
 def draw(may: frozenset[str]) -> None:
-    """Draw it."""
+    """Draw it. What is slow is read before its frame is drawn, so that no frame stands empty."""
+    by, role = frame.actor(), frame.person().role
+    _open_tickets(by.clinic_id, by.user_id or "", role, show.today())
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="home_unpaid"):
         _unpaid()
     with right:
         if "appointments.view" in may:
+            _unclosed_visits(by.clinic_id, by.user_id or "", role, show.today())
             with st.container(border=True, key="home_unclosed"):
                 _unclosed()
         if "drugs.view" in may:
+            _odd_bottles(by.clinic_id, by.user_id or "", role, show.today())
             with st.container(border=True, key="home_drugs"):
                 _drugs()
 

@@ -74,15 +74,16 @@ def _sold(by: Actor) -> None:
 
 def _row(row: Waiting) -> None:
     with st.container(key=f"bill_row_{row.appointment_id}", horizontal=True, vertical_alignment="center"):
-        about = f"{LABELS.get(row.stage, row.stage)} since {show.clock_time(row.since)} · {row.client}"
-        about += f" · {row.phone}" if row.phone else ""
+        since = "" if row.stage == "checked_out" else "since "
+        about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)} · {row.client}"
+        phone = f" · <span>{escape(row.phone)}</span>" if row.phone else ""
         right = ""
         if row.balance is not None:
             amount = show.money(row.balance if row.balance else row.total)
             right = f"<b>{escape(amount)}</b><br>{counter.chip(row.label)}"
         st.html(
             f'<div class="queue"><div><strong>{escape(row.patient)}</strong> '
-            f"<small>{escape(about)}</small></div><aside>{right}</aside></div>"
+            f"<small>{escape(about)}{phone}</small></div><aside>{right}</aside></div>"
         )
         label = "Check out" if row.stage in READY else "Open ticket"
         kind = "primary" if row.stage == "ready" else "secondary"

@@ -8,8 +8,10 @@ import streamlit as st
 from appointments import drug_log, drug_print
 from appointments import drug_register as register
 from appointments.drug_register import BottleRow, DayRow
-from appointments.quantities import decimal_of
+from appointments.quantities import decimal_of, words
 from pages.components import drug_forms, drug_sheet, frame, show
+from pages.components.rows import Row
+from pages.components.rows import rows as rows_of
 
 VIEWS = ("Day", "Bottle", "Stock")
 
@@ -63,18 +65,25 @@ def _day(in_use: list[BottleRow], may: frozenset[str]) -> None:
         return
     morning = [row.am for row in rows if row.needs_am or row.am is not None]
     evening = [row.pm for row in rows if row.needs_pm or row.pm is not None]
-    st.caption(" · ".join((_counted("AM", morning), _counted("PM", evening))))
+    later = not rows[0].pm_due and not any(count is not None for count in evening)
+    pm = f"PM count from {show.clock_time(register.AFTERNOON)} on" if later else _counted("PM", evening)
+    st.caption(f"{_counted('AM', morning)} · {pm}")
     numbers = ("Opening", "Received", "Given", "Wasted", "Adjusted", "Closing", "AM count", "PM count")
     number = st.column_config.NumberColumn(format="%.2f")
-    picked = st.dataframe(
-        pd.DataFrame([_day_line(row) for row in rows]),
-        hide_index=True,
-        placeholder="–",
-        key="drug_day_rows",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config=dict.fromkeys(numbers, number),
-    )
+    with st.container(key="drug_day_desk"):
+        picked = st.dataframe(
+            pd.DataFrame([_day_line(row) for row in rows]),
+            hide_index=True,
+            placeholder="–",
+            key="drug_day_rows",
+            on_select="rerun",
+            selection_mode="single-row",
+            column_config=dict.fromkeys(numbers, number),
+        )
+    with st.container(key="drug_day_phone"):
+        lines = [_phone_line(row) for row in rows]
+        if tapped := rows_of(lines, path="/drug-log", label="Bottles of the day", key="drug_day_list", framed=False):
+            _open_register(tapped)
     st.caption(
         "Closing = opening + received − given − wasted ± adjusted, by when it happened. Select a bottle to see its log."
     )
@@ -95,6 +104,21 @@ def _day_line(row: DayRow) -> dict[str, object]:
     shown = {name: None if value is None else float(decimal_of(value)) for name, value in quantities.items()}
     notes = "; ".join((*row.flags, *row.reasons))
     return {"Bottle": row.bottle.title, "Unit": row.bottle.unit, **shown, "To look at": notes}
+
+
+def _phone_line(row: DayRow) -> Row:
+    """The line of the day's table where there is no room for its columns."""
+    unit = row.bottle.unit
+    moved = [("from", row.opening), ("received", row.received), ("given", row.given), ("wasted", row.wasted),
+             ("adjusted", row.adjusted)]  # fmt: skip
+    parts = [f"{name} {words(value, unit)}" for name, value in moved if value or name == "from"]
+    parts += [f"{name} count {words(value, unit)}" for name, value in (("AM", row.am), ("PM", row.pm))
+              if value is not None]  # fmt: skip
+    about = ", ".join(parts)
+    return Row(
+        row.bottle.id, row.bottle.title, about[:1].upper() + about[1:], "; ".join((*row.flags, *row.reasons)),
+        words(row.closing, unit), href=f"/drug-log?bottle={row.bottle.id}",
+    )  # fmt: skip
 
 
 def _open_register(bottle_id: str) -> None:

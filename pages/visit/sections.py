@@ -62,7 +62,7 @@ def _save(
     """The save button of a section, what it saved, and the times of the record."""
     form.keep()
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type="primary")
+        pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type="primary", shortcut=frame.SEND)
         if record is not None:
             who = visit.people.get(record.by_user_id or "", "")
             paper = "from paper, " if record.source == "paper" else ""
