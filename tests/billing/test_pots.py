@@ -29,7 +29,7 @@ def test_money_received_is_there_for_the_next_visit(clinic):
     assert (only(clinic).received, only(clinic).left) == (50_000, 50_000)
     (line,) = pots.entries(by=clinic.actor("mona"))
     assert (line.day, line.cents, line.reason, line.person) == (
-        today() - timedelta(days=3), 50_000, "County letter 7", "mona",
+        today() - timedelta(days=3), 50_000, "County letter 7", "Mona Marsh",
     )  # fmt: skip
 
 
