@@ -233,6 +233,7 @@ class CounterTicket:
     label: str
 
 
+@remembered("billing.view")
 def counter_tickets(day: date, *, by: Actor) -> list[CounterTicket]:
     """What was sold over the counter on this day, the newest first; empty tickets and void ones are left out.
 
