@@ -39,7 +39,7 @@ from data.schema import upgrade
 from data.session import write
 from data.types import clock
 from opening.start import furnish
-from security import sessions
+from security import sessions, sign_in
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
 
@@ -188,6 +188,7 @@ def home(tmp_path: Path, _template: tuple[Path, Path, str, dict[str, str]], monk
 def _opened(clinic_id: str, home: Home, users: dict[str, str]) -> Iterator[TestClinic]:
     database = Database(home)
     use(database)
+    sign_in._recent.clear()  # failures of another test must not slow this one down
     yield TestClinic(clinic_id, home, database, users)
     clock.set(None)
     database.close()
@@ -222,6 +223,12 @@ def postgres_clinic(
 def clinic(request: pytest.FixtureRequest) -> TestClinic:
     """The clinic on each database in turn."""
     return request.getfixturevalue(f"{request.param}_clinic")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that drive the browser come first: what is left at the end must be short for the cores to end together."""
+    long = {item.path for item in items if item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @dataclasses.dataclass

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.components import frame
 from tests.conftest import ROOT, TestClinic
 
 APP = ROOT / "pages" / "navigation.py"
@@ -15,6 +16,7 @@ APP = ROOT / "pages" / "navigation.py"
 def start(token: str = "", **query: str) -> AppTest:
     """The app, opened with the token of a sign-in or by a stranger."""
     st.cache_data.clear()  # the clinic of another test has the same id
+    frame._clinics.clear()
     at = AppTest.from_file(APP, default_timeout=60)
     if token:
         at.user = {"session": token}

@@ -7,6 +7,7 @@ import pytest
 from records import clients, documents, notes, patients, search
 from records.clients import ClientForm
 from records.patients import PatientForm
+from tests.window import settled
 
 pytestmark = pytest.mark.browser
 
@@ -21,10 +22,6 @@ def watched(page):
     page.dialogs = []
     page.on("dialog", lambda dialog: (page.dialogs.append(dialog.message), dialog.dismiss()))
     return page
-
-
-def pause(page, ms=1_500):
-    page.wait_for_timeout(ms)
 
 
 @pytest.fixture
@@ -58,7 +55,8 @@ def test_a_note_half_typed_survives_a_refresh_and_a_sign_out(browser, served, le
     save = again.get_by_role("button", name="Save note")
     save.dblclick()
     again.locator(".note", has_text="He bites when frightened").wait_for()
-    pause(again)
+    again.get_by_label("Note", exact=True).wait_for(state="detached")
+    settled(again, 700)
     with served.clinic() as clinic:
         assert len(notes.of_client(lee, by=clinic.actor("clara"))) == 1
     assert again.get_by_label("Note", exact=True).count() == 0
@@ -68,7 +66,7 @@ def test_a_form_half_filled_survives_a_refresh_and_a_double_click_saves_once(bro
     page = browser("sam", "/new-client")
     page.get_by_label("Last name").fill("Quillfeather")
     page.get_by_label("Phone", exact=True).fill("646 555 7171")
-    pause(page)
+    settled(page, 600)
     page.reload()
     page.get_by_label("Last name").wait_for()
     assert page.get_by_label("Last name").input_value() == "Quillfeather"
@@ -107,7 +105,7 @@ def test_nothing_a_person_typed_runs_or_formats_anywhere(browser, served):
     page = watched(browser("olive", "/clients"))
     page.get_by_placeholder("Name, phone, microchip or number").fill("img src")
     page.get_by_role("list", name="Clients").wait_for()
-    pause(page, 800)
+    settled(page)
     box = page.get_by_role("combobox", name=BOX)
     box.fill("img src")
     page.get_by_role("option").first.wait_for()
@@ -118,7 +116,7 @@ def test_nothing_a_person_typed_runs_or_formats_anywhere(browser, served):
     for path in paths:
         page.goto(served.url + path)
         page.get_by_test_id("stMainBlockContainer").get_by_text("onerror").first.wait_for()
-        pause(page, 400)
+        settled(page, 150)
         main = page.get_by_test_id("stMainBlockContainer")
         assert main.locator("img[src='x'], .katex, a[href^='javascript']").count() == 0, path
         assert main.locator("b", has_text=re.compile("^b$")).count() == 0, path
@@ -129,14 +127,14 @@ def test_the_search_box_is_worked_by_keys_alone(browser, lee):
     page = browser("sam", "/home")
     box = page.get_by_role("combobox", name=BOX)
     box.wait_for()
-    pause(page, 500)
+    settled(page)
     page.keyboard.press("/")
     page.keyboard.type("biscuit", delay=20)
     page.get_by_role("option").first.wait_for()
     assert box.get_attribute("aria-expanded") == "true"
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Biscuit").wait_for()
-    pause(page, 500)
+    settled(page)
     page.keyboard.press("/")
     page.keyboard.type("clients", delay=20)
     page.get_by_role("option", name=re.compile("Clients & patients")).wait_for()
@@ -153,7 +151,8 @@ def test_two_editors_the_second_is_told_who_came_first(browser, lee):
     for page, city in zip(pages, ("Albany", "Troy"), strict=True):
         page.get_by_label("City").fill(city)
         page.get_by_role("button", name="Save changes").click()
-        pause(page)
+        if page is pages[0]:
+            page.get_by_role("button", name="Edit").wait_for()
     pages[1].get_by_text("Sam Stone saved a newer version while you had this open").wait_for()
     assert pages[1].get_by_label("City").input_value() == "Troy"
 
