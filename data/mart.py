@@ -6,40 +6,57 @@ one transaction, so that everything a page or report shows is of one moment:
     with mart.reading(clinic_id) as cursor:
         rows = cursor.execute("SELECT stage, count(*) FROM appointment GROUP BY 1").fetchall()
 
-Rows travel as CSV text (``COPY`` on PostgreSQL, one concatenated string a row on SQLite) into Arrow and from there by
-a plain INSERT into a native table. DuckDB 2.0.0 can answer wrongly when it *queries* Arrow, so Arrow is only ever
-copied, and counts and sums are compared after each copy.
+Rows travel as CSV text (``COPY`` on PostgreSQL, on SQLite one concatenated string for thousands of rows) into Arrow and
+from there by a plain INSERT into a native table: no step of it makes a Python object for each row, and the long ones
+let go of the interpreter, so that pages go on answering. DuckDB 2.0.0 can answer wrongly when it *queries* Arrow, so
+Arrow is only ever copied, and counts and sums are compared after each copy.
+
+The first load starts from the clinic's snapshot (data/mart_snapshot.py) where one fits, and catches up from there.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 from sqlalchemy import Boolean, Connection, Date, DateTime, Integer, Uuid, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from data import models
+from data import mart_snapshot, models
 from data.engine import Database, database
-from data.errors import EnvironmentFailure, NotFound
-from data.models import Base, ChainHead, Clinic
+from data.errors import EnvironmentFailure, NotFound, Refusal
+from data.mart_snapshot import Label, Mark, Snapshot, Unfit
+from data.models import AuditLog, Base, ChainHead, Clinic
 
+log = logging.getLogger("ballast.mart")
 MEMORY_LIMIT = os.environ.get("BALLAST_MART_MEMORY", "2GB")
 REFRESH_SECONDS = 1.0
+KEEP_AFTER_ROWS = 20_000
+"""So many rows behind, and a new snapshot is worth writing."""
 _CHUNK_ROWS = 50_000
+_BLOCK_ROWS = 20_000
+"""Rows that SQLite joins into one string at a time: what a page waits for at most is one block, never a table."""
 _LOCAL = {"local_at": "TIMESTAMP", "local_day": "DATE", "hour": "TINYINT", "weekday": "TINYINT"}
 
 
 class MartFault(EnvironmentFailure):
     """The report data did not arrive whole ({table}: {problem}). Try again; if it happens twice, restart Ballast and
     report it. The records themselves are not affected."""
+
+
+class RecordsTooOld(EnvironmentFailure):
+    """The records are still in the form of an older Ballast ({table} has no {column}), so no report can be added up.
+    Restart Ballast, which brings them up to date; if it stays, restore the latest backup."""
 
 
 @dataclass(frozen=True)
@@ -170,15 +187,20 @@ class _Seen:
     checked: float = 0.0
     refreshed: float = 0.0
     zone: str = ""
+    behind: int = 0
+    """Rows that moved since the snapshot on disk; a clinic without one is behind by all of them."""
 
 
 class Mart:
-    """The DuckDB of one opened system of record."""
+    """The DuckDB of one opened system of record. Without ``use_snapshots`` it always reads the records themselves."""
 
-    def __init__(self, source: Database, *, memory_limit: str = MEMORY_LIMIT) -> None:
+    def __init__(self, source: Database, *, memory_limit: str = MEMORY_LIMIT, use_snapshots: bool = True) -> None:
         self.source = source
-        self._lock = threading.Lock()
+        self._use_snapshots = use_snapshots
+        self._lock, self._starting = threading.Lock(), threading.Lock()
         self._seen: dict[str, _Seen] = {}
+        self._progress: dict[str, float] = {}
+        self._preparing: dict[str, threading.Thread] = {}
         self._duck = duckdb.connect(
             ":memory:",
             config={
@@ -192,6 +214,7 @@ class Mart:
         for setting in (
             "TimeZone = 'UTC'",
             "python_enable_replacements = false",
+            "arrow_lossless_conversion = true",
             "enable_external_access = false",
             "lock_configuration = true",
         ):
@@ -218,6 +241,43 @@ class Mart:
         """The change number the clinic's data stands at: part of every cache key over the mart."""
         seen = self._seen.get(clinic_id)
         return seen.change if seen else -1
+
+    def progress(self, clinic_id: str) -> float:
+        """How much of the clinic's data has arrived, 0 to 1; 1 means that reports answer at once."""
+        return 1.0 if clinic_id in self._seen else min(self._progress.get(clinic_id, 0.0), 0.99)
+
+    def prepare(self, clinic_id: str) -> threading.Thread | None:
+        """Load the clinic beside what runs; the thread that does so, or None when the data is there.
+
+        A load that fails is told to whoever reads next, by trying again.
+        """
+        if clinic_id in self._seen:
+            return None
+        with self._starting:
+            thread = self._preparing.get(clinic_id)
+            if thread is None:
+                thread = threading.Thread(target=self._prepare, args=(clinic_id,), name="mart", daemon=True)
+                self._preparing[clinic_id] = thread
+                thread.start()
+        return thread
+
+    def _prepare(self, clinic_id: str) -> None:
+        with contextlib.suppress(Refusal, duckdb.Error, DBAPIError):
+            self.refresh(clinic_id)
+        with self._starting:
+            self._preparing.pop(clinic_id, None)
+
+    def keep(self, clinic_id: str, *, unless_behind: int = 0) -> int:
+        """Write the clinic's snapshot; its size in bytes, or 0 when it is less than ``unless_behind`` rows behind."""
+        self.refresh(clinic_id)
+        if self._seen[clinic_id].behind < unless_behind:
+            return 0
+        with self.reading(clinic_id, max_age=60) as cursor:
+            (row,) = cursor.execute("SELECT change, zone, audit_seq, audit_hash FROM mart_mark").fetchall()
+            label = _label(self.source, clinic_id)
+            size = mart_snapshot.write(cursor, self.source.home, label, Mark(*row), _SUMS)
+        self._seen[clinic_id].behind = 0
+        return size
 
     def refresh(self, clinic_id: str, *, max_age: float = 0.0) -> int:
         """Bring the clinic up to date; returns how many rows moved. Readers of an older moment are not disturbed.
@@ -253,21 +313,57 @@ class Mart:
     def _refresh(self, clinic_id: str, seen: _Seen | None) -> int:
         with self.source.reader.connect() as connection:
             checked = time.monotonic()
-            change, zone = _head(connection, clinic_id)
-            if seen and seen.change == change and seen.zone == zone:
+            head = _head(connection, clinic_id)
+            if seen and seen.change == head.change and seen.zone == head.zone:
                 seen.checked = checked
                 return 0
             cursor = self._duck.cursor()
             try:
-                if seen is None or change < seen.change or zone != seen.zone:
+                if seen is None or head.change < seen.change or head.zone != seen.zone:
                     seen = None
-                moved = _carry(connection, cursor, clinic_id, zone, seen.change if seen else -1)
+                since, behind = (
+                    (seen.change, seen.behind) if seen else (self._warm(connection, cursor, clinic_id, head), 0)
+                )
+
+                def tell(share: float) -> None:
+                    self._progress[clinic_id] = share
+
+                moved = _carry(connection, cursor, clinic_id, head, since, tell)
                 if moved < 0:  # a location moved to another zone: every local hour is worked out anew
-                    moved = _carry(connection, cursor, clinic_id, zone, -1)
+                    moved = _carry(connection, cursor, clinic_id, head, -1, tell)
             finally:
                 cursor.close()
-            self._seen[clinic_id] = _Seen(change, checked, time.monotonic(), zone)
+            self._seen[clinic_id] = _Seen(head.change, checked, time.monotonic(), head.zone, behind + moved)
             return moved
+
+    def _warm(self, connection: Connection, cursor: duckdb.DuckDBPyConnection, clinic_id: str, head: Mark) -> int:
+        """Fill the clinic's tables from its snapshot; the change number they stand at, or -1 when none fits."""
+        _require_columns(connection)
+        if not self._use_snapshots:
+            return -1
+        try:
+            snapshot = Snapshot(self.source.home, clinic_id)
+        except Unfit as why:
+            log.info("no report snapshot: %s", why)
+            return -1
+        cursor.execute("BEGIN")
+        try:
+            _require_same_history(connection, snapshot, _label(self.source, clinic_id), head)
+            _create(cursor, clinic_id)
+            cursor.execute(f"USE {_schema(clinic_id)}")
+            for share in snapshot.pour(cursor, _SUMS):
+                self._progress[clinic_id] = share
+            cursor.execute("COMMIT")
+        except BaseException as why:
+            with contextlib.suppress(duckdb.Error):
+                cursor.execute("ROLLBACK")
+            if not isinstance(why, Unfit):
+                raise
+            log.warning("the report snapshot is passed over: %s", why)
+            return -1
+        finally:
+            snapshot.close()
+        return snapshot.mark.change
 
 
 def _schema(clinic_id: str) -> str:
@@ -278,14 +374,54 @@ def _q(name: str) -> str:
     return f'"{name}"'
 
 
-def _head(connection: Connection, clinic_id: str) -> tuple[int, str]:
+def _head(connection: Connection, clinic_id: str) -> Mark:
     statement = (
-        select(ChainHead.change, Clinic.zone).join(Clinic, Clinic.id == ChainHead.clinic_id)
-    ).where(ChainHead.clinic_id == clinic_id)  # fmt: skip
+        select(ChainHead.change, Clinic.zone, ChainHead.audit_seq, ChainHead.audit_hash)
+        .join(Clinic, Clinic.id == ChainHead.clinic_id)
+        .where(ChainHead.clinic_id == clinic_id)
+    )
     row = connection.execute(statement).one_or_none()
     if row is None:
         raise NotFound(what="clinic", name=clinic_id)
-    return int(row[0]), str(row[1])
+    return Mark(int(row[0]), str(row[1]), int(row[2]), str(row[3]))
+
+
+def _require_columns(connection: Connection) -> None:
+    """Raise RecordsTooOld where a table or column is not there; SQLite would read its name as a text."""
+    if connection.dialect.name == "sqlite":
+        sql = "SELECT m.name, p.name FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table'"
+    else:
+        sql = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    there = {(str(table), str(column)) for table, column in connection.exec_driver_sql(sql)}
+    for fact in FACTS:
+        for name in ("clinic_id", *fact.sources):
+            if (fact.name, name) not in there:
+                raise RecordsTooOld(table=fact.name, column=name)
+
+
+def _label(source: Database, clinic_id: str) -> Label:
+    """What a snapshot must say of itself to fit this code and these records."""
+    from data.schema import current_revision
+
+    tables = [(fact.name, [(name, _kind(fact, name)) for name in fact.sources], fact) for fact in FACTS]
+    form = hashlib.sha256(repr((tables, _LOCAL, _DOCUMENTS, _SUMS, duckdb.__version__)).encode()).hexdigest()
+    return Label(source.home.id, clinic_id, current_revision(source) or "", form)
+
+
+def _require_same_history(connection: Connection, snapshot: Snapshot, label: Label, head: Mark) -> None:
+    """Raise Unfit unless the clinic's records went on from where the snapshot was taken.
+
+    After a restore of an older backup the change numbers run again over other changes; the audit chain tells.
+    """
+    mark = snapshot.mark
+    if snapshot.label != label:
+        raise Unfit("it is of another clinic or of another version")
+    if mark.change > head.change or mark.zone != head.zone:
+        raise Unfit("the clinic's records are older, or its zone has moved")
+    if mark.audit_seq:
+        statement = select(AuditLog.hash).where(AuditLog.clinic_id == label.clinic, AuditLog.seq == mark.audit_seq)
+        if connection.execute(statement).scalar_one_or_none() != mark.audit_hash:
+            raise Unfit("the clinic's records have another history")
 
 
 def _first(connection: Connection, what: str, fact: Fact, clinic_id: str) -> Any:
@@ -304,13 +440,26 @@ def _create(cursor: duckdb.DuckDBPyConnection, clinic_id: str) -> None:
         columns += [f"{_q(name)} {type_}" for name, type_, _ in fact.derived]
         columns += [f"{name} {type_}" for name, type_ in _LOCAL.items() if fact.moment]
         cursor.execute(f"CREATE TABLE {schema}.{fact.name} ({', '.join(columns)})")
+    cursor.execute(
+        f"CREATE TABLE {schema}.mart_mark (change BIGINT, zone VARCHAR, audit_seq BIGINT, audit_hash VARCHAR)"
+    )
 
 
 def _carry(
-    connection: Connection, cursor: duckdb.DuckDBPyConnection, clinic_id: str, zone: str, since: int
-) -> int:  # fmt: skip
-    """Copy every row past a change number, in one transaction; -1 when a location's zone moved."""
+    connection: Connection,
+    cursor: duckdb.DuckDBPyConnection,
+    clinic_id: str,
+    head: Mark,
+    since: int,
+    tell: Callable[[float], None],
+) -> int:
+    """Copy every row past a change number, in one transaction; -1 when a location's zone moved.
+
+    ``tell`` hears how much of a first load is done.
+    """
     moved, touched = 0, set()
+    sizes = _sizes(connection) if since < 0 else {}
+    whole, done = sum(sizes.values()) or 1, 0
     cursor.execute("BEGIN")
     try:
         if since < 0:
@@ -325,13 +474,20 @@ def _carry(
                         cursor.execute("ROLLBACK")
                         return -1
                     cursor.execute(f"DELETE FROM {fact.name} USING stage WHERE {fact.name}.id = stage.id")  # noqa: S608
-                _settle(cursor, fact, zone)
+                _settle(cursor, fact, head.zone)
                 count += chunk.num_rows
+                if since < 0:
+                    tell((done + min(count, sizes.get(fact.name, 0))) / whole)
+            done += sizes.get(fact.name, 0)
             if count:
                 touched.add(fact.name)
                 moved += count
         if touched & {"invoice", "invoice_event"}:
             cursor.execute(_DOCUMENTS)
+        cursor.execute("DELETE FROM mart_mark")
+        cursor.execute(
+            "INSERT INTO mart_mark VALUES (?, ?, ?, ?)", [head.change, head.zone, head.audit_seq, head.audit_hash]
+        )
         cursor.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(duckdb.Error):
@@ -433,9 +589,10 @@ def _chunks(connection: Connection, fact: Fact, clinic_id: str, since: int) -> I
     """The rows past a change number as Arrow tables; tombstones too, unless it is the first load."""
     sqlite = connection.dialect.name == "sqlite"
     tombstoned = "deleted_at" in fact.model.__table__.c
+    quoted = "[{}]" if sqlite else '"{}"'  # SQLite reads an unknown name in double quotes as a text
     parts = []
     for name in (*fact.sources, "gone"):
-        column = ("deleted_at IS NOT NULL" if tombstoned else "1 = 0") if name == "gone" else _q(name)
+        column = ("deleted_at IS NOT NULL" if tombstoned else "1 = 0") if name == "gone" else quoted.format(name)
         kind = _kind(fact, name)
         parts.append((kind.sqlite if sqlite else kind.postgres).format(c=column))
     value = clinic_id.replace("-", "") if sqlite else clinic_id
@@ -446,11 +603,10 @@ def _chunks(connection: Connection, fact: Fact, clinic_id: str, since: int) -> I
         where += " AND deleted_at IS NULL"
     raw: Any = connection.connection.driver_connection
     if sqlite:
-        hint = "NOT INDEXED" if since < 0 else ""
-        rows = raw.cursor()
-        rows.execute(f"SELECT concat_ws(',', {', '.join(parts)}) FROM {fact.name} {hint} WHERE {where}")  # noqa: S608
-        while lines := rows.fetchmany(_CHUNK_ROWS):
-            yield _arrow(fact, "\n".join([line for (line,) in lines]).encode())
+        line = f"concat_ws(',', {', '.join(parts)})"
+        blocks = _all_blocks(raw, fact, line, where) if since < 0 else _late_blocks(raw, fact, line, where)
+        for text in blocks:
+            yield _arrow(fact, text)
         return
     copy = f"COPY (SELECT {', '.join(parts)} FROM {fact.name} WHERE {where}) TO STDOUT (FORMAT csv)"  # noqa: S608
     with raw.cursor() as cursor, cursor.copy(copy) as stream:
@@ -462,6 +618,53 @@ def _chunks(connection: Connection, fact: Fact, clinic_id: str, since: int) -> I
                 held = []
         if held:
             yield _arrow(fact, b"".join(held))
+
+
+def _all_blocks(raw: Any, fact: Fact, line: str, where: str) -> Iterator[bytes]:
+    """A whole SQLite table as CSV, a range of rowids at a time; SQLite joins the rows without the interpreter."""
+    bound = f"SELECT min(rowid) FROM {fact.name} WHERE rowid >= ?"  # noqa: S608
+    block = (
+        f"SELECT CAST(group_concat({line}, char(10)) AS BLOB) FROM {fact.name} NOT INDEXED "  # noqa: S608
+        f"WHERE rowid BETWEEN ? AND ? AND {where}"
+    )
+    (low,) = raw.execute(bound, (-(1 << 63),)).fetchone()
+    while low is not None:
+        (text,) = raw.execute(block, (low, low + _BLOCK_ROWS - 1)).fetchone()
+        if text:
+            yield text
+        (low,) = raw.execute(bound, (low + _BLOCK_ROWS,)).fetchone()
+
+
+def _late_blocks(raw: Any, fact: Fact, line: str, where: str) -> Iterator[bytes]:
+    """The rows past a change number, found by the index on it: few."""
+    rows = raw.execute(f"SELECT {line} FROM {fact.name} WHERE {where}")  # noqa: S608
+    while lines := rows.fetchmany(_CHUNK_ROWS):
+        yield "\n".join([text for (text,) in lines]).encode()
+
+
+def _sizes(connection: Connection) -> dict[str, int]:
+    """About how many rows each table has, for all clinics, without counting."""
+    if connection.dialect.name == "sqlite":
+        tables = " UNION ALL ".join(f"SELECT '{f.name}', (SELECT max(rowid) FROM {f.name})" for f in FACTS)  # noqa: S608
+    else:
+        tables = "SELECT relname, reltuples::bigint FROM pg_class WHERE relkind = 'r' AND pg_table_is_visible(oid)"
+    found = {str(name): int(rows or 0) for name, rows in connection.exec_driver_sql(tables)}
+    return {fact.name: max(1, found.get(fact.name, 1)) for fact in FACTS}
+
+
+def _sum_checks(fact: Fact) -> list[str]:
+    """SQL of what must be the same after a copy: values of every column, sums of every number."""
+    names = [*fact.sources, *(name for name, _, _ in fact.derived), *(_LOCAL if fact.moment else ())]
+    kinds = {name: _kind(fact, name).duck for name in fact.sources}
+    numbers = [name for name in names if kinds.get(name) == "BIGINT"]
+    return [
+        "count(*)",
+        *(f"count({_q(name)})" for name in names),
+        *(f"coalesce(sum({_q(name)}), 0)" for name in numbers),
+    ]
+
+
+_SUMS = {fact.name: _sum_checks(fact) for fact in FACTS}
 
 
 def _arrow(fact: Fact, text: bytes) -> Any:
