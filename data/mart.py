@@ -339,12 +339,12 @@ class Mart:
     def _warm(self, connection: Connection, cursor: duckdb.DuckDBPyConnection, clinic_id: str, head: Mark) -> int:
         """Fill the clinic's tables from its snapshot; the change number they stand at, or -1 when none fits."""
         _require_columns(connection)
-        if not self._use_snapshots:
+        if not self._use_snapshots or not mart_snapshot.path(self.source.home, clinic_id).is_file():
             return -1
         try:
             snapshot = Snapshot(self.source.home, clinic_id)
         except Unfit as why:
-            log.info("no report snapshot: %s", why)
+            log.warning("the report snapshot is passed over: %s", why)
             return -1
         cursor.execute("BEGIN")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 import time
 
 from web.garbage import keep_collections_short
@@ -15,21 +16,21 @@ PAUSE = 3.0
 
 
 def warm() -> None:
-    """Import what the first page needs; after a pause the heavy modules; then load the report data."""
+    """Import what the first page needs; after a pause the heavy modules, and the report data beside them."""
     keep_collections_short()
     for name in FIRST:
         importlib.import_module(name)
     time.sleep(PAUSE)
+    threading.Thread(target=_fill_mart, name="mart-warm", daemon=True).start()
     for name in HEAVY:
         importlib.import_module(name)
     from forms.print import register_fonts
 
     register_fonts()
-    _fill_mart()
 
 
 def _fill_mart() -> None:
-    """Load the report data of every clinic, so that nobody's first report waits for it."""
+    """Load the report data of every clinic, so that no first report waits for it; keep what was long to load."""
     from sqlalchemy import select
 
     from data import mart
@@ -42,5 +43,7 @@ def _fill_mart() -> None:
             clinics = session.scalars(select(Clinic.id).where(Clinic.closed_at.is_(None))).all()
         for clinic_id in clinics:
             mart.mart().refresh(clinic_id)
+        for clinic_id in clinics:
+            mart.mart().keep(clinic_id, unless_behind=mart.KEEP_AFTER_ROWS)
     except Refusal:
         return  # no clinic here yet: the first report will load it

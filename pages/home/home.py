@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import frame, show
-from pages.home import alerts, day, money, queues
+from pages.home import alerts, day, money, months, queues
 
 ORDER = {
     "owner": ("money", "alerts", "queues", "day"),
@@ -32,6 +32,7 @@ def main() -> None:
             with frame.refusals():
                 draw(may)
             drawn = True
+    months.fill()
     if not drawn:
         st.info("Choose a page on the left. What you may open is set by your role.")
 

@@ -31,7 +31,7 @@ def draw(may: frozenset[str]) -> None:
         ),
         key="home_money",
     )  # fmt: skip
-    months.draw()
+    months.place()
 
 
 def report(name: str, **choices: str) -> Link:

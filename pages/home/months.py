@@ -7,12 +7,27 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, show
+from pages.components import frame, preparing, show
 from pages.components.charts import COLOURS, CONFIG, GREY
 from reports.run import run
 
 REPORT = "revenue-by-service"
+PLACE = "home_months_place"
 Months = list[tuple[date, int]]
+
+
+def place() -> None:
+    """Keep the chart's place on the page; ``fill`` draws it when everything else stands."""
+    st.session_state[PLACE] = st.container()
+
+
+def fill() -> None:
+    """Draw the chart in the place kept for it, if any, as soon as the report data is there."""
+    place = st.session_state.pop(PLACE, None)
+    if place is not None:
+        with place:
+            preparing.wait()
+            draw()
 
 
 def draw() -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import frame, report_choices, report_view
+from pages.components import frame, preparing, report_choices, report_view
 from pages.components.report_files import downloads
 from reports import spec as library
 from reports.run import run
@@ -14,6 +14,7 @@ with frame.refusals():
     spec = library.find(name)
     actions = frame.head(spec.title, spec.purpose)
     params = report_choices.choose(spec)
+    preparing.wait()
     with st.spinner("Adding up …"):
         result = run(name, params, by=frame.actor())
     with actions:
