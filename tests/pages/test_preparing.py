@@ -86,4 +86,4 @@ def test_a_report_says_how_far_its_data_is_and_then_stands(sqlite_clinic, held, 
     at.run()
     assert not at.exception
     assert "being prepared" in said[0]
-    assert "no-show" in told(at).lower()
+    assert "No appointments lie between" in told(at)
