@@ -218,7 +218,7 @@ def table_pdf(
     heads = [Column(column) if isinstance(column, str) else column for column in columns]
     head = Head(clinic) if isinstance(clinic, str) else clinic
     tall = PAPERS.get(paper, PAPERS["letter"])
-    needed = _wanted(heads, rows, size)
+    needed = _wanted(heads, rows, size, totals)
     if landscape is None:
         landscape = sum(high for _, high in needed) > (tall[0] - 2 * MARGIN) * 1.05
     page = (tall[1], tall[0]) if landscape else tall
@@ -236,7 +236,9 @@ def table_pdf(
 PAD = 4.0
 
 
-def _wanted(columns: list[Column], rows: Sequence[Sequence[str]], size: float) -> list[tuple[float, float]]:
+def _wanted(
+    columns: list[Column], rows: Sequence[Sequence[str]], size: float, totals: Sequence[str] | None
+) -> list[tuple[float, float]]:
     """For each column the width below which words break, and the width at which nothing wraps."""
     sample = rows if len(rows) <= 400 else [*rows[:200], *rows[:: max(1, len(rows) // 200)]]
     needed = []
@@ -244,6 +246,8 @@ def _wanted(columns: list[Column], rows: Sequence[Sequence[str]], size: float) -
         cells = {str(row[index]) for row in sample}
         label = max((text_width(word, size - 0.5, True) for word in column.label.split(" ")), default=0.0)
         ideal = max(label, max((text_width(cell, size, column.bold) for cell in cells), default=0.0))
+        if totals:
+            ideal = max(ideal, text_width(str(totals[index]), size, True))
         least = ideal
         if column.align != "right" and column.lines > 1:
             words = max((text_width(w, size, column.bold) for cell in cells for w in cell.split(" ")), default=0.0)

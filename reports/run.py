@@ -16,6 +16,7 @@ from data.types import clock
 from reports import spec as library
 from reports.compile import Query, ResultColumn, compile_spec
 from reports.spec import ReportSpec
+from reports.values import wording_of
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.permissions import PERMISSIONS
@@ -63,17 +64,19 @@ class Result:
     @property
     def facts(self) -> str:
         """The choices as a line of words, printed on every export."""
+        wording = wording_of(self.clinic)
+        days = {name: wording.day(value) for name, value in self.params.items() if isinstance(value, date)}
+        start, end = days.get("from"), days.get("to")
         words = []
-        start, end = self.params.get("from"), self.params.get("to")
         if "from" in self.params:
             words.append(
                 f"{start} to {end}" if start and end else f"from {start}" if start else f"until {end}" if end
                 else "all time"
             )  # fmt: skip
-        if self.params.get("as_of"):
-            words.append(f"as of {self.params['as_of']}")
-        if self.params.get("date"):
-            words.append(str(self.params["date"]))
+        if "as_of" in days:
+            words.append(f"as of {days['as_of']}")
+        if "date" in days:
+            words.append(days["date"])
         if self.params.get("by") and self.params["by"] != "none":
             words.append(f"by {self.params['by'].replace('-', ', ')}")
         return " · ".join(words)

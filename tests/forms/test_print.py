@@ -37,6 +37,12 @@ def test_an_empty_table_says_so():
     assert "Nobody is booked." in text_of(table_pdf("T", "", COLUMNS, [], clinic="X", empty="Nobody is booked."))[0]
 
 
+def test_a_total_wider_than_every_row_stays_on_one_line():
+    columns = [Column("Month"), Column("Revenue", align="right")]
+    made = table_pdf("T", "", columns, [["May", "$1.00"]], clinic=HEAD, totals=["Total", "$8,765,432,100.00"])
+    assert "$8,765,432,100.00" in text_of(made)[0]
+
+
 @pytest.mark.parametrize("paper, size", [("letter", (612, 792)), ("a4", (595, 842))])
 def test_the_paper_is_the_clinics(paper, size):
     page = PdfReader(io.BytesIO(table_pdf("T", "", COLUMNS, [], clinic="X", paper=paper))).pages[0]

@@ -15,7 +15,7 @@ from data.models import Appointment
 from data.session import read
 from security import devices, invitations
 from tests.billing.visits import today, visit
-from tests.conftest import ROOT
+from tests.conftest import ROOT, start_app
 
 pytestmark = pytest.mark.browser
 
@@ -162,3 +162,15 @@ def test_dialogs_wall_board_and_invitation_can_be_read_and_worked_by_everybody(s
     page.locator(".wall h1").wait_for()
     scan("wall board")
     assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
+
+
+def test_the_first_run_can_be_read_and_worked_by_everybody(tmp_path, browser):
+    url, process = start_app(tmp_path / "empty", tmp_path / "empty.key", tmp_path / "log")
+    try:
+        page = browser(None, "/")
+        page.goto(url)
+        page.get_by_role("button", name="Set up the clinic").wait_for(timeout=30_000)
+        assert faults(page) == []
+    finally:
+        process.terminate()
+        process.wait(20)
