@@ -1,8 +1,9 @@
 """The data directory of one installation, and the root key that lies outside it.
 
 Layout of a home: ``home.json`` (id, created), ``ballast.db`` (SQLCipher; absent with PostgreSQL), ``blobs/``
-(encrypted documents), ``staging/``, ``backups/``, ``locks/``. The root key is 32 random bytes in a file of mode 0600
-in the platform's configuration directory, named by the home's id, or where ``BALLAST_KEY_FILE`` says.
+(encrypted documents), ``staging/``, ``backups/``, ``locks/``, ``mart/`` (report snapshots,
+encrypted). The root key is 32 random bytes in a file of mode 0600 in the platform's configuration directory, named by
+the home's id, or where ``BALLAST_KEY_FILE`` says.
 """
 
 from __future__ import annotations
