@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.appointments import told
+from pages.appointments import dialogs, told
 from pages.appointments.book_dialog import open_booking
 from pages.clients import appointments_tab, billing_tab, documents_tab, info_tab, notes_tab
 from pages.components import frame
@@ -22,6 +22,8 @@ def draw(client_id: str) -> None:
     """The page of one client."""
     may = frame.may()
     opened = clients.open_client(client_id, by=frame.actor())
+    if "book_for_client" not in st.session_state:  # one has just come here; what was open elsewhere is not open here
+        dialogs.close()
     with frame.head(opened.name, facts(opened)):
         if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):
             st.switch_page("clients/merge.py", query_params={"stays": opened.client.id})
@@ -37,6 +39,7 @@ def draw(client_id: str) -> None:
         if place.open:
             with place, st.container(key=f"tab_{name.lower()}"), frame.refusals():
                 tab(opened, may)
+    dialogs.draw()
 
 
 def facts(opened: OpenedClient) -> str:

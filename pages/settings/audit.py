@@ -133,7 +133,10 @@ def pager(found: AuditPage) -> None:
         st.button(
             "Newer", icon=":material/chevron_left:", key="newer", disabled=found.page <= 1, on_click=go, args=(-1,)
         )
-        st.caption(f"Page {found.page} of {found.pages} · {show.number(found.total)} rows", width="content")
+        st.caption(
+            f"Page {found.page} of {found.pages} · {show.number(found.total)} {'row' if found.total == 1 else 'rows'}",
+            width="content",
+        )
         st.button("Older", icon=":material/chevron_right:", icon_position="right", key="older",
                   disabled=found.page >= found.pages, on_click=go, args=(1,))  # fmt: skip
 

@@ -34,6 +34,12 @@ def lee(served):
     return client_id
 
 
+def test_an_appointment_is_booked_from_the_page_of_its_client(browser, lee):
+    page = browser("sam", f"/client?id={lee}")
+    page.get_by_role("button", name="Book appointment").click()
+    page.get_by_role("dialog").get_by_text("Biscuit").first.wait_for(timeout=15_000)
+
+
 def test_a_note_half_typed_survives_a_refresh_and_a_sign_out(browser, served, lee):
     page = browser("sam", f"/client?id={lee}&tab=Notes")
     page.get_by_role("button", name="Add note").click()
