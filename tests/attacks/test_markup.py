@@ -18,6 +18,7 @@ from security.sessions import open_session
 from tests import everything
 from tests.conftest import Served, start_app
 from tests.security import permission_table as table
+from tests.window import turn_to
 
 MARKUP = "<img src=x onerror=hacked=1>[kk](javascript:hacked=1)**kk**:red[kk]$kk$"
 BEGINNING = "<img src=x"
@@ -148,13 +149,13 @@ def test_no_page_takes_what_was_typed_for_markup(spoilt, _chromium):
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/x") else None)
     faults, shown = {}, set()
+    page.goto(f"{url}/home")
+    page.get_by_test_id("stSidebarContent").wait_for(state="attached", timeout=30_000)
     for pages in table.navigation().SECTIONS.values():
         for one in pages:
             address = IDS.get(one.script, "").format(**ids)
             for tab in ("", *TABS.get(one.script, ())):
-                page.goto(f"{url}/{one.path}?{address}" + (f"&tab={tab}" if tab else ""))
-                page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=30_000)
-                page.get_by_test_id("stSidebarContent").wait_for(state="attached", timeout=30_000)
+                turn_to(page, f"/{one.path}?{address}" + (f"&tab={tab}" if tab else ""))
                 page.wait_for_timeout(150)
                 found, ran = page.evaluate(FAULTS)
                 if found or ran or asked:

@@ -16,6 +16,7 @@ from data.session import read
 from security import devices, invitations
 from tests.billing.visits import today, visit
 from tests.conftest import ROOT, start_app
+from tests.window import turn_to
 
 pytestmark = pytest.mark.browser
 
@@ -102,7 +103,7 @@ def test_every_page_can_be_read_and_worked_by_everybody(served, browser):
     page = browser("olive", "/home")
     wrong: dict[str, list[str]] = {}
     for path in paths():
-        page.goto(served.url + address(path, ids))
+        turn_to(page, address(path, ids))
         page.get_by_test_id("stMainBlockContainer").locator("h1").first.wait_for(timeout=20_000)
         if found := faults(page):
             wrong[path] = found
@@ -138,7 +139,7 @@ def test_dialogs_wall_board_and_invitation_can_be_read_and_worked_by_everybody(s
             wrong[name] = found
 
     def opened(path: str, button: str) -> Any:
-        page.goto(served.url + path)
+        turn_to(page, path)
         page.get_by_role("button", name=button).first.click()
         dialog = page.get_by_role("dialog")
         dialog.get_by_role("button").first.wait_for()
