@@ -89,9 +89,16 @@ def choices(*, by: Actor) -> Choices:
         )
 
 
-@remembered("appointments.view")
 def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str = "") -> Week:
     """``count`` days from ``first`` with appointments and loads. The reading is audited. Raises NotPermitted."""
+    found = week_of(first, count, by=by, location_id=location_id, type=type)
+    note_view(by, "calendar", f"{first.isoformat()}+{count}")
+    return found
+
+
+@remembered("appointments.view")
+def week_of(first: date, count: int, *, by: Actor, location_id: str = "", type: str = "") -> Week:
+    """What ``week`` shows, which is the rule to ask: it also records who looked."""
     days = [first + timedelta(days=offset) for offset in range(count)]
     with look(by, "appointments.view") as session:
         places = [row for row in _locations(session) if not location_id or row.id == location_id]
@@ -123,14 +130,12 @@ def week(first: date, count: int, *, by: Actor, location_id: str = "", type: str
                     caution=not hidden and any(row[13:16]), walk_in=row[16],
                 )
             )  # fmt: skip
-        found = Week(
+        return Week(
             days,
             entries,
             {key: load for key, load in loads(session, days, places).items() if not type or key[2] == type},
             frozenset(day for day in days if any(opens_on(place, day) for place in places)),
         )
-    note_view(by, "calendar", f"{first.isoformat()}+{count}")
-    return found
 
 
 def next_open_day(after: date, locations: Collection[Location]) -> date:

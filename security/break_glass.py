@@ -108,7 +108,7 @@ def close_record(opening_id: str, *, by: Actor) -> None:
             work.audit("record.closed_after_emergency", "client", row.client_id, opening=row.id)
 
 
-@remembered(None)
+@remembered(None, personal=True)
 def my_openings(*, by: Actor) -> list[Opening]:
     """The records that are open to this person now, for the banner."""
     with look(by, None) as session:

@@ -24,7 +24,7 @@ from sqlalchemy import bindparam, select
 
 from data.errors import NotPermitted, SessionEnded
 from data.kept import kept
-from data.models import ChainHead, Definition, Idempotency, User, UserSession
+from data.models import BreakGlass, ChainHead, Definition, Idempotency, User, UserSession
 from data.session import ClinicSession, read, write
 from data.types import clock
 from security import audit
@@ -121,11 +121,13 @@ def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writ
     return allowed
 
 
-def remembered(permission: str | None) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def remembered(permission: str | None, *, personal: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Keep the answers of a reading rule until something in the clinic changes, for at most 15 seconds.
 
-    The permission is checked each time. An answer belongs to one session and what it may do, and to the rule's
-    arguments; it is handed out again as it is, so nobody may change it.
+    The permission is checked each time. An answer is given to everybody of the clinic who may do the same and has the
+    same restricted records open, for the same arguments; a ``personal`` one only to the person who asked. It is
+    handed out again as it is, so nobody may change it; and what the rule records of its being asked (who looked)
+    belongs outside of it.
     """
 
     def decorate(rule: Callable[P, T]) -> Callable[P, T]:
@@ -133,14 +135,26 @@ def remembered(permission: str | None) -> Callable[[Callable[P, T]], Callable[P,
         def answer(*args: P.args, **kwargs: P.kwargs) -> T:
             by = cast(Actor, kwargs["by"])
             with look(by, permission) as session:
-                change, may = session.seen_change(), session.info.get("may")
+                change = session.seen_change()
+                reader = (session.info.get("may"), _open_records(session, by), personal and by.user_id)
             asked = repr((args, sorted((name, value) for name, value in kwargs.items() if name != "by")))
-            what = (rule.__module__, rule.__qualname__, by.session_id or by.user_id, may, asked)
+            what = (rule.__module__, rule.__qualname__, *reader, asked)
             return kept(by.clinic_id, change, what, lambda: rule(*args, **kwargs))
 
         return answer
 
     return decorate
+
+
+def _open_records(session: ClinicSession, by: Actor) -> frozenset[str]:
+    """The clients whose restricted records this person has opened in an emergency and may still read."""
+
+    def of_everybody() -> list[Any]:
+        columns = select(BreakGlass.user_id, BreakGlass.client_id, BreakGlass.until)
+        return list(session.execute(columns.where(BreakGlass.until > clock.now())))
+
+    standing = kept(session.clinic_id, session.seen_change(), ("open records",), of_everybody)
+    return frozenset(row.client_id for row in standing if row.user_id == by.user_id and row.until > clock.now())
 
 
 _USER, _SESSION, _ROLE = User.__table__.c, UserSession.__table__.c, Definition.__table__.c

@@ -1,16 +1,18 @@
 """Answers kept until the clinic changes are never older than the last change, and never another person's."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
 from data.errors import SessionEnded
 from data.kept import LASTS, kept
-from data.models import Client
+from data.models import BreakGlass, Client
 from data.session import read, write
 from data.types import clock
 from records import clients
 from security import sessions
-from security.clinics import NewClinic, create_clinic
+from security.clinics import NewClinic, add_user, create_clinic
 from security.rules import remembered
 
 
@@ -66,16 +68,40 @@ def test_transactions_that_write_and_looks_at_deleted_rows_always_ask(clinic):
         assert names(session) is not first
 
 
-def test_two_people_and_two_sets_of_rights_never_share_an_answer(clinic):
-    people = {who: clinic.actor(who) for who in ("sam", "olive")}  # each sign-in is a change of the clinic
+@remembered("clients.view")
+def shared(what, *, by):
+    return what, by.user_id, object()
 
-    @remembered("clients.view")
-    def mine(what, *, by):
-        return what, by.user_id, object()
 
-    assert mine(1, by=people["sam"]) is mine(1, by=people["sam"])
-    assert mine(1, by=people["sam"]) is not mine(2, by=people["sam"])
-    assert mine(1, by=people["olive"])[1] == people["olive"].user_id
+@remembered("clients.view", personal=True)
+def own(what, *, by):
+    return what, by.user_id, object()
+
+
+def test_those_who_may_do_the_same_share_an_answer_and_nobody_else(clinic):
+    sam, olive = clinic.actor("sam"), clinic.actor("olive")
+    sara = clinic.actor("sam")  # another session with the same rights
+    assert shared(1, by=sam) is shared(1, by=sara)
+    assert shared(1, by=sam) is not shared(2, by=sam)
+    assert shared(1, by=olive)[1] == olive.user_id
+    assert own(1, by=sam) is own(1, by=sara) and own(1, by=olive)[1] == olive.user_id
+
+
+def test_who_opened_a_restricted_record_shares_nothing_with_those_who_did_not(clinic):
+    client_id = add(clinic, "Abel")
+    other = add_user("anna", "administrator", "river-lantern-maple-47", by=clinic.operator)
+    with write(clinic.id) as session:
+        token = sessions.open_session(session, other)
+    adam, anna = clinic.actor("adam"), sessions.resume(token, touch=False).actor
+    until = clock.now() + timedelta(seconds=5)
+    with write(clinic.id) as session:
+        session.add(BreakGlass(user_id=adam.user_id, client_id=client_id, reason="Emergency", until=until))
+    assert shared(1, by=adam) is not shared(1, by=anna)
+    clock.set(until + timedelta(seconds=1))
+    try:
+        assert shared(1, by=adam) is shared(1, by=anna), "the hour is over, to the second"
+    finally:
+        clock.set(None)
 
 
 def test_the_permission_is_asked_for_each_time(clinic):
