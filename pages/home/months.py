@@ -47,7 +47,8 @@ def draw() -> None:
                 st.subheader(_finding(now[:-1], before[:-1]), anchor=False)
                 if st.button("Open the report", key="home_report", type="tertiary", icon=":material/bar_chart:"):
                     st.switch_page("reporting/report.py", query_params={"name": REPORT, "by": "Month"})
-            st.plotly_chart(_figure(now, before if has_before else []), key="home_revenue_chart", config=CONFIG)
+            figure = _figure(by.clinic_id, frame.clinic().locale, now, before if has_before else [])
+            st.plotly_chart(figure, key="home_revenue_chart", config=CONFIG)
             with st.expander("The numbers, and what they mean"):
                 st.caption(frame.plain(definition))
                 _table(now, before)
@@ -82,7 +83,9 @@ def _finding(now: Months, before: Months) -> str:
     return f"Revenue by month, {abs(change)} % {'above' if change > 0 else 'below'} the year before"
 
 
-def _figure(now: Months, before: Months) -> Any:
+@st.cache_resource(ttl=600, max_entries=100, show_spinner=False)
+def _figure(clinic_id: str, locale: str, now: Months, before: Months) -> Any:  # noqa: ARG001 - the key of the cache
+    """The figure, made once for the same numbers: plotly takes as long for it as the rest of the page."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
