@@ -25,13 +25,15 @@ from data.models.clinic import ChainHead
 
 _HEAD = ChainHead.__table__
 _LOCK_HEAD = (
-    select(_HEAD.c.change, _HEAD.c.audit_seq, _HEAD.c.audit_hash)
+    select(_HEAD.c.change, _HEAD.c.content_change, _HEAD.c.audit_seq, _HEAD.c.audit_hash)
     .where(_HEAD.c.clinic_id == bindparam("clinic"))
     .with_for_update()
 )
-_SEEN = select(_HEAD.c.change).where(_HEAD.c.clinic_id == bindparam("clinic"))
+_SEEN = select(_HEAD.c.content_change).where(_HEAD.c.clinic_id == bindparam("clinic"))
 _KEEP_HEAD = update(ChainHead.__table__).where(_HEAD.c.clinic_id == bindparam("clinic"))  # type: ignore[arg-type]
-_KEEP_HEAD = _KEEP_HEAD.values({name: bindparam(name) for name in ("change", "audit_seq", "audit_hash")})
+_KEEP_HEAD = _KEEP_HEAD.values(
+    {name: bindparam(name) for name in ("change", "content_change", "audit_seq", "audit_hash")}
+)
 
 
 @dataclass
@@ -39,6 +41,7 @@ class Head:
     """The chain head as this transaction will leave it."""
 
     change: int
+    content_change: int
     audit_seq: int
     audit_hash: str
 
@@ -49,6 +52,8 @@ class ClinicSession(Session):
     clinic_id: str
     include_deleted: bool = False
     reads_only: bool = False
+    quiet: bool = False
+    """Whether this transaction only records a look or half-typed words, so that answers kept for pages still hold."""
     _head: Head | None = None
     _seen: int | None = None
     _narrowing: tuple[ExecutableOption, ...] = ()
@@ -57,16 +62,18 @@ class ClinicSession(Session):
         """The clinic's chain head, locked until the transaction ends. It numbers changes and the audit chain."""
         if self._head is None:
             row = self.connection().execute(_LOCK_HEAD, {"clinic": self.clinic_id}).one()
-            self._head = Head(row.change + 1, row.audit_seq, row.audit_hash)
+            self._head = Head(row.change + 1, row.content_change, row.audit_seq, row.audit_hash)
         return self._head
 
     def keep_head(self) -> None:
         """Write the chain head back, as the last thing before the commit."""
         if self._head is not None:
+            if not self.quiet:
+                self._head.content_change = self._head.change
             self.connection().execute(_KEEP_HEAD, {"clinic": self.clinic_id} | asdict(self._head))
 
     def seen_change(self, known: int | None = None) -> int | None:
-        """The clinic's change number in the snapshot this session reads; None where answers must not be kept.
+        """The last change of the clinic's content in the snapshot read here; None where answers must not be kept.
 
         ``known`` is that number where a statement of this snapshot has brought it along.
         """
@@ -118,6 +125,8 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
     if not touched:
         return
     session.info["flushed"] = True
+    if session.quiet and any(not row.is_quiet for row in touched):
+        raise AssertionError("a quiet transaction changed what pages show")
     change = session.change
     for row in touched:
         if row.clinic_id is None:
@@ -130,8 +139,8 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
 
 
 @contextlib.contextmanager
-def write(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSession]:
-    """One write transaction of one clinic: commits at the end, rolls back on any error.
+def write(clinic_id: str, *, include_deleted: bool = False, quiet: bool = False) -> Iterator[ClinicSession]:
+    """One write transaction of one clinic: commits at the end, rolls back on any error. ``quiet`` as in the session.
 
     Raises EditedMeanwhile when another transaction changed a row first (its version moved).
     """
@@ -139,6 +148,7 @@ def write(clinic_id: str, *, include_deleted: bool = False) -> Iterator[ClinicSe
     with opened.writing(), ClinicSession(opened.engine, autoflush=False, expire_on_commit=False) as session:
         session.clinic_id = clinic_id
         session.include_deleted = include_deleted
+        session.quiet = quiet
         try:
             yield session
             session.flush()

@@ -252,5 +252,6 @@ def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: 
             _AUDITED.clear()
         _AUDITED[key] = now
     with act(by, permission) as work:
+        work.session.quiet = True
         action = "report.viewed" if form == "screen" else "report.exported"
         work.audit(action, "report", name, parameters=params, rows=rows, form=form)

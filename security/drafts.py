@@ -53,7 +53,7 @@ def save(place: str, body: Any, *, by: Actor) -> None:
     if len(content) > LARGEST:
         raise DraftTooLong()
     sealed = _seal(content, place, by)
-    with write(by.clinic_id) as session:
+    with write(by.clinic_id, quiet=True) as session:
         authorize(session, by, None)
         session.head()  # two tabs take turns
         row = _row(session, place, by)
@@ -92,7 +92,7 @@ def discard(place: str, *, by: Actor) -> None:
     """Forget a draft; nothing happens when there is none. Raises SessionEnded."""
     if by.user_id is None or load(place, by=by) is None:
         return
-    with write(by.clinic_id) as session:
+    with write(by.clinic_id, quiet=True) as session:
         authorize(session, by, None)
         row = _row(session, place, by)
         if row is not None:

@@ -162,7 +162,7 @@ _NOW = (
     select(
         _SESSION.user_id, _SESSION.kind, _SESSION.revoked_at, _SESSION.expires_at, _SESSION.idle_minutes,
         _SESSION.last_input_at, _USER.username, _USER.role, _USER.status, _USER.deleted_at,
-        _ROLE.number, _ROLE.body, ChainHead.__table__.c.change,
+        _ROLE.number, _ROLE.body, ChainHead.__table__.c.content_change,
     )
     .select_from(UserSession.__table__)
     .join(ChainHead.__table__, ChainHead.__table__.c.clinic_id == _SESSION.clinic_id)
@@ -184,7 +184,7 @@ def _permissions_now(session: ClinicSession, by: Actor, writing: bool) -> frozen
     found = session.connection().execute(_NOW, {"clinic": by.clinic_id, "session": by.session_id}).one_or_none()
     if found is None or found.user_id != by.user_id or not is_live(found):
         raise SessionEnded()
-    session.seen_change(found.change)
+    session.seen_change(found.content_change)
     if found.kind == "display":
         if writing:
             raise NotPermitted(action="change anything from a wall board")

@@ -33,7 +33,7 @@ def note_view(by: Actor, entity: str, entity_id: str) -> None:
                 _seen.clear()
         _seen[slot] = now
     try:
-        with write(by.clinic_id) as session:
+        with write(by.clinic_id, quiet=True) as session:
             audit.append(session, by, f"{entity}.viewed", entity, entity_id)
     except BaseException:
         with _guard:

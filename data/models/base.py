@@ -33,8 +33,9 @@ class Base(DeclarativeBase):
 
 
 class ClinicRow:
-    """A row of one clinic."""
+    """A row of one clinic. ``is_quiet``: no answer kept for pages depends on it."""
 
+    is_quiet: ClassVar[bool] = False
     clinic_id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True)
     id: Mapped[str] = mapped_column(Uuid(as_uuid=False), primary_key=True, default=new_id)
     change: Mapped[int] = mapped_column(BigInteger)

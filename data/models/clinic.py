@@ -28,11 +28,16 @@ class Clinic(Base):
 
 
 class ChainHead(Base):
-    """One row per clinic, locked by every write: the last change number and the head of the audit chain."""
+    """One row per clinic, locked by every write: the last change number and the head of the audit chain.
+
+    ``content_change`` is the last change that was more than a look, a sign of life or half-typed words: while it
+    stands, what pages show still holds.
+    """
 
     __tablename__ = "chain_head"
     clinic_id: Mapped[str] = mapped_column(ForeignKey("clinic.id"), primary_key=True)
     change: Mapped[int] = mapped_column(BigInteger, default=0)
+    content_change: Mapped[int] = mapped_column(BigInteger, default=0)
     audit_seq: Mapped[int] = mapped_column(BigInteger, default=0)
     audit_hash: Mapped[str] = mapped_column(String(64), default="0" * 64)
 

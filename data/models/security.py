@@ -46,6 +46,7 @@ class User(Record, Base):
 class UserSession(Record, Base):
     """A signed-in person on one device, or a wall display. Revoking the row ends it at once."""
 
+    is_quiet = True
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[str | None] = id_column(nullable=True)
     kind: Mapped[str] = mapped_column(String(10), default="person")
@@ -105,6 +106,7 @@ class Idempotency(ClinicRow, Base):
     """The result of a write that a person could have sent twice, by the key of the form it came from. Who wrote and
     by which right belong to the key, so that it answers nobody else."""
 
+    is_quiet = True
     key: Mapped[str] = mapped_column(String(80))
     who: Mapped[str] = mapped_column(String(80))
     """The user's id; for the worker and the operator their name."""
@@ -117,6 +119,7 @@ class Idempotency(ClinicRow, Base):
 class Draft(ClinicRow, Base):
     """What a person typed and has not saved. One per user and place; encrypted under the draft key."""
 
+    is_quiet = True
     user_id: Mapped[str] = id_column()
     place: Mapped[str] = mapped_column(String(160))
     body: Mapped[bytes] = mapped_column(LargeBinary)

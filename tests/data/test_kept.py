@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from data.errors import SessionEnded
 from data.kept import LASTS, kept
-from data.models import BreakGlass, Client
+from data.models import BreakGlass, Client, Location
+from data.models.base import new_id
 from data.session import read, write
 from data.types import clock
 from records import clients
-from security import sessions
+from security import drafts, sessions
 from security.clinics import NewClinic, add_user, create_clinic
 from security.rules import remembered
+from security.viewing import note_view
 
 
 def names(session):
@@ -115,6 +117,21 @@ def test_the_permission_is_asked_for_each_time(clinic):
     sessions.end(clinic.id, sam.session_id, "signed out by owner")
     with pytest.raises(SessionEnded):
         mine(by=sam)
+
+
+def test_looking_and_typing_change_no_answer_but_saving_does(clinic):
+    sam = clinic.actor("sam")
+    first = shared(1, by=sam)
+    note_view(sam, "client", new_id())
+    drafts.save("note:new", {"body": "half a sentence"}, by=sam)
+    assert shared(1, by=sam) is first
+    add(clinic, "Abel")
+    assert shared(1, by=sam) is not first
+
+
+def test_a_transaction_that_calls_itself_quiet_cannot_change_what_pages_show(clinic):
+    with pytest.raises(AssertionError, match="quiet"), write(clinic.id, quiet=True) as session:
+        session.add(Location(name="Annex", zone="UTC"))
 
 
 def test_clinics_do_not_share_answers(clinic):

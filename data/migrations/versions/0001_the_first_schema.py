@@ -554,6 +554,7 @@ def upgrade() -> None:
         "chain_head",
         sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("content_change", sa.BigInteger(), nullable=False),
         sa.Column("audit_seq", sa.BigInteger(), nullable=False),
         sa.Column("audit_hash", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["clinic_id"], ["clinic.id"], name=op.f("fk_chain_head_clinic_id")),
