@@ -20,6 +20,8 @@ from tests.conftest import Served, start_app
 from tests.security import permission_table as table
 from tests.window import turn_to
 
+pytestmark = pytest.mark.slow
+
 MARKUP = "<img src=x onerror=hacked=1>[kk](javascript:hacked=1)**kk**:red[kk]$kk$"
 BEGINNING = "<img src=x"
 IDS = {

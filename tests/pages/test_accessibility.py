@@ -18,6 +18,8 @@ from tests.billing.visits import today, visit
 from tests.conftest import ROOT, start_app
 from tests.window import turn_to
 
+pytestmark = pytest.mark.slow
+
 pytestmark = pytest.mark.browser
 
 AXE = (ROOT / "tests" / "assets" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
