@@ -18,9 +18,7 @@ from tests.billing.visits import today, visit
 from tests.conftest import ROOT, start_app
 from tests.window import turn_to
 
-pytestmark = pytest.mark.slow
-
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 AXE = (ROOT / "tests" / "assets" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
