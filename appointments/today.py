@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from appointments.drug_register import AFTERNOON, reconciliation
 from appointments.moves import stage_label
@@ -112,28 +113,12 @@ def unclosed(day: date, *, limit: int = 5, by: Actor) -> tuple[list[Unclosed], i
             or_(Appointment.stage != "held_overnight", Appointment.day < day - timedelta(days=1)),
         )
         count = session.scalar(select(func.count(Appointment.id)).where(which)) or 0
-        rows = session.execute(
-            select(
-                Appointment.id,
-                Patient.name,
-                Client.first_name,
-                Client.last_name,
-                Appointment.stage,
-                Appointment.day,
-                Client.id,
-                Client.restricted,
-            )
-            .join(Patient, Patient.id == Appointment.patient_id)
-            .join(Client, Client.id == Appointment.client_id)
-            .where(which)
-            .order_by(Appointment.day.desc(), Appointment.number)
-            .limit(limit)
-        )
+        latest = _visits(Appointment.day).where(which).order_by(Appointment.day.desc(), Appointment.number)
         closed = Closed(session, by)
-        found = []
-        for row in rows:
-            whose = (NAME, "") if closed.hides(row[6], row[7]) else (row[1], f"{row[2]} {row[3]}".strip())
-            found.append(Unclosed(row[0], *whose, row[4], stage_label(session, row[4]), row[5]))
+        found = [
+            Unclosed(row[0], *_whose(row, closed), row[4], stage_label(session, row[4]), row[5])
+            for row in session.execute(latest.limit(limit))
+        ]
         return found, count
 
 
@@ -149,29 +134,26 @@ def _of_day(day: date):  # type: ignore[no-untyped-def]
 
 def _people(session: ClinicSession, day: date, stages: tuple[str, ...], by: Actor) -> list[Person]:
     when = Appointment.starts_at if stages == BEFORE_ARRIVAL else Appointment.stage_at
-    rows = session.execute(
+    shown = _visits(when).where(_of_day(day), Appointment.stage.in_(stages)).order_by(when, Appointment.number)
+    closed = Closed(session, by)
+    return [Person(row[0], *_whose(row, closed), row[4], row[5]) for row in session.execute(shown)]
+
+
+def _visits(when: Any) -> Select[Any]:
+    """Visits with whose they are: id, patient, the client's two names, stage, ``when``, and what ``_whose`` asks."""
+    return (
         select(
-            Appointment.id,
-            Patient.name,
-            Client.first_name,
-            Client.last_name,
-            Appointment.stage,
-            when,
-            Client.id,
+            Appointment.id, Patient.name, Client.first_name, Client.last_name, Appointment.stage, when, Client.id,
             Client.restricted,
         )
         .join(Patient, Patient.id == Appointment.patient_id)
         .join(Client, Client.id == Appointment.client_id)
-        .where(_of_day(day), Appointment.stage.in_(stages))
-        .order_by(when, Appointment.number)
-    )
-    closed = Closed(session, by)
-    return [
-        Person(row[0], NAME, "", row[4], row[5])
-        if closed.hides(row[6], row[7])
-        else Person(row[0], row[1], f"{row[2]} {row[3]}".strip(), row[4], row[5])
-        for row in rows
-    ]
+    )  # fmt: skip
+
+
+def _whose(row: Any, closed: Closed) -> tuple[str, str]:
+    """Patient and client of a row of ``_visits``, or that the record is closed to the reader."""
+    return (NAME, "") if closed.hides(row[6], row[7]) else (row[1], f"{row[2]} {row[3]}".strip())
 
 
 def _no_consent(session: ClinicSession, day: date, by: Actor) -> list[Person]:

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
+from appointments.funding import add_fund_entry
+from billing.amounts import MOST_CENTS
 from data.errors import BadInput, NotFound
 from data.models import Fund, FundEntry, User
 from data.types import clock
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.rules import act, look
-
-MOST_CENTS = 100_000_000_00
 
 
 class PotAmount(BadInput):
@@ -135,10 +135,5 @@ def _enter(fund_id: str, kind: str, cents: int, at: datetime, reason: str, by: A
         fund = work.session.scalars(select(Fund).where(Fund.id == fund_id)).one_or_none()
         if fund is None:
             raise NotFound(what="grant or voucher", name="like this")
-        work.session.add(
-            FundEntry(
-                fund_id=fund_id, kind=kind, amount_cents=cents, reason=reason.strip()[:200], event_at=at,
-                source="live", by_user_id=by.user_id,
-            )
-        )  # fmt: skip
+        add_fund_entry(work, fund_id, kind, cents, None, None, reason.strip()[:200], at)
         work.audit(f"fund.{kind}", "fund", fund.code, cents=cents)

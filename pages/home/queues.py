@@ -7,7 +7,7 @@ from datetime import date
 import streamlit as st
 
 from appointments import drug_register
-from appointments.today import Unclosed, unclosed
+from appointments.today import unclosed
 from billing.today import OpenTicket, open_tickets
 from pages.components import frame, show
 from pages.home.tiles import Link, Wait, more, waits
@@ -27,7 +27,7 @@ def draw(may: frozenset[str]) -> None:
         _unpaid()
     with right:
         if "appointments.view" in may:
-            _unclosed_visits(by.clinic_id, by.user_id or "", role, show.today())
+            unclosed(show.today(), limit=60, by=by)
             with st.container(border=True, key="home_unclosed"):
                 _unclosed()
         if "drugs.view" in may:
@@ -62,7 +62,7 @@ def _about(row: OpenTicket) -> str:
 
 def _unclosed() -> None:
     by = frame.actor()
-    rows, count = _unclosed_visits(by.clinic_id, by.user_id or "", frame.person().role, show.today())
+    rows, count = unclosed(show.today(), limit=60, by=by)
     st.subheader(f"Earlier visits not closed ({show.number(count)})" if count else "Earlier visits not closed",
                  anchor=False)  # fmt: skip
     lines = [
@@ -98,16 +98,6 @@ def _open_tickets(
     day: date,
 ) -> tuple[list[OpenTicket], int, int]:
     return open_tickets(day, limit=8, by=frame.actor())
-
-
-@st.cache_data(ttl=20, show_spinner=False)
-def _unclosed_visits(
-    clinic_id: str,  # noqa: ARG001 - the key of the cache
-    user_id: str,  # noqa: ARG001
-    role: str,  # noqa: ARG001
-    day: date,
-) -> tuple[list[Unclosed], int]:
-    return unclosed(day, limit=60, by=frame.actor())
 
 
 @st.cache_data(ttl=30, show_spinner=False)
