@@ -64,15 +64,15 @@ class Fact:
     """One table of the mart: which columns of a model it carries, and what is worked out once while loading.
 
     ``moment`` names the instant that gives ``local_at``, ``local_day``, ``hour`` and ``weekday`` (1 Monday to 7) in
-    the zone of the row's place, or of the clinic; ``place`` is the SQL that finds the place's id, with the joins it
-    needs. ``derived`` maps a column to (type, SQL over the incoming row ``d``).
+    the zone of the row's place, or of the clinic; ``place`` is the SQL that finds the place's id, in the row ``d`` or
+    in the one ``p`` of the table ``through``. ``derived`` maps a column to (type, SQL over the same two).
     """
 
     model: type[Base]
     columns: str
     moment: str = ""
     place: str = ""
-    joins: str = ""
+    through: str = ""
     derived: tuple[tuple[str, str, str], ...] = ()
 
     @property
@@ -85,8 +85,6 @@ class Fact:
         """The columns read from the system of record."""
         return ("id", "change", *self.columns.split())
 
-
-_BY_APPOINTMENT = "LEFT JOIN appointment a ON a.id = d.appointment_id"
 
 FACTS: tuple[Fact, ...] = (
     Fact(models.Location, "name zone"),
@@ -119,28 +117,28 @@ FACTS: tuple[Fact, ...] = (
         models.FlowEvent,
         "appointment_id from_stage to_stage reverts_id event_at",
         "event_at",
-        "a.location_id",
-        _BY_APPOINTMENT,
+        "p.location_id",
+        "appointment",
     ),
-    Fact(models.CheckIn, "appointment_id consent event_at", "event_at", "a.location_id", _BY_APPOINTMENT),
+    Fact(models.CheckIn, "appointment_id consent event_at", "event_at", "p.location_id", "appointment"),
     Fact(
         models.Exam,
         "appointment_id weight_grams already_altered event_at",
         "event_at",
-        "a.location_id",
-        _BY_APPOINTMENT,
+        "p.location_id",
+        "appointment",
     ),
     Fact(
         models.Surgery,
         "appointment_id event_at surgeon_id procedure ended_at complications",
         moment="event_at",
-        place="a.location_id",
-        joins=_BY_APPOINTMENT,
+        place="p.location_id",
+        through="appointment",
         derived=(
             ("minutes", "DOUBLE", "date_diff('second', d.event_at, d.ended_at) / 60.0"),
             ("complication_count", "BIGINT", "coalesce(json_array_length(d.complications), 0)"),
-            ("patient_id", "UUID", "a.patient_id"),
-            ("location_id", "UUID", "a.location_id"),
+            ("patient_id", "UUID", "p.patient_id"),
+            ("location_id", "UUID", "p.location_id"),
         ),
     ),
     Fact(models.InvoiceEvent, "invoice_id kind amount_cents event_at entered_at", "event_at"),
@@ -168,8 +166,8 @@ FACTS: tuple[Fact, ...] = (
         "bottle_id kind delta drawn given wasted appointment_id patient_id stage route reason by_user_id witness_id "
         "reverses_id event_at source",
         moment="event_at",
-        place="b.location_id",
-        joins="LEFT JOIN bottle b ON b.id = d.bottle_id",
+        place="p.location_id",
+        through="bottle",
     ),
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
@@ -177,6 +175,9 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
 )
 """In load order: a table whose place is found through another stands after it."""
+
+_TAKEN_OVER = {"appointment": ("location_id", "patient_id"), "bottle": ("location_id",)}
+"""What the rows that hang on another take over from it."""
 
 
 @dataclass
@@ -464,20 +465,20 @@ def _carry(
     try:
         if since < 0:
             _create(cursor, clinic_id)
-        cursor.execute(f"USE {_schema(clinic_id)}")
+        _enter(cursor, clinic_id)
         for fact in FACTS:
             count = 0
             for chunk in _chunks(connection, fact, clinic_id, since):
                 _stage(cursor, fact, chunk)
-                if since >= 0:
-                    if fact.model is models.Location and _zone_moved(cursor):
-                        cursor.execute("ROLLBACK")
-                        return -1
-                    cursor.execute(f"DELETE FROM {fact.name} USING stage WHERE {fact.name}.id = stage.id")  # noqa: S608
+                if since >= 0 and not _make_room(cursor, fact):
+                    cursor.execute("ROLLBACK")
+                    return -1
                 _settle(cursor, fact, head.zone)
                 count += chunk.num_rows
                 if since < 0:
                     tell((done + min(count, sizes.get(fact.name, 0))) / whole)
+            if since >= 0 and fact.through:
+                _move_along(cursor, fact, head.zone)
             done += sizes.get(fact.name, 0)
             if count:
                 touched.add(fact.name)
@@ -515,6 +516,41 @@ def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:
     return bool(row and row[0])
 
 
+def _enter(cursor: duckdb.DuckDBPyConnection, clinic_id: str) -> None:
+    cursor.execute(f"USE {_schema(clinic_id)}")
+    for table in _TAKEN_OVER:
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE moved_{table} (id UUID)")
+
+
+def _make_room(cursor: duckdb.DuckDBPyConnection, fact: Fact) -> bool:
+    """Take out what the staged rows replace; False when they move a location to another zone."""
+    if fact.model is models.Location and _zone_moved(cursor):
+        return False
+    if fact.name in _TAKEN_OVER:
+        _note_moved(cursor, fact.name)
+    cursor.execute(f"DELETE FROM {fact.name} USING stage WHERE {fact.name}.id = stage.id")  # noqa: S608
+    return True
+
+
+def _note_moved(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Which of the rows that arrived have another place, or whatever else others take over from them, than before."""
+    differs = " OR ".join(f"s.{name} IS DISTINCT FROM p.{name}" for name in _TAKEN_OVER[table])
+    cursor.execute(f"INSERT INTO moved_{table} SELECT s.id FROM stage s JOIN {table} p ON p.id = s.id WHERE {differs}")  # noqa: S608
+
+
+def _move_along(cursor: duckdb.DuckDBPyConnection, fact: Fact, zone: str) -> None:
+    """Work out anew what hangs on a row that moved; most of it did not change itself and so did not arrive."""
+    moved, columns = f"moved_{fact.through}", ", ".join(f"d.{_q(name)}" for name in fact.sources)
+    if cursor.execute(f"SELECT 1 FROM {moved} LIMIT 1").fetchone() is None:  # noqa: S608
+        return
+    cursor.execute(
+        f"CREATE OR REPLACE TEMP TABLE stage AS SELECT {columns}, false AS gone FROM {fact.name} d "  # noqa: S608
+        f"WHERE d.{fact.through}_id IN (SELECT id FROM {moved})"
+    )
+    cursor.execute(f"DELETE FROM {fact.name} USING stage WHERE {fact.name}.id = stage.id")  # noqa: S608
+    _settle(cursor, fact, zone)
+
+
 def _stage(cursor: duckdb.DuckDBPyConnection, fact: Fact, chunk: Any) -> None:
     """Copy Arrow into a native temporary table, then compare counts and sums."""
     columns = (*fact.sources, "gone")
@@ -543,7 +579,7 @@ def _stage(cursor: duckdb.DuckDBPyConnection, fact: Fact, chunk: Any) -> None:
 def _settle(cursor: duckdb.DuckDBPyConnection, fact: Fact, zone: str) -> None:
     """Move the staged rows that are not tombstones into the table, with what is worked out on the way."""
     values = [f"d.{_q(name)}" for name in fact.sources] + [sql for _, _, sql in fact.derived]
-    joins = fact.joins
+    joins = f"LEFT JOIN {fact.through} p ON p.id = d.{fact.through}_id" if fact.through else ""
     if fact.moment:
         where = "$zone"
         if fact.place:

@@ -6,7 +6,17 @@ import duckdb
 import pytest
 
 from data import mart
-from data.models import Appointment, Client, Location, Patient
+from data.models import (
+    Appointment,
+    Bottle,
+    Client,
+    Drug,
+    DrugLogEntry,
+    FlowEvent,
+    Location,
+    Patient,
+    Surgery,
+)
 from data.session import write
 from data.types import new_id
 
@@ -81,6 +91,40 @@ def test_a_location_that_moves_to_another_zone_changes_every_hour(clinic):
     with write(clinic.id) as session:
         session.query(Location).filter_by(name="Main").one().zone = "Europe/Berlin"
     assert ask(clinic, "SELECT hour FROM appointment") == [(14,)]
+
+
+def test_what_hangs_on_a_visit_or_a_bottle_moves_with_it_to_another_place(clinic):
+    """The same rows as after a first load: hours and days in the new place's zone, the patient of the visit."""
+    at = datetime(2024, 5, 1, 6, tzinfo=UTC)
+    visit, other, untouched = place(clinic, at), place(clinic, at), place(clinic, at)
+    with write(clinic.id) as session:
+        west, drug = Location(name="West", zone="America/Los_Angeles"), Drug(code="ket", name="Ketamine", unit="ml")
+        session.add_all([west, drug])
+        session.flush()
+        bottle = Bottle(drug_id=drug.id, number="1", size=10_000, received_on=date(2024, 4, 1))
+        session.add(bottle)
+        session.flush()
+        bottle_id, west_id = bottle.id, west.id
+        for one in (visit, untouched):
+            session.add_all([
+                FlowEvent(appointment_id=one, from_stage="", to_stage="booked", event_at=at),
+                Surgery(appointment_id=one, procedure="spay", event_at=at, ended_at=at),
+            ])  # fmt: skip
+        session.add(DrugLogEntry(bottle_id=bottle_id, kind="use", delta=-100, event_at=at))
+    hours = "SELECT hour FROM flow_event UNION ALL SELECT hour FROM surgery UNION ALL SELECT hour FROM drug_log_entry"
+    assert ask(clinic, hours) == [(2,)] * 5
+    with write(clinic.id) as session:
+        row = session.get(Appointment, (clinic.id, visit))
+        row.location_id, row.patient_id = west_id, session.get(Appointment, (clinic.id, other)).patient_id
+        session.get(Bottle, (clinic.id, bottle_id)).location_id = west_id
+    assert sorted(ask(clinic, hours)) == [(2,), (2,), (23,), (23,), (23,)]
+    assert mart.mart().verify(clinic.id) == {}
+    fresh = mart.Mart(mart.mart().source, use_snapshots=False)
+    for fact in mart.FACTS:
+        whole = f"SELECT * FROM {fact.name} ORDER BY id"
+        with fresh.reading(clinic.id) as cursor:
+            assert ask(clinic, whole) == cursor.execute(whole).fetchall(), fact.name
+    fresh.close()
 
 
 def test_a_reader_keeps_its_moment_while_rows_arrive(sqlite_clinic):
