@@ -77,7 +77,7 @@ class TooEarlyForNoShow(Refusal):
 
 
 class ReasonNeeded(BadInput):
-    """Say why the appointment is cancelled, so that the next person to open it knows."""
+    """Say why the appointment is canceled, so that the next person to open it knows."""
 
 
 @dataclass(frozen=True)

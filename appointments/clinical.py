@@ -71,7 +71,7 @@ FINDINGS = (
     "upper respiratory signs", "dehydrated", "skin disease",
 )  # fmt: skip
 COMPLICATIONS = (
-    "bleeding", "apnoea", "bradycardia", "hypothermia", "regurgitation", "slow to wake", "dehiscence", "arrest",
+    "bleeding", "apnea", "bradycardia", "hypothermia", "regurgitation", "slow to wake", "dehiscence", "arrest",
 )  # fmt: skip
 REPRODUCTIVE = ("normal", "in heat", "pregnant", "lactating", "pyometra", "unknown")
 HEALTH = ("normal", "see findings", "high risk")

@@ -23,7 +23,7 @@ STAGES = {
     **{label.lower(): stage for stage, label in LABELS.items()},
     "attended": "checked_out", "completed": "checked_out", "complete": "checked_out", "done": "checked_out",
     "finished": "checked_out", "discharged": "checked_out", "arrived": "checked_in", "scheduled": "booked",
-    "confirmed": "confirmed", "pending": "requested", "canceled": "cancelled", "did not attend": "no_show",
+    "confirmed": "confirmed", "pending": "requested", "cancelled": "cancelled", "did not attend": "no_show",
     "dna": "no_show", "no show": "no_show", "noshow": "no_show", "missed": "no_show", "died": "died",
 }  # fmt: skip
 TIMED = ("checked_in", "examined", "premedicated", "induced", "in_surgery", "recovering", "ready", "checked_out")
@@ -50,7 +50,7 @@ FIELDS = (
     Field("funding", "Grant or voucher", length=80),
     Field("notes", "Notes", length=4_000, synonyms=("comment", "comments", "description", "reason for visit")),
     Field("caution", "Caution", length=300),
-    Field("cancel_reason", "Why cancelled", length=200, synonyms=("cancellation reason",)),
+    Field("cancel_reason", "Why canceled", length=200, synonyms=("cancellation reason",)),
     *(
         Field(f"{stage}_at", f"{LABELS[stage]} at", "moment", synonyms=_TIME_NAMES.get(stage, ()))
         for stage in TIMED

@@ -479,6 +479,6 @@ STAGE_GROUPS = {
     "Here now": ON_SITE,
     "Gone home": ("checked_out", "declined", "died"),
     "No-show": ("no_show",),
-    "Cancelled": ("cancelled",),
+    "Canceled": ("cancelled",),
 }
 """The groups of stages a roster is filtered by."""

@@ -22,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 DEFINITION = (
     "Owed: what the client still owes on all invoices. Deposit: what the client paid that no invoice has used yet. "
-    "Consent: on file means given before this visit. Cancelled appointments are left out."
+    "Consent: on file means given before this visit. Canceled appointments are left out."
 )
 DEADLINE_SECONDS = 10
 

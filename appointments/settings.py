@@ -49,7 +49,7 @@ class StageLook(definitions.Document):
 
 
 class FlowLook(definitions.Document):
-    """The stages as this clinic names, hides and colours them."""
+    """The stages as this clinic names, hides and colors them."""
 
     stages: list[StageLook] = Field(default_factory=list)
 

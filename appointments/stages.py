@@ -13,7 +13,7 @@ OTHER = ("unknown",)
 LABELS = {
     "requested": "Requested", "booked": "Booked", "confirmed": "Confirmed", "checked_in": "Checked in",
     "examined": "Examined", "premedicated": "Pre-medicated", "induced": "Induced", "in_surgery": "In surgery",
-    "recovering": "Recovering", "ready": "Ready", "checked_out": "Checked out", "cancelled": "Cancelled",
+    "recovering": "Recovering", "ready": "Ready", "checked_out": "Checked out", "cancelled": "Canceled",
     "no_show": "No-show", "declined": "Declined", "held_overnight": "Held overnight", "died": "Died",
     "unknown": "Unknown",
 }  # fmt: skip

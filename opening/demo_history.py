@@ -398,7 +398,7 @@ class Maker:
         if end is not None:
             patient["altered"] = True
             if rng.random() < 0.018:
-                trouble.append(rng.choice(("bleeding", "apnoea", "hypothermia", "bradycardia")))
+                trouble.append(rng.choice(("bleeding", "apnea", "hypothermia", "bradycardia")))
         self.out.add("surgery", self.stage_row(
             row, begin, surgeon_id=vet, procedure="spay" if patient["sex"] == "female" else "neuter", ended_at=end,
             suture=rng.choice(("2-0 PDS", "3-0 PDS", "4-0 Monocryl")), tattoo=True,

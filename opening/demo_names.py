@@ -47,9 +47,9 @@ TOWNS = (("Millbrook", "12545"), ("Ashford", "12501"), ("Port Ellis", "12508"), 
 
 NOTES = (
     "Prefers a call before 9 in the morning.",
-    "Brings several community cats a month; traps are labelled with the street.",
+    "Brings several community cats a month; traps are labeled with the street.",
     "Asked for an estimate in writing before the visit.",
-    "Pick-up is by the neighbour, who has our number.",
+    "Pick-up is by the neighbor, who has our number.",
     "Nervous dog: bring in through the side door.",
     "Interested in the low-cost vaccine clinic in spring.",
 )

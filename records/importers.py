@@ -60,7 +60,7 @@ PATIENT_FIELDS = (
     Field("name", "Name", required=True, synonyms=("patient name", "animal name", "pet name", "pet", "animal")),
     Field("species", "Species", length=60, synonyms=("animal type", "type")),
     Field("breed", "Breed"),
-    Field("colour", "Colour", length=80, synonyms=("color",)),
+    Field("colour", "Color", length=80, synonyms=("colour",)),
     Field("sex", "Sex", "choice", choices=SEXES, synonyms=("gender",)),
     Field("altered", "Spayed or neutered", "yes_no", synonyms=("sterilised", "sterilized", "fixed", "spayed/neutered")),
     Field("born_on", "Birth date", "date", synonyms=("dob", "birthdate", "date of birth", "born", "birthday")),
@@ -78,7 +78,7 @@ STAFF_FIELDS = (
     Field("role", "Role", length=80),
     Field("email", "E-mail", length=254, synonyms=("mail",)),
     Field("phone", "Phone", length=40, synonyms=("mobile", "cell")),
-    Field("licence", "Licence", length=60, synonyms=("license", "licence number", "license number")),
+    Field("licence", "License", length=60, synonyms=("licence", "licence number", "license number")),
     Field("dea_number", "DEA number", length=20, synonyms=("dea",)),
 )
 

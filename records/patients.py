@@ -67,7 +67,7 @@ class PatientForm:
         check_texts(
             {
                 "The patient's name": (form.name, 120), "The species": (form.species, 60),
-                "The breed": (form.breed, 120), "The colour": (form.colour, 80), "The caution": (form.caution, 300),
+                "The breed": (form.breed, 120), "The color": (form.colour, 80), "The caution": (form.caution, 300),
             }
         )  # fmt: skip
         check_chip(form.microchip)

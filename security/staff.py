@@ -155,7 +155,7 @@ def _checked(profile: Profile) -> dict[str, object]:
             problem=f"'{dea}' is not a DEA number: two letters and seven digits, the last of them a check digit."
         )
     if profile.colour and not re.fullmatch(r"#[0-9a-fA-F]{6}", profile.colour):
-        raise BadInput(problem="The colour is written like #0f766e.")
+        raise BadInput(problem="The color is written like #0f766e.")
     if any(day not in range(7) for day in profile.working_days):
         raise BadInput(problem="Working days are Monday to Sunday.")
     initials = profile.initials.strip() or "".join(part[0] for part in name.split())

@@ -80,7 +80,7 @@ def _head(row: RosterRow) -> None:
         "Owed": show.money(row.owed_cents) if row.owed_cents else "",
         "Deposit": show.money(row.deposit_cents) if row.deposit_cents else "",
         "Notes": row.notes,
-        "Cancelled because": row.cancel_reason,
+        "Canceled because": row.cancel_reason,
     }
     if row.caution:
         st.warning(plain(row.caution), icon=":material/warning:")
@@ -246,7 +246,7 @@ def _cancel(row: RosterRow, form: DraftForm) -> None:
     if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:") and not form.newer:
         booking.cancel(row.id, reason or "", version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
         form.forget()
-        _done(f"The appointment of {row.animal} is cancelled.")
+        _done(f"The appointment of {row.animal} is canceled.")
 
 
 def _line(line: HistoryLine) -> str:

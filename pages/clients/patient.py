@@ -50,7 +50,7 @@ def draw(opened: OpenedPatient) -> None:
             label = known[patient.species].label if patient.species in known else patient.species
             facts(
                 [
-                    ("Species", label), ("Breed", patient.breed), ("Colour", patient.colour), ("Sex", sex(patient)),
+                    ("Species", label), ("Breed", patient.breed), ("Color", patient.colour), ("Sex", sex(patient)),
                     ("Born", " · ".join(part for part in (born, age) if part)),
                     ("Weight", show.weight(patient.weight_grams, both=True, missing="")),
                     ("Microchip", patient.microchip), *shown_answers(own, opened.answers),

@@ -99,7 +99,7 @@ def patient_fields(form: DraftForm, *, named: bool = True) -> None:
     with left:
         st.selectbox("Breed", ["", *breeds], key=form.key("breed"), accept_new_options=True,
                      format_func=lambda breed: breed or "Not known")  # fmt: skip
-    right.text_input("Colour", key=form.key("colour"), live=form.live, autocomplete="off")
+    right.text_input("Color", key=form.key("colour"), live=form.live, autocomplete="off")
     left, right = st.columns(2)
     with left, st.container(horizontal=True):
         st.selectbox("Sex", list(SEXES), key=form.key("sex"), format_func=SEXES.__getitem__)

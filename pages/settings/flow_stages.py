@@ -78,7 +78,7 @@ def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], posi
     name, shipped = LABELS[stage], COLOURS.get(stage, GREY)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"stage-{stage}"):
         colour = st.color_picker(
-            f"Colour of {name}", look.get("colour") or shipped, key=f"colour-{stage}-{number}",
+            f"Color of {name}", look.get("colour") or shipped, key=f"colour-{stage}-{number}",
             label_visibility="collapsed",
         )  # fmt: skip
         label = st.text_input(

@@ -84,7 +84,7 @@ SETTINGS = (
     ),
     Setting(
         "flow-stages", "Flow stages", "stages", "view_kanban",
-        "The columns of the patient flow board: their names, colours and order, and which are hidden.", DAY,
+        "The columns of the patient flow board: their names, colors and order, and which are hidden.", DAY,
         only="flow", page="settings/flow_stages.py",
     ),
     Setting(

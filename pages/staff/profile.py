@@ -38,7 +38,7 @@ def main() -> None:
 def read(row: StaffRow) -> None:
     """The profile as colleagues see it."""
     days = ", ".join(DAYS[day] for day in row.working_days)
-    facts = (("Phone", row.phone), ("E-mail", row.email), ("Licence", row.licence), ("DEA number", row.dea_number),
+    facts = (("Phone", row.phone), ("E-mail", row.email), ("License", row.licence), ("DEA number", row.dea_number),
              ("Working days", days))  # fmt: skip
     with st.container(border=True):
         for label, value in facts:
@@ -83,11 +83,11 @@ def edit_all(row: StaffRow) -> None:
         with left:
             text(form, "name", "Name", 120)
             text(form, "email", "E-mail", 254)
-            text(form, "licence", "Licence number", 60)
+            text(form, "licence", "License number", 60)
         with right:
             with st.container(horizontal=True):
                 text(form, "initials", "Initials", 6, width=140)
-                st.color_picker("Colour", key=form.key("colour"))
+                st.color_picker("Color", key=form.key("colour"))
             text(form, "phone", "Phone", 40)
             text(form, "dea_number", "DEA number", 20, help="Two letters and seven digits; the last one is checked.")
         st.pills(

@@ -52,7 +52,7 @@ def test_book_move_cancel_and_take_back(browser, served):
         "Client ill",
     )
 
-    page.get_by_text("1 cancelled or missed").click()
+    page.get_by_text("1 canceled or missed").click()
     page.get_by_role("button", name=re.compile("Nala, Okafor")).click()
     dialog.get_by_role("button", name="Undo cancellation").click()
     page.get_by_text("Nala is booked again.").wait_for()

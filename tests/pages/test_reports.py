@@ -34,7 +34,7 @@ def test_page_and_command_show_the_same_numbers(small, capsys):
     small.visit("2024-03-05", "no_show")
     page = opened(small.clinic, "mona", "reporting/report.py", name="no-show-rate", period="All time")
     assert [(metric.label, metric.value) for metric in page.metric] == [
-        ("No-shows", "2"), ("Attended", "2"), ("Cancelled", "0"), ("All appointments", "4"),
+        ("No-shows", "2"), ("Attended", "2"), ("Canceled", "0"), ("All appointments", "4"),
         ("No-show rate", "50.0%"), ("Share of all", "50.0%"),
     ]  # fmt: skip
     assert '<td class="s">Monday</td><td class="n">1</td><td class="n">2</td>' in tables(page)

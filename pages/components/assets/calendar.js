@@ -106,7 +106,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     else if (day.open) box.append(el("div", "none", "Nobody booked"));
     if (out.length) {
       const fold = el("details");
-      fold.append(el("summary", "", `${out.length} cancelled or missed`));
+      fold.append(el("summary", "", `${out.length} canceled or missed`));
       const rest = el("ul", "list");
       rest.append(...out.map(item));
       fold.append(rest);
