@@ -441,7 +441,7 @@ def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str
             Payment, (Payment.clinic_id == PaymentAllocation.clinic_id) & (Payment.id == PaymentAllocation.payment_id)
         )
         .where(Payment.client_id.in_(client_ids))
-        .where(Payment.deposit.is_(False) | PaymentAllocation.invoice_id.in_(ended))
+        .where(PaymentAllocation.deposit.is_(False) | PaymentAllocation.invoice_id.in_(ended))
         .group_by(Payment.client_id)
     )
     for statement in (received, used):

@@ -93,7 +93,8 @@ class Taken:
     reference: str
     amount_cents: int
     change_cents: int
-    deposit: bool = False
+    deposit_cents: int = 0
+    """How much of it was taken before the service it pays for."""
 
 
 def take_payment(
@@ -110,7 +111,7 @@ def take_payment(
     """Record one payment for one or several invoices of a client, the first in the list paid first.
 
     ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice, unless the
-    service is still to come: then the payment is a deposit and the draft stays one. An invoice forgiven before is
+    service is still to come: then what pays it is a deposit and the draft stays one. An invoice forgiven before is
     reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
     CardNumberTyped, InvoiceClosed.
     """
@@ -119,41 +120,30 @@ def take_payment(
         if work.repeated:
             return Taken(**dict(work.result))
         invoices, balances = _due(work, invoice_ids)
-        currency, due = invoices[0].currency, sum(balances)
-        if amount_cents <= 0:
-            raise BadInput(problem="Enter the amount to be paid: more than zero.")
-        if not due:
-            raise NothingDue()
-        if amount_cents > due:
-            raise TooMuch(
-                amount=decimal_text(amount_cents, currency=currency), balance=decimal_text(due, currency=currency)
-            )
-        if tender.kind == "cash" and tendered_cents is not None and tendered_cents < amount_cents:
-            raise TooLittleCash(
-                tendered=decimal_text(tendered_cents, currency=currency),
-                amount=decimal_text(amount_cents, currency=currency),
-            )
         cash = tendered_cents if tender.kind == "cash" else None
+        _check_amount(amount_cents, sum(balances), cash, invoices[0].currency)
         ahead = [_is_before_service(work, invoice) for invoice in invoices]
+        parts, left = [], amount_cents
+        for balance in balances:
+            parts.append(min(left, balance))
+            left -= parts[-1]
+        deposit = sum(part for part, is_ahead in zip(parts, ahead, strict=True) if is_ahead)
         payment = _record(
-            work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash, deposit=all(ahead)
+            work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash, deposit=deposit
         )
-        left = amount_cents
-        for invoice, balance in zip(invoices, balances, strict=True):
-            part = min(left, balance)
+        for invoice, part, is_ahead in zip(invoices, parts, ahead, strict=True):
             if part:
-                _allocate(work, payment, invoice.id, part)
-                left -= part
+                _allocate(work, payment, invoice.id, part, deposit=is_ahead)
         for invoice, is_ahead in zip(invoices, ahead, strict=True):
             if not is_ahead:
                 bring_to_day(work, invoice)
                 ledger.open_document(work, invoice, event_at=event_at, source=source)
         work.audit(
             "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
-            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit=payment.deposit,
+            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit_cents=deposit,
         )  # fmt: skip
         change = (cash or amount_cents) - amount_cents
-        taken = Taken(payment.id, payment.reference, amount_cents, change, payment.deposit)
+        taken = Taken(payment.id, payment.reference, amount_cents, change, deposit)
         work.result = taken.__dict__
         return taken
 
@@ -177,11 +167,12 @@ def refund(
                 paid=decimal_text(stands.paid, currency=invoice.currency),
                 amount=decimal_text(amount_cents, currency=invoice.currency),
             )
+        is_deposit = _is_before_service(work, invoice, called_off=True)
         payment = _record(
             work, invoice, "refund", -amount_cents, tender, None, "live", notes=reason,
-            deposit=_is_before_service(work, invoice, called_off=True),
+            deposit=-amount_cents * is_deposit,
         )  # fmt: skip
-        _allocate(work, payment, invoice_id, -amount_cents)
+        _allocate(work, payment, invoice_id, -amount_cents, deposit=is_deposit)
         ledger.add_event(work, invoice_id, "refunded", amount=amount_cents, reason=reason)
         work.audit(
             "payment.refunded", "payment", payment.id, reference=payment.reference, amount_cents=amount_cents,
@@ -220,15 +211,28 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
         tender = Tender(sale.tender, sale.last4, sale.brand, sale.authorization, sale.check_number, sale.channel)
         payment = _record(
             work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id,
-            deposit=sale.deposit,
+            deposit=-sale.deposit_cents,
         )  # fmt: skip
         for part in parts:
-            _allocate(work, payment, part.invoice_id, -part.amount_cents)
+            _allocate(work, payment, part.invoice_id, -part.amount_cents, deposit=part.deposit)
         work.audit(
             "payment.voided", "payment", sale.id, reference=sale.reference, void=payment.reference, reason=reason
         )
         work.result = payment.reference
         return payment.reference
+
+
+def _check_amount(cents: int, due: int, handed: int | None, currency: str) -> None:
+    if cents <= 0:
+        raise BadInput(problem="Enter the amount to be paid: more than zero.")
+    if not due:
+        raise NothingDue()
+    if cents > due:
+        raise TooMuch(amount=decimal_text(cents, currency=currency), balance=decimal_text(due, currency=currency))
+    if handed is not None and handed < cents:
+        raise TooLittleCash(
+            tendered=decimal_text(handed, currency=currency), amount=decimal_text(cents, currency=currency)
+        )
 
 
 def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[int]]:
@@ -277,8 +281,9 @@ def _record(
         tender=tender.kind, channel=tender.channel or ("terminal" if tender.kind == "card" else "other"),
         last4=tender.last4, brand=tender.brand, authorization=tender.authorization,
         check_number=tender.check_number, client_id=invoice.client_id, location_id=invoice.location_id,
-        invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"), deposit=more.get("deposit", False),
-        tendered_cents=more.get("tendered"), day=ledger.day_in(zone, happened), notes=more.get("notes", tender.notes),
+        invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"),
+        deposit_cents=more.get("deposit", 0), tendered_cents=more.get("tendered"), day=ledger.day_in(zone, happened),
+        notes=more.get("notes", tender.notes),
         event_at=happened, source=source, by_user_id=work.by.user_id,
     )  # fmt: skip
     session.add(payment)
@@ -286,11 +291,11 @@ def _record(
     return payment
 
 
-def _allocate(work: Work, payment: Payment, invoice_id: str, cents: int) -> None:
+def _allocate(work: Work, payment: Payment, invoice_id: str, cents: int, *, deposit: bool) -> None:
     work.session.add(
         PaymentAllocation(
-            payment_id=payment.id, invoice_id=invoice_id, amount_cents=cents, event_at=payment.event_at,
-            source=payment.source, by_user_id=payment.by_user_id,
+            payment_id=payment.id, invoice_id=invoice_id, amount_cents=cents, deposit=deposit,
+            event_at=payment.event_at, source=payment.source, by_user_id=payment.by_user_id,
         )
     )  # fmt: skip
     work.session.flush()

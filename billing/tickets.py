@@ -364,7 +364,7 @@ def _taxes(lines: list[Line]) -> list[tuple[str, int, bool]]:
 
 def _payments(session: ClinicSession, invoice_id: str) -> list[Paid]:
     rows = session.execute(
-        select(Payment, PaymentAllocation.amount_cents, User.name)
+        select(Payment, PaymentAllocation, User.name)
         .join(PaymentAllocation, PaymentAllocation.payment_id == Payment.id)
         .outerjoin(User, User.id == Payment.by_user_id)
         .where(PaymentAllocation.invoice_id == invoice_id)
@@ -377,9 +377,9 @@ def _payments(session: ClinicSession, invoice_id: str) -> list[Paid]:
     return [
         Paid(
             payment.id, payment.reference, payment.kind, payment.tender, tender_detail(payment), payment.amount_cents,
-            cents, payment.tendered_cents, payment.event_at, name or "", payment.id in voided, payment.deposit,
+            part.amount_cents, payment.tendered_cents, payment.event_at, name or "", payment.id in voided, part.deposit,
         )
-        for payment, cents, name in rows
+        for payment, part, name in rows
     ]  # fmt: skip
 
 

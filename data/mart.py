@@ -155,7 +155,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         models.Payment,
         "reference kind amount_cents tender channel brand client_id location_id day event_at invoice_reference "
-        "reverses_id deposit",
+        "reverses_id deposit_cents",
         moment="event_at",
         place="d.location_id",
     ),

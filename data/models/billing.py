@@ -148,8 +148,8 @@ class Payment(Event, Base):
     location_id: Mapped[str | None] = id_column(nullable=True)
     invoice_reference: Mapped[str] = mapped_column(String(80), default="")
     reverses_id: Mapped[str | None] = id_column(nullable=True)
-    deposit: Mapped[bool] = mapped_column(default=False)
-    """Taken before the service it pays for; a refund or void of it carries the same mark."""
+    deposit_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How much of the amount was taken before the service it pays for: the sum of the allocations marked so."""
     processor: Mapped[str] = mapped_column(String(40), default="")
     form_sheet_id: Mapped[str | None] = id_column(nullable=True)
     tendered_cents: Mapped[int | None] = mapped_column(BigInteger)
@@ -178,6 +178,8 @@ class PaymentAllocation(Event, Base):
     payment_id: Mapped[str] = id_column()
     invoice_id: Mapped[str] = id_column()
     amount_cents: Mapped[int] = mapped_column(BigInteger)
+    deposit: Mapped[bool] = mapped_column(default=False)
+    """Taken before the service it pays for; a refund or void of it carries the same mark."""
     keys = (
         belongs("payment_id", "payment"),
         belongs("invoice_id", "invoice"),

@@ -125,7 +125,10 @@ def _take(ticket: Ticket, together: list[Sibling], form: DraftForm, kind: str) -
 
 
 def _tell(taken: Taken) -> None:
-    what = "taken as a deposit" if taken.deposit else "taken"
+    what = "taken"
+    if taken.deposit_cents:
+        whole = taken.deposit_cents == taken.amount_cents
+        what += " as a deposit" if whole else f", {show.money(taken.deposit_cents)} of it as a deposit"
     words = f"{show.money(taken.amount_cents)} {what}, {taken.reference}."
     if taken.change_cents:
         words += f" **Change {show.money(taken.change_cents)}.**"

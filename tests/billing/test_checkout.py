@@ -264,7 +264,7 @@ def test_something_is_sold_over_the_counter_without_a_visit(clinic):
     second = checkout.open_counter_ticket(client_id, by=sam)
     assert second != ticket
     taken = take_payment([ticket], 1_284, CASH, tendered_cents=2_000, by=sam)
-    assert (taken.change_cents, taken.deposit) == (716, False)
+    assert (taken.change_cents, taken.deposit_cents) == (716, 0)
     shown = seen(clinic, ticket)
     assert (shown.patient, shown.standing.document, shown.standing.label) == ("", "open", "paid")
     (sold,) = tickets.counter_tickets(today(), by=sam)

@@ -17,7 +17,7 @@ from reports.run import run
 from security.clinics import clinic_of
 from security.profile import ClinicProfile
 from tests.appointments.conftest import Desk, next_monday
-from tests.billing.visits import pot
+from tests.billing.visits import pot, visit
 from tests.billing.visits import today as clinic_day
 
 CARD = Tender("card", last4="4242", brand="Visa", authorization="A1B2C3")
@@ -129,7 +129,7 @@ def test_money_taken_before_the_service_is_a_deposit_everywhere(clinic, desk):
     visit = desk.book(desk.patient(species="dog"), funding="grant", services=("dog-spay",), by=mona)
     ticket = checkout.open_ticket(visit, by=sam)
     taken = take_payment([ticket], 2_500, CARD, by=sam)
-    assert taken.deposit
+    assert taken.deposit_cents == 2_500
     shown = tickets.ticket(ticket, by=sam)
     assert (shown.standing.document, shown.standing.balance, shown.deposit_cents) == ("draft", 7_000, 2_500)
     assert sums(clinic) == (DEDUCTION, 0)
@@ -145,7 +145,7 @@ def test_money_taken_before_the_service_is_a_deposit_everywhere(clinic, desk):
     for here, there in (("booked", "checked_in"), ("checked_in", "ready")):
         flow.advance(visit, here, there, by=sam)
     rest = take_payment([ticket], 7_000, Tender("cash"), by=sam)
-    assert not rest.deposit
+    assert not rest.deposit_cents
     checkout.complete_checkout([ticket], by=sam)
     with read(clinic.id) as session:
         days = {line.day for line in session.scalars(select(InvoiceLine)) if line.reverses_id is None}
@@ -173,7 +173,8 @@ def test_a_deposit_given_back_or_voided_leaves_no_deposit_behind(clinic, desk):
     payments.refund(ticket, 1_000, CARD, "cancelled", by=mona)
     with read(clinic.id) as session:
         rows = session.scalars(select(Payment)).all()
-        assert len(rows) == 4 and all(row.deposit for row in rows) and sum(row.amount_cents for row in rows) == 0
+        assert len(rows) == 4 and all(row.deposit_cents == row.amount_cents for row in rows)
+        assert sum(row.amount_cents for row in rows) == 0
     shown = tickets.ticket(ticket, by=sam)
     assert (shown.standing.document, shown.deposit_cents, shown.standing.paid) == ("draft", 1_000, 0)
     assert roster.open_appointment(visit, by=sam).row.deposit_cents == 0
@@ -185,6 +186,24 @@ def test_a_payment_once_the_patient_wakes_is_no_deposit(clinic, desk):
                       overbook=True, by=clinic.actor("mona"))  # fmt: skip
     flow.advance(visit, "booked", "checked_in", by=sam)
     ticket = checkout.open_ticket(visit, by=sam)
-    assert take_payment([ticket], 500, CARD, by=sam).deposit
+    assert take_payment([ticket], 500, CARD, by=sam).deposit_cents == 500
     flow.advance(visit, "checked_in", "recovering", by=sam)
-    assert not take_payment([ticket], 500, CARD, by=sam).deposit
+    assert not take_payment([ticket], 500, CARD, by=sam).deposit_cents
+
+
+def test_one_payment_over_an_early_and_a_finished_ticket_is_a_deposit_in_its_early_part(clinic, desk):
+    sam, mona = clinic.actor("sam"), clinic.actor("mona")
+    done, client = visit(clinic, services=("rabies",))
+    early, _ = visit(clinic, client_id=client, name="Pebble", stage="in_surgery", services=("rabies",))
+    finished, ahead = (checkout.open_ticket(one, by=sam) for one in (done, early))
+    first, second = (tickets.ticket(one, by=sam).standing.total for one in (finished, ahead))
+    taken = take_payment([finished, ahead], first + second, CARD, by=sam)
+    assert taken.deposit_cents == second
+    assert [tickets.ticket(one, by=sam).deposit_cents for one in (finished, ahead)] == [0, second]
+    assert [tickets.ticket(one, by=sam).standing.document for one in (finished, ahead)] == ["open", "draft"]
+    assert roster.open_appointment(early, by=sam).row.deposit_cents == second
+    cash = run("cash-received", {}, by=clinic.operator, form="command")
+    assert [cash.total[cash.index(name)] for name in ("net", "deposits")] == [first + second, second]
+    payments.void_payment(taken.payment_id, "keyed twice", by=mona)
+    cash = run("cash-received", {}, by=clinic.operator, form="command")
+    assert [cash.total[cash.index(name)] or 0 for name in ("net", "deposits")] == [0, 0]

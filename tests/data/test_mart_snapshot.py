@@ -169,8 +169,8 @@ def test_nothing_of_a_patient_is_readable_on_the_disk(sqlite_clinic, monkeypatch
 
 def test_records_of_an_older_form_are_told_in_a_sentence_not_read_as_text(clinic):
     with clinic.database.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE payment RENAME COLUMN deposit TO advance")
-    with pytest.raises(RecordsTooOld, match="payment has no deposit"):
+        connection.exec_driver_sql("ALTER TABLE payment RENAME COLUMN deposit_cents TO advance")
+    with pytest.raises(RecordsTooOld, match="payment has no deposit_cents"):
         opened(clinic)
 
 

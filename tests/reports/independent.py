@@ -69,10 +69,10 @@ def cash(rows: Rows, zone: str) -> dict[Any, Any]:
     """Tender: payments, received, given back, net, of it deposits."""
     found: dict[Any, list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
     for tender, kind, cents, deposit in rows(
-        "SELECT tender, kind, amount_cents, deposit FROM payment WHERE clinic_id = :clinic AND deleted_at IS NULL"
+        "SELECT tender, kind, amount_cents, deposit_cents FROM payment WHERE clinic_id = :clinic AND deleted_at IS NULL"
     ):
         sale = kind == "sale"
-        added = (sale, cents * sale, -cents * (not sale), cents, cents * bool(deposit))
+        added = (sale, cents * sale, -cents * (not sale), cents, deposit)
         found[tender] = [have + more for have, more in zip(found[tender], added, strict=True)]
     return {key: tuple(value) for key, value in found.items()}
 
