@@ -174,6 +174,9 @@ def _live(maker: Maker, years: int) -> None:
             maker.past_visit(day, slot, no_shows)
         maker.counts(day, "PM", maker.at(day, time(16, 45)))
     _today(maker)
+    for drug in maker.open_bottles:
+        for _ in range(2):
+            maker.bottle(drug, setting.now, opened=False)
     coming = maker.clinic_days(setting.today + timedelta(days=1), setting.today + timedelta(days=35))
     for ahead, day in enumerate(coming, start=1):
         for slot in range(max(3, round(28 - ahead * 1.05 + rng.gauss(0, 2)))):
@@ -199,9 +202,7 @@ def _today(maker: Maker) -> None:
     slot = 0
     for stage, count in TODAY:
         for _ in range(count):
-            client, patient, row = maker.book(setting.today, slot)
-            if stage and row["type"] != "surgery":
-                row["type"], row["services"] = "surgery", maker.services_for(patient, "surgery")
+            client, patient, row = maker.book(setting.today, slot, surgical=bool(stage))
             slot += 1
             if stage:
                 maker.attend_today(client, patient, row, stage, opened)
@@ -215,16 +216,25 @@ def _reminders(maker: Maker) -> None:
     services = {
         row["id"]: (code, row["reminder_days"]) for code, row in maker.s.services.items() if row["reminder_days"]
     }
+    open_ones: dict[tuple[str, str], dict[str, object]] = {}
     for line in maker.out.rows["invoice_line"]:
         found = services.get(line["service_id"])
-        if found and line["day"] > maker.s.today - timedelta(days=420):
-            maker.out.add("reminder", {
+        if not found:
+            continue
+        before = open_ones.pop((line["patient_id"], found[0]), None)
+        if before:
+            before["done_at"] = line["event_at"]
+        if line["day"] > maker.s.today - timedelta(days=420):
+            open_ones[line["patient_id"], found[0]] = maker.out.add("reminder", {
                 "id": maker.id(line["event_at"]), "patient_id": line["patient_id"], "service_code": found[0],
-                "due_on": line["day"] + timedelta(days=found[1]), "entered_at": line["event_at"],
+                "due_on": line["day"] + timedelta(days=found[1]), "done_at": None, "entered_at": line["event_at"],
             })  # fmt: skip
 
 
 def _finish_clients(maker: Maker) -> None:
+    for number, client in enumerate(sorted(maker.clients, key=lambda one: one["entered_at"]), start=1001):
+        client["number"] = number
+        client["email"] = client["email"] and f"{client['email']}{number}@example.org"
     for client in maker.clients:
         pets = maker.by_client[client["id"]]
         client["search"] = search_text(client, pets)

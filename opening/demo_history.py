@@ -6,6 +6,8 @@ row for row. Rows are written in bulk; the rules that people use stay untouched 
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -32,6 +34,26 @@ SURGICAL_PATH = (
     "checked_out",
 )
 SHORT_PATH = ("checked_in", "examined", "ready", "checked_out")
+CLOSING = time(16, 40)
+"""By then everybody has gone home; the PM count follows."""
+LIGHTEST = 900
+"""Grams; nothing lighter is anesthetized."""
+VITALS = {"cat": (185, 32, 385), "dog": (115, 26, 386), "rabbit": (215, 46, 390)}
+"""Pulse, respiration and temperature of the species, the last in tenths of a degree Celsius."""
+DEATHS = {"cat": 0.0005, "dog": 0.0001}
+"""Of those anesthetized (Levy 2017)."""
+
+
+def grown(species: str, adult_grams: float, months: float) -> float:
+    """The weight at an age: nearly all of it at a year, later in large dogs and sooner in rabbits."""
+    pace = {"cat": 5.2, "rabbit": 2.6}.get(species, 5.2 + adult_grams / 20_000)
+    return float(adult_grams * (1 - math.exp(-((months / pace) ** 1.5))))
+
+
+def on_the_scale(grams: float) -> int:
+    """As scales show it: to ten grams, large animals to a hundred."""
+    step = 10 if grams < 5_000 else 100
+    return max(LIGHTEST, round(grams / step) * step)
 
 
 @dataclass
@@ -80,6 +102,12 @@ class Maker:
         self.payment_number = 0
         self.bottle_number = 0
         self.open_bottles: dict[str, tuple[Row, int]] = {}
+        self.adult: dict[str, float] = {}
+        """What a patient weighs or will weigh when grown, in grams."""
+        self.operated: list[tuple[date, Row, Row]] = []
+        self.came_back: set[str] = set()
+        self.free: dict[str, datetime] = {}
+        """When each surgeon has finished with the patient before."""
         self._tick = 0
         self._moment: datetime | None = None
         self._head = ""
@@ -99,17 +127,16 @@ class Maker:
 
     # -- people and animals -------------------------------------------------------------------------------------
 
-    def client(self, day: date) -> Row:
+    def client(self, at: datetime) -> Row:
         """A new client."""
-        rng, at = self.rng, self.at(day, time(9))
-        number = len(self.clients) + 1001
+        rng = self.rng
         first, last = rng.choice(names.FIRST), rng.choice(names.LAST)
         town, postal = rng.choice(names.TOWNS)
         digits = f"845555{rng.randrange(10_000):04d}"
         owner_type = rng.choices(("public", "rescue", "caretaker"), (86, 8, 6))[0]
         row = {
-            "id": self.id(at), "number": number, "first_name": first, "last_name": last,
-            "email": f"{first}.{last}{number}@example.org".lower() if rng.random() < 0.82 else "",
+            "id": self.id(at), "number": 0, "first_name": first, "last_name": last,
+            "email": f"{first}.{last}".lower() if rng.random() < 0.82 else "",
             "phone": f"({digits[:3]}) {digits[3:6]}-{digits[6:]}", "phone_digits": digits,
             "address": f"{rng.randrange(1, 900)} {rng.choice(names.STREETS)}", "city": town, "region": "NY",
             "postal_code": postal, "owner_type": owner_type, "entered_at": at,
@@ -119,13 +146,13 @@ class Maker:
         self.out.add(
             "consent",
             self.event(at, client_id=row["id"], channel="email", purpose="phi", given=rng.random() < 0.85,
-                       wording="You may name my pet and the service in mails to me.", origin="check-in"),
+                       wording="You may name my pet and the service in mails to me.", origin="phone"),
         )  # fmt: skip
         if rng.random() < 0.55:
             self.out.add(
                 "consent",
                 self.event(at, client_id=row["id"], channel="email", purpose="marketing", given=rng.random() < 0.6,
-                           wording="Send me news and offers of the clinic.", origin="check-in"),
+                           wording="Send me news and offers of the clinic.", origin="phone"),
             )  # fmt: skip
         if rng.random() < 0.04:
             clinical = rng.random() < 0.3
@@ -141,42 +168,60 @@ class Maker:
             "by_user_id": self.rng.choice(self.s.staff), **columns,
         }  # fmt: skip
 
-    def patient(self, client: Row, day: date) -> Row:
-        """A new patient of a client."""
-        rng, at = self.rng, self.at(day, time(9))
+    def patient(self, client: Row, day: date, at: datetime, *, surgical: bool) -> Row:
+        """A new patient of a client, as it is on the day of its first visit."""
+        rng = self.rng
         kitten_season = 4 <= day.month <= 9
         species = rng.choices(("cat", "dog", "rabbit"), (64 if kitten_season else 52, 38, 2))[0]
         if client["owner_type"] == "caretaker":
             species = "cat"
         sex = rng.choices(("female", "male"), (56, 44))[0]
-        months = max(2, int(rng.lognormvariate(2.1, 0.8)))
-        if species == "dog":
-            weight, breed, colour = int(rng.lognormvariate(9.5, 0.65)), None, rng.choice(names.DOG_COLOURS)
-        else:
-            weight, breed, colour = int(rng.gauss(3_300, 800)), None, rng.choice(names.CAT_COLOURS)
-        breeds = {"cat": ("Domestic Shorthair", "Domestic Longhair", "Siamese"), "rabbit": ("Mixed", "Holland Lop"),
-                  "dog": ("Mixed", "Pit Bull Terrier", "Labrador Retriever", "Chihuahua", "German Shepherd")}  # fmt: skip
-        breed = rng.choice(breeds[species])
+        kinds = names.BREEDS[species]
+        breed, _, female, male, coats = rng.choices(kinds, [kind[1] for kind in kinds])[0]
+        spread = 0.4 if (species, breed) == ("dog", "Mixed") else 0.12
+        adult = 1_000 * (female if sex == "female" else male) * rng.lognormvariate(0, spread)
+        adult = min(max(adult, 1_300), 50_000)
+        oldest = 84 if species == "rabbit" else 168
+        months = min(oldest, max(2.0, rng.lognormvariate(2.1, 0.8)))
+        while grown(species, adult, months) < LIGHTEST:
+            months += 0.5
+        if species == "cat" and sex == "female" and breed != "Siamese":
+            coats = (*coats, *names.QUEENS_ONLY)
         row = {
             "id": self.id(at), "client_id": client["id"], "name": rng.choice(names.PETS), "species": species,
-            "breed": breed, "colour": colour, "sex": sex, "altered": False,
-            "born_on": day - timedelta(days=months * 30), "born_estimated": rng.random() < 0.6,
-            "weight_grams": max(700, weight),
+            "breed": breed, "colour": rng.choice(coats), "sex": sex,
+            "altered": not surgical and months > 6 and rng.random() < 0.7,
+            "born_on": day - timedelta(days=round(months * 30.44)), "born_estimated": rng.random() < 0.6,
+            "weight_grams": on_the_scale(grown(species, adult, months) * rng.uniform(0.92, 1.08)),
             "microchip": f"98514{rng.randrange(10**10):010d}" if rng.random() < 0.3 else "",
             "caution": "Bites when cornered" if rng.random() < 0.02 else "", "died_on": None, "entered_at": at,
         }  # fmt: skip
+        self.adult[row["id"]] = adult
         self.out.add("patient", row)
         self.by_client[client["id"]].append(row)
         return row
 
-    def visitor(self, day: date) -> tuple[Row, Row]:
+    def visitor(self, day: date, at: datetime, *, surgical: bool) -> tuple[Row, Row]:
         """Who comes: mostly new clients, some with another animal."""
         rng = self.rng
         if self.clients and rng.random() < 0.3:
-            client = self.clients[-1 - int(min(len(self.clients) - 1, rng.expovariate(1 / 400)))]
-        else:
-            client = self.client(day)
-        return client, self.patient(client, day)
+            known = self.clients[-1 - int(min(len(self.clients) - 1, rng.expovariate(1 / 400)))]
+            if known["entered_at"] <= at:
+                return known, self.patient(known, day, at, surgical=surgical)
+        client = self.client(at)
+        return client, self.patient(client, day, at, surgical=surgical)
+
+    def comes_again(self, day: date, after: tuple[int, int]) -> tuple[Row, Row] | None:
+        """Somebody operated on so many days ago who has not been back since."""
+        first, last = (bisect_left(self.operated, day - timedelta(days=days), key=lambda one: one[0])
+                       for days in (after[1], after[0]))  # fmt: skip
+        for _ in range(4):
+            if last > first:
+                _, client, patient = self.operated[self.rng.randrange(first, last)]
+                if patient["id"] not in self.came_back:
+                    self.came_back.add(patient["id"])
+                    return client, patient
+        return None
 
     # -- visits ---------------------------------------------------------------------------------------------------
 
@@ -189,7 +234,7 @@ class Maker:
                 yield day
             day += timedelta(days=1)
 
-    def services_for(self, patient: Row, visit_type: str) -> list[str]:
+    def services_for(self, patient: Row, visit_type: str, day: date) -> list[str]:
         """What is asked for."""
         rng, species = self.rng, patient["species"]
         vaccine = {"cat": "fvrcp", "dog": "dhpp"}.get(species)
@@ -198,7 +243,7 @@ class Maker:
         if visit_type == "recheck":
             return []
         wanted = [f"{species}-{'spay' if patient['sex'] == 'female' else 'neuter'}"]
-        if species != "rabbit" and rng.random() < 0.66:
+        if species != "rabbit" and rng.random() < 0.66 and (day - patient["born_on"]).days >= 84:
             wanted.append("rabies")
         if vaccine and rng.random() < 0.45:
             wanted.append(vaccine)
@@ -210,18 +255,32 @@ class Maker:
             wanted.append("e-collar")
         return wanted
 
-    def book(self, day: date, slot: int) -> tuple[Row, Row, Row]:
+    def book(self, day: date, slot: int, *, surgical: bool = False) -> tuple[Row, Row, Row]:
         """One appointment on the books."""
         rng = self.rng
-        client, patient = self.visitor(min(day, self.s.today))
-        visit_type = rng.choices(("surgery", "vaccine", "recheck"), (88, 9, 3))[0]
-        lead = int(rng.expovariate(1 / 16))
-        walk_in = rng.random() < 0.04 and day <= self.s.today
+        visit_type = "surgery" if surgical else rng.choices(("surgery", "vaccine", "recheck"), (88, 9, 3))[0]
+        known = None
+        if visit_type == "recheck":
+            known = self.comes_again(day, (7, 15))
+            visit_type = "recheck" if known else "surgery"
+        elif visit_type == "vaccine" and rng.random() < 0.4:
+            known = self.comes_again(day, (345, 420))
+        lead = int(rng.expovariate(1 / 16)) if visit_type != "recheck" else rng.randrange(3, 7)
+        walk_in = known is None and rng.random() < 0.04 and day <= self.s.today
         starts = self.at(day, time(7, 30), 5 * (slot % 18)) if visit_type == "surgery" else self.at(
             day, time(13), 10 * (slot % 18)
         )  # fmt: skip
-        booked_at = starts - timedelta(days=0 if walk_in else max(1, lead), minutes=rng.randrange(20, 300))
+        asked_on = day - timedelta(days=max(1, lead))
+        asked_on -= timedelta(days=max(0, asked_on.weekday() - 4))
+        booked_at = self.at(asked_on, time(8), rng.uniform(0, 520))
+        if walk_in:
+            booked_at = starts - timedelta(minutes=rng.randrange(5, 25))
         booked_at = min(booked_at, self.s.now - timedelta(minutes=5))
+        client, patient = known or self.visitor(day, booked_at, surgical=visit_type == "surgery")
+        weaned = self.at(patient["born_on"] + timedelta(days=30), time(10))
+        booked_at = min(max(booked_at, patient["entered_at"], weaned), self.s.now - timedelta(minutes=5))
+        if known is None:
+            patient["entered_at"] = booked_at
         self.appointment_number += 1
         fund = ""
         if visit_type == "surgery" and rng.random() < (0.5 if client["owner_type"] == "caretaker" else 0.07):
@@ -231,15 +290,16 @@ class Maker:
             "patient_id": patient["id"], "location_id": self.s.location_id, "type": visit_type, "starts_at": starts,
             "day": day, "minutes": 15 if visit_type == "surgery" else 10, "stage": "booked", "stage_at": booked_at,
             "walk_in": walk_in, "scheduled_on": booked_at.astimezone(self.s.zone).date(),
-            "provider_id": rng.choice(self.s.vets), "services": self.services_for(patient, visit_type),
+            "provider_id": self.s.vets[(slot + day.toordinal()) % len(self.s.vets)],
+            "services": self.services_for(patient, visit_type, day),
             "funding": fund, "caution": patient["caution"], "entered_at": booked_at,
         }  # fmt: skip
         self.out.add("appointment", row)
         self.promise(row, "pending", booked_at)
         self.move(row, "requested", "booked", booked_at)
-        if not walk_in and rng.random() < 0.55 and booked_at < starts - timedelta(days=1):
-            confirmed = max(booked_at, min(self.s.now, starts - timedelta(days=1, hours=rng.randrange(2, 9))))
-            self.move(row, "booked", "confirmed", confirmed)
+        asked = self.at(day - timedelta(days=rng.randrange(1, 5)), time(9), rng.uniform(0, 420))
+        if not walk_in and rng.random() < 0.75 and booked_at < asked <= self.s.now:
+            self.move(row, "booked", "confirmed", asked)
         return client, patient, row
 
     def move(self, appointment: Row, origin: str, target: str, at: datetime, **more: Any) -> None:
@@ -250,7 +310,7 @@ class Maker:
                        reason=more.get("reason", "")),
         )  # fmt: skip
         appointment["stage"], appointment["stage_at"] = target, at
-        if target in ("cancelled", "no_show", "declined", "checked_out"):
+        if target in ("cancelled", "no_show", "declined", "checked_out", "died"):
             self.promise(appointment, "released", at)
 
     def promise(self, appointment: Row, kind: str, at: datetime) -> None:
@@ -269,8 +329,8 @@ class Maker:
         client, patient, row = self.book(day, slot)
         draw = rng.random()
         if not row["walk_in"] and draw < 0.085:
-            when = row["starts_at"] - timedelta(hours=rng.randrange(3, 60))
-            when = max(when, row["stage_at"])
+            when = self.at(day - timedelta(days=rng.randrange(1, 4)), time(8), rng.uniform(0, 520))
+            when = max(when, row["stage_at"] + timedelta(minutes=10))
             row["cancel_reason"] = rng.choice(("Client asked", "Ill", "Could not catch the cat", "No ride"))
             self.move(row, row["stage"], "cancelled", when, reason=row["cancel_reason"])
         elif not row["walk_in"] and draw < 0.085 + 0.075 * weekday_factor:
@@ -281,18 +341,32 @@ class Maker:
     def attend(self, client: Row, patient: Row, row: Row, slot: int) -> None:
         """Take a visit of a day that is over through its stages."""
         rng = self.rng
-        path = SURGICAL_PATH if row["type"] == "surgery" else SHORT_PATH
-        if row["type"] == "surgery" and rng.random() < 0.012:
+        surgical, vet = row["type"] == "surgery", row["provider_id"]
+        path = SURGICAL_PATH if surgical else SHORT_PATH
+        if surgical and rng.random() < 0.012:
             path = ("checked_in", "declined")
+        elif surgical and rng.random() < DEATHS.get(patient["species"], 0):
+            path = (*SURGICAL_PATH[:6], "died")
         gaps = {
-            "examined": rng.uniform(15, 60), "premedicated": rng.uniform(10, 40) + slot * 4, "induced": rng.uniform(12, 22),
-            "in_surgery": rng.uniform(6, 14), "recovering": self.surgery_minutes(patient, row["provider_id"]),
-            "ready": rng.uniform(45, 110), "checked_out": rng.uniform(60, 200), "declined": rng.uniform(10, 30),
+            "examined": rng.uniform(15, 60) if surgical else rng.uniform(4, 20),
+            "premedicated": rng.uniform(10, 40) + slot * 4, "induced": rng.uniform(12, 22),
+            "in_surgery": rng.uniform(6, 14), "recovering": self.surgery_minutes(patient, vet),
+            "ready": rng.uniform(45, 110) if surgical else rng.uniform(4, 12), "died": rng.uniform(5, 40),
+            "checked_out": rng.uniform(60, 200) if surgical else rng.uniform(3, 15), "declined": rng.uniform(10, 30),
         }  # fmt: skip
         at, moments = row["starts_at"] + timedelta(minutes=rng.gauss(2, 6)), {}
+        free = self.free.get(vet, at)
+        closing = self.at(row["day"], CLOSING, -rng.uniform(0, 45))
         for stage in path:
-            at = max(at + timedelta(minutes=gaps.get(stage, 0.0)), row["stage_at"])
+            after = at
+            at = max(at + timedelta(minutes=gaps.get(stage, 0.0)), row["stage_at"] + timedelta(minutes=2))
+            if stage in ("induced", "in_surgery"):
+                at = max(at, free - timedelta(minutes=8) if stage == "induced" else free + timedelta(minutes=2))
+            if stage == "checked_out":
+                at = max(min(at, closing), after + timedelta(minutes=1))
             moments[stage] = at
+        if "recovering" in moments:
+            self.free[vet] = moments["recovering"]
         self.happen(client, patient, row, moments)
 
     def attend_today(self, client: Row, patient: Row, row: Row, until: str, opened: datetime) -> None:
@@ -310,10 +384,17 @@ class Maker:
 
     def happen(self, client: Row, patient: Row, row: Row, moments: dict[str, datetime]) -> None:
         """Write the flow, the records and the bill of a visit."""
+        self.weigh(patient, row["day"])
         for stage, at in moments.items():
             self.move(row, row["stage"], stage, at)
         self.records(row, patient, client, moments, row["provider_id"])
+        if "died" in moments:
+            patient["died_on"] = row["day"]
         if "checked_out" in moments:
+            if row["type"] == "surgery":
+                self.operated.append((row["day"], client, patient))
+            if "microchip" in row["services"]:
+                patient["microchip"] = f"98514{self.rng.randrange(10**10):010d}"
             self.bill(client, patient, row, moments["checked_out"])
 
     def surgery_minutes(self, patient: Row, vet: str) -> float:
@@ -323,6 +404,13 @@ class Maker:
         if patient["species"] == "dog":
             typical += patient["weight_grams"] / 4_000
         return max(2.0, self.rng.gauss(typical, typical * 0.22) * self.s.vet_speed[vet])
+
+    def weigh(self, patient: Row, day: date) -> None:
+        """Who comes again has grown."""
+        if patient["id"] in self.came_back:
+            months = (day - patient["born_on"]).days / 30.44
+            now = grown(patient["species"], self.adult[patient["id"]], months) * self.rng.uniform(0.96, 1.04)
+            patient["weight_grams"] = on_the_scale(max(now, patient["weight_grams"] * 0.97))
 
     # -- clinical records -----------------------------------------------------------------------------------------
 
@@ -369,24 +457,29 @@ class Maker:
         """The exam; what it finds adds services."""
         rng = self.rng
         odd = []
-        if patient["sex"] == "male" and rng.random() < 0.03:
+        intact = not patient["altered"]
+        months = (row["day"] - patient["born_on"]).days / 30.44
+        if patient["sex"] == "male" and intact and rng.random() < 0.03:
             odd.append("cryptorchid")
-        if rng.random() < 0.02:
+        if months < 12 and rng.random() < 0.02:
             odd.append("umbilical hernia")
         if rng.random() < 0.015:
             odd.append("heart murmur")
-        likely = 0.09 if patient["species"] == "cat" else 0.04
-        pregnant = patient["sex"] == "female" and rng.random() < likely
+        likely = 0.11 if patient["species"] == "cat" else 0.05
+        pregnant = patient["sex"] == "female" and intact and months >= 6 and rng.random() < likely
+        pulse, breaths, heat = VITALS[patient["species"]]
+        pulse += round(max(0, 12_000 - patient["weight_grams"]) / 600) if patient["species"] == "dog" else 0
         self.out.add("exam", self.stage_row(
             row, at, weight_grams=patient["weight_grams"], weight_estimated=rng.random() < 0.05,
-            temperature_tenths=int(rng.gauss(386, 4)), pulse=int(rng.gauss(140, 25)),
-            respiration=int(rng.gauss(28, 6)), sex_found=patient["sex"], already_altered=False,
+            temperature_tenths=round(rng.gauss(heat, 3)), pulse=round(rng.gauss(pulse, 14)),
+            respiration=round(rng.gauss(breaths, 5)), sex_found=patient["sex"], already_altered=not intact,
             reproductive="pregnant" if pregnant else "normal",
-            body_condition=min(9, max(1, int(rng.gauss(5, 1)))),
+            body_condition=min(9, max(2, round(rng.gauss(4.8, 0.9)))),
             health="normal" if not odd else "see findings", abnormalities=odd, approved=True,
-        ))  # fmt: skip
+        ) | {"by_user_id": row["provider_id"]})  # fmt: skip
         if row["type"] == "surgery":
-            more = ["cryptorchid"] * ("cryptorchid" in odd) + ["pregnant"] * pregnant
+            more = [code for code, found in (("cryptorchid", "cryptorchid" in odd), ("pregnant", pregnant),
+                                             ("hernia", "umbilical hernia" in odd)) if found]  # fmt: skip
             row["services"] = [*row["services"], *more]
 
     def record_surgery(
@@ -399,11 +492,16 @@ class Maker:
             patient["altered"] = True
             if rng.random() < 0.018:
                 trouble.append(rng.choice(("bleeding", "apnea", "hypothermia", "bradycardia")))
+        if patient["sex"] == "female":
+            done = "spay"
+        else:
+            done = "cryptorchid neuter" if "cryptorchid" in row["services"] else "neuter"
+        small = patient["weight_grams"] < 8_000
         self.out.add("surgery", self.stage_row(
-            row, begin, surgeon_id=vet, procedure="spay" if patient["sex"] == "female" else "neuter", ended_at=end,
-            suture=rng.choice(("2-0 PDS", "3-0 PDS", "4-0 Monocryl")), tattoo=True,
+            row, begin, surgeon_id=vet, procedure=done, ended_at=end,
+            suture=rng.choice(("3-0 PDS", "4-0 Monocryl") if small else ("2-0 PDS", "3-0 PDS")), tattoo=True,
             ear_tip=client["owner_type"] == "caretaker", complications=trouble, findings="",
-        ))  # fmt: skip
+        ) | {"by_user_id": vet})  # fmt: skip
 
     def record_recovery(self, row: Row, patient: Row, at: datetime) -> None:
         """Waking up, with the last pain relief."""
@@ -418,20 +516,20 @@ class Maker:
 
     # -- drugs ----------------------------------------------------------------------------------------------------
 
-    def bottle(self, drug: str, at: datetime) -> Row:
-        """Receive and open the next bottle."""
+    def bottle(self, drug: str, at: datetime, *, opened: bool = True) -> Row:
+        """Receive the next bottle, and open it at that moment."""
         rng = self.rng
         self.bottle_number += 1
         day = at.astimezone(self.s.zone).date()
         received = at - timedelta(days=rng.randrange(1, 9))
-        size = 10_000 if drug != "buprenorphine-03" else 5_000
+        size = 10_000
         row = {
             "id": self.id(received), "drug_id": self.s.drugs[drug], "number": f"B{self.bottle_number:04d}",
             "lot": f"{rng.choice('ABCDK')}{rng.randrange(1000, 9999)}",
             "expires_on": day + timedelta(days=rng.randrange(200, 700)), "size": size,
             "supplier": "Northeast Veterinary Supply", "supplier_registration": "RN0000000",
             "received_on": received.astimezone(self.s.zone).date(), "location_id": self.s.location_id,
-            "opened_at": at, "closed_at": None, "entered_at": received,
+            "opened_at": at if opened else None, "closed_at": None, "entered_at": received,
         }  # fmt: skip
         self.out.add("bottle", row)
         self.out.add("drug_log_entry", self.event(received, bottle_id=row["id"], kind="received", delta=size))
@@ -442,19 +540,17 @@ class Maker:
         rng = self.rng
         dose = max(20, round(per_kg * patient["weight_grams"] * rng.uniform(0.9, 1.1) / 10) * 10)
         dose = min(dose, 2_500)
-        bottle, left = self.open_bottles.get(drug) or (self.bottle(drug, at), 0)
-        if drug not in self.open_bottles:
-            left = bottle["size"]
-        overfill = rng.randrange(0, 300)
-        if left + overfill < dose:
+        wasted = 10 * rng.randrange(1, 6) if rng.random() < 0.04 else 0
+        bottle, left = self.open_bottles.get(drug) or (self.bottle(drug, at), 10_000)
+        if left < dose + wasted:
             if left:
+                by, witness = rng.sample(self.s.staff, 2)
                 self.out.add("drug_log_entry", self.event(
                     at, bottle_id=bottle["id"], kind="adjusted", delta=-left, reason="Bottle empty, hub loss",
-                    witness_id=rng.choice(self.s.staff)))  # fmt: skip
+                    witness_id=witness) | {"by_user_id": by})  # fmt: skip
             bottle["closed_at"] = at
-            bottle, left = self.bottle(drug, at), 0
+            bottle = self.bottle(drug, at)
             left = bottle["size"]
-        wasted = 10 * rng.randrange(1, 6) if rng.random() < 0.04 else 0
         by, witness = rng.sample(self.s.staff, 2)
         entry = self.event(
             at, bottle_id=bottle["id"], kind="use", delta=-(dose + wasted), drawn=dose + wasted, given=dose,
@@ -539,7 +635,7 @@ class Maker:
             payment = self.payment(client, tender, "sale", part, at)
             self.allocate(payment, invoice)
         if rng.random() < 0.004:
-            back = self.payment(client, "card", "refund", -min(cents, 1_600), at + timedelta(minutes=30))
+            back = self.payment(client, tender, "refund", -min(cents, 1_600), at + timedelta(minutes=30))
             self.allocate(back, invoice)
 
     def payment(self, client: Row, tender: str, kind: str, cents: int, at: datetime) -> Row:

@@ -38,8 +38,24 @@ Rufus Rusty Sadie Sage Sam Sandy Sasha Scout Shadow Simba Sissy Smokey Snickers 
 Spooky Stella Storm Sugar Sunny Sushi Taco Tank Tater Teddy Thor Tiger Tilly Titan Toby Tucker Twix Tyson Waffles Whiskers
 Willow Winnie Winston Wren Xena Yoda Yuki Zeke Zelda Ziggy Zoey""".split()
 
-CAT_COLOURS = ("Black", "Brown tabby", "Orange tabby", "Gray", "Tortoiseshell", "Calico", "White", "Black and white")
-DOG_COLOURS = ("Black", "Brown", "Tan", "Brindle", "White", "Black and tan", "Merle", "Red", "Tricolor")
+CAT_COLOURS = ("Black", "Brown tabby", "Orange tabby", "Gray", "White", "Black and white")
+QUEENS_ONLY = ("Tortoiseshell", "Calico")
+"""Two X chromosomes make these."""
+RABBIT_COLOURS = ("White", "Gray", "Brown", "Black", "Fawn", "Black and white")
+DOG_COLOURS = ("Black", "Brown", "Tan", "Brindle", "White", "Black and tan", "Red", "Tricolor")
+
+BREEDS = {
+    "cat": (("Domestic Shorthair", 74, 3.7, 4.7, CAT_COLOURS), ("Domestic Longhair", 20, 3.8, 4.9, CAT_COLOURS),
+            ("Siamese", 6, 3.4, 4.3, ("Seal point", "Blue point"))),
+    "dog": (("Mixed", 44, 16.0, 19.0, DOG_COLOURS),
+            ("Pit Bull Terrier", 18, 20.0, 26.0, ("Brindle", "Tan", "White", "Black", "Red")),
+            ("Labrador Retriever", 13, 27.0, 32.0, ("Black", "Yellow", "Chocolate")),
+            ("Chihuahua", 15, 2.6, 3.0, ("Tan", "Black and tan", "Brown", "White")),
+            ("German Shepherd", 10, 28.0, 35.0, ("Black and tan", "Sable", "Black"))),
+    "rabbit": (("Mixed", 70, 2.3, 2.1, RABBIT_COLOURS), ("Holland Lop", 30, 1.6, 1.5, RABBIT_COLOURS)),
+}  # fmt: skip
+"""Of each species: breed, how many in a hundred, what a grown female and male weigh in kg, coats."""
+
 STREETS = ("Oak St", "Maple Ave", "Harbor Rd", "Mill Ln", "Church St", "2nd Ave", "Hill Rd", "River Dr", "Pine Ct",
            "Lakeview Blvd", "Station Rd", "Elm St", "County Rd 12", "Prospect Ave", "Willow Way")  # fmt: skip
 TOWNS = (("Millbrook", "12545"), ("Ashford", "12501"), ("Port Ellis", "12508"), ("Clayton", "12533"),
@@ -50,7 +66,7 @@ NOTES = (
     "Brings several community cats a month; traps are labeled with the street.",
     "Asked for an estimate in writing before the visit.",
     "Pick-up is by the neighbor, who has our number.",
-    "Nervous dog: bring in through the side door.",
+    "Nervous animal: bring in through the side door.",
     "Interested in the low-cost vaccine clinic in spring.",
 )
 CLINICAL_NOTES = (

@@ -5,7 +5,20 @@ from sqlalchemy import func, select
 
 from data.engine import Database, use
 from data.home import Home
-from data.models import Appointment, Bottle, DrugLogEntry, FlowEvent, InvoiceLine, Payment, PaymentAllocation
+from data.models import (
+    Appointment,
+    Bottle,
+    Client,
+    DrugCount,
+    DrugLogEntry,
+    Exam,
+    FlowEvent,
+    InvoiceLine,
+    Patient,
+    Payment,
+    PaymentAllocation,
+    Surgery,
+)
 from data.schema import upgrade
 from data.session import read
 from opening.demo import find_demo, make_demo, sign_ins
@@ -42,6 +55,8 @@ def test_nothing_happened_in_the_future(demo):
 
         for model in (FlowEvent, Payment, DrugLogEntry):
             assert session.scalar(select(func.max(model.event_at))) <= clock.now(), model
+        for model in (Client, Patient, Appointment):
+            assert session.scalar(select(func.max(model.entered_at))) <= clock.now(), model
 
 
 def test_each_appointment_stands_where_its_last_flow_event_says(demo):
@@ -91,3 +106,60 @@ def test_each_role_signs_in_with_what_is_printed(demo):
 def test_the_audit_chain_stands_from_the_first_row(demo):
     with read(demo.id) as session:
         assert audit.verify(session).bad_seq is None
+
+
+def test_animals_weigh_what_their_age_and_kind_weigh(demo):
+    with read(demo.id) as session:
+        rows = session.execute(
+            select(Patient, Exam.weight_grams, Appointment.day)
+            .join(Appointment, Appointment.patient_id == Patient.id)
+            .join(Exam, Exam.appointment_id == Appointment.id)
+        ).all()
+        most = {}
+        for patient, grams, day in rows:
+            months = (day - patient.born_on).days / 30.44
+            age = "weeks" if months < 2.8 else "grown" if months > 14 else ""
+            kind = patient.breed if patient.breed == "Chihuahua" else patient.species
+            most.setdefault((kind, age), []).append(grams)
+        assert max(most["cat", "weeks"]) < 2_000 and max(most["dog", "weeks"]) < 12_000
+        assert min(most["cat", "grown"]) > 1_800 and max(most["cat", "grown"]) < 9_000
+        assert max(most["Chihuahua", "grown"]) < 6_000 and max(most["dog", "grown"]) > 25_000
+        assert all(900 <= grams < 70_000 for kind in most.values() for grams in kind)
+
+
+def test_no_animal_is_what_it_cannot_be(demo):
+    with read(demo.id) as session:
+        exams = session.execute(
+            select(Patient, Exam, Appointment)
+            .join(Appointment, Appointment.patient_id == Patient.id)
+            .join(Exam, Exam.appointment_id == Appointment.id)
+        ).all()
+        for patient, exam, visit in exams:
+            assert visit.entered_at.date() >= patient.born_on
+            if exam.reproductive == "pregnant":
+                assert patient.sex == "female" and (visit.day - patient.born_on).days > 150
+            if visit.type == "surgery":
+                assert not exam.already_altered
+        toms = set(session.scalars(select(Patient.colour).where(Patient.species == "cat", Patient.sex == "male")))
+        assert not toms & {"Calico", "Tortoiseshell"}
+        again = (
+            select(Appointment.patient_id)
+            .join(Surgery, Surgery.appointment_id == Appointment.id)
+            .group_by(Appointment.patient_id)
+            .having(func.count() > 1)
+        )
+        assert not session.scalars(again).all()
+        seen = select(Exam).join(Appointment, Appointment.id == Exam.appointment_id).where(Appointment.type == "recheck")
+        assert all(exam.already_altered for exam in session.scalars(seen))
+
+
+def test_a_surgeon_has_one_patient_at_a_time_and_nobody_is_counted_below_empty(demo):
+    with read(demo.id) as session:
+        before = {}
+        for one in session.scalars(select(Surgery).where(Surgery.ended_at.is_not(None)).order_by(Surgery.event_at)):
+            last = before.get(one.surgeon_id)
+            assert last is None or one.event_at >= last.ended_at or one.event_at.date() >= demo.created_at.date()
+            before[one.surgeon_id] = one
+        assert session.scalar(select(func.min(DrugCount.counted))) >= 0
+        stock = select(func.count()).where(Bottle.opened_at.is_(None))
+        assert session.scalar(stock) > 0
