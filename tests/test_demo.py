@@ -149,7 +149,9 @@ def test_no_animal_is_what_it_cannot_be(demo):
             .having(func.count() > 1)
         )
         assert not session.scalars(again).all()
-        seen = select(Exam).join(Appointment, Appointment.id == Exam.appointment_id).where(Appointment.type == "recheck")
+        seen = (
+            select(Exam).join(Appointment, Appointment.id == Exam.appointment_id).where(Appointment.type == "recheck")
+        )
         assert all(exam.already_altered for exam in session.scalars(seen))
 
 
