@@ -41,9 +41,12 @@ class Wording:
         """Whole cents as ``$1,234.50``."""
         return missing if cents is None else _money(cents, self.currency, known_locale(self.locale))
 
-    def number(self, value: float | int | None, *, missing: str = NONE) -> str:
-        """A number with the locale's separators."""
-        return missing if value is None else str(format_decimal(value, locale=known_locale(self.locale)))
+    def number(self, value: float | int | None, *, digits: int = 0, missing: str = NONE) -> str:
+        """A number with the locale's separators; with ``digits`` so many decimals, be they zeros."""
+        if value is None:
+            return missing
+        pattern = f"#,##0.{'0' * digits}" if digits else None
+        return str(format_decimal(value, format=pattern, locale=known_locale(self.locale)))
 
     def day(self, value: date | None, *, style: str = "medium", missing: str = "no date") -> str:
         """A calendar day: ``Nov 22, 2026``. Style short, medium, long, full, ``weekday`` (``Sun, Nov 22``),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from appointments import history
 from appointments.history import AppointmentLine
-from pages.components import frame, show
+from pages.components import folding, frame, show
 from records.clients import OpenedClient
 
 
@@ -27,12 +27,10 @@ def table(visits: list[AppointmentLine], *, patient: bool = True) -> None:
     for title, part in (("Coming", coming), ("Past", past)):
         if part:
             st.subheader(title, anchor=False)
-            _draw(part, patient)
+            _draw(part, patient, title)
 
 
-def _draw(visits: list[AppointmentLine], patient: bool) -> None:
-    import pandas as pd
-
+def _draw(visits: list[AppointmentLine], patient: bool, title: str) -> None:
     columns = {
         "Day": [f"{show.day(visit.day)}, {show.clock_time(visit.starts_at)}" for visit in visits],
         "Patient": [visit.patient for visit in visits],
@@ -41,9 +39,10 @@ def _draw(visits: list[AppointmentLine], patient: bool) -> None:
         "Location": [visit.location for visit in visits],
         "Clinician": [visit.provider for visit in visits],
         "Remarks": [visit.cancel_reason or visit.notes for visit in visits],
-        "Number": [visit.number for visit in visits],
+        "Number": [str(visit.number) for visit in visits],
     }
     if not patient:
         del columns["Patient"]
-    columns = {name: values for name, values in columns.items() if name in ("Day", "Type", "Stage") or any(values)}
-    st.dataframe(pd.DataFrame(columns), hide_index=True, row_height=36)
+    if len(set(columns["Location"])) == 1:
+        del columns["Location"]
+    folding.table(columns, label=f"{title} appointments")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from billing import history
 from billing.history import InvoiceSummary
-from pages.components import frame, show
+from pages.components import folding, frame, show
 from pages.components.rows import Row, rows
 from records.clients import OpenedClient
 
@@ -20,8 +20,6 @@ KINDS = {"sale": "Payment", "refund": "Refund", "void": "Void"}
 
 def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
     """The tab."""
-    import pandas as pd
-
     account = history.of_client(opened.client.id, by=frame.actor())
     if not account.invoices and not account.payments:
         st.info("No charges yet. The first checkout makes the first invoice.")
@@ -30,7 +28,6 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
         st.metric("Open", show.money(account.open_cents))
         st.metric("Charged", show.money(account.charged_cents))
         st.metric("Paid", show.money(account.paid_cents))
-    right = st.column_config.TextColumn(alignment="right")
     st.subheader("Invoices", anchor=False)
     lines = [_line(invoice) for invoice in account.invoices]
     opened_id = rows(lines, path="/invoice", label="Invoices of this client", key="client_invoices", shape=SHAPE)
@@ -40,17 +37,15 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:  # noqa: ARG001
     if not account.payments:
         st.caption("Nothing was paid yet.")
         return
-    table = pd.DataFrame(
-        {
-            "Day": [show.day(payment.day) for payment in account.payments],
-            "Kind": [KINDS.get(payment.kind, payment.kind) for payment in account.payments],
-            "Tender": [payment.tender.capitalize() for payment in account.payments],
-            "Card": [payment.card for payment in account.payments],
-            "Amount": [show.money(payment.amount_cents) for payment in account.payments],
-            "Reference": [payment.reference for payment in account.payments],
-        }
-    )
-    st.dataframe(table, hide_index=True, row_height=36, column_config={"Amount": right})
+    columns = {
+        "Day": [show.day(payment.day) for payment in account.payments],
+        "Kind": [KINDS.get(payment.kind, payment.kind) for payment in account.payments],
+        "Tender": [payment.tender.capitalize() for payment in account.payments],
+        "Card": [payment.card for payment in account.payments],
+        "Reference": [payment.reference for payment in account.payments],
+        "Amount": [show.money(payment.amount_cents) for payment in account.payments],
+    }
+    folding.table(columns, label="Payments of this client", right=["Amount"])
 
 
 def _line(invoice: InvoiceSummary) -> Row:

@@ -33,7 +33,7 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
     if "notes.write" in may:
         if adding:
             add(opened, lines, head)
-        elif st.button("Add note", icon=":material/add:", type="primary", key="add_note"):
+        elif st.button("Add note", icon=":material/add:", key="add_note"):
             st.session_state[ADD] = client_id
             st.rerun()
     if not lines:

@@ -72,6 +72,8 @@ def figure(spec: ReportSpec, result: Result) -> Any:
     )
     value_axis(rangemode="tozero", zeroline=True, title=None, nticks=5, **_ticks(measure, result))
     name_axis(title=None, showgrid=False, type="category", automargin=True, tickangle=0 if ranked else None, nticks=14)
+    if first.type == "month" and not ranked:
+        name_axis(**_months(list(dict.fromkeys(row[result.index(first.name)] for row in result.rows)), first, result))
     chart.update_layout(
         height=max(180, 46 * len(result.rows) + 40) if ranked else 300,
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35, barmode="stack",
@@ -125,6 +127,17 @@ def _split(
             x=labels, y=[_scaled(measure, value) for value in values], name=label, marker={"color": colour},
             customdata=[words(measure, value, wording) for value in values], hovertemplate="%{customdata}",
         )  # fmt: skip
+
+
+def _months(days: list[Any], column: ResultColumn, result: Result) -> dict[str, Any]:
+    """A year or less of months: short names, the year beneath the first and each January, so that they fit a phone."""
+    if len(days) > 14 or None in days:
+        return {}
+    wording = wording_of(result.clinic)
+    short = [wording.day(day, style="month_name") for day in days]
+    years = [f"<br>{day.year}" if not place or day.month == 1 else "" for place, day in enumerate(days)]
+    names = [words(column, day, wording) for day in days]
+    return {"tickvals": names, "ticktext": [a + b for a, b in zip(short, years, strict=True)], "tickangle": 0}
 
 
 def _groups(result: Result) -> list[ResultColumn]:

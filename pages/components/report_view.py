@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from data import mart
+from data.wording import Wording
 from pages.components import charts, frame, show
 from reports.compile import ResultColumn
 from reports.run import Result
@@ -95,10 +96,14 @@ def _html(result: Result) -> str:
     wording = wording_of(result.clinic)
     shown = [(place, column) for place, column in enumerate(result.columns) if is_shown(column)]
 
+    digits = {place: _digits(result, place, wording) for place, column in shown if column.type == "number"}
+
     def line(values: tuple[Any, ...], tag: str, *, total: bool = False) -> str:
         cells = []
         for position, (place, column) in enumerate(shown):
             text = words(column, values[place], wording)
+            if digits.get(place) and values[place] is not None:
+                text = wording.number(values[place], digits=digits[place])
             if total and not column.is_measure:
                 text = "Total" if position == 0 else ""
             cells.append(f'<{tag} class="{_kind(column, values[place], text)}">{escape(text)}</{tag}>')
@@ -113,6 +118,15 @@ def _html(result: Result) -> str:
         f'<div class="report-table" tabindex="0" role="region" aria-label="{escape(result.title)}">'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>{foot}</table></div>"
     )
+
+
+def _digits(result: Result, place: int, wording: Wording) -> int:
+    """The decimals of a column of quantities: as many on each line as the finest of them needs."""
+    from babel.numbers import get_decimal_symbol
+
+    point = get_decimal_symbol(wording.locale)
+    column, lines = result.columns[place], [*result.rows, *([result.total] if result.total else [])]
+    return max((len(words(column, line[place], wording).partition(point)[2]) for line in lines), default=0)
 
 
 def _kind(column: ResultColumn, value: Any, text: str) -> str:

@@ -14,7 +14,7 @@ CSS = """
 ul { list-style: none; margin: 0; padding: 0; border: 1px solid var(--st-border-color);
   border-radius: var(--st-base-radius); overflow: hidden; }
 ul.bare { border: 0; border-radius: 0; }
-ul.bare a { padding-inline: .35rem; min-height: 2.6rem; }
+ul.bare a { padding-inline: 0; min-height: 2.6rem; }
 ul.bare .sub { white-space: normal; }
 .number:empty { display: none; }
 li + li { border-top: 1px solid var(--st-border-color); }

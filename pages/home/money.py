@@ -57,7 +57,7 @@ def _against(value: Compared, what: str) -> tuple[str, str]:
     if change is None:
         return f"nothing on {what}", ""
     sign = "+" if change > 0 else "" if change == 0 else "−"
-    return f"{sign}{abs(change)} % against {show.money(value.before)} ({what})", "good" if change >= 0 else "bad"
+    return f"{sign}{abs(change)}% against {show.money(value.before)} ({what})", "good" if change >= 0 else "bad"
 
 
 def _outstanding(found: MoneyToday) -> tuple[str, str]:

@@ -80,7 +80,7 @@ def _finding(now: Months, before: Months) -> str:
     change = round((ours - theirs) * 100 / theirs)
     if not change:
         return "Revenue by month, level with the year before"
-    return f"Revenue by month, {abs(change)} % {'above' if change > 0 else 'below'} the year before"
+    return f"Revenue by month, {abs(change)}% {'above' if change > 0 else 'below'} the year before"
 
 
 @st.cache_resource(ttl=600, max_entries=100, show_spinner=False)

@@ -27,7 +27,7 @@ small.good { color: light-dark(#0b6b5f, #5eead4); }
 small.bad { color: light-dark(#b3261e, #f19a92); }
 .strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(5.4rem, 1fr)); overflow: hidden;
   border: 1px solid var(--st-border-color); border-radius: 10px; }
-.strip a { padding: .6rem .8rem .65rem; box-shadow: -1px 0 0 var(--st-border-color), 0 -1px 0 var(--st-border-color); }
+.strip a { padding: .6rem .8rem .65rem; box-shadow: 1px 0 0 var(--st-border-color), 0 1px 0 var(--st-border-color); }
 .strip b { display: block; font-size: 1.4rem; line-height: 1.25; font-weight: 650; }
 .strip span { display: block; font-size: .84rem; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .strip .none b { font-weight: 500; color: color-mix(in srgb, var(--st-text-color) 62%, transparent); }

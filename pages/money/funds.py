@@ -7,7 +7,7 @@ import streamlit as st
 from billing import pots
 from billing.amounts import cents_of
 from billing.pots import Entry, Pot
-from pages.components import frame, show
+from pages.components import folding, frame, show
 from pages.components.draft_form import DraftForm
 
 KINDS = {"grant": "Grant", "voucher": "Voucher", "third_party": "Billed to a third party"}
@@ -38,21 +38,18 @@ def main() -> None:
 
 
 def _pots(found: list[Pot]) -> None:
-    import pandas as pd
-
-    money = ("Left", "Promised", "Used", "Received")
-    table = pd.DataFrame(
-        {
-            "Name": [pot.name + ("" if pot.active else " (not in use)") for pot in found],
-            "Left": ["no limit" if pot.kind == "third_party" else show.money(pot.left) for pot in found],
-            "Promised": [show.money(pot.promised) for pot in found],
-            "Used": [show.money(pot.used) for pot in found],
-            "Received": [show.money(pot.received + pot.adjusted) for pot in found],
-            "Kind": [KINDS.get(pot.kind, pot.kind) for pot in found],
-        }
-    )
-    right = {name: st.column_config.TextColumn(alignment="right") for name in money}
-    st.dataframe(table, hide_index=True, row_height=36, column_config=right, key="pots")
+    money = {
+        "Received": [show.money(pot.received + pot.adjusted) for pot in found],
+        "Used": [show.money(pot.used) for pot in found],
+        "Promised": [show.money(pot.promised) for pot in found],
+        "Left": ["no limit" if pot.kind == "third_party" else show.money(pot.left) for pot in found],
+    }
+    columns = {
+        "Name": [pot.name + ("" if pot.active else " (not in use)") for pot in found],
+        "Kind": [KINDS.get(pot.kind, pot.kind) for pot in found],
+        **money,
+    }
+    folding.table(columns, label="Grants and vouchers", right=list(money))
     st.caption(
         "Promised is held for booked visits and open tickets until checkout. Left is what is received, less what is "
         "used and promised."
@@ -60,23 +57,18 @@ def _pots(found: list[Pot]) -> None:
 
 
 def _entries(lines: list[Entry]) -> None:
-    import pandas as pd
-
     if not lines:
         st.caption("Nothing came in or went out yet.")
         return
-    table = pd.DataFrame(
-        {
-            "Day": [show.day(line.day) for line in lines],
-            "Name": [line.fund for line in lines],
-            "Amount": [show.money(line.cents) for line in lines],
-            "What": [ENTRIES.get(line.kind, line.kind) for line in lines],
-            "By": [line.person for line in lines],
-            "Reason": [line.reason for line in lines],
-        }
-    )
-    right = {"Amount": st.column_config.TextColumn(alignment="right")}
-    st.dataframe(table, hide_index=True, row_height=36, column_config=right, key="pot_entries")
+    columns = {
+        "Day": [show.day(line.day) for line in lines],
+        "Name": [line.fund for line in lines],
+        "What": [ENTRIES.get(line.kind, line.kind) for line in lines],
+        "By": [line.person for line in lines],
+        "Reason": [line.reason for line in lines],
+        "Amount": [show.money(line.cents) for line in lines],
+    }
+    folding.table(columns, label="Latest entries", right=["Amount"])
 
 
 @st.dialog("Record money")

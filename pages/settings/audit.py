@@ -50,10 +50,10 @@ def ask(choices: AuditPage) -> Filters:
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
         days = st.date_input("Days", (), key="days", on_change=first, width=215, format=show.date_format())
-        actor = choice("Person", "actor", choices.actors, "Everybody", 170)
-        action = choice("Action", "action", choices.actions, "Every action", 220, words)
-        entity = choice("About", "entity", choices.entities, "Everything", 170, words)
-        text = st.text_input("Text", key="text", on_change=first, width=180, placeholder="Name, id or detail")
+        actor = choice("Person", "actor", choices.actors, "Everybody", 150)
+        action = choice("Action", "action", choices.actions, "Every action", 190, words)
+        entity = choice("About", "entity", choices.entities, "Everything", 150, words)
+        text = st.text_input("Text", key="text", on_change=first, width=160, placeholder="Name, id or detail")
     chosen = days if isinstance(days, tuple) else (days,)
     return Filters(
         actor=actor, action=action, entity=entity, text=text,

@@ -27,7 +27,8 @@ def main() -> None:
         one = next((entry for entry in found if entry.slug == setting.only), None)
         edit(setting, one or Entry(setting.only, 0, {}))
         return
-    if action.button(f"Add {setting.one}", icon=":material/add:", key="add", type="primary"):
+    if action.button(f"Add {setting.one}", icon=":material/add:", key="add",
+                     type="secondary" if found else "primary"):  # fmt: skip
         st.query_params["entry"] = NEW
         editing.release()
         st.session_state.pop("chosen", None)

@@ -87,9 +87,9 @@ def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], posi
         )  # fmt: skip
         shown = True
         if on_board and stage not in ALWAYS:
-            shown = st.toggle(f"Show {name}", not look.get("hidden"), key=f"shown-{stage}-{number}")
+            shown = st.toggle(f"Show {name}", not look.get("hidden"), key=f"shown-{stage}-{number}", width=190)
         elif on_board:
-            st.caption("Always shown", width=120)
+            st.caption("Always shown", width=190)
         if on_board:
             for step, icon, word in ((-1, "arrow_upward", "earlier"), (1, "arrow_downward", "later")):
                 st.button(

@@ -35,7 +35,7 @@ def main() -> None:
     changes = changed(held, edited)
     draft.keep(typed(held, changes))
     if action.button(
-        f"Save {len(changes)} changes" if len(changes) != 1 else "Save 1 change",
+        f"Save {len(changes)} changes" if len(changes) > 1 else "Save 1 change" if changes else "Save changes",
         type="primary", key="save", disabled=not changes,
     ):  # fmt: skip
         save(changes, draft)

@@ -15,7 +15,7 @@ from types import ModuleType
 import streamlit as st
 
 Check = Callable[[str, str], bool]
-LABELS = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Login"}
+LABELS = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Sign in"}
 _LEFT_BEHIND = ("authentication_status", "name", "username", "email", "roles", "logout")
 
 

@@ -75,7 +75,7 @@ def _demo() -> None:
         return
     with st.container(key="demo_people"):
         st.caption("Sample clinic: look at it as")
-        with st.container(horizontal=True, gap="small"):
+        with st.container(key="demo_roles"):
             for user_id, name, role in people:
                 if st.button(role.capitalize(), key=f"demo_{role}", help=f"Sign in as {name}"):
                     found = sign_in.demo_sign_in(user_id, _address())

@@ -11,7 +11,7 @@ from security import staff
 by = frame.actor()
 everybody = staff.list_staff(by=by, disabled=bool(st.session_state.get("former")))
 frame.head("Staff", f"{len(everybody)} people")
-with st.container(horizontal=True, vertical_alignment="center"):
+with st.container(horizontal=True, vertical_alignment="center", key="staff_filters"):
     sought = st.text_input(
         "Find", key="find-staff", placeholder="Name, role or phone", label_visibility="collapsed", width=320
     )

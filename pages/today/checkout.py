@@ -86,8 +86,7 @@ def _row(row: Waiting) -> None:
             f"<small>{escape(about)}{phone}</small></div><aside>{right}</aside></div>"
         )
         label = "Check out" if row.stage in READY else "Open ticket"
-        kind = "primary" if row.stage == "ready" else "secondary"
-        if st.button(label, key=f"open_{row.appointment_id}", type=kind, help=f"Open the ticket of {row.patient}"):
+        if st.button(label, key=f"open_{row.appointment_id}", help=f"Open the ticket of {row.patient}"):
             invoice_id = row.invoice_id or checkout.open_ticket(
                 row.appointment_id, by=frame.actor(), key=frame.form_key(f"open_{row.appointment_id}")
             )
