@@ -1,8 +1,8 @@
 """What each clinical stage records: check-in, exam, surgery, recovery, discharge, and the monitoring grid.
 
 Each stage has one record per visit, edited with a version: two people on one record never overwrite each other
-unseen. Weights are grams, temperatures tenths of a degree Celsius. ``event_at`` is when it happened, apart from when
-it was entered.
+unseen. Weights are grams, temperatures hundredths of a degree Celsius. ``event_at`` is when it happened, apart from
+when it was entered.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ProcedureMissing(BadInput):
 
 
 WEIGHT = (20, 400_000)
-TEMPERATURE = (200, 450)
+TEMPERATURE = (2_000, 4_500)
 PULSE = (10, 400)
 RESPIRATION = (1, 250)
 
@@ -100,13 +100,13 @@ class CheckInEntry:
 
 @dataclass(frozen=True)
 class ExamEntry:
-    """The exam. Weight in grams, temperature in tenths of a degree Celsius, body condition 1 to 9."""
+    """The exam. Weight in grams, temperature in hundredths of a degree Celsius, body condition 1 to 9."""
 
     model: ClassVar[Any] = Exam
     what: ClassVar[str] = "exam"
     weight_grams: int | None = None
     weight_estimated: bool = False
-    temperature_tenths: int | None = None
+    temperature_hundredths: int | None = None
     pulse: int | None = None
     respiration: int | None = None
     sex_found: str = ""
@@ -125,7 +125,7 @@ class ExamEntry:
             if not low <= self.weight_grams <= high:
                 shown = f"{self.weight_grams / 1000:g} kg"
                 raise OutOfRange(what="A weight", value=shown, low=f"{low / 1000:g} kg", high=f"{high / 1000:g} kg")
-        check_vitals(self.temperature_tenths, self.pulse, self.respiration)
+        check_vitals(self.temperature_hundredths, self.pulse, self.respiration)
         _range("A body condition", self.body_condition, 1, 9)
 
 
@@ -158,7 +158,7 @@ class RecoveryEntry:
     model: ClassVar[Any] = Recovery
     what: ClassVar[str] = "recovery record"
     extubated_at: datetime | None = None
-    temperature_tenths: int | None = None
+    temperature_hundredths: int | None = None
     pain: int | None = None
     complications: list[str] = field(default_factory=list)
     take_home: str = ""
@@ -166,7 +166,7 @@ class RecoveryEntry:
 
     def check(self) -> None:
         """Raise OutOfRange."""
-        check_vitals(self.temperature_tenths, None, None)
+        check_vitals(self.temperature_hundredths, None, None)
         _range("A pain score", self.pain, 0, 10)
 
 
@@ -239,10 +239,10 @@ def record_stage(
 
 @dataclass(frozen=True)
 class Reading:
-    """One line of the monitoring grid. Temperature in tenths of a degree Celsius."""
+    """One line of the monitoring grid. Temperature in hundredths of a degree Celsius."""
 
     stage: str
-    temperature_tenths: int | None = None
+    temperature_hundredths: int | None = None
     heart_rate: int | None = None
     respiration: int | None = None
     mucous_membranes: str = ""
@@ -255,7 +255,7 @@ def observe(
     key: str | None = None,
 ) -> str:  # fmt: skip
     """Add a line to the monitoring grid; returns its id. Raises OutOfRange, BadInput, InTheFuture, NotFound."""
-    check_vitals(reading.temperature_tenths, reading.heart_rate, reading.respiration)
+    check_vitals(reading.temperature_hundredths, reading.heart_rate, reading.respiration)
     _range("A pain score", reading.pain, 0, 10)
     if not any(value not in (None, "") for name, value in asdict(reading).items() if name != "stage"):
         raise BadInput(problem="Enter at least one reading.")
@@ -412,26 +412,27 @@ def entry_of(row: Any, kind: type[Any]) -> dict[str, Any]:
     return {name: getattr(blank, name) for name in names}
 
 
-def check_vitals(temperature_tenths: int | None, pulse: int | None, respiration: int | None) -> None:
+def check_vitals(temperature_hundredths: int | None, pulse: int | None, respiration: int | None) -> None:
     """Refuse what no living patient has; raises OutOfRange."""
-    if temperature_tenths is not None and not TEMPERATURE[0] <= temperature_tenths <= TEMPERATURE[1]:
+    if temperature_hundredths is not None and not TEMPERATURE[0] <= temperature_hundredths <= TEMPERATURE[1]:
         raise OutOfRange(
-            what="A temperature", value=both_scales(temperature_tenths), low=both_scales(TEMPERATURE[0]),
+            what="A temperature", value=both_scales(temperature_hundredths), low=both_scales(TEMPERATURE[0]),
             high=both_scales(TEMPERATURE[1]),
         )  # fmt: skip
     _range("A pulse", pulse, *PULSE)
     _range("A respiration", respiration, *RESPIRATION)
 
 
-def fahrenheit(tenths: int) -> float:
-    """Tenths of a degree Celsius as degrees Fahrenheit, one decimal."""
-    return round(tenths / 10 * 9 / 5 + 32, 1)
+def fahrenheit(hundredths: int) -> float:
+    """Hundredths of a degree Celsius as degrees Fahrenheit, one decimal."""
+    return round(hundredths / 100 * 9 / 5 + 32, 1)
 
 
-def tenths_celsius(value: float, *, scale: str) -> int:
-    """Degrees of a scale, ``C`` or ``F``, as tenths of a degree Celsius."""
+def hundredths_celsius(value: float, *, scale: str) -> int:
+    """Degrees of a scale, ``C`` or ``F``, as hundredths of a degree Celsius: a tenth of either scale comes back
+    as it was typed."""
     celsius = value if scale == "C" else (value - 32) * 5 / 9
-    return round(celsius * 10)
+    return round(celsius * 100)
 
 
 def number(text: str, what: str) -> float | None:
@@ -458,9 +459,9 @@ def whole(text: str, what: str) -> int | None:
     return int(value)
 
 
-def both_scales(tenths: int) -> str:
+def both_scales(hundredths: int) -> str:
     """``38.6 °C (101.5 °F)``."""
-    return f"{tenths / 10:.1f} °C ({fahrenheit(tenths):.1f} °F)"
+    return f"{hundredths / 100:.1f} °C ({fahrenheit(hundredths):.1f} °F)"
 
 
 def _range(what: str, value: int | None, low: int, high: int) -> None:

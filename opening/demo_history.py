@@ -38,8 +38,8 @@ CLOSING = time(16, 40)
 """By then everybody has gone home; the PM count follows."""
 LIGHTEST = 900
 """Grams; nothing lighter is anesthetized."""
-VITALS = {"cat": (185, 32, 385), "dog": (115, 26, 386), "rabbit": (215, 46, 390)}
-"""Pulse, respiration and temperature of the species, the last in tenths of a degree Celsius."""
+VITALS = {"cat": (185, 32, 3_850), "dog": (115, 26, 3_860), "rabbit": (215, 46, 3_900)}
+"""Pulse, respiration and temperature of the species, the last in hundredths of a degree Celsius."""
 DEATHS = {"cat": 0.0005, "dog": 0.0001}
 """Of those anesthetized (Levy 2017)."""
 
@@ -471,7 +471,7 @@ class Maker:
         pulse += round(max(0, 12_000 - patient["weight_grams"]) / 600) if patient["species"] == "dog" else 0
         self.out.add("exam", self.stage_row(
             row, at, weight_grams=patient["weight_grams"], weight_estimated=rng.random() < 0.05,
-            temperature_tenths=round(rng.gauss(heat, 3)), pulse=round(rng.gauss(pulse, 14)),
+            temperature_hundredths=round(rng.gauss(heat, 30)), pulse=round(rng.gauss(pulse, 14)),
             respiration=round(rng.gauss(breaths, 5)), sex_found=patient["sex"], already_altered=not intact,
             reproductive="pregnant" if pregnant else "normal",
             body_condition=min(9, max(2, round(rng.gauss(4.8, 0.9)))),
@@ -508,7 +508,7 @@ class Maker:
         rng = self.rng
         self.out.add("recovery", self.stage_row(
             row, at, extubated_at=at + timedelta(minutes=rng.randrange(3, 15)),
-            temperature_tenths=int(rng.gauss(372, 6)), pain=rng.choices((0, 1, 2, 3), (50, 35, 12, 3))[0],
+            temperature_hundredths=round(rng.gauss(3_720, 60)), pain=rng.choices((0, 1, 2, 3), (50, 35, 12, 3))[0],
             complications=["slow to wake"] if rng.random() < 0.008 else [],
             take_home="Meloxicam once a day for 2 days" if "pain-meds" in row["services"] else "",
         ))  # fmt: skip

@@ -90,11 +90,11 @@ class CheckIn(_Stage, Base):
 
 
 class Exam(_Stage, Base):
-    """Examination before anaesthesia. Temperature in tenths of a degree Celsius."""
+    """Examination before anaesthesia. Temperature in hundredths of a degree Celsius."""
 
     weight_grams: Mapped[int | None]
     weight_estimated: Mapped[bool] = mapped_column(default=False)
-    temperature_tenths: Mapped[int | None]
+    temperature_hundredths: Mapped[int | None]
     pulse: Mapped[int | None]
     respiration: Mapped[int | None]
     sex_found: Mapped[str] = mapped_column(String(10), default="")
@@ -136,7 +136,7 @@ class Recovery(_Stage, Base):
     """Waking up: extubation, first temperature, pain (0 to 10), medicines to take home."""
 
     extubated_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
-    temperature_tenths: Mapped[int | None]
+    temperature_hundredths: Mapped[int | None]
     pain: Mapped[int | None]
     complications: Mapped[list[str]] = mapped_column(JSON, default=list)
     take_home: Mapped[str] = mapped_column(Text, default="")
@@ -164,7 +164,7 @@ class Observation(Event, Base):
 
     appointment_id: Mapped[str] = id_column()
     stage: Mapped[str] = mapped_column(String(20))
-    temperature_tenths: Mapped[int | None]
+    temperature_hundredths: Mapped[int | None]
     heart_rate: Mapped[int | None]
     respiration: Mapped[int | None]
     mucous_membranes: Mapped[str] = mapped_column(String(20), default="")

@@ -57,8 +57,8 @@ def use_fields(
                 format_func=lambda id: f"{ordered[id].title} ({words(ordered[id].balance, ordered[id].unit)})",
             )
         ]  # fmt: skip
-        _text(form, "given", "Given", width=90)
-        _text(form, "wasted", "Wasted", width=90)
+        _text(form, "given", f"Given, {frame.plain(chosen.unit)}", width=90)
+        _text(form, "wasted", f"Wasted, {frame.plain(chosen.unit)}", width=90)
         routes = list(dict.fromkeys([chosen.route, *ROUTES]))
         form.follow("route", before.route if before and before.route in routes else routes[0])
         form.among("route", routes)

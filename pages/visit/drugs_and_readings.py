@@ -12,7 +12,7 @@ from appointments.clinical import Reading, Visit
 from appointments.quantities import words
 from pages.components import drug_forms, frame, show, when
 from pages.components.draft_form import DraftForm
-from pages.visit.sections import degrees, row, scale, tenths
+from pages.visit.sections import degrees, hundredths, row, scale
 
 READING = {"at": None, "heat": "", "heart": "", "breath": "", "gums": "", "pain": "", "text": ""}
 MEMBRANES = ("", "pink", "pale", "blue", "red", "yellow")
@@ -72,7 +72,7 @@ def readings(visit: Visit, stage: str) -> None:
             ("Time", f"Temp °{scale()}", "Heart", "Resp.", "Membranes", "Pain", "Note"),
             [
                 (
-                    show.clock_time(line.event_at), degrees(line.temperature_tenths), _int(line.heart_rate),
+                    show.clock_time(line.event_at), degrees(line.temperature_hundredths), _int(line.heart_rate),
                     _int(line.respiration), line.mucous_membranes, _int(line.pain), line.text,
                 )
                 for line in lines
@@ -98,7 +98,7 @@ def readings(visit: Visit, stage: str) -> None:
     with frame.refusals():
         typed = {name: str(form[name] or "") for name in READING}
         reading = Reading(
-            stage, tenths(typed["heat"]), clinical.whole(typed["heart"], "heart rate"),
+            stage, hundredths(typed["heat"]), clinical.whole(typed["heart"], "heart rate"),
             clinical.whole(typed["breath"], "respiration"), typed["gums"],
             clinical.whole(typed["pain"], "pain score"), typed["text"][:300],
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -30,17 +30,17 @@ def scale() -> str:
     return "F" if frame.clinic().locale.endswith("_US") else "C"
 
 
-def degrees(tenths: int | None) -> str:
+def degrees(hundredths: int | None) -> str:
     """A temperature as it is typed."""
-    if tenths is None:
+    if hundredths is None:
         return ""
-    return f"{clinical.fahrenheit(tenths):.1f}" if scale() == "F" else f"{tenths / 10:.1f}"
+    return f"{clinical.fahrenheit(hundredths):.1f}" if scale() == "F" else f"{hundredths / 100:.1f}"
 
 
-def tenths(text: str) -> int | None:
+def hundredths(text: str) -> int | None:
     """What was typed as a temperature."""
     value = clinical.number(text, "temperature")
-    return None if value is None else clinical.tenths_celsius(value, scale=scale())
+    return None if value is None else clinical.hundredths_celsius(value, scale=scale())
 
 
 def row() -> Any:
@@ -126,7 +126,7 @@ def exam(visit: Visit) -> None:
     start = _start(record, ExamEntry)
     typed = {
         "weight": f"{start['weight_grams'] / 1000:g}" if start["weight_grams"] is not None else "",
-        "temperature": degrees(start["temperature_tenths"]),
+        "temperature": degrees(start["temperature_hundredths"]),
         "pulse": _shown(start["pulse"]),
         "respiration": _shown(start["respiration"]),
     }
@@ -134,8 +134,7 @@ def exam(visit: Visit) -> None:
     with row():
         weighed = show.weight(visit.weight_grams, both=True, missing="never weighed")
         _text(form, "weight", "Weight, kg", width=110, help=f"Last known: {weighed}")
-        st.checkbox("Estimated", key=form.key("weight_estimated"))
-        _text(form, "temperature", f"Temperature, °{scale()}", width=130)
+        _text(form, "temperature", f"Temperature, °{scale()}", width=120)
         _text(form, "pulse", "Pulse", width=90)
         _text(form, "respiration", "Respiration", width=100)
         at = _at(form, record, "Examined")
@@ -145,6 +144,8 @@ def exam(visit: Visit) -> None:
         st.selectbox("Body condition", [None, *range(1, 10)], key=form.key("body_condition"), width=130,
                      placeholder="–", format_func=lambda score: f"{score} of 9" if score else "–")  # fmt: skip
         st.selectbox("Health", clinical.HEALTH, key=form.key("health"), width=150)
+    with row():
+        st.checkbox("Weight is estimated", key=form.key("weight_estimated"))
         st.checkbox("Already spayed or neutered", key=form.key("already_altered"))
     known = list(dict.fromkeys([*clinical.FINDINGS, *start["abnormalities"]]))
     st.multiselect("Findings", known, key=form.key("abnormalities"), accept_new_options=True)
@@ -166,7 +167,7 @@ def exam(visit: Visit) -> None:
         return replace(
             ExamEntry(**values),
             weight_grams=None if kilograms is None else round(kilograms * 1000),
-            temperature_tenths=tenths(form["temperature"] or ""),
+            temperature_hundredths=_heat(form, start, typed),
             pulse=clinical.whole(form["pulse"] or "", "pulse"),
             respiration=clinical.whole(form["respiration"] or "", "respiration"),
         )
@@ -186,9 +187,9 @@ def surgery(visit: Visit) -> None:
     with row():
         people = [None, *visit.people]
         st.selectbox("Surgeon", people, format_func=lambda id: visit.people.get(id or "", "–"),
-                     key=form.key("surgeon_id"), placeholder="–", width=200)  # fmt: skip
+                     key=form.key("surgeon_id"), placeholder="–", width=170)  # fmt: skip
         kinds = list(dict.fromkeys(["", start["procedure"], *clinical.PROCEDURES]))
-        st.selectbox("Procedure", kinds, key=form.key("procedure"), placeholder="–", width=190)
+        st.selectbox("Procedure", kinds, key=form.key("procedure"), placeholder="–", width=160)
         at = _at(form, record, "Begun")
         done = when.time_of_day("Ended", form.key("time_ended"), value=ended, help="Empty while it goes on.")
     with row():
@@ -208,7 +209,7 @@ def recovery(visit: Visit) -> None:
     record = visit.recovery
     start = _start(record, RecoveryEntry)
     extubated = start.pop("extubated_at")
-    typed = {"temperature": degrees(start["temperature_tenths"])}
+    typed = {"temperature": degrees(start["temperature_hundredths"])}
     form = _form(visit, "recovery", record, start | typed, tube=extubated)
     with row():
         at = _at(form, record, "In recovery")
@@ -222,7 +223,7 @@ def recovery(visit: Visit) -> None:
     _text(form, "notes", "Notes")
 
     def entry() -> Entry:
-        values = _values(form, leave=typed) | {"temperature_tenths": tenths(form["temperature"] or "")}
+        values = _values(form, leave=typed) | {"temperature_hundredths": _heat(form, start, typed)}
         return RecoveryEntry(extubated_at=tube, **values)
 
     _save(visit, "recovery", record, form, entry, at)
@@ -243,6 +244,12 @@ def discharge(visit: Visit) -> None:
 
 def _values(form: DraftForm, leave: Any = ()) -> dict[str, Any]:
     return {name: value for name, value in form.items() if name not in leave and not name.startswith("time_")}
+
+
+def _heat(form: DraftForm, start: Mapping[str, Any], typed: Mapping[str, str]) -> int | None:
+    """The temperature entered; what nobody touched stays as exact as it was measured."""
+    text = form["temperature"] or ""
+    return start["temperature_hundredths"] if text == typed["temperature"] else hundredths(text)
 
 
 def _shown(value: int | None) -> str:

@@ -23,13 +23,13 @@ def test_a_whole_visit_is_recorded_and_read_back(clinic, clinic_day):
     clinical.record_stage(
         visit, CheckInEntry(identity_confirmed=True, consent="signed", fasted=True), version=None, by=sam
     )
-    exam = ExamEntry(weight_grams=3_150, temperature_tenths=386, pulse=160, sex_found="female", approved=True,
+    exam = ExamEntry(weight_grams=3_150, temperature_hundredths=3_860, pulse=160, sex_found="female", approved=True,
                      abnormalities=["heart murmur"])  # fmt: skip
     clinical.record_stage(visit, exam, version=None, by=sam)
     surgery = SurgeryEntry("spay", surgeon_id=clara, ended_at=begun + timedelta(minutes=12), tattoo=True)
     clinical.record_stage(visit, surgery, version=None, by=sam, event_at=begun)
     clinical.observe(visit, Reading("in_surgery", heart_rate=150, respiration=20), by=sam)
-    clinical.record_stage(visit, RecoveryEntry(temperature_tenths=372, pain=1), version=None, by=sam)
+    clinical.record_stage(visit, RecoveryEntry(temperature_hundredths=3_720, pain=1), version=None, by=sam)
     clinical.record_stage(visit, DischargeEntry("Ada Marsh", True), version=None, by=sam)
     found = clinical.visit(visit, by=sam)
     assert (found.check_in.consent, found.exam.pulse, found.surgery.procedure) == ("signed", 160, "spay")
@@ -77,7 +77,7 @@ def test_of_many_first_saves_at_once_one_wins(clinic, clinic_day):
     ("entry", "sentence"),
     [
         (ExamEntry(weight_grams=4_200_000), "A weight of 4200 kg cannot be right"),
-        (ExamEntry(temperature_tenths=1_015), "A temperature of 101.5 °C"),
+        (ExamEntry(temperature_hundredths=10_150), "A temperature of 101.5 °C"),
         (ExamEntry(pulse=5), "A pulse of 5 cannot be right: it lies between 10 and 400"),
         (ExamEntry(body_condition=12), "A body condition of 12"),
         (RecoveryEntry(pain=11), "A pain score of 11"),
@@ -126,10 +126,11 @@ def test_recording_needs_its_permission(sqlite_clinic, sqlite_day):
     assert clinical.visit(visit, by=sqlite_clinic.actor("sam")).patient == "Biscuit"
 
 
-@given(st.integers(*clinical.TEMPERATURE))
-def test_a_temperature_shown_in_fahrenheit_and_typed_back_is_the_same(tenths):
-    assert clinical.tenths_celsius(clinical.fahrenheit(tenths), scale="F") == tenths
-    assert clinical.tenths_celsius(tenths / 10, scale="C") == tenths
+@given(st.integers(680, 1_130))
+def test_a_temperature_typed_in_tenths_of_either_scale_is_shown_as_it_was_typed(tenths):
+    kept = clinical.hundredths_celsius(tenths / 10, scale="F")
+    assert clinical.fahrenheit(kept) == tenths / 10
+    assert clinical.hundredths_celsius(tenths / 10, scale="C") == tenths * 10
 
 
 def test_the_caution_of_a_visit_is_changed_once_and_never_over_somebody_else(clinic, clinic_day):

@@ -175,7 +175,7 @@ def test_a_card_opens_the_record_and_an_exam_is_saved_there_with_its_drugs(day, 
     from appointments import clinical
 
     exam = clinical.visit(visit, by=clinic.operator).exam
-    assert (exam.weight_grams, exam.temperature_tenths, exam.pulse) == (3_200, 386, 160)
+    assert (exam.weight_grams, exam.temperature_hundredths, exam.pulse) == (3_200, 3_861, 160)
     assert register.register(bottle, by=clinic.operator)[0].balance == 9_840
     assert day.stage_of(visit) == "examined"
 
