@@ -23,11 +23,14 @@ MOST = 4096
 _lock = threading.Lock()
 
 
-def kept(clinic_id: str, change: int | None, what: tuple[Hashable, ...], compute: Callable[[], T]) -> T:
+def kept(
+    clinic_id: str, change: int | None, what: tuple[Hashable, ...], compute: Callable[[], T], lasts: timedelta = LASTS
+) -> T:
     """The answer to ``what``: the one kept at this change number of the clinic, or computed now.
 
     It is shared: treat it as unchangeable. Whoever asks puts into ``what`` everything the answer depends on. Without
-    a change number (``ClinicSession.seen_change``) it is always computed.
+    a change number (``ClinicSession.seen_change``) it is always computed; with always the same one it is computed
+    anew when it is ``lasts`` old.
     """
     if change is None:
         return compute()
@@ -35,7 +38,7 @@ def kept(clinic_id: str, change: int | None, what: tuple[Hashable, ...], compute
     key, now = (clinic_id, *what), clock.now()
     with _lock:
         found = answers.get(key)
-        if found is not None and found[0] == change and timedelta(0) <= now - found[1] < LASTS:
+        if found is not None and found[0] == change and timedelta(0) <= now - found[1] < lasts:
             answers.move_to_end(key)
             return found[2]  # type: ignore[no-any-return]
     answer = compute()

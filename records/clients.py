@@ -16,7 +16,7 @@ from records.checks import check_email, check_phone, check_texts, clean, require
 from records.family import family
 from records.search import full_name, refresh
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import act, look, remembered
 from security.viewing import note_view
 
 OWNER_TYPES = {
@@ -141,20 +141,20 @@ def open_client(client_id: str, *, by: Actor) -> OpenedClient:
 
     Raises NotFound, RestrictedRecord, NotPermitted.
     """
+    opened = _opened(client_id, by=by)
+    note_view(by, "client", opened.client.id)
+    return opened
+
+
+@remembered("clients.view")
+def _opened(client_id: str, *, by: Actor) -> OpenedClient:
     with look(by, "clients.view") as session:
         client = client_for(session, client_id, by)
         statement = select(Patient).where(Patient.client_id == client.id)
         order = (Patient.died_on.is_not(None), Patient.is_client.desc(), Patient.name)
         patients = list(session.scalars(statement.order_by(*order)))
         merged = session.scalars(select(Client.number).where(Client.merged_into_id == client.id)).all()
-        opened = OpenedClient(
-            client,
-            patients,
-            custom.values(session, "client", client.id),
-            sorted(merged),
-        )
-    note_view(by, "client", opened.client.id)
-    return opened
+        return OpenedClient(client, patients, custom.values(session, "client", client.id), sorted(merged))
 
 
 def restrict(client_id: str, restricted: bool, *, reason: str, by: Actor, key: str | None = None) -> None:

@@ -7,13 +7,12 @@ from pages.components import frame, show
 from pages.components.rows import rows
 from records import search
 from records.search import Found
-from security.actor import Actor
 
 
-@st.cache_data(ttl=60, show_spinner=False)
-def counted(_by: Actor, clinic_id: str, role: str) -> tuple[int, int]:  # noqa: ARG001 - the cache's key
+@frame.kept_for(60)
+def counted() -> tuple[int, int]:
     """How many clients and patients, as of a minute ago."""
-    return search.how_many(by=_by)
+    return search.how_many(by=frame.actor())
 
 
 @st.fragment
@@ -48,7 +47,7 @@ def _outcome(query: str, found: list[Found]) -> str:
     return "1 client" if len(found) == 1 else f"{len(found)} clients"
 
 
-clients, living = counted(frame.actor(), frame.actor().clinic_id, frame.person().role)
+clients, living = counted()
 with frame.head("Clients & patients", f"{show.number(clients)} clients · {show.number(living)} living patients"):
     if "clients.edit" in frame.may() and st.button(
         "Add client", type="primary", icon=":material/person_add:", key="add_client"

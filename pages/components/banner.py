@@ -6,12 +6,11 @@ import streamlit as st
 
 from pages.components import emergency, frame
 from security import backups
-from security.actor import Actor
 
 
-@st.cache_data(ttl=60, show_spinner=False, scope="session")
-def _problems(by: Actor) -> list[str]:
-    return backups.state(by=by).problems
+@frame.kept_for(60)
+def _problems() -> list[str]:
+    return backups.state(by=frame.actor()).problems
 
 
 def draw(may: frozenset[str], *, at: str) -> None:
@@ -22,7 +21,7 @@ def draw(may: frozenset[str], *, at: str) -> None:
     said = at == "backups" or (at == "" and "security.users" in may)
     if said or "data.backup" not in may:
         return
-    problems = _problems(frame.actor())
+    problems = _problems()
     if problems:
         with st.container(key="banner", horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":material/warning: {problems[0]}", width="content")

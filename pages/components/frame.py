@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
+from datetime import timedelta
+from typing import TypeVar
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from data.errors import Refusal, SessionEnded
+from data.kept import kept
 from data.models import Clinic
 from security import sessions
 from security.actor import Actor
 from security.clinics import clinic_of
 
+T = TypeVar("T")
 _PERSON = "_person"
 SEND = "mod+enter"
 """The keys that send the form one is typing into; the button shows them."""
@@ -47,6 +52,22 @@ def actor() -> Actor:
 def may() -> frozenset[str]:
     """What the person's role opened when this run began, for building pages. The rules check again."""
     return person().may
+
+
+def kept_for(seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    """Keep what a page reads for a while, for each person and for as long as their rights stand. For numbers that may
+    be that old; what is answered is shared between runs, so nobody may change it."""
+
+    def decorate(ask: Callable[..., T]) -> Callable[..., T]:
+        @functools.wraps(ask)
+        def answer(*args: Hashable) -> T:
+            who = person()
+            what = (ask.__module__, ask.__qualname__, who.actor.user_id, who.may, *args)
+            return kept(who.actor.clinic_id, 0, what, lambda: ask(*args), timedelta(seconds=seconds))
+
+        return answer
+
+    return decorate
 
 
 _clinics: dict[str, tuple[float, Clinic]] = {}

@@ -5,7 +5,7 @@ Text reaches the browser as text and never as markup.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -26,6 +26,14 @@ a > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: no
 .title { font-weight: 600; }
 .sub, .side, .number { color: color-mix(in srgb, var(--st-text-color) 72%, transparent); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
+.tag { margin-left: .6rem; padding: .05rem .5rem; border-radius: 99px; font-size: .8rem; font-weight: 600;
+  color: light-dark(#465160, #b9c2ce); background: light-dark(#eef0f3, #262e39); }
+.tag.good { color: light-dark(#0b5d56, #5eead4); background: light-dark(#dcf5ee, #12352f); }
+.tag.warm { color: light-dark(#8a4b05, #f5c07a); background: light-dark(#fdf0dc, #3a2a12); }
+.action { justify-self: end; padding: .3rem .85rem; border: 1px solid var(--st-border-color); border-radius: 8px;
+  font-weight: 500; color: var(--st-text-color); }
+.action.strong { border-color: var(--st-primary-color); background: var(--st-primary-color);
+  color: light-dark(#fff, #06221f); }
 .badge { display: inline-block; margin-left: .5rem; padding: 0 .45rem; border-radius: 99px; font-size: .78rem;
   font-weight: 500; vertical-align: 1px; color: var(--st-text-color);
   background: color-mix(in srgb, var(--st-orange-color, #c2710c) 22%, transparent); }
@@ -54,7 +62,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     link.href = row.href || data.path + "?id=" + encodeURIComponent(row.id);
     const title = part("title", row.title);
     for (const badge of row.badges) title.append(part("badge", badge));
-    link.append(title, part("sub", row.sub), part("side", row.side), part("number", row.number));
+    const side = part("side", row.side);
+    if (row.tag) side.append(part("tag " + row.tone, row.tag));
+    link.append(title, part("sub", row.sub), side, part("number " + row.action, row.number));
     link.onclick = (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
@@ -78,7 +88,9 @@ _list = st.components.v2.component("ballast_rows", html="<ul></ul>", css=CSS, js
 
 @dataclass(frozen=True)
 class Row:
-    """One line: the record's id and its texts; ``href`` where it leads somewhere of its own."""
+    """One line: the record's id and its texts; ``href`` where it leads somewhere of its own. ``tag`` is a state beside
+    the side text, in the ``tone`` good, warm or quiet; ``action`` (``action`` or ``action strong``) makes the number
+    look like the button that says what a click does."""
 
     id: str
     title: str
@@ -87,6 +99,9 @@ class Row:
     number: str = ""
     badges: tuple[str, ...] = ()
     href: str = ""
+    tag: str = ""
+    tone: str = ""
+    action: str = ""
 
 
 def rows(
@@ -94,7 +109,7 @@ def rows(
 ) -> str | None:
     """Draw the lines; returns the id of one just clicked. ``path`` is the page they lead to, ``label`` what screen
     readers call the list, ``shape`` the widths of title, sub, side and number; ``framed`` draws a border around it."""
-    data = {"rows": [asdict(line) for line in lines], "path": path, "label": label, "shape": shape,
+    data = {"rows": [vars(line) for line in lines], "path": path, "label": label, "shape": shape,
             "framed": framed}  # fmt: skip
     clicked = _list(key=key, data=data, on_open_change=_nothing)
     return clicked.open if isinstance(clicked.open, str) else None

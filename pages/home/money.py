@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 
-import streamlit as st
-
 from billing.today import Compared, MoneyToday, money_today
 from pages.components import frame, show
 from pages.home import months
@@ -14,8 +12,8 @@ from pages.home.tiles import Link, Tile, tiles
 
 def draw(may: frozenset[str]) -> None:
     """Draw it."""
-    by, today = frame.actor(), show.today()
-    found = _numbers(by.clinic_id, by.user_id or "", frame.person().role, today)
+    today = show.today()
+    found = _numbers(today)
     weekday = show.day(found.compared_day, style="weekday")
     this_day = {"period": "Choose days", "from": today.isoformat(), "to": today.isoformat()}
     tiles(
@@ -45,8 +43,8 @@ def _invoices(may: frozenset[str]) -> Link:
     return report("ar-ageing")
 
 
-@st.cache_data(ttl=20, show_spinner=False)
-def _numbers(clinic_id: str, user_id: str, role: str, day: date) -> MoneyToday:  # noqa: ARG001 - the key of the cache
+@frame.kept_for(20)
+def _numbers(day: date) -> MoneyToday:
     return money_today(day, by=frame.actor())
 
 

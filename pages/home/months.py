@@ -32,10 +32,10 @@ def fill() -> None:
 
 def draw() -> None:
     """The chart of the last twelve months against the twelve before, its table and its definition."""
-    by, today = frame.actor(), show.today()
+    today = show.today()
     with frame.refusals():
         with st.spinner("Adding up …"):
-            sums, definition = _revenue(by.clinic_id, by.user_id or "", frame.person().role, today)
+            sums, definition = _revenue(today)
         if not any(sums.values()):
             return
         firsts = [_back(today, ago) for ago in range(11, -1, -1)]
@@ -47,20 +47,15 @@ def draw() -> None:
                 st.subheader(_finding(now[:-1], before[:-1]), anchor=False)
                 if st.button("Open the report", key="home_report", type="tertiary", icon=":material/bar_chart:"):
                     st.switch_page("reporting/report.py", query_params={"name": REPORT, "by": "Month"})
-            figure = _figure(by.clinic_id, frame.clinic().locale, now, before if has_before else [])
+            figure = _figure(frame.clinic().id, frame.clinic().locale, now, before if has_before else [])
             st.plotly_chart(figure, key="home_revenue_chart", config=CONFIG)
             with st.expander("The numbers, and what they mean"):
                 st.caption(frame.plain(definition))
                 _table(now, before)
 
 
-@st.cache_data(ttl=60, show_spinner=False)
-def _revenue(
-    clinic_id: str,  # noqa: ARG001 - the key of the cache
-    user_id: str,  # noqa: ARG001
-    role: str,  # noqa: ARG001
-    today: date,
-) -> tuple[dict[date, int], str]:
+@frame.kept_for(60)
+def _revenue(today: date) -> tuple[dict[date, int], str]:
     result = run(REPORT, {"from": _back(today, 23), "to": today, "by": "month"}, by=frame.actor())
     month, cents = result.index("month"), result.index("revenue")
     return {row[month]: int(row[cents] or 0) for row in result.rows}, result.definition

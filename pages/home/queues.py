@@ -20,8 +20,8 @@ FIRST = 4
 
 def draw(may: frozenset[str]) -> None:
     """Draw it. What is slow is read before its frame is drawn, so that no frame stands empty."""
-    by, role = frame.actor(), frame.person().role
-    _open_tickets(by.clinic_id, by.user_id or "", role, show.today())
+    by = frame.actor()
+    _open_tickets(show.today())
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="home_unpaid"):
         _unpaid()
@@ -31,14 +31,13 @@ def draw(may: frozenset[str]) -> None:
             with st.container(border=True, key="home_unclosed"):
                 _unclosed()
         if "drugs.view" in may:
-            _odd_bottles(by.clinic_id, by.user_id or "", role, show.today())
+            _odd_bottles(show.today())
             with st.container(border=True, key="home_drugs"):
                 _drugs()
 
 
 def _unpaid() -> None:
-    by = frame.actor()
-    rows, count, cents = _open_tickets(by.clinic_id, by.user_id or "", frame.person().role, show.today())
+    rows, count, cents = _open_tickets(show.today())
     st.subheader(f"Unpaid invoices ({show.number(count)})" if count else "Unpaid invoices", anchor=False)
     if count:
         st.caption(f"{show.money(cents)} open. The largest:".replace("$", "\\$"))
@@ -78,8 +77,7 @@ def _unclosed() -> None:
 
 
 def _drugs() -> None:
-    by = frame.actor()
-    odd = _odd_bottles(by.clinic_id, by.user_id or "", frame.person().role, show.today())
+    odd = _odd_bottles(show.today())
     st.subheader(f"Drug log exceptions ({len(odd)})" if odd else "Drug log exceptions", anchor=False)
     lines = [
         Wait(title, flags, "", Link(DRUG_LOG.script, DRUG_LOG.path, {"bottle": bottle}))
@@ -90,23 +88,13 @@ def _drugs() -> None:
     more(len(odd) - len(lines), DRUG_LOG, key="drug_more")
 
 
-@st.cache_data(ttl=20, show_spinner=False)
-def _open_tickets(
-    clinic_id: str,  # noqa: ARG001 - the key of the cache
-    user_id: str,  # noqa: ARG001
-    role: str,  # noqa: ARG001
-    day: date,
-) -> tuple[list[OpenTicket], int, int]:
+@frame.kept_for(20)
+def _open_tickets(day: date) -> tuple[list[OpenTicket], int, int]:
     return open_tickets(day, limit=8, by=frame.actor())
 
 
-@st.cache_data(ttl=30, show_spinner=False)
-def _odd_bottles(
-    clinic_id: str,  # noqa: ARG001 - the key of the cache
-    user_id: str,  # noqa: ARG001
-    role: str,  # noqa: ARG001
-    day: date,
-) -> list[tuple[str, str, str]]:
+@frame.kept_for(30)
+def _odd_bottles(day: date) -> list[tuple[str, str, str]]:
     by = frame.actor()
     bottles, days = drug_register.bottles(by=by), drug_register.reconciliation(day, by=by)
     flags = {row.id: (row.title, row.flags) for row in bottles if row.flags}

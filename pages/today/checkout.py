@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import streamlit as st
 
 from appointments.stages import LABELS
@@ -14,6 +12,7 @@ from pages.components.rows import Row
 from pages.components.rows import rows as rows_of
 from security.actor import Actor
 
+SHAPE = "minmax(6rem, 1fr) minmax(0, 3fr) auto 8rem"
 READY = ("ready", "recovering", "held_overnight")
 GROUPS = (
     ("Ready and recovering", READY, "Nobody is waiting to go home. Patients appear here once they recover."),
@@ -50,9 +49,9 @@ def main() -> None:
         st.subheader(f"{title} ({len(of_group)})" if of_group else title, anchor=False)
         if not of_group:
             st.caption(empty)
-        with st.container(gap=None):
-            for row in of_group:
-                _row(row)
+        lines = [_line(row) for row in of_group]
+        if chosen := rows_of(lines, path="/ticket", label=title, key=f"queue_{stages[0]}", shape=SHAPE):
+            _open(next(row for row in of_group if row.appointment_id == chosen))
     if not words:
         _sold(by)
 
@@ -72,25 +71,24 @@ def _sold(by: Actor) -> None:
         st.switch_page("today/ticket.py", query_params={"id": opened})
 
 
-def _row(row: Waiting) -> None:
-    with st.container(key=f"bill_row_{row.appointment_id}", horizontal=True, vertical_alignment="center"):
-        since = "" if row.stage == "checked_out" else "since "
-        about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)} · {row.client}"
-        phone = f" · <span>{escape(row.phone)}</span>" if row.phone else ""
-        right = ""
-        if row.balance is not None:
-            amount = show.money(row.balance if row.balance else row.total)
-            right = f"<b>{escape(amount)}</b><br>{counter.chip(row.label)}"
-        st.html(
-            f'<div class="queue"><div><strong>{escape(row.patient)}</strong> '
-            f"<small>{escape(about)}{phone}</small></div><aside>{right}</aside></div>"
-        )
-        label = "Check out" if row.stage in READY else "Open ticket"
-        if st.button(label, key=f"open_{row.appointment_id}", help=f"Open the ticket of {row.patient}"):
-            invoice_id = row.invoice_id or checkout.open_ticket(
-                row.appointment_id, by=frame.actor(), key=frame.form_key(f"open_{row.appointment_id}")
-            )
-            st.switch_page("today/ticket.py", query_params={"id": invoice_id})
+def _line(row: Waiting) -> Row:
+    since = "" if row.stage == "checked_out" else "since "
+    about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)}"
+    amount = tag = tone = ""
+    if row.balance is not None:
+        amount = show.money(row.balance or row.total)
+        tag, tone = counter.CHIPS.get(row.label, (row.label.capitalize(), "quiet"))
+    return Row(
+        row.appointment_id, row.patient, " · ".join(part for part in (about, row.client, row.phone) if part), amount,
+        "Check out" if row.stage in READY else "Open ticket", href=f"/ticket?visit={row.appointment_id}",
+        tag=tag, tone=tone, action="action strong" if row.stage == "ready" else "action",
+    )  # fmt: skip
+
+
+def _open(row: Waiting) -> None:
+    key = frame.form_key(f"open_{row.appointment_id}")
+    invoice_id = row.invoice_id or checkout.open_ticket(row.appointment_id, by=frame.actor(), key=key)
+    st.switch_page("today/ticket.py", query_params={"id": invoice_id})
 
 
 def _fits(row: Waiting, words: str) -> bool:

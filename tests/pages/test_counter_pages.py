@@ -20,8 +20,7 @@ CASH = Tender("cash")
 
 def test_from_the_list_to_a_paid_and_completed_checkout(sqlite_clinic):
     appointment_id, _ = visit(sqlite_clinic)
-    at = opened(sqlite_clinic, "sam", "today/checkout.py")
-    at.button(f"open_{appointment_id}").click().run()
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", visit=appointment_id)
     assert not at.exception
     invoice_id = tickets.waiting(_day(sqlite_clinic), by=sqlite_clinic.operator)[0].invoice_id
     at = opened(sqlite_clinic, "sam", "today/ticket.py", id=invoice_id)
