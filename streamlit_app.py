@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from data.errors import Refusal
+from pages.components.new_session import keep_what_stands
 from web import faults
 from web.routes import lifespan, middleware, routes
 
@@ -14,6 +15,7 @@ PAGES = Path(__file__).parent / "pages"
 if str(PAGES) not in sys.path:
     sys.path.append(str(PAGES))  # last; else Streamlit puts it first, and pages/appointments hides appointments
 
+keep_what_stands()
 os.environ["FORWARDED_ALLOW_IPS"] = ""  # the gate alone decides which proxy is believed
 
 

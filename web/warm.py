@@ -7,7 +7,6 @@ import threading
 import time
 
 from web.garbage import keep_collections_short
-from web.new_session import keep_what_stands
 
 FIRST = ("pages.sign_in.form", "babel.dates")
 """What the sign-in page itself needs."""
@@ -19,7 +18,6 @@ PAUSE = 3.0
 def warm() -> None:
     """Import what the first page needs; after a pause the heavy modules, and the report data beside them."""
     keep_collections_short()
-    keep_what_stands()
     for name in FIRST:
         importlib.import_module(name)
     time.sleep(PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.clients.changes import changes
-from pages.clients.lines import patient_line
+from pages.clients.lines import patient_lines
 from pages.components import frame
 from pages.components.draft_form import DraftForm
 from pages.components.facts import facts
@@ -59,7 +59,7 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
         if not opened.patients:
             st.info("No patients yet. Add the first one, then book the appointment.")
         known = patients.species(by=frame.actor())
-        shown = [patient_line(patient, known) for patient in opened.patients]
+        shown = patient_lines(opened.patients, known)
         chosen = rows(shown, path="/patient", label="Patients", key="patient_rows", shape=SHAPE) if shown else None
         if chosen:
             st.switch_page("clients/patient.py", query_params={"id": chosen})

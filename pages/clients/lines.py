@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
+from data.wording import Wording
 from pages.components import show
 from pages.components.rows import Row
 from records.patients import SEXES
@@ -18,10 +21,16 @@ def line(found: Found) -> Row:
     return Row(found.id, found.name, ", ".join(found.patients[:4]) + more, found.phone, str(found.number), badges)
 
 
-def patient_line(patient: Any, species: dict[str, Species]) -> Row:
-    """A patient as one line."""
+def patient_lines(patients: Iterable[Any], species: dict[str, Species]) -> list[Row]:
+    """The patients of a client as lines."""
+    words, today = show.wording(), show.today()
+    return [_patient_line(patient, species, words, today) for patient in patients]
+
+
+def _patient_line(patient: Any, species: dict[str, Species], words: Wording, today: date) -> Row:
     badges = (("Died",) if patient.died_on else ()) + ((patient.caution,) if patient.caution else ())
-    age = "" if patient.died_on else show.age(patient.born_on, estimated=patient.born_estimated, missing="")
+    estimated = patient.born_estimated
+    age = "" if patient.died_on else words.age(patient.born_on, today, estimated=estimated, missing="")
     return Row(patient.id, patient.name, kind(patient, species), patient.microchip, age, badges)
 
 

@@ -41,6 +41,7 @@ a > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: no
   a { grid-template-columns: 1fr auto; min-height: 3.4rem; padding: .45rem .8rem; }
   .sub { grid-row: 2; grid-column: 1; } .side { grid-row: 2; grid-column: 2; text-align: right; }
   .number { grid-row: 1; grid-column: 2; }
+  .acts .sub { white-space: normal; }
 }
 """
 
@@ -59,6 +60,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   list.replaceChildren(...data.rows.map((row) => {
     const item = document.createElement("li");
     const link = document.createElement("a");
+    if (row.action) link.className = "acts";
     link.href = row.href || data.path + "?id=" + encodeURIComponent(row.id);
     const title = part("title", row.title);
     for (const badge of row.badges) title.append(part("badge", badge));

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from pages.components import frame
-from pages.home.tiles import Link, Wait, waits
+from pages.home.cards import Card, Wait, cards
+from pages.home.links import Link
 from security.alerts import alerts
 
 HELPS = {
@@ -19,10 +18,7 @@ GRADES = {"danger": "Urgent", "warning": "Look soon"}
 def draw(may: frozenset[str]) -> None:  # noqa: ARG001 - every block is called alike
     """Draw it."""
     found = alerts(by=frame.actor())
-    with st.container(border=True, key="home_alerts"):
-        st.subheader(f"Needs a look ({len(found)})" if found else "Needs a look", anchor=False)
-        lines = [
-            Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found
-        ]
-        waits(lines, "Nothing. Nobody is locked out, backups are fresh, and every task has run.",
-              label="Needs a look", key="alert_rows", shape="5.5rem minmax(0, 1fr) auto")  # fmt: skip
+    lines = [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
+    title = f"Needs a look ({len(found)})" if found else "Needs a look"
+    nothing = "Nothing. Nobody is locked out, backups are fresh, and every task has run."
+    cards([Card(title, lines, nothing, shape="5.5rem minmax(0, 1fr) auto")], key="home_alerts")

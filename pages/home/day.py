@@ -8,7 +8,9 @@ import streamlit as st
 
 from appointments.today import Day, Person, day_at_a_glance
 from pages.components import frame, show
-from pages.home.tiles import Link, Tile, Wait, more, strip, waits
+from pages.home.cards import Card, Wait, cards
+from pages.home.links import Link
+from pages.home.tiles import Tile, strip
 
 MOST = 5
 FLOW = Link("today/flow.py", "flow")
@@ -29,28 +31,19 @@ def draw(may: frozenset[str]) -> None:
         st.info("Nobody is booked today. Book appointments on the roster, or take a walk-in there.")
         return
     _strip(today, may)
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, height="stretch", key="home_ready"):
-        home: To = _ticket if "billing.checkout" in may else _visit
+    home: To = _ticket if "billing.checkout" in may else _visit
+    shown = [
         _people("Ready to go home", today.ready, "Nobody is waiting to go home.", home,
-                CHECKOUT if home is _ticket else FLOW, key="ready", since=True)  # fmt: skip
-    with right, st.container(border=True, height="stretch", key="home_arriving"):
+                CHECKOUT if home is _ticket else FLOW, since=True),
         _people("Next to arrive", [*today.late, *today.arriving], "Everybody expected today has arrived.",
-                _booked if "appointments.view" in may else _visit, ROSTER, key="arriving",
-                late={person.appointment_id for person in today.late})  # fmt: skip
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, height="stretch", key="home_consent"):
-        _people(
-            "Consent missing",
-            today.no_consent,
-            "Everybody in the clinic before surgery has signed.",
-            _visit,
-            FLOW,
-            key="consent",
-        )
+                _booked if "appointments.view" in may else _visit, ROSTER,
+                late={person.appointment_id for person in today.late}),
+        _people("Consent missing", today.no_consent, "Everybody in the clinic before surgery has signed.", _visit,
+                FLOW),
+    ]  # fmt: skip
     if "drugs.view" in may:
-        with right, st.container(border=True, height="stretch", key="home_counts"):
-            _counts(today)
+        shown.append(_counts(today))
+    cards(shown, key="home_day")
 
 
 def _strip(today: Day, may: frozenset[str]) -> None:
@@ -75,19 +68,19 @@ def _booked(person: Person) -> Link:
     return Link(ROSTER.script, ROSTER.path, {"appointment": person.appointment_id})
 
 
-def _counts(today: Day) -> None:
+def _counts(today: Day) -> Card:
     name = {"AM": "Morning", "PM": "Evening"}[today.count_session]
-    st.subheader("Drug counts", anchor=False)
     lines = [Wait(bottle, f"{name} count is missing", "", DRUG_LOG) for bottle in today.counts_missing[:MOST]]
-    waits(lines, f"{name} count: every open controlled bottle is counted.", label="Drug counts", key="count_rows")
-    more(len(today.counts_missing) - len(lines), DRUG_LOG, key="count_more")
+    return Card(
+        "Drug counts", lines, f"{name} count: every open controlled bottle is counted.",
+        left_out=len(today.counts_missing) - len(lines), rest=DRUG_LOG,
+    )  # fmt: skip
 
 
 def _people(
-    title: str, people: Sequence[Person], empty: str, to: To, rest: Link, *, key: str, since: bool = False,
+    title: str, people: Sequence[Person], empty: str, to: To, rest: Link, *, since: bool = False,
     late: set[str] | frozenset[str] = frozenset(),
-) -> None:  # fmt: skip
-    st.subheader(f"{title} ({len(people)})" if people else title, anchor=False)
+) -> Card:  # fmt: skip
     lines = [
         Wait(
             one.patient, one.client + (", late" if one.appointment_id in late else ""),
@@ -95,5 +88,5 @@ def _people(
         )
         for one in people[:MOST]
     ]  # fmt: skip
-    waits(lines, empty, label=title, key=f"{key}_rows")
-    more(len(people) - len(lines), rest, key=f"{key}_more")
+    return Card(f"{title} ({len(people)})" if people else title, lines, empty, left_out=len(people) - len(lines),
+                rest=rest)  # fmt: skip

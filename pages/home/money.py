@@ -7,7 +7,8 @@ from datetime import date
 from billing.today import Compared, MoneyToday, money_today
 from pages.components import frame, show
 from pages.home import months
-from pages.home.tiles import Link, Tile, tiles
+from pages.home.links import Link
+from pages.home.tiles import Tile, tiles
 
 
 def draw(may: frozenset[str]) -> None:

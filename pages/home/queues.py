@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-import streamlit as st
-
 from appointments import drug_register
 from appointments.today import unclosed
 from billing.today import OpenTicket, open_tickets
 from pages.components import frame, show
-from pages.home.tiles import Link, Wait, more, waits
+from pages.home.cards import Card, Wait, cards
+from pages.home.links import Link
 
 OPEN_INVOICES = Link("money/invoices.py", "invoices", {"status": "open", "issued": "all"})
 DRUG_LOG = Link("today/drug_log.py", "drug-log")
@@ -19,28 +18,17 @@ FIRST = 4
 
 
 def draw(may: frozenset[str]) -> None:
-    """Draw it. What is slow is read before its frame is drawn, so that no frame stands empty."""
-    by = frame.actor()
-    _open_tickets(show.today())
-    left, right = st.columns(2, gap="medium")
-    with left, st.container(border=True, height="stretch", key="home_unpaid"):
-        _unpaid()
-    with right:
-        if "appointments.view" in may:
-            unclosed(show.today(), limit=60, by=by)
-            with st.container(border=True, key="home_unclosed"):
-                _unclosed()
-        if "drugs.view" in may:
-            _odd_bottles(show.today())
-            with st.container(border=True, key="home_drugs"):
-                _drugs()
+    """Draw it."""
+    shown = [_unpaid()]
+    if "appointments.view" in may:
+        shown.append(_unclosed())
+    if "drugs.view" in may:
+        shown.append(_drugs())
+    cards(shown, key="home_queues")
 
 
-def _unpaid() -> None:
+def _unpaid() -> Card:
     rows, count, cents = _open_tickets(show.today())
-    st.subheader(f"Unpaid invoices ({show.number(count)})" if count else "Unpaid invoices", anchor=False)
-    if count:
-        st.caption(f"{show.money(cents)} open. The largest:".replace("$", "\\$"))
     lines = [
         Wait(
             row.client,
@@ -50,8 +38,11 @@ def _unpaid() -> None:
         )
         for row in rows
     ]
-    waits(lines, "Every invoice is paid.", label="Unpaid invoices", key="unpaid_rows")
-    more(count - len(rows), OPEN_INVOICES, key="unpaid_more")
+    return Card(
+        f"Unpaid invoices ({show.number(count)})" if count else "Unpaid invoices", lines, "Every invoice is paid.",
+        note=f"{show.money(cents)} open. The largest:" if count else "", left_out=count - len(rows),
+        rest=OPEN_INVOICES, tall=True,
+    )  # fmt: skip
 
 
 def _about(row: OpenTicket) -> str:
@@ -59,33 +50,28 @@ def _about(row: OpenTicket) -> str:
     return " · ".join(part for part in (what, row.patient, show.day(row.issued_on)) if part)
 
 
-def _unclosed() -> None:
-    by = frame.actor()
-    rows, count = unclosed(show.today(), limit=60, by=by)
-    st.subheader(f"Earlier visits not closed ({show.number(count)})" if count else "Earlier visits not closed",
-                 anchor=False)  # fmt: skip
+def _unclosed() -> Card:
+    rows, count = unclosed(show.today(), limit=60, by=frame.actor())
     lines = [
         Wait(row.patient, f"{row.label} · {row.client}", show.day(row.day, style="weekday"),
              Link("appointments/roster.py", "roster", {"appointment": row.appointment_id}))
         for row in rows
     ]  # fmt: skip
-    waits(lines[:FIRST], "Every visit before today has its end.", label="Earlier visits not closed",
-          key="unclosed_rows")  # fmt: skip
-    if lines[FIRST:]:
-        with st.expander(f"{show.number(count - FIRST)} more"):
-            waits(lines[FIRST:], "", label="More earlier visits not closed", key="unclosed_rest")
+    title = f"Earlier visits not closed ({show.number(count)})" if count else "Earlier visits not closed"
+    return Card(title, lines, "Every visit before today has its end.", first=FIRST)
 
 
-def _drugs() -> None:
+def _drugs() -> Card:
     odd = _odd_bottles(show.today())
-    st.subheader(f"Drug log exceptions ({len(odd)})" if odd else "Drug log exceptions", anchor=False)
     lines = [
         Wait(title, flags, "", Link(DRUG_LOG.script, DRUG_LOG.path, {"bottle": bottle}))
         for bottle, title, flags in odd[:MOST]
     ]
-    waits(lines, "Every bottle balances, and none has expired.", label="Drug log exceptions", key="drug_rows",
-          shape="minmax(0, 1.6fr) minmax(0, 1fr) auto")  # fmt: skip
-    more(len(odd) - len(lines), DRUG_LOG, key="drug_more")
+    return Card(
+        f"Drug log exceptions ({len(odd)})" if odd else "Drug log exceptions", lines,
+        "Every bottle balances, and none has expired.", left_out=len(odd) - len(lines), rest=DRUG_LOG,
+        shape="minmax(0, 1.6fr) minmax(0, 1fr) auto",
+    )  # fmt: skip
 
 
 @frame.kept_for(20)

@@ -1,14 +1,13 @@
-"""Numbers as tiles and strips, and short lists: the pieces of the home page. Each leads to the page where one acts."""
+"""Numbers as tiles and strips on the home page. Each leads to the page where one acts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.components.rows import Row, rows
+from pages.home.links import Link
 
 CSS = """
 :host { display: block; }
@@ -68,24 +67,6 @@ _numbers = st.components.v2.component("ballast_numbers", html="<section></sectio
 
 
 @dataclass(frozen=True)
-class Link:
-    """A page of the app with what it is to show: its script, its path and its query."""
-
-    script: str
-    path: str
-    query: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def href(self) -> str:
-        """The address, for a new tab."""
-        return f"/{self.path}?{urlencode(self.query)}" if self.query else f"/{self.path}"
-
-    def follow(self) -> None:
-        """Go there. Ends the run."""
-        st.switch_page(self.script, query_params=self.query)
-
-
-@dataclass(frozen=True)
 class Tile:
     """A number with what it is, where it leads, and how it compares. ``tone`` good, bad or empty colours the note."""
 
@@ -96,16 +77,6 @@ class Tile:
     tone: str = ""
 
 
-@dataclass(frozen=True)
-class Wait:
-    """A line of a short list: who, what about it, a time or amount on the right, and where one acts on it."""
-
-    title: str
-    about: str
-    right: str
-    to: Link
-
-
 def tiles(items: Iterable[Tile], *, key: str) -> None:
     """Side by side on a desk, two abreast on a phone."""
     _draw("tiles", list(items), key)
@@ -114,25 +85,6 @@ def tiles(items: Iterable[Tile], *, key: str) -> None:
 def strip(items: Iterable[Tile], *, key: str) -> None:
     """Counts in one row."""
     _draw("strip", list(items), key)
-
-
-def waits(
-    items: Sequence[Wait], empty: str, *, label: str, key: str, shape: str = "minmax(6rem, 1fr) minmax(0, 1.5fr) auto"
-) -> None:
-    """A short list of links; ``label`` is what screen readers call it, ``shape`` the widths of its columns."""
-    if not items:
-        st.caption(empty)
-        return
-    lines = [Row(str(n), one.title, one.about, one.right, href=one.to.href) for n, one in enumerate(items)]
-    picked = rows(lines, path="", label=label, key=key, shape=shape, framed=False)
-    if picked is not None and int(picked) < len(items):
-        items[int(picked)].to.follow()
-
-
-def more(count: int, to: Link, *, key: str) -> None:
-    """The way to the rest of a list that was cut short."""
-    if count > 0 and st.button(f"See {count} more", key=key, type="tertiary"):
-        to.follow()
 
 
 def _draw(shape: str, items: list[Tile], key: str) -> None:

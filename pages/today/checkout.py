@@ -74,12 +74,13 @@ def _sold(by: Actor) -> None:
 def _line(row: Waiting) -> Row:
     since = "" if row.stage == "checked_out" else "since "
     about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)}"
+    phone = row.phone.replace(" ", "\u00a0")
     amount = tag = tone = ""
     if row.balance is not None:
         amount = show.money(row.balance or row.total)
         tag, tone = counter.CHIPS.get(row.label, (row.label.capitalize(), "quiet"))
     return Row(
-        row.appointment_id, row.patient, " · ".join(part for part in (about, row.client, row.phone) if part), amount,
+        row.appointment_id, row.patient, " · ".join(part for part in (about, row.client, phone) if part), amount,
         "Check out" if row.stage in READY else "Open ticket", href=f"/ticket?visit={row.appointment_id}",
         tag=tag, tone=tone, action="action strong" if row.stage == "ready" else "action",
     )  # fmt: skip
