@@ -32,8 +32,7 @@ a > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: no
 .tag.warm { color: light-dark(#8a4b05, #f5c07a); background: light-dark(#fdf0dc, #3a2a12); }
 .action { justify-self: end; padding: .3rem .85rem; border: 1px solid var(--st-border-color); border-radius: 8px;
   font-weight: 500; color: var(--st-text-color); }
-.action.strong { border-color: var(--st-primary-color); background: var(--st-primary-color);
-  color: light-dark(#fff, #06221f); }
+.action.strong { border-color: var(--st-primary-color); color: var(--st-link-color); }
 .badge { display: inline-block; margin-left: .5rem; padding: 0 .45rem; border-radius: 99px; font-size: .78rem;
   font-weight: 500; vertical-align: 1px; color: var(--st-text-color);
   background: color-mix(in srgb, var(--st-orange-color, #c2710c) 22%, transparent); }
