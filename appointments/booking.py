@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from appointments import capacity
+from appointments.early_ticket import paid_ahead
 from appointments.funding import follow
 from appointments.moves import (
     NotPossible,
@@ -74,6 +75,11 @@ class UnknownChoice(BadInput):
 
 class TooEarlyForNoShow(Refusal):
     """{day} has not come yet, so nobody can have missed it. Cancel the appointment instead."""
+
+
+class DepositTaken(Refusal):
+    """{paid} was paid ahead for this visit. Refund it on the ticket first, or say that the ticket keeps it for another
+    day."""
 
 
 class ReasonNeeded(BadInput):
@@ -252,11 +258,28 @@ def confirm(appointment_id: str, *, version: int, by: Actor, key: str | None = N
     _to(appointment_id, "confirmed", version=version, by=by, key=key)
 
 
-def cancel(appointment_id: str, reason: str, *, version: int, by: Actor, key: str | None = None) -> None:
-    """Cancel with a reason; the place is free again. Raises ReasonNeeded, NotPossible, EditedMeanwhile."""
+def cancel(
+    appointment_id: str, reason: str, *, version: int, by: Actor, keep_deposit: bool = False, key: str | None = None
+) -> None:
+    """Cancel with a reason; the place is free again, and a ticket opened ahead is void.
+
+    With money on that ticket the person says that it stays there for now (``keep_deposit``). Raises ReasonNeeded,
+    DepositTaken, NotPossible, EditedMeanwhile.
+    """
     if not reason.strip():
         raise ReasonNeeded()
-    _to(appointment_id, "cancelled", version=version, by=by, key=key, reason=_text(reason, 200))
+    with act(by, "appointments.book", key=key) as work:
+        if work.repeated:
+            return
+        row = _row(work, appointment_id, version)
+        paid = paid_ahead(work.session, row.id)
+        if paid and not keep_deposit:
+            client = work.session.get_one(Client, (work.session.clinic_id, row.client_id))
+            hidden = Closed(work.session, by).hides(client.id, client.restricted)
+            raise DepositTaken(paid="Money" if hidden else _wording(work.session).money(paid))
+        row.cancel_reason = _text(reason, 200)
+        record_move(work, row, "cancelled", reason=row.cancel_reason)
+        work.audit("appointment.cancelled", "appointment", row.id, reason=row.cancel_reason, deposit_cents=paid)
 
 
 def mark_no_show(appointment_id: str, *, version: int, by: Actor, key: str | None = None) -> None:
@@ -299,7 +322,7 @@ def next_number(session: ClinicSession) -> int:
     return (highest or 0) + 1
 
 
-def _to(appointment_id: str, stage: str, *, version: int, by: Actor, key: str | None, reason: str = "") -> None:
+def _to(appointment_id: str, stage: str, *, version: int, by: Actor, key: str | None) -> None:
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return
@@ -308,10 +331,8 @@ def _to(appointment_id: str, stage: str, *, version: int, by: Actor, key: str | 
             location = _Desk(work).location(row.location_id)
             if row.day > clock.today(location.zone):
                 raise TooEarlyForNoShow(day=_wording(work.session).day(row.day))
-        if stage == "cancelled":
-            row.cancel_reason = reason
-        record_move(work, row, stage, reason=reason)
-        work.audit(f"appointment.{stage}", "appointment", row.id, reason=reason)
+        record_move(work, row, stage)
+        work.audit(f"appointment.{stage}", "appointment", row.id)
 
 
 def _row(work: Work, appointment_id: str, version: int) -> Appointment:

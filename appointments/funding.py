@@ -82,6 +82,22 @@ def _follow_lines(work: Work, appointment: Appointment, *, must: bool) -> None:
                 raise FundEmpty(fund=fund.name)
 
 
+def give_back(work: Work, line_id: str, reason: str = "line removed") -> None:
+    """Return to its pot what a line of a ticket had been promised or had used."""
+    entries = work.session.scalars(select(FundEntry).where(FundEntry.invoice_line_id == line_id)).all()
+    for fund_id in {entry.fund_id for entry in entries}:
+        of_fund = [entry for entry in entries if entry.fund_id == fund_id]
+        sums = {
+            kind: sum(entry.amount_cents for entry in of_fund if entry.kind == kind)
+            for kind in ("pending", "released", "used")
+        }
+        for kind, cents in (("released", sums["pending"] - sums["released"]), ("used", -sums["used"])):
+            if cents:
+                visit = of_fund[0].appointment_id
+                add_fund_entry(work, fund_id, kind, cents, line_id, visit, reason)
+    work.session.flush()
+
+
 def held_for(session: ClinicSession, appointment_id: str) -> dict[str, int]:
     """What each pot holds for a visit as a whole, in cents; what the lines of its ticket hold is not in it."""
     sums: defaultdict[str, int] = defaultdict(int)

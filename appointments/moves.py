@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import inspect, select
 
-from appointments import funding
+from appointments import early_ticket, funding
 from appointments.settings import FLOW_LOOK, FlowLook
 from appointments.stages import BEFORE_ARRIVAL, may_follow
 from data import definitions
@@ -67,7 +67,8 @@ def record_move(
 
     ``event_at`` is when it happened (aware; now when omitted), ``source`` live, paper or import. ``expected_stage``
     is the stage the person saw: MovedMeanwhile when it is another by now. ``reverts_id`` names the event undone, which
-    permits any direction. What a grant holds for the visit follows the stage. Raises NotPossible when the flow does
+    permits any direction. What a grant holds for the visit and
+    its early ticket follow the stage. Raises NotPossible when the flow does
     not allow the move, InTheFuture.
     """
     session = work.session
@@ -99,6 +100,7 @@ def record_move(
     )
     session.add(event)
     session.flush()
+    early_ticket.drop_unpaid(work, appointment)
     funding.follow(work, appointment)
     return event
 

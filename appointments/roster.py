@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, select
 
+from appointments.early_ticket import paid_ahead
 from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
 from appointments.stages import ATTENDED, BEFORE_ARRIVAL, ON_SITE
 from data import definitions
@@ -157,6 +158,8 @@ class Opened:
 
     row: RosterRow
     history: list[HistoryLine] = field(default_factory=list)
+    paid_ahead_cents: int = 0
+    """Deposits that stand on this visit's own ticket."""
 
 
 def roster(day: date, *, by: Actor, filters: Filters | None = None) -> list[RosterRow]:
@@ -180,7 +183,9 @@ def open_appointment(appointment_id: str, *, by: Actor) -> Opened:
         rows = rows_where(session, Appointment.id == appointment_id, by=by) if is_id(appointment_id) else []
         if not rows:
             raise NotFound(what="appointment", name="with this address")
-        opened = Opened(rows[0], [] if rows[0].restricted else _history(session, appointment_id))
+        opened = Opened(rows[0])
+        if not rows[0].restricted:
+            opened = Opened(rows[0], _history(session, appointment_id), paid_ahead(session, appointment_id))
     note_view(by, "appointment", appointment_id)
     return opened
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from appointments.funding import FundEmpty, add_fund_entry, follow, has_enough
+from appointments.funding import FundEmpty, add_fund_entry, follow, give_back, has_enough
 from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
@@ -24,7 +24,6 @@ from data.models import (
     Appointment,
     Exam,
     Fund,
-    FundEntry,
     Invoice,
     InvoiceLine,
     Patient,
@@ -406,23 +405,7 @@ def _reverse(work: Work, invoice: Invoice, line: InvoiceLine, day: date) -> None
         )
     )  # fmt: skip
     session.flush()
-    give_back(work, line)
-
-
-def give_back(work: Work, line: InvoiceLine) -> None:
-    """Return to its pot what a line had been promised or had used."""
-    entries = work.session.scalars(select(FundEntry).where(FundEntry.invoice_line_id == line.id)).all()
-    for fund_id in {entry.fund_id for entry in entries}:
-        of_fund = [entry for entry in entries if entry.fund_id == fund_id]
-        sums = {
-            kind: sum(entry.amount_cents for entry in of_fund if entry.kind == kind)
-            for kind in ("pending", "released", "used")
-        }
-        for kind, cents in (("released", sums["pending"] - sums["released"]), ("used", -sums["used"])):
-            if cents:
-                visit = of_fund[0].appointment_id
-                add_fund_entry(work, fund_id, kind, cents, line.id, visit, "line removed")
-    work.session.flush()
+    give_back(work, line.id)
 
 
 def _taxed(session: ClinicSession, invoice_id: str, base: int, rate: TaxRate) -> Amounts:

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import String, cast, func, or_, select
 
-from appointments.funding import follow
+from appointments.funding import follow, give_back
 from appointments.moves import appointment_for_change
 from billing import ledger
-from billing.checkout import give_back, standing_lines
+from billing.checkout import standing_lines
 from billing.payments import ReasonMissing
 from billing.state import Standing
 from data.card_numbers import refuse_card_numbers
@@ -125,7 +125,7 @@ def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = N
         if stands.paid:
             raise StillPaid()
         for line in standing_lines(work.session, invoice_id):
-            give_back(work, line)
+            give_back(work, line.id)
         ledger.add_event(work, invoice_id, "voided", amount=stands.total, reason=reason)
         if invoice.appointment_id:
             follow(work, appointment_for_change(work.session, invoice.appointment_id))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from appointments.early_ticket import drop_unpaid
 from appointments.stages import BEFORE_ARRIVAL
 from billing import ledger
 from billing.amounts import decimal_text
@@ -174,6 +175,7 @@ def refund(
         )  # fmt: skip
         _allocate(work, payment, invoice_id, -amount_cents, deposit=is_deposit)
         ledger.add_event(work, invoice_id, "refunded", amount=amount_cents, reason=reason)
+        _end_called_off(work, invoice)
         work.audit(
             "payment.refunded", "payment", payment.id, reference=payment.reference, amount_cents=amount_cents,
             invoice=invoice.number, reason=reason,
@@ -215,6 +217,7 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
         )  # fmt: skip
         for part in parts:
             _allocate(work, payment, part.invoice_id, -part.amount_cents, deposit=part.deposit)
+            _end_called_off(work, ledger.invoice_row(session, part.invoice_id, by))
         work.audit(
             "payment.voided", "payment", sale.id, reference=sale.reference, void=payment.reference, reason=reason
         )
@@ -261,6 +264,12 @@ def _is_before_service(work: Work, invoice: Invoice, *, called_off: bool = False
         return False
     stage = work.session.scalar(select(Appointment.stage).where(Appointment.id == invoice.appointment_id))
     return stage in BEFORE_SERVICE or (called_off and stage in ("cancelled", "no_show"))
+
+
+def _end_called_off(work: Work, invoice: Invoice) -> None:
+    """With its deposit given back, the ticket of a visit that is off has nothing left to stand for."""
+    if invoice.appointment_id:
+        drop_unpaid(work, work.session.get_one(Appointment, (work.session.clinic_id, invoice.appointment_id)))
 
 
 def _record(

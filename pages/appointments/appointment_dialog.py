@@ -7,7 +7,7 @@ import streamlit as st
 from appointments import booking, days, flow
 from appointments.booking import Details
 from appointments.days import Choices
-from appointments.roster import CONSENTS, HistoryLine, RosterRow, open_appointment
+from appointments.roster import CONSENTS, HistoryLine, Opened, RosterRow, open_appointment
 from appointments.stages import BEFORE_ARRIVAL
 from appointments.times import local_of, read_time
 from pages.appointments import dialogs, told
@@ -37,7 +37,7 @@ def _dialog(appointment_id: str) -> None:
                 _act(row, may)
                 form.line()
                 if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
-                    _tabs(row, form, may)
+                    _tabs(opened, form, may)
                 elif not row.restricted:
                     with st.expander("Change details"):
                         _details(row, form)
@@ -148,7 +148,8 @@ def _open_record(row: RosterRow) -> None:
     st.switch_page("today/visit.py", query_params={"id": row.id})
 
 
-def _tabs(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
+def _tabs(opened: Opened, form: DraftForm, may: frozenset[str]) -> None:
+    row = opened.row
     names = ["Move"] + ["Details"] * (not row.restricted) + ["Cancel"] * (row.stage in BEFORE_ARRIVAL)
     for name, tab in zip(names, st.tabs(names), strict=True):
         with tab:
@@ -157,7 +158,7 @@ def _tabs(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
             elif name == "Details":
                 _details(row, form)
             else:
-                _cancel(row, form)
+                _cancel(opened, form)
 
 
 def _move(row: RosterRow, form: DraftForm, may: frozenset[str]) -> None:
@@ -237,14 +238,21 @@ def _details(row: RosterRow, form: DraftForm) -> None:
         _done("Saved.")
 
 
-def _cancel(row: RosterRow, form: DraftForm) -> None:
+def _cancel(opened: Opened, form: DraftForm) -> None:
+    row, paid = opened.row, show.money(opened.paid_ahead_cents)
     reasons = list(dict.fromkeys([*([form["reason"]] if form["reason"] else []), *REASONS]))
     reason = st.selectbox(
         "Reason", reasons, accept_new_options=True, key=form.key("reason"),
         placeholder="Choose a reason or type one",
     )  # fmt: skip
+    keep = False
+    if row.restricted or opened.paid_ahead_cents:
+        what = "anything" if row.restricted else f"the {paid}"
+        note = "Until it is refunded or the visit is booked again."
+        keep = st.checkbox(f"The ticket keeps {what} paid ahead", key="visit_keep", help=note)
     if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:") and not form.newer:
-        booking.cancel(row.id, reason or "", version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
+        key = frame.form_key("appointment")
+        booking.cancel(row.id, reason or "", version=row.version, keep_deposit=keep, by=frame.actor(), key=key)
         form.forget()
         _done(f"The appointment of {row.animal} is canceled.")
 

@@ -11,7 +11,7 @@ from appointments.funding import FundEmpty
 from billing import checkout, invoices, payments, tickets, today
 from billing.payments import Tender, take_payment
 from billing.receipt import facts_of
-from data.models import FundEntry, Invoice, InvoiceLine, Payment
+from data.models import AuditLog, FundEntry, Invoice, InvoiceLine, Payment
 from data.session import read
 from reports.run import run
 from security.clinics import clinic_of
@@ -169,14 +169,18 @@ def test_a_deposit_given_back_or_voided_leaves_no_deposit_behind(clinic, desk):
     first = take_payment([ticket], 2_500, CARD, by=sam)
     take_payment([ticket], 1_000, CARD, by=sam)
     payments.void_payment(first.payment_id, "keyed twice", by=mona)
-    booking.cancel(visit, "Ill", version=version(desk, visit), by=mona)
+    with pytest.raises(booking.DepositTaken, match=r"^\$10\.00 was paid ahead"):
+        booking.cancel(visit, "Ill", version=version(desk, visit), by=mona)
+    assert roster.open_appointment(visit, by=sam).paid_ahead_cents == 1_000
+    booking.cancel(visit, "Ill", version=version(desk, visit), keep_deposit=True, by=mona)
+    assert tickets.ticket(ticket, by=sam).standing.document == "draft"
     payments.refund(ticket, 1_000, CARD, "cancelled", by=mona)
     with read(clinic.id) as session:
         rows = session.scalars(select(Payment)).all()
         assert len(rows) == 4 and all(row.deposit_cents == row.amount_cents for row in rows)
         assert sum(row.amount_cents for row in rows) == 0
     shown = tickets.ticket(ticket, by=sam)
-    assert (shown.standing.document, shown.deposit_cents, shown.standing.paid) == ("draft", 1_000, 0)
+    assert (shown.standing.document, shown.deposit_cents, shown.standing.paid) == ("void", 1_000, 0)
     assert roster.open_appointment(visit, by=sam).row.deposit_cents == 0
 
 
@@ -207,3 +211,41 @@ def test_one_payment_over_an_early_and_a_finished_ticket_is_a_deposit_in_its_ear
     payments.void_payment(taken.payment_id, "keyed twice", by=mona)
     cash = run("cash-received", {}, by=clinic.operator, form="command")
     assert [cash.total[cash.index(name)] or 0 for name in ("net", "deposits")] == [0, 0]
+
+
+@pytest.mark.parametrize("end", ["cancel", "no_show"])
+def test_an_unpaid_ticket_is_void_together_with_its_visit(clinic, desk, end):
+    pot(clinic)
+    sam, mona = clinic.actor("sam"), clinic.actor("mona")
+    visit = desk.book(desk.patient(species="dog"), funding="grant", services=("dog-spay",), day=clinic_day(),
+                      overbook=True, by=mona)  # fmt: skip
+    ticket = checkout.open_ticket(visit, by=sam)
+    if end == "cancel":
+        booking.cancel(visit, "Ill", version=version(desk, visit), by=sam)
+    else:
+        booking.mark_no_show(visit, version=version(desk, visit), by=sam)
+    shown = tickets.ticket(ticket, by=sam)
+    assert (shown.standing.document, shown.standing.balance, sums(clinic)) == ("void", 0, (0, 0))
+    with read(clinic.id) as session:
+        written = session.scalars(select(AuditLog).where(AuditLog.action == "invoice.voided")).all()
+        assert [row.entity_id for row in written] == [ticket]
+    booking.restore(visit, version=version(desk, visit), overbook=True, by=mona)
+    assert sums(clinic) == (DEDUCTION, 0)
+    again = checkout.open_ticket(visit, by=sam)
+    assert again != ticket and sums(clinic) == (DEDUCTION, 0)
+    assert tickets.ticket(again, by=sam).subsidies_cents == 5_000
+
+
+def test_a_paid_ticket_outlives_its_cancelled_visit_and_serves_the_next_booking(clinic, desk):
+    pot(clinic)
+    sam, mona = clinic.actor("sam"), clinic.actor("mona")
+    visit = desk.book(desk.patient(species="dog"), funding="grant", services=("dog-spay",), by=mona)
+    ticket = checkout.open_ticket(visit, by=sam)
+    first = take_payment([ticket], 2_500, CARD, by=sam)
+    booking.cancel(visit, "Ill", version=version(desk, visit), keep_deposit=True, by=mona)
+    assert sums(clinic) == (0, 0)
+    booking.restore(visit, version=version(desk, visit), by=mona)
+    assert (checkout.open_ticket(visit, by=sam), sums(clinic)) == (ticket, (DEDUCTION, 0))
+    booking.cancel(visit, "Ill", version=version(desk, visit), keep_deposit=True, by=mona)
+    payments.void_payment(first.payment_id, "declined by the bank", by=mona)
+    assert tickets.ticket(ticket, by=sam).standing.document == "void"
