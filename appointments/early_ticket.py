@@ -32,7 +32,7 @@ def drop_unpaid(work: Work, appointment: Appointment) -> None:
         lines = session.scalars(select(InvoiceLine).where(InvoiceLine.invoice_id == invoice.id)).all()
         for line in lines:
             give_back(work, line.id, "ticket void")
-        reason = OFF[appointment.stage]
+        reason = "visit canceled" if appointment.stage == "cancelled" else OFF[appointment.stage]
         session.add(
             InvoiceEvent(
                 invoice_id=invoice.id, kind="voided", reason=reason, event_at=clock.now(), by_user_id=work.by.user_id,

@@ -16,7 +16,7 @@ from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from data.errors import Refusal
 from data.models import Appointment, Fund, FundEntry, Invoice, InvoiceEvent
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, new_id
 from security.rules import Work
 
 HOLDS = (*BEFORE_ARRIVAL, *ON_SITE)
@@ -131,10 +131,39 @@ def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
     return left, "received" in sums
 
 
-def has_enough(session: ClinicSession, fund: Fund) -> bool:
-    """Whether a pot can promise another visit. One that nobody fills, or that is billed afterwards, always can."""
+def visits_left(session: ClinicSession, fund: Fund) -> int | None:
+    """How many more visits a pot can promise; None for one without end: nobody fills it, or it is billed afterwards."""
     left, filled = fund_balance(session, fund.id)
-    return fund.kind == "third_party" or not filled or left >= fund.deduction_cents
+    if fund.kind == "third_party" or not filled or (left >= 0 and not fund.deduction_cents):
+        return None
+    return max(0, left // fund.deduction_cents) if fund.deduction_cents else 0
+
+
+def has_enough(session: ClinicSession, fund: Fund) -> bool:
+    """Whether a pot can promise another visit."""
+    return visits_left(session, fund) != 0
+
+
+def promise_imported(session: ClinicSession, run_id: str, by_user_id: str | None) -> None:
+    """Promise what the visits of an import that are still to come ask of the pots, the earliest first, as far as the
+    pots go. Done in the import's last transaction; undoing the import takes the promises back."""
+    session.head()
+    asked: defaultdict[str, list[str]] = defaultdict(list)
+    statement = (
+        select(Appointment.id, Appointment.funding)
+        .where(Appointment.import_id == run_id, Appointment.funding != "", Appointment.stage.in_(HOLDS))
+        .order_by(Appointment.starts_at, Appointment.number)
+    )
+    for appointment_id, code in session.execute(statement):
+        asked[code].append(appointment_id)
+    funds = select(Fund).where(Fund.code.in_(asked), Fund.active.is_(True), Fund.deduction_cents > 0)
+    for fund in session.scalars(funds):
+        entry = {
+            "fund_id": fund.id, "kind": "pending", "amount_cents": fund.deduction_cents, "reason": "booked",
+            "event_at": clock.now(), "source": "import", "by_user_id": by_user_id, "import_id": run_id,
+        }  # fmt: skip
+        promised = asked[fund.code][: visits_left(session, fund)]
+        session.bulk(FundEntry, [entry | {"id": new_id(), "appointment_id": visit} for visit in promised])
 
 
 def add_fund_entry(

@@ -8,10 +8,11 @@ from zoneinfo import available_timezones
 
 from sqlalchemy import select
 
+from appointments.funding import HOLDS, promise_imported, visits_left
 from appointments.settings import APPOINTMENT_TYPE, LOCATION, AppointmentType, LocationDocument
 from appointments.stages import ATTENDED, FLOW, LABELS
 from data import definitions
-from data.models import Appointment, FlowEvent, Location, Patient, User
+from data.models import Appointment, FlowEvent, Fund, Location, Patient, User
 from data.session import ClinicSession
 from data.types import new_id
 from records.importers import References, staff_ids_of
@@ -68,7 +69,7 @@ def plan_appointments(ground: Ground, rows: list[Row]) -> Plan:
             select(Patient.reference, Patient.id, Patient.client_id).where(Patient.reference != "")
         )
     }
-    staff = People(ground)
+    staff, pots = People(ground), Pots(ground, plan)
     places, types = Places(ground, plan), Types(ground, plan)
     references, made_rows, events = References(ground, Appointment), [], []
     for row in rows:
@@ -96,7 +97,7 @@ def plan_appointments(ground: Ground, rows: list[Row]) -> Plan:
             "minutes": minutes, "stage": stage, "walk_in": bool(row.get("walk_in")),
             "scheduled_on": row.get("scheduled_on"), "provider_id": provider_id,
             "services": [code.strip() for code in row.get("services", "").split(";") if code.strip()],
-            "funding": row.get("funding", ""), "notes": row.get("notes", ""), "caution": row.get("caution", ""),
+            "funding": pots.of(row, stage), "notes": row.get("notes", ""), "caution": row.get("caution", ""),
             "cancel_reason": row.get("cancel_reason", ""),
         }  # fmt: skip
         if references.known(row, made, NAMES):
@@ -165,6 +166,37 @@ class People:
             ids = (i for i in staff_ids_of(self.clinic_id, word) if i in self.ids)
             self.found[word] = self.names.get(word.lower()) or next(ids, None)
         return self.found[word]
+
+
+class Pots:
+    """Grants and vouchers by code or name; what the visits to come ask of them is promised when they are shown."""
+
+    def __init__(self, ground: Ground, plan: Plan) -> None:
+        self.ground, self.plan = ground, plan
+        rows = ground.session.scalars(select(Fund).where(Fund.active.is_(True))).all()
+        self.left = {row.code: visits_left(ground.session, row) for row in rows}
+        self.codes = {word.lower(): row.code for row in rows for word in (row.name, row.code)}
+        self.asked = False
+
+    def of(self, row: Row, stage: str) -> str:
+        """The code of the row's grant or voucher; a word that names none stays as it is."""
+        word = str(row.get("funding", ""))
+        code = self.codes.get(word.lower())
+        if not word or stage not in HOLDS:
+            return code or word
+        if code is None:
+            self.ground.notice(row, f"there is no grant or voucher '{word}' in use, so nothing is promised")
+            return word
+        if not self.asked:
+            self.asked = True
+            by = self.ground.by.user_id
+            self.plan.finish.append(lambda session, run_id: promise_imported(session, run_id, by))
+        left = self.left[code]
+        if left == 0:
+            self.ground.notice(row, f"'{word}' has too little left for this visit, so nothing is promised")
+        elif left is not None:
+            self.left[code] = left - 1
+        return code
 
 
 class Places:

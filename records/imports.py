@@ -696,8 +696,8 @@ def _tombstoned() -> list[SqlTable]:
 
 
 def _may_hold(run: ImportRun, table: str) -> bool:
-    """Whether a run brought rows to a table: those it counted, and settings made along the way."""
-    return table in run.counts or table in ("definition", "location", "service")
+    """Whether a run brought rows to a table: those it counted, and settings and promises made along the way."""
+    return table in run.counts or table in ("definition", "location", "service", "fund_entry")
 
 
 def _later_work(session: ClinicSession, run: ImportRun) -> list[str]:

@@ -5,14 +5,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+import opening.importing  # noqa: F401 - makes the kinds known
 from appointments import booking, flow, roster
 from appointments.booking import Details
 from appointments.funding import FundEmpty
 from billing import checkout, invoices, payments, tickets, today
 from billing.payments import Tender, take_payment
 from billing.receipt import facts_of
-from data.models import AuditLog, FundEntry, Invoice, InvoiceLine, Payment
+from data.models import Appointment, AuditLog, FundEntry, Invoice, InvoiceLine, Payment
 from data.session import read
+from records.imports import import_file, undo_import
 from reports.run import run
 from security.clinics import clinic_of
 from security.profile import ClinicProfile
@@ -249,3 +251,35 @@ def test_a_paid_ticket_outlives_its_cancelled_visit_and_serves_the_next_booking(
     booking.cancel(visit, "Ill", version=version(desk, visit), keep_deposit=True, by=mona)
     payments.void_payment(first.payment_id, "declined by the bank", by=mona)
     assert tickets.ticket(ticket, by=sam).standing.document == "void"
+
+
+def test_imported_bookings_hold_their_grant_like_any_other_until_the_import_is_undone(clinic, desk):
+    """The earliest first; what the pot cannot hold is told, and a visit of the past holds nothing."""
+    pot(clinic, filled=2 * DEDUCTION)
+    mona, by = clinic.actor("mona"), clinic.operator
+    import_file(b"Client ID,First name,Surname\nC1,Ana,Lopez\n", "clients", by=by, name="clients.csv")
+    import_file(b"Pet ID,Owner ID,Name,Species\nP1,C1,Rex,Dog\n", "patients", by=by, name="patients.csv")
+    visits = (
+        b"Appointment ID,Patient ID,Start,Status,Grant or voucher\nA1,P1,2124-05-08 08:00,booked,Grant\n"
+        b"A2,P1,2124-05-07 08:00,confirmed,grant\nA3,P1,2124-05-09 08:00,booked,grant\n"
+        b"A4,P1,2024-05-07 08:00,no show,grant\nA5,P1,2124-05-10 08:00,booked,lottery\n"
+    )
+    report = import_file(visits, "appointments", by=by, name="appointments.csv")
+    assert [notice for notice in report.notices if "promised" in notice] == [
+        "row 4: 'grant' has too little left for this visit, so nothing is promised",
+        "row 6: there is no grant or voucher 'lottery' in use, so nothing is promised",
+    ]
+    with read(clinic.id) as session:
+        holds = select(Appointment.reference).join(FundEntry, FundEntry.appointment_id == Appointment.id)
+        assert sorted(session.scalars(holds)) == ["A1", "A2"]
+        first = session.scalars(select(Appointment).where(Appointment.reference == "A1")).one()
+    assert sums(clinic) == (2 * DEDUCTION, 0)
+    with pytest.raises(FundEmpty):
+        desk.book(funding="grant", by=mona)
+    undo_import(report.run_id, by=by)
+    assert sums(clinic) == (0, 0)
+    report = import_file(visits, "appointments", by=by, name="appointments.csv")
+    with read(clinic.id) as session:
+        first = session.scalars(select(Appointment).where(Appointment.reference == "A1")).one()
+    booking.cancel(first.id, "Ill", version=first.version, by=mona)
+    assert sums(clinic) == (DEDUCTION, 0)

@@ -52,7 +52,7 @@ def test_an_appointment_is_opened_by_address_and_confirmed_moved_and_cancelled(d
 
     at = page(desk.clinic, "appointments/calendar.py", appointment=one)
     button(at, "visit_cancel").click().run()
-    assert "Say why the appointment is cancelled" in words(at)
+    assert "Say why the appointment is canceled" in words(at)
     at.selectbox(key="visit_reason").set_value("Client ill").run()
     button(at, "visit_cancel").click().run()
     assert (desk.row(one).stage, desk.row(one).cancel_reason) == ("cancelled", "Client ill")
