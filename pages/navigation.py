@@ -10,7 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.home import Home
-from pages.components import banner, emergency, frame, search, sidebar, style
+from pages.components import banner, draft_form, emergency, frame, search, sidebar, style
 from pages.components.place import Page, not_open
 from records.access import RestrictedRecord
 from security.sessions import Person
@@ -85,6 +85,7 @@ def main() -> None:
         st.session_state[_MAP] = may, *_map(may)
     _, menu, places = st.session_state[_MAP]
     current = st.navigation(menu, expanded=True)
+    draft_form.turn_page(current.url_path)
     sidebar.draw(who, may)
     search.draw(may, places)
     banner.draw(may, at=current.url_path)

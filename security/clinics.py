@@ -76,9 +76,11 @@ def create_clinic(new: NewClinic) -> str:
 def clean_username(username: str) -> str:
     """A user name as it is kept: lower case; raises BadInput."""
     username = username.strip().lower()
+    if not username:
+        raise BadInput(problem="Enter a username: what the person types to sign in.")
     if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{1,59}", username):
         raise BadInput(
-            problem=f"The user name '{username}' may hold only letters, digits, dot, dash, _ and @, at least two."
+            problem=f"The username '{username}' may hold only letters, digits, dot, dash, _ and @, at least two."
         )
     return username
 

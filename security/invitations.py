@@ -66,9 +66,10 @@ def invite(
     ``site`` is the address of this installation as a browser knows it; with it and an e-mail address the link is
     mailed too. Raises NameTaken, BadInput, NotFound, BeyondYourRights.
     """
-    username, name, email = clean_username(username), name.strip(), email.strip()
+    name, email = name.strip(), email.strip()
     if not name:
         raise BadInput(problem="Enter the person's name.")
+    username = clean_username(username)
     if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
         raise BadInput(problem=f"'{email}' is not an e-mail address. Write it like name@example.org.")
     with act(by, "security.users", key=key) as work:

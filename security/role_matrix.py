@@ -30,7 +30,7 @@ class OwnersOwn(Refusal):
 
 
 class RoleInUse(Refusal):
-    """{count} people have the role {role}. Give them another role first, then remove it."""
+    """{people} the role {role}. Give them another role first, then remove it."""
 
 
 class ShippedRole(Refusal):
@@ -122,7 +122,8 @@ def remove_role(slug: str, *, expected: int, by: Actor, key: str | None = None) 
         settings.check_unchanged(work.session, ROLE, slug, expected)
         count = work.session.scalar(select(func.count()).select_from(User).where(User.role == slug)) or 0
         if count:
-            raise RoleInUse(count=count, role=role.label)
+            people = "1 person has" if count == 1 else f"{count} people have"
+            raise RoleInUse(people=people, role=role.label)
         check_rights(work.session, by, role.permissions, slug, "remove it")
         definitions.remove(work.session, ROLE, slug)
         work.audit("role.removed", "role", slug)

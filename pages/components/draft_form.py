@@ -36,6 +36,16 @@ from pages.components import frame, show
 from security import drafts
 
 
+_DRAWN, _PAGE = "_draft_drawn", "_draft_page"
+
+
+def turn_page(path: str) -> None:
+    """Told by the app which page is drawn: the forms of the page before are no longer on screen."""
+    if st.session_state.get(_PAGE) != path:
+        st.session_state[_PAGE] = path
+        st.session_state.pop(_DRAWN, None)
+
+
 class Kept:
     """What was typed at one place and is kept.
 
@@ -148,8 +158,16 @@ class Kept:
 class Draft(Kept):
     """A document with named fields, such as one a settings form is drawn from; its values are what JSON can hold.
 
-    Only the fields that were changed are kept, so that they come back on top of whatever is stored by then.
+    Only the fields that were changed are kept, so that they come back on top of whatever is stored by then. A page
+    draws one such form at a time: Streamlit lets go of widgets that are not drawn, so a form that comes after another
+    one, or after another page, begins with the draft as it is kept by then.
     """
+
+    def __init__(self, place: str, *, version: int | None = None) -> None:
+        if st.session_state.get(_DRAWN) != place:
+            st.session_state.pop(f"_form_{place}", None)
+            st.session_state[_DRAWN] = place
+        super().__init__(place, version=version)
 
     def key(self, name: str) -> str:
         """The key of a widget; another one after ``forget``, so that the widget begins anew."""

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import frame, show
+from pages.components.draft_form import Draft
 from security import role_matrix
 from security.permissions import AREAS, PERMISSIONS
 from security.role_matrix import RoleRow
@@ -25,13 +26,16 @@ def draw(roles: list[RoleRow]) -> None:
             st.warning("Somebody changed a role while you had this open.", icon=":material/sync_problem:")
             if st.button("Show the roles as they are now", key="newer"):
                 start_over()
+    draft = Draft("roles")
+    draft.line()
     names = [SECOND_FACTOR, *PERMISSIONS]
+    begin = draft.over({f"{row.slug}/{name}": has(row, name) for row in held for name in names})
     table = pd.DataFrame(
         {
             "name": names,
             "may": [sentence(name) for name in names],
             "area": [area(name) for name in names],
-            **{row.slug: [has(row, name) for name in names] for row in held},
+            **{row.slug: [begin[f"{row.slug}/{name}"] for name in names] for row in held},
         }
     )
     column = st.column_config
@@ -40,7 +44,7 @@ def draw(roles: list[RoleRow]) -> None:
                 icon=":material/width:")  # fmt: skip
     signature = "-".join(f"{row.slug}{row.number}" for row in held)
     edited = st.container(key="matrix_wide").data_editor(
-        table, key=f"matrix-{signature}-{st.session_state.get('_again', 0)}",
+        table, key=draft.key(f"matrix-{signature}"),
         hide_index=True, disabled=["name", "may", "area", "owner"], height=620, num_rows="fixed",
         column_config={
             "name": None,
@@ -49,10 +53,12 @@ def draw(roles: list[RoleRow]) -> None:
             **{row.slug: column.CheckboxColumn(row.label, width=104) for row in held},
         },
     )  # fmt: skip
-    changes = changed(held, edited)
+    ticks = {row.slug: dict(zip(edited["name"], edited[row.slug].map(bool), strict=True)) for row in held}
+    draft.keep({f"{slug}/{name}": on for slug, column in ticks.items() for name, on in column.items()})
+    changes = changed(held, ticks)
     st.session_state["_roles_dirty"] = bool(changes)
     if changes:
-        confirm(held, changes)
+        confirm(held, changes, draft)
 
 
 def area(name: str) -> str:
@@ -73,37 +79,48 @@ def has(row: RoleRow, name: str) -> bool:
     return row.second_factor if name == SECOND_FACTOR else name in row.permissions
 
 
-def changed(held: list[RoleRow], edited: pd.DataFrame) -> dict[str, tuple[Role, int]]:
+def as_role(row: RoleRow, ticks: dict[str, bool]) -> Role:
+    """The role as it is ticked on screen."""
+    may = sorted(name for name, on in ticks.items() if on and name != SECOND_FACTOR)
+    return Role(label=row.label, second_factor=ticks[SECOND_FACTOR], permissions=may)
+
+
+def changed(held: list[RoleRow], ticks: dict[str, dict[str, bool]]) -> dict[str, tuple[Role, int]]:
     """The roles that differ from what was opened."""
     changes = {}
     for row in held:
-        ticked = {name for name, on in zip(edited["name"], edited[row.slug], strict=True) if on}
-        role = Role(
-            label=row.label, second_factor=SECOND_FACTOR in ticked, permissions=sorted(ticked - {SECOND_FACTOR})
-        )
-        if role.second_factor != row.second_factor or set(role.permissions) != row.permissions:
+        role = as_role(row, ticks[row.slug])
+        if differences(row.permissions, row.second_factor, role):
             changes[row.slug] = (role, row.number)
     return changes
 
 
-def confirm(held: list[RoleRow], changes: dict[str, tuple[Role, int]]) -> None:
+def told(row: RoleRow, lines: list[str]) -> None:
+    """What would change for a role and how many people feel it."""
+    if not lines:
+        st.caption("Nothing is changed yet.")
+        return
+    st.markdown(f"**{show.plain(row.label)}** ({row.people} {'person' if row.people == 1 else 'people'})")
+    st.markdown("\n".join(f"- {show.plain(line)}" for line in lines))
+
+
+def confirm(held: list[RoleRow], changes: dict[str, tuple[Role, int]], draft: Draft) -> None:
     """What would change, in sentences, then the button."""
     before = {row.slug: row for row in held}
     with st.container(border=True, key="role-changes"):
         st.markdown("### Save these changes?")
         for slug, (role, _) in changes.items():
-            affected = before[slug].people
-            st.markdown(f"**{show.plain(role.label)}** ({affected} {'person' if affected == 1 else 'people'})")
-            for line in differences(before[slug].permissions, before[slug].second_factor, role):
-                st.markdown(f"- {show.plain(line)}")
+            told(before[slug], differences(before[slug].permissions, before[slug].second_factor, role))
         with st.container(horizontal=True):
             if st.button("Save the roles", type="primary", key="save-roles"):
                 with frame.refusals():
                     role_matrix.save_roles(changes, by=frame.actor(), key=frame.form_key("roles"))
                     frame.new_form_key("roles")
+                    draft.forget()
                     st.toast("The roles were saved.", icon=":material/check:")
                     start_over()
             if st.button("Put everything back", type="tertiary", key="put-back"):
+                draft.forget()
                 start_over()
 
 
@@ -121,5 +138,4 @@ def start_over() -> None:
     """Open the roles as they are stored."""
     st.session_state.pop(HELD, None)
     st.session_state["_roles_dirty"] = False
-    st.session_state["_again"] = int(st.session_state.get("_again", 0)) + 1
     st.rerun()

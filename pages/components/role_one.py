@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import definition_history, frame, role_grid, show
+from pages.components.draft_form import Draft
 from security import role_matrix
 from security.permissions import AREAS, PERMISSIONS
 from security.role_matrix import RoleRow
@@ -52,36 +53,41 @@ def draw(role: RoleRow) -> None:
         )  # fmt: skip
 
 
+@st.fragment
 def edit(role: RoleRow) -> None:
     """A tick for each permission, grouped by area; the owner's ticks stand."""
     owner = role.slug == "owner"
     if owner:
         st.caption("The owner may do everything; only the second factor can be changed.")
-    ticked: set[str] = set()
-    with st.form(f"role-{role.slug}-{role.number}", border=False):
-        second = st.toggle(
-            "Enters a code from a phone to sign in", role.second_factor, key=f"2f-{role.slug}-{role.number}"
-        )
-        columns = st.columns(2)
-        for position, (area, title) in enumerate(AREAS.items()):
-            with columns[position % 2].container(border=True, gap="xsmall"):
-                st.markdown(f"### {title}")
-                for name, permission in PERMISSIONS.items():
-                    if permission.area == area and st.checkbox(
-                        role_grid.sentence(name), name in role.permissions, help=permission.help or None,
-                        disabled=owner or permission.owner_only, key=f"{role.slug}-{role.number}-{name}",
-                    ):  # fmt: skip
-                        ticked.add(name)
-        if st.form_submit_button("Save the role", type="primary"):
-            with frame.refusals():
-                wanted = Role(label=role.label, second_factor=second, permissions=sorted(ticked))
-                changes = {role.slug: (wanted, role.number)}
+    draft = Draft(f"role:{role.slug}", version=role.number)
+    draft.line()
+    stored = {name: role_grid.has(role, name) for name in (role_grid.SECOND_FACTOR, *PERMISSIONS)}
+    begin, mark = draft.over(stored), draft.key(f"{role.slug}-{role.number}")
+    ticked = {role_grid.SECOND_FACTOR: st.toggle(
+        role_grid.sentence(role_grid.SECOND_FACTOR), begin[role_grid.SECOND_FACTOR], key=f"2f-{mark}"
+    )}  # fmt: skip
+    columns = st.columns(2)
+    for position, (area, title) in enumerate(AREAS.items()):
+        with columns[position % 2].container(border=True, gap="xsmall"):
+            st.markdown(f"### {title}")
+            for name, permission in PERMISSIONS.items():
+                if permission.area == area:
+                    ticked[name] = st.checkbox(
+                        role_grid.sentence(name), begin[name], help=permission.help or None,
+                        disabled=owner or permission.owner_only, key=f"{mark}-{name}",
+                    )  # fmt: skip
+    draft.keep(ticked)
+    wanted = role_grid.as_role(role, ticked)
+    lines = role_grid.differences(role.permissions, role.second_factor, wanted)
+    with st.container(border=True, key="role-changes"):
+        role_grid.told(role, lines)
+        if st.button("Save the role", type="primary", key="save-role", disabled=not lines):
+            with draft.saving():
                 key = frame.form_key(f"role-{role.slug}")
-                role_matrix.save_roles(changes, by=frame.actor(), key=key)
+                role_matrix.save_roles({role.slug: (wanted, role.number)}, by=frame.actor(), key=key)
                 frame.new_form_key(f"role-{role.slug}")
-                lines = role_grid.differences(role.permissions, role.second_factor, wanted)
-                told = "; ".join(lines[:3]) or "nothing changed"
-                st.toast(show.plain(f"{role.label}: {told}"), icon=":material/check:")
+                draft.forget()
+                st.toast(show.plain(f"{role.label}: {'; '.join(lines[:3])}"), icon=":material/check:")
                 st.rerun()
 
 

@@ -89,7 +89,7 @@ def table(found: AuditPage) -> None:
         column_config={
             "No.": st.column_config.NumberColumn(format="%d", width=60), "When": st.column_config.Column(width=165),
             "Who": st.column_config.Column(width=110), "Did": st.column_config.Column(width=170),
-            "About": st.column_config.Column(width=150), "Details": st.column_config.Column(width=260),
+            "About": st.column_config.Column(width=150), "Details": st.column_config.Column(width=230),
             "Through": st.column_config.Column(width=80),
         },
     )  # fmt: skip

@@ -6,6 +6,7 @@ import streamlit as st
 
 from data.errors import NotFound
 from pages.components import account_actions, frame, show, states
+from pages.components.draft_form import DraftForm
 from security import invitations, users
 from security.users import UserRow
 
@@ -55,33 +56,46 @@ def listing(everybody: list[UserRow]) -> None:
                     st.rerun()
 
 
+@st.fragment
 def invite() -> None:
     """The form of an invitation."""
     roles = users.roles_to_give(by=frame.actor())
-    with st.form("invite", border=True):
+    start = "staff" if "staff" in roles else next(iter(roles))
+    form = DraftForm("invite", {"name": "", "username": "", "email": "", "role": start}, prefix="invite-")
+    form.among("role", roles)
+    with st.container(border=True, key="invite-form"):
         st.markdown("### Invite a person")
+        form.line()
         left, right = st.columns(2)
-        name = left.text_input("Name", max_chars=120, key="invite-name")
-        username = right.text_input("User name", max_chars=60, key="invite-username", help="What they type to sign in.")
-        email = left.text_input("E-mail (optional)", max_chars=254, key="invite-email")
-        start = list(roles).index("staff") if "staff" in roles else 0
-        role = right.selectbox("Role", list(roles), index=start, format_func=roles.__getitem__, key="invite-role")
+        left.text_input("Name", max_chars=120, key=form.key("name"), live=form.live)
+        right.text_input("Username", max_chars=60, key=form.key("username"), live=form.live,
+                         help="What they type to sign in.")  # fmt: skip
+        left.text_input("E-mail (optional)", max_chars=254, key=form.key("email"), live=form.live)
+        right.selectbox("Role", list(roles), format_func=roles.__getitem__, key=form.key("role"))
+        form.keep()
         with st.container(horizontal=True):
-            sent = st.form_submit_button("Create the invitation", type="primary")
-            left_out = st.form_submit_button("Cancel", type="tertiary")
-    if left_out:
-        st.session_state.pop("_inviting")
-        st.rerun()
-    if sent:
-        with frame.refusals():
-            key = frame.form_key("invite")
-            link = invitations.invite(
-                username, role, name=name, email=email, site=account_actions.site(), by=frame.actor(), key=key
-            )
-            frame.new_form_key("invite")
-            st.session_state.pop("_inviting")
-            st.session_state["_link"] = (name, link)
-            st.rerun()
+            sent = st.button("Create the invitation", type="primary", key="invite-send", shortcut=frame.SEND)
+            if st.button("Cancel", type="tertiary", key="invite-cancel"):
+                form.forget()
+                st.session_state.pop("_inviting")
+                st.rerun()
+        if sent:
+            with frame.refusals():
+                send(form)
+
+
+def send(form: DraftForm) -> None:
+    """Invite whom the form describes, and keep the link for one showing."""
+    name = str(form["name"]).strip()
+    link = invitations.invite(
+        form["username"], form["role"], name=name, email=form["email"], site=account_actions.site(), by=frame.actor(),
+        key=frame.form_key("invite"),
+    )  # fmt: skip
+    frame.new_form_key("invite")
+    form.forget()
+    st.session_state.pop("_inviting")
+    st.session_state["_link"] = (name, link)
+    st.rerun()
 
 
 def show_link() -> None:

@@ -55,8 +55,10 @@ def ask() -> None:
     if not sent:
         return
     with frame.refusals():
+        if not name.strip():
+            raise BadInput(problem="Enter the name of the clinic. It stands on every print.")
         if not owner.strip() or not username.strip():
-            raise BadInput(problem="Your name and a user name are needed for the owner's account.")
+            raise BadInput(problem="Your name and a username are needed for the owner's account.")
         if password != again:
             raise BadInput(problem="The two passwords differ. Type them again.")
         slug = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower()).strip("-")[:40] or "clinic"
@@ -94,6 +96,7 @@ def hand_out(done: FirstClinic) -> None:
             "- The key file stays here; keep it out of shared folders and backups:"
         )
         st.code(str(done.key_file), language=None)
+        st.caption("Should you need the sheet again, on this machine: ballast keys sheet")
     printed = st.checkbox("I have printed the recovery sheet", key="sheet_printed")
     if st.button("Go to sign-in", type="primary", key="first_run_over", disabled=not printed):
         st.session_state.clear()

@@ -16,19 +16,27 @@ def main() -> None:
     with door.card():
         if st.session_state.get("_accepted"):
             door.head("Your password is set", "Sign in with it to begin.")
-            st.link_button("Sign in", "/", type="primary", width="stretch")
+            to_sign_in("Sign in", primary=True)
             return
         try:
             found = invitations.open_link(secret)
         except invitations.LinkSpent as spent:
             door.head("Ballast", "")
             st.error(spent.message, icon=":material/error:")
-            st.link_button("Go to the sign-in page", "/", width="stretch")
+            to_sign_in("Go to the sign-in page")
             return
         invited = found.purpose == "invite"
         door.head(found.clinic, "You are invited: choose your password." if invited else "Choose a new password.")
         st.text(f"Hello {found.name}. You sign in as {found.username}.")
         choose(secret)
+
+
+def to_sign_in(label: str, *, primary: bool = False) -> None:
+    """On to signing in, in this very tab: the link is spent."""
+    if st.button(label, type="primary" if primary else "secondary", width="stretch", key="to-sign-in"):
+        st.session_state.pop("_accepted", None)
+        st.query_params.clear()
+        st.rerun()
 
 
 def choose(secret: str) -> None:

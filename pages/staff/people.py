@@ -10,7 +10,7 @@ from security import staff
 
 by = frame.actor()
 everybody = staff.list_staff(by=by, disabled=bool(st.session_state.get("former")))
-frame.head("Staff", f"{len(everybody)} people")
+frame.head("Staff", f"{len(everybody)} {'person' if len(everybody) == 1 else 'people'}")
 with st.container(horizontal=True, vertical_alignment="center", key="staff_filters"):
     sought = st.text_input(
         "Find", key="find-staff", placeholder="Name, role or phone", label_visibility="collapsed", width=320

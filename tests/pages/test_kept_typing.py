@@ -11,10 +11,10 @@ from appointments.booking import Details
 from billing import checkout
 from records import clients
 from records.clients import ClientForm
-from security import drafts, settings
+from security import drafts, role_matrix, settings
 from tests.appointments.conftest import Desk, next_monday
 from tests.billing.visits import visit
-from tests.screen import opened
+from tests.screen import opened, told
 
 
 def captions(at):
@@ -148,6 +148,65 @@ def test_a_half_typed_setting_is_there_again_on_top_of_a_newer_version(sqlite_cl
     now = next(entry for entry in settings.entries("appointment-type", by=olive) if entry.slug == "surgery")
     assert (now.body["capacity"], now.body["minutes"]) == (28, 25)
     assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_a_look_at_another_page_or_entry_takes_nothing_from_a_setting(sqlite_clinic):
+    def look_elsewhere(at, script):
+        at.switch_page("clients/clients.py").run()
+        return at.switch_page(script)
+
+    at = opened(sqlite_clinic, "adam", "settings/editor.py", kind="appointment-type", entry="surgery")
+    at.text_input(key="appointment-type-surgery-1-why").set_value("Asked for by Dr. Novak").run()
+    at.button_group(key="pick-appointment-type").set_value("recheck").run()
+    at.button_group(key="pick-appointment-type").set_value("surgery").run()
+    assert at.text_input(key="appointment-type-surgery-1-why").value == "Asked for by Dr. Novak"
+    at = look_elsewhere(at, "settings/editor.py")
+    at.query_params["kind"], at.query_params["entry"] = "appointment-type", "surgery"
+    assert at.run().text_input(key="appointment-type-surgery-1-why").value == "Asked for by Dr. Novak"
+    assert "Kept from" in captions(at)
+
+    at = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    at.text_input(key="label-examined-1").set_value("Exam done").run()
+    look_elsewhere(at, "settings/flow_stages.py").run()
+    assert at.text_input(key="label-examined-1").value == "Exam done"
+    assert {"setting:flow-stages", "setting:appointment-type-surgery"} <= set(
+        drafts.places(by=sqlite_clinic.actor("adam"))
+    )
+
+
+def test_ticks_of_a_role_and_a_half_typed_invitation_are_there_again(sqlite_clinic):
+    def roles():
+        at = opened(sqlite_clinic, "adam", "settings/roles.py")
+        return at.button_group(key="role").set_value("staff").run()
+
+    at = roles()
+    assert at.button(key="save-role").disabled
+    at.checkbox(key="staff-1-reports.view").check().run()
+    assert "may now run reports" in told(at)
+    again = roles()
+    assert again.checkbox(key="staff-1-reports.view").value and "Kept from" in captions(again)
+    again.button(key="save-role").click().run()
+    assert not again.error and not again.exception
+
+    def inviting():
+        return opened(sqlite_clinic, "adam", "settings/users.py").button(key="invite").click().run()
+
+    inviting().text_input(key="invite-name").set_value("Nina Nash").run()
+    again = inviting()
+    assert again.text_input(key="invite-name").value == "Nina Nash" and "Kept from" in captions(again)
+    again.button(key="invite-cancel").click().run()
+    assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_ticks_in_the_grid_of_roles_are_there_again(sqlite_clinic):
+    by = sqlite_clinic.actor("adam")
+    drafts.save("roles", {"staff/reports.view": True}, by=by)
+    at = opened(sqlite_clinic, "adam", "settings/roles.py")
+    assert "Kept from" in captions(at) and "may now run reports" in told(at)
+    at.button(key="save-roles").click().run()
+    assert not at.error and not at.exception
+    staff = next(row for row in role_matrix.list_roles(by=by) if row.slug == "staff")
+    assert "reports.view" in staff.permissions and drafts.places(by=by) == []
 
 
 def test_moved_stages_and_a_half_typed_profile_are_there_again(sqlite_clinic):

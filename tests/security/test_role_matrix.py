@@ -74,7 +74,7 @@ def test_a_custom_role_is_copied_renamed_and_removed_only_when_unused(clinic):
     slug = role_matrix.copy_role("administrator", "Deputy", by=adam)
     number = role_matrix.rename_role(slug, "Second in charge", expected=1, by=adam)
     users.set_role(clinic.users["sam"], slug, by=adam)
-    with pytest.raises(role_matrix.RoleInUse, match="1 people"):
+    with pytest.raises(role_matrix.RoleInUse, match="1 person has"):
         role_matrix.remove_role(slug, expected=number, by=adam)
     users.set_role(clinic.users["sam"], "staff", by=adam)
     role_matrix.remove_role(slug, expected=number, by=adam)
