@@ -35,7 +35,6 @@ from data.errors import EditedMeanwhile
 from pages.components import frame, show
 from security import drafts
 
-
 _DRAWN, _PAGE = "_draft_drawn", "_draft_page"
 
 

@@ -115,7 +115,7 @@ def _said(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(short(str(part)) for part in value) or "none"
     if isinstance(value, dict):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
+        return ", ".join(f"{name} {_said(part)}" for name, part in value.items())
     return (
         {True: "yes", False: "no", None: "none"}.get(value, str(value))
         if isinstance(value, bool | None)
