@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from data.errors import BadInput, NotFound
 from data.models import Ticket, User, UserSession
-from data.session import everywhere, write
+from data.session import ClinicSession, everywhere, write
 from data.types import clock
 from security import audit, passwords
 from security.actor import Actor
@@ -129,7 +129,8 @@ def list_devices(*, by: Actor) -> list[Device]:
 
 
 def revoke(device_id: str, *, by: Actor, key: str | None = None) -> None:
-    """Take a screen away; it goes blank with its next refresh. Raises NotFound."""
+    """Take a screen away; it goes blank with its next refresh, and who switched to themselves at a station is signed
+    out of it. Raises NotFound."""
     with act(by, "security.displays", key=key) as work:
         row = work.session.scalars(
             select(UserSession).where(UserSession.id == device_id, UserSession.kind.in_(tuple(KINDS)))
@@ -139,7 +140,23 @@ def revoke(device_id: str, *, by: Actor, key: str | None = None) -> None:
         if work.repeated or row.revoked_at is not None:
             return
         row.revoked_at, row.revoked_reason = clock.now(), "screen taken away"
-        work.audit("device.revoked", "session", row.id, kind=row.kind)
+        people = _end_sessions_at(work.session, row.id) if row.kind == "station" else 0
+        work.audit("device.revoked", "session", row.id, kind=row.kind, sessions=people)
+
+
+def _end_sessions_at(session: ClinicSession, station_id: str) -> int:
+    """End what a PIN opened at a station, and what it is about to open; returns how many sessions."""
+    here = [
+        row
+        for row in session.scalars(select(UserSession).where(UserSession.revoked_at.is_(None)))
+        if row.options.get("station") == station_id
+    ]
+    for row in here:
+        row.revoked_at, row.revoked_reason = clock.now(), "screen taken away"
+    for ticket in session.scalars(select(Ticket).where(Ticket.purpose == "sign-in", Ticket.used_at.is_(None))):
+        if ticket.options.get("station") == station_id:
+            ticket.used_at = clock.now()
+    return len(here)
 
 
 def tiles(station_token: str) -> list[Tile] | None:

@@ -87,6 +87,19 @@ def test_a_pin_switches_person_at_a_station_for_ten_idle_minutes(clinic):
     assert devices.switch("invented", clinic.users["sam"], PIN) is None
 
 
+def test_whoever_switched_to_themselves_at_a_station_leaves_with_it(clinic):
+    token = screen(clinic, "station")
+    own_access.set_pin(PASSWORD, PIN, by=clinic.actor("sam"))
+    switch = lambda: devices.switch(token, clinic.users["sam"], PIN)  # noqa: E731
+    here, elsewhere = sessions.redeem_ticket(switch()), clinic.token("sam")
+    under_way = switch()
+    station = next(row for row in devices.list_devices(by=clinic.actor("adam")) if row.kind == "station")
+    devices.revoke(station.id, by=clinic.actor("adam"))
+    assert not sessions.token_is_live(here)
+    assert sessions.redeem_ticket(under_way) is None
+    assert sessions.token_is_live(elsewhere)
+
+
 def test_five_wrong_pins_need_the_password_which_frees_the_pin(clinic):
     token, sam = screen(clinic, "station"), clinic.users["sam"]
     own_access.set_pin(PASSWORD, PIN, by=clinic.actor("sam"))
