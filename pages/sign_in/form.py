@@ -15,7 +15,8 @@ from types import ModuleType
 import streamlit as st
 
 Check = Callable[[str, str], bool]
-LABELS = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Sign in"}
+# These words are a contract with whoever drives the sign-in page from outside.
+LABELS = {"Form name": "Sign in", "Username": "Username", "Password": "Password", "Login": "Login"}
 _LEFT_BEHIND = ("authentication_status", "name", "username", "email", "roles", "logout")
 
 

@@ -8,7 +8,7 @@ from tests.conftest import PASSWORD
 def sign_in(page, name):
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Login").click()
 
 
 @pytest.mark.browser
