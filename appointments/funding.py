@@ -118,17 +118,25 @@ def held_for(session: ClinicSession, appointment_id: str) -> dict[str, int]:
 def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
     """What a pot still holds for new promises, and whether anybody ever filled it."""
     session.flush()
-    rows = session.execute(
-        select(FundEntry.kind, func.sum(FundEntry.amount_cents))
-        .where(FundEntry.fund_id == fund_id)
-        .group_by(FundEntry.kind)
-    )
-    sums = {kind: int(cents) for kind, cents in rows}
-    left = (
-        sums.get("received", 0) + sums.get("adjusted", 0)
-        - (sums.get("pending", 0) - sums.get("released", 0)) - sums.get("used", 0)
-    )  # fmt: skip
-    return left, "received" in sums
+    sums = pot_sums(session, fund_id)[fund_id]
+    return left_of(sums), "received" in sums
+
+
+def pot_sums(session: ClinicSession, fund_id: str | None = None) -> defaultdict[str, dict[str, int]]:
+    """What came in, was put right, promised, released and used, in cents, of every pot or of one."""
+    statement = select(FundEntry.fund_id, FundEntry.kind, func.sum(FundEntry.amount_cents))
+    if fund_id:
+        statement = statement.where(FundEntry.fund_id == fund_id)
+    sums: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for pot, kind, cents in session.execute(statement.group_by(FundEntry.fund_id, FundEntry.kind)):
+        sums[pot][kind] = int(cents)
+    return sums
+
+
+def left_of(sums: dict[str, int]) -> int:
+    """What is in a pot and promised to nobody, from its sums by kind of entry."""
+    signs = {"received": 1, "adjusted": 1, "pending": -1, "released": 1, "used": -1}
+    return sum(signs[kind] * cents for kind, cents in sums.items())
 
 
 def visits_left(session: ClinicSession, fund: Fund) -> int | None:

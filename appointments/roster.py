@@ -26,7 +26,6 @@ from data.models import (
     FundEntry,
     Invoice,
     InvoiceEvent,
-    InvoiceLine,
     Location,
     Patient,
     Payment,
@@ -39,6 +38,7 @@ from data.types import is_id
 from records.access import NAME, Closed, client_for
 from records.family import family
 from records.settings import SPECIES
+from records.standing import standings
 from security.actor import Actor
 from security.rules import look, remembered
 from security.viewing import note_view
@@ -393,42 +393,14 @@ class _Draft:
 
 
 def owed_by(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:
-    """What each client still owes in cents: per invoice lines less allocations, void and forgiven ones left out."""
-    invoices = {
-        invoice_id: client_id
-        for invoice_id, client_id in session.execute(
-            select(Invoice.id, Invoice.client_id).where(Invoice.client_id.in_(client_ids))
-        )
-    }
-    if not invoices:
-        return {}
-    ended: dict[str, str] = {}
-    for invoice_id, kind in session.execute(
-        select(InvoiceEvent.invoice_id, InvoiceEvent.kind)
-        .where(InvoiceEvent.invoice_id.in_(invoices))
-        .order_by(InvoiceEvent.entered_at, InvoiceEvent.id)
-    ):
-        if ended.get(invoice_id) != "voided":
-            ended[invoice_id] = kind
-    balance: defaultdict[str, int] = defaultdict(int)
-    charged = (
-        select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents))
-        .where(InvoiceLine.invoice_id.in_(invoices))
-        .group_by(InvoiceLine.invoice_id)
-    )
-    paid = (
-        select(PaymentAllocation.invoice_id, -func.sum(PaymentAllocation.amount_cents))
-        .where(PaymentAllocation.invoice_id.in_(invoices))
-        .group_by(PaymentAllocation.invoice_id)
-    )
-    for statement in (charged, paid):
-        for invoice_id, cents in session.execute(statement):
-            balance[invoice_id] += int(cents or 0)
+    """What each client still owes in cents; a ticket still in the making is not owed yet."""
+    statement = select(Invoice.id, Invoice.client_id).where(Invoice.client_id.in_(client_ids))
+    clients: dict[str, str] = dict(session.execute(statement).tuples().all())
     owed: defaultdict[str, int] = defaultdict(int)
-    for invoice_id, cents in balance.items():
-        if cents > 0 and ended.get(invoice_id) not in ("voided", "forgiven"):
-            owed[invoices[invoice_id]] += cents
-    return dict(owed)
+    if clients:
+        for invoice_id, stands in standings(session, clients).items():
+            owed[clients[invoice_id]] += stands.owed
+    return {client_id: cents for client_id, cents in owed.items() if cents}
 
 
 def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:

@@ -34,6 +34,7 @@ from data.models import (
 from data.session import ClinicSession
 from data.types import clock
 from records.access import client_for, visit_for
+from records.standing import standings, unbilled_ids, voided_ids
 from security.actor import Actor
 from security.rules import Work, act, authorize
 
@@ -121,7 +122,7 @@ def open_counter_ticket(client_id: str, *, by: Actor, key: str | None = None) ->
             select(Invoice).where(
                 Invoice.client_id == client.id, Invoice.appointment_id.is_(None),
                 Invoice.issued_on == ledger.today(session), Invoice.id.not_in(select(InvoiceLine.invoice_id)),
-                Invoice.id.in_(ledger.unbilled_ids()), Invoice.id.not_in(ledger.voided_ids()),
+                Invoice.id.in_(unbilled_ids()), Invoice.id.not_in(voided_ids()),
             )
         ).first()  # fmt: skip
         invoice = empty or _new_invoice(work, client.id, None, None, "live")
@@ -281,7 +282,7 @@ def invoice_of(session: ClinicSession, appointment_id: str) -> Invoice | None:
     rows = session.scalars(
         select(Invoice).where(Invoice.appointment_id == appointment_id).order_by(Invoice.number.desc())
     ).all()
-    stands = ledger.standings(session, [row.id for row in rows]) if rows else {}
+    stands = standings(session, [row.id for row in rows]) if rows else {}
     return next((row for row in rows if stands[row.id].document != "void"), None)
 
 

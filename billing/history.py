@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from data.models import Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
+from data.models import Invoice, InvoiceLine, Payment
 from data.session import ClinicSession
 from data.types import clock
 from records.access import client_for
 from records.checks import clinic_in
 from records.family import family
+from records.standing import Standing, standings
 from security.actor import Actor
 from security.rules import look
 
@@ -30,13 +31,10 @@ class InvoiceSummary:
     charged_cents: int
     paid_cents: int
     forgiven_cents: int
+    open_cents: int
+    """What the client still owes on it."""
     state: str
     """draft, open, part paid, paid, overdue, void, forgiven."""
-
-    @property
-    def open_cents(self) -> int:
-        """What the client still owes on it."""
-        return 0 if self.state in ("void", "draft") else self.charged_cents - self.paid_cents - self.forgiven_cents
 
 
 @dataclass(frozen=True)
@@ -98,42 +96,27 @@ def _summaries(session: ClinicSession, invoices: list[Invoice], today: date) -> 
     ids = [invoice.id for invoice in invoices]
     if not ids:
         return []
-    charged = _sums(session, InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents), ids)
-    paid = _sums(session, PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount_cents), ids)
-    named = _services(session, ids)
-    last: dict[str, str] = {}
-    forgiven: dict[str, int] = {}
-    events = (
-        select(InvoiceEvent).where(InvoiceEvent.invoice_id.in_(ids)).order_by(InvoiceEvent.event_at, InvoiceEvent.id)
-    )
-    for event in session.scalars(events):
-        last[event.invoice_id] = event.kind
-        if event.kind == "forgiven":
-            forgiven[event.invoice_id] = forgiven.get(event.invoice_id, 0) + event.amount_cents
-        elif event.kind == "reopened":
-            forgiven.pop(event.invoice_id, None)
-    found = []
-    for invoice in invoices:
-        sums = (charged.get(invoice.id, 0), paid.get(invoice.id, 0), forgiven.get(invoice.id, 0))
-        state = state_of(last.get(invoice.id, "opened"), *sums, invoice.due_on, today)
-        found.append(
-            InvoiceSummary(
-                invoice.id, invoice.number, invoice.issued_on, invoice.due_on,
-                invoice.description or named.get(invoice.id, ""), invoice.currency, *sums, state,
-            )
-        )  # fmt: skip
-    return found
+    named, stands = _services(session, ids), standings(session, ids)
+    return [
+        InvoiceSummary(
+            invoice.id, invoice.number, invoice.issued_on, invoice.due_on,
+            invoice.description or named.get(invoice.id, ""), invoice.currency, one.total, one.paid, one.forgiven,
+            one.owed, state_of(one, invoice.due_on, today),
+        )
+        for invoice in invoices
+        for one in [stands[invoice.id]]
+    ]  # fmt: skip
 
 
-def state_of(last_event: str, charged: int, paid: int, forgiven: int, due_on: date | None, today: date) -> str:
-    """The state of an invoice in a word, from its last event and its sums in cents."""
-    if last_event in ("voided", "drafted"):
-        return "void" if last_event == "voided" else "draft"
-    if paid + forgiven >= charged:
-        return "forgiven" if forgiven and not paid else "paid"
+def state_of(stands: Standing, due_on: date | None, today: date) -> str:
+    """The state of an invoice in a word."""
+    if stands.document in ("void", "draft"):
+        return stands.document
+    if not stands.balance:
+        return "forgiven" if stands.document == "forgiven" and not stands.paid else "paid"
     if due_on is not None and due_on < today:
         return "overdue"
-    return "part paid" if paid else "open"
+    return "part paid" if stands.paid else "open"
 
 
 def _services(session: ClinicSession, ids: list[str]) -> dict[str, str]:
@@ -147,11 +130,6 @@ def _services(session: ClinicSession, ids: list[str]) -> dict[str, str]:
         invoice_id: ", ".join(name for name, quantity in charged.items() if quantity > 0)
         for invoice_id, charged in found.items()
     }
-
-
-def _sums(session: ClinicSession, column: object, total: object, ids: list[str]) -> dict[str, int]:
-    statement = select(column, total).where(column.in_(ids)).group_by(column)  # type: ignore[call-overload,attr-defined]
-    return {str(key): int(value or 0) for key, value in session.execute(statement)}
 
 
 def _line(payment: Payment) -> PaymentSummary:

@@ -13,11 +13,11 @@ from appointments.moves import appointment_for_change
 from billing import ledger
 from billing.checkout import standing_lines
 from billing.payments import ReasonMissing
-from billing.state import Standing
 from data.card_numbers import refuse_card_numbers
 from data.errors import Refusal
 from data.models import Appointment, Client, Invoice, Patient
 from records.access import NAME, Closed, client_for
+from records.standing import Standing, standings
 from security.actor import Actor
 from security.rules import act, look
 
@@ -86,7 +86,7 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
                 )
             )
         within = select(Invoice.id).where(Invoice.issued_on >= first, Invoice.issued_on <= last)
-        stands = ledger.standings(session, within)
+        stands = standings(session, within)
         rows, closed = [], Closed(session, by)
         for row in session.execute(statement):
             if not _fits(stands[row.id], status):
@@ -111,7 +111,7 @@ def invoices_of(client_id: str, *, by: Actor) -> list[Row]:
             .order_by(Invoice.number.desc())
         )
         found = session.execute(statement).all()
-        stands = ledger.standings(session, [row.id for row in found])
+        stands = standings(session, [row.id for row in found])
         return [_row(row, "", stands[row.id]) for row in found]
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import func, select
 
 from appointments.funding import add_fund_entry
 from billing.pricing import NO_TAX, Rounding, Running, TaxRate
 from billing.settings import TAX, TAX_RULES
-from billing.state import Standing, document_state, from_sums
 from data import definitions
 from data.errors import NotFound, Refusal
 from data.models import (
@@ -28,6 +25,7 @@ from data.models import (
 from data.session import ClinicSession
 from data.types import clock, is_id
 from records.access import client_for
+from records.standing import Standing, standings, voided_ids
 from security.actor import Actor
 from security.rules import Work
 
@@ -78,52 +76,6 @@ def standing_of(session: ClinicSession, invoice_id: str) -> Standing:
     return standings(session, [invoice_id])[invoice_id]
 
 
-def standings(session: ClinicSession, ids: Iterable[str] | Select[Any]) -> dict[str, Standing]:
-    """Where invoices stand, in three queries; ``ids`` is a list or a SELECT of invoice ids."""
-    wanted = ids if isinstance(ids, Select) else list(ids)
-    sums = {
-        row[0]: (int(row[1]), int(row[2]))
-        for row in session.execute(
-            select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents), func.sum(InvoiceLine.tax_cents))
-            .where(InvoiceLine.invoice_id.in_(wanted))
-            .group_by(InvoiceLine.invoice_id)
-        )
-    }
-    amount = PaymentAllocation.amount_cents
-    money = {
-        row[0]: (int(row[1]), -int(row[2]))
-        for row in session.execute(
-            select(
-                PaymentAllocation.invoice_id,
-                func.sum(case((Payment.kind != "refund", amount), else_=0)),
-                func.sum(case((Payment.kind == "refund", amount), else_=0)),
-            )
-            .join(Payment, Payment.id == PaymentAllocation.payment_id)
-            .where(PaymentAllocation.invoice_id.in_(wanted))
-            .group_by(PaymentAllocation.invoice_id)
-        )
-    }
-    events: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for invoice_id, kind, cents in session.execute(
-        select(InvoiceEvent.invoice_id, InvoiceEvent.kind, InvoiceEvent.amount_cents)
-        .where(InvoiceEvent.invoice_id.in_(wanted))
-        .order_by(InvoiceEvent.entered_at, InvoiceEvent.id)
-    ):
-        events[invoice_id].append((kind, int(cents)))
-    known = session.scalars(select(Invoice.id).where(Invoice.id.in_(wanted)))
-    found = {}
-    for invoice_id in known:
-        net, tax = sums.get(invoice_id, (0, 0))
-        received, refunded = money.get(invoice_id, (0, 0))
-        told = events.get(invoice_id, [])
-        forgiven = 0
-        for kind, cents in told:
-            forgiven = forgiven + cents if kind == "forgiven" else 0 if kind == "reopened" else forgiven
-        document = document_state(kind for kind, _ in told)
-        found[invoice_id] = from_sums(net, tax, document, forgiven, received, refunded)
-    return found
-
-
 def open_ids(session: ClinicSession) -> list[str]:
     """The invoices on which something is still to be paid or was paid too much, void ones aside: found by sums."""
     total = (
@@ -142,19 +94,6 @@ def open_ids(session: ClinicSession) -> list[str]:
         .where(total.c.cents != func.coalesce(paid.c.cents, 0), total.c.invoice_id.not_in(voided_ids()))
     )
     return list(session.scalars(statement))
-
-
-def voided_ids() -> Select[Any]:
-    """The ids of void invoices, for narrowing a query."""
-    return select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
-
-
-def unbilled_ids() -> Select[Any]:
-    """The ids of void invoices and of tickets that are drafts: what reports of revenue leave out."""
-    closed = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "reopened", "forgiven")))
-    return select(InvoiceEvent.invoice_id).where(
-        (InvoiceEvent.kind == "voided") | ((InvoiceEvent.kind == "drafted") & InvoiceEvent.invoice_id.not_in(closed))
-    )
 
 
 def next_invoice_number(session: ClinicSession) -> int:

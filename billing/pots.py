@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from appointments.funding import add_fund_entry
+from appointments.funding import add_fund_entry, left_of, pot_sums
 from billing.amounts import MOST_CENTS
 from data.errors import BadInput, NotFound
 from data.models import Fund, FundEntry, User
@@ -33,7 +32,7 @@ class ReceivedLater(BadInput):
 
 @dataclass(frozen=True)
 class Pot:
-    """One grant or voucher. All in cents; ``left`` is what new visits may still promise."""
+    """One grant or voucher, in cents."""
 
     fund_id: str
     code: str
@@ -44,11 +43,8 @@ class Pot:
     adjusted: int
     promised: int
     used: int
-
-    @property
-    def left(self) -> int:
-        """In the pot and not promised to anybody."""
-        return self.received + self.adjusted - self.promised - self.used
+    left: int
+    """In the pot and not promised to anybody."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +62,20 @@ class Entry:
 def pots(*, by: Actor) -> list[Pot]:
     """Every pot by name, those no longer in use last. Raises NotPermitted."""
     with look(by, "billing.invoices") as session:
-        sums: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for fund_id, kind, cents in session.execute(
-            select(FundEntry.fund_id, FundEntry.kind, func.sum(FundEntry.amount_cents)).group_by(
-                FundEntry.fund_id, FundEntry.kind
-            )
-        ):
-            sums[fund_id][kind] += int(cents)
+        sums = pot_sums(session)
         return [
-            Pot(
-                fund.id, fund.code, fund.name, fund.kind, fund.active, sums[fund.id]["received"],
-                sums[fund.id]["adjusted"], sums[fund.id]["pending"] - sums[fund.id]["released"], sums[fund.id]["used"],
-            )
-            for fund in session.scalars(select(Fund).order_by(Fund.active.desc(), Fund.name))
-        ]  # fmt: skip
+            _pot(fund, sums[fund.id]) for fund in session.scalars(select(Fund).order_by(Fund.active.desc(), Fund.name))
+        ]
+
+
+def _pot(fund: Fund, sums: dict[str, int]) -> Pot:
+    received, adjusted, pending, released, used = (
+        sums.get(kind, 0) for kind in ("received", "adjusted", "pending", "released", "used")
+    )
+    return Pot(
+        fund.id, fund.code, fund.name, fund.kind, fund.active, received, adjusted, pending - released, used,
+        left_of(sums),
+    )  # fmt: skip
 
 
 def entries(*, fund_id: str | None = None, limit: int = 50, by: Actor) -> list[Entry]:

@@ -14,7 +14,6 @@ from billing.checkout import invoice_of, price_for, standing_lines, suggestions_
 from billing.payments import BEFORE_SERVICE
 from billing.pricing import gross_of
 from billing.settings import TAX
-from billing.state import Standing
 from data import definitions
 from data.models import (
     Appointment,
@@ -31,6 +30,7 @@ from data.models import (
 )
 from data.session import ClinicSession
 from records.access import NAME, Closed
+from records.standing import Standing, standings
 from security.actor import Actor
 from security.rules import look, remembered
 from security.viewing import note_view
@@ -247,7 +247,7 @@ def counter_tickets(day: date, *, by: Actor) -> list[CounterTicket]:
             .where(Invoice.id.in_(select(InvoiceLine.invoice_id)))
             .order_by(Invoice.number.desc())
         ).all()
-        stands = ledger.standings(session, [invoice.id for invoice, _ in rows])
+        stands = standings(session, [invoice.id for invoice, _ in rows])
         closed = Closed(session, by)
         return [
             CounterTicket(
@@ -432,7 +432,7 @@ def _invoices_by_appointment(session: ClinicSession, ids: list[str]) -> dict[str
     rows = session.execute(
         select(Invoice.id, Invoice.appointment_id).where(Invoice.appointment_id.in_(ids)).order_by(Invoice.number)
     ).all()
-    stands = ledger.standings(session, [row.id for row in rows])
+    stands = standings(session, [row.id for row in rows])
     return {row.appointment_id: (row.id, stands[row.id]) for row in rows if stands[row.id].document != "void"}
 
 

@@ -16,6 +16,7 @@ from billing import ledger
 from data.models import Appointment, Client, Invoice, InvoiceLine, Patient, Payment
 from data.session import ClinicSession
 from records.access import NAME, Closed
+from records.standing import standings, unbilled_ids
 from security.actor import Actor
 from security.rules import look
 
@@ -103,7 +104,7 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
     there are and what they come to. Raises NotPermitted."""
     with look(by, "billing.invoices") as session:
         ids = ledger.open_ids(session)
-        stands = {key: value for key, value in ledger.standings(session, ids).items() if value.balance}
+        stands = {key: value for key, value in standings(session, ids).items() if value.balance}
         rows = session.execute(
             select(Invoice, Client.first_name, Client.last_name, Patient.name, Client.restricted)
             .join(Client, Client.id == Invoice.client_id)
@@ -129,7 +130,7 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
 
 def _revenue(session: ClinicSession, first: date, last: date) -> int:
     statement = select(func.sum(InvoiceLine.net_cents)).where(
-        InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(ledger.unbilled_ids())
+        InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(unbilled_ids())
     )
     return int(session.scalar(statement) or 0)
 
@@ -138,7 +139,7 @@ def _outstanding(session: ClinicSession, day: date) -> tuple[int, int, int]:
     """What is open, on how many invoices, how much of it is old. A ticket not checked out yet is not owed yet."""
     stands = {
         key: value
-        for key, value in ledger.standings(session, ledger.open_ids(session)).items()
+        for key, value in standings(session, ledger.open_ids(session)).items()
         if value.balance and value.document != "draft"
     }
     old = set(

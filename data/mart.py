@@ -506,7 +506,7 @@ UPDATE invoice SET voided = v.voided, draft = v.draft FROM (
     GROUP BY i.id
 ) v WHERE v.id = invoice.id AND (v.voided IS DISTINCT FROM invoice.voided OR v.draft IS DISTINCT FROM invoice.draft)
 """
-"""What became of each document, as billing/state.py tells it: a void invoice stays void."""
+"""What became of each document, as records/standing.py tells it: a void invoice stays void."""
 
 
 def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:

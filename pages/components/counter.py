@@ -8,9 +8,9 @@ import streamlit as st
 
 from billing.amounts import quantity_text
 from billing.payments import TENDERS
-from billing.state import Standing
 from billing.tickets import Line, Paid, Ticket
 from pages.components import frame, show
+from records.standing import Standing
 
 CHIPS = {
     "draft": ("Draft", "quiet"), "unpaid": ("Unpaid", "warm"), "partial": ("Part paid", "warm"),

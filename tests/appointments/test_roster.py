@@ -58,7 +58,7 @@ def test_owed_and_deposit_are_cents_of_the_whole_client(desk):
                     tax_cents=630, **common,
                 )
             )  # fmt: skip
-            work.session.add(InvoiceEvent(invoice_id=invoice.id, kind=end or "opened", **common))
+            work.session.add(InvoiceEvent(invoice_id=invoice.id, kind=end or "opened", amount_cents=9_630, **common))
             if number == 1:
                 first = invoice.id
         payment = Payment(

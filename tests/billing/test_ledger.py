@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from appointments.funding import fund_balance
-from billing import checkout, invoices, ledger, payments, tickets, today
+from billing import checkout, invoices, payments, tickets, today
 from billing.payments import Tender, take_payment
 from billing.settings import TAX, TAX_RULES, Tax, TaxRules
-from billing.state import standing
 from data import definitions
 from data.errors import Refusal
 from data.models import FundEntry, Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
 from data.session import read, write
+from records.standing import standing, standings
 from tests.billing.visits import pot, visit
 from tests.billing.visits import today as clinic_day
 
@@ -121,7 +121,7 @@ def close_the_day(clinic, fund_id):
     """The owner's numbers against all rows of the clinic, and the pot never below nothing."""
     with read(clinic.id) as session:
         every = session.scalars(select(Invoice.id)).all()
-        stands = ledger.standings(session, every)
+        stands = standings(session, every)
         lines = session.scalars(select(InvoiceLine)).all()
         paid = session.scalars(select(Payment)).all()
         left, _ = fund_balance(session, fund_id)

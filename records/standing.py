@@ -1,13 +1,21 @@
 """Where an invoice stands, told from its append-only rows alone.
 
 The document has one state (draft, open, void, forgiven), the money another (unpaid, partial, paid, refunded); neither
-is stored, so neither can disagree with the rows.
+is stored, so neither can disagree with the rows. It stands below appointments and billing because rosters, the client's
+page and the counter all tell what is owed, and must tell the same.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, case, func, select
+
+from data.models import Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
+from data.session import ClinicSession
 
 DOCUMENT_STATES = ("draft", "open", "void", "forgiven")
 PAYMENT_STATES = ("unpaid", "partial", "paid", "refunded")
@@ -35,6 +43,11 @@ class Standing:
     def is_live(self) -> bool:
         """Whether lines and payments may still be added."""
         return self.document in ("draft", "open")
+
+    @property
+    def owed(self) -> int:
+        """What is still to be paid; a ticket in the making is not owed yet."""
+        return 0 if self.document == "draft" else self.balance
 
     @property
     def label(self) -> str:
@@ -107,4 +120,63 @@ def from_sums(net: int, tax: int, document: str, forgiven: int, received: int, r
         forgiven=forgiven if document == "forgiven" else 0,
         balance=max(0, left),
         overpaid=max(0, -left),
+    )
+
+
+def standings(session: ClinicSession, ids: Iterable[str] | Select[Any]) -> dict[str, Standing]:
+    """Where invoices stand, in three queries; ``ids`` is a list or a SELECT of invoice ids."""
+    wanted = ids if isinstance(ids, Select) else list(ids)
+    sums = {
+        row[0]: (int(row[1]), int(row[2]))
+        for row in session.execute(
+            select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents), func.sum(InvoiceLine.tax_cents))
+            .where(InvoiceLine.invoice_id.in_(wanted))
+            .group_by(InvoiceLine.invoice_id)
+        )
+    }
+    amount = PaymentAllocation.amount_cents
+    money = {
+        row[0]: (int(row[1]), -int(row[2]))
+        for row in session.execute(
+            select(
+                PaymentAllocation.invoice_id,
+                func.sum(case((Payment.kind != "refund", amount), else_=0)),
+                func.sum(case((Payment.kind == "refund", amount), else_=0)),
+            )
+            .join(Payment, Payment.id == PaymentAllocation.payment_id)
+            .where(PaymentAllocation.invoice_id.in_(wanted))
+            .group_by(PaymentAllocation.invoice_id)
+        )
+    }
+    events: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for invoice_id, kind, cents in session.execute(
+        select(InvoiceEvent.invoice_id, InvoiceEvent.kind, InvoiceEvent.amount_cents)
+        .where(InvoiceEvent.invoice_id.in_(wanted))
+        .order_by(InvoiceEvent.entered_at, InvoiceEvent.id)
+    ):
+        events[invoice_id].append((kind, int(cents)))
+    known = session.scalars(select(Invoice.id).where(Invoice.id.in_(wanted)))
+    found = {}
+    for invoice_id in known:
+        net, tax = sums.get(invoice_id, (0, 0))
+        received, refunded = money.get(invoice_id, (0, 0))
+        told = events.get(invoice_id, [])
+        forgiven = 0
+        for kind, cents in told:
+            forgiven = forgiven + cents if kind == "forgiven" else 0 if kind == "reopened" else forgiven
+        document = document_state(kind for kind, _ in told)
+        found[invoice_id] = from_sums(net, tax, document, forgiven, received, refunded)
+    return found
+
+
+def voided_ids() -> Select[Any]:
+    """The ids of void invoices, for narrowing a query."""
+    return select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
+
+
+def unbilled_ids() -> Select[Any]:
+    """The ids of void invoices and of tickets that are drafts: what reports of revenue leave out."""
+    closed = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "reopened", "forgiven")))
+    return select(InvoiceEvent.invoice_id).where(
+        (InvoiceEvent.kind == "voided") | ((InvoiceEvent.kind == "drafted") & InvoiceEvent.invoice_id.not_in(closed))
     )
