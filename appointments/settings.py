@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from sqlalchemy import select
 
 from appointments.stages import LABELS
@@ -47,11 +47,27 @@ class StageLook(definitions.Document):
             raise ValueError(f"there is no stage {stage}")
         return stage
 
+    @model_validator(mode="after")
+    def _amber_before_red(self) -> StageLook:
+        if self.very_long_minutes and self.very_long_minutes < self.long_minutes:
+            raise ValueError(f"{self.label} turns red before it turns amber. Make the second time the longer one")
+        return self
+
 
 class FlowLook(definitions.Document):
     """The stages as this clinic names, hides and colors them."""
 
     stages: list[StageLook] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> FlowLook:
+        seen: set[str] = set()
+        for look in self.stages:
+            name = look.label.casefold()
+            if name in seen:
+                raise ValueError(f"two stages are called {look.label}. Give each a name of its own")
+            seen.add(name)
+        return self
 
     def label(self, stage: str) -> str:
         """The clinic's word for a stage."""

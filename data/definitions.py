@@ -53,7 +53,39 @@ class Kind(Generic[D]):
         except ValidationError as failure:
             first = failure.errors()[0]
             place = " > ".join(str(part) for part in first["loc"])
-            raise BadDefinition(what=what or self.label, problem=f"{place}: {first['msg']}") from None
+            problem = f"{place}: {_said(first)}" if place else _said(first)
+            raise BadDefinition(
+                what=what or self.label, problem=problem, place=first["loc"], said=_said(first)
+            ) from None
+
+
+def _said(error: Any) -> str:
+    """What pydantic finds wrong with a value, as people say it."""
+    about, kind = error.get("ctx", {}), error["type"]
+    if kind == "string_too_short" and about["min_length"] == 1:
+        return "must not be empty"
+    words = {
+        "missing": "must not be missing",
+        "string_too_short": "needs at least {min_length} characters",
+        "string_too_long": "may have at most {max_length} characters",
+        "too_short": "needs at least {min_length} entries",
+        "too_long": "may have at most {max_length} entries",
+        "greater_than": "must be more than {gt}",
+        "greater_than_equal": "must be at least {ge}",
+        "less_than": "must be less than {lt}",
+        "less_than_equal": "may be at most {le}",
+        "string_pattern_mismatch": "is not written the way it has to be",
+        "literal_error": "must be {expected}",
+        "extra_forbidden": "is not known here",
+        "int_parsing": "must be a whole number", "int_type": "must be a whole number",
+        "int_from_float": "must be a whole number",
+        "float_parsing": "must be a number", "float_type": "must be a number",
+        "bool_parsing": "must be yes or no", "bool_type": "must be yes or no",
+        "string_type": "must be a text", "list_type": "must be a list",
+    }  # fmt: skip
+    if kind in words:
+        return words[kind].format(**about)
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 KINDS: dict[str, Kind[Any]] = {}

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from data.definitions import KINDS
+from data.definitions import KINDS, BadDefinition
+from data.errors import BadInput
 from pages.components import definition_form, definition_history, editing, frame
 from pages.components.draft_form import Draft
 from pages.settings.kinds import BY_KIND, STAGES, Setting
@@ -119,6 +120,15 @@ def fill_in(setting: Setting, entry: Entry, place: str) -> None:
             save(setting, entry, entered, comment, draft)
 
 
+def in_words(failure: BadDefinition, setting: Setting) -> BadInput:
+    """What is wrong, by the label of the field on screen."""
+    place = [part for part in failure.facts["place"]]  # type: ignore[attr-defined]
+    labels = [f"line {part + 1}" if isinstance(part, int) else definition_form.label_of(str(part), setting.fields)
+              for part in place]  # fmt: skip
+    said = f"{', '.join(labels)}: {failure.facts['said']}." if labels else f"{failure.facts['said']}."
+    return BadInput(problem=said[0].upper() + said[1:])
+
+
 def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, draft: Draft) -> None:
     """Save what the form holds; a new entry gets its short name from its label."""
     with frame.refusals():
@@ -127,9 +137,12 @@ def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, 
             taken = {found.slug for found in settings.entries(setting.kind, by=frame.actor())}
             slug = settings.slug_for(setting.name_of(entered | {"active": True}, ""), taken)
         key = frame.form_key(draft.place)
-        settings.save_definition(
-            setting.kind, slug, entered, expected=entry.number, by=frame.actor(), key=key, comment=comment
-        )
+        try:
+            settings.save_definition(
+                setting.kind, slug, entered, expected=entry.number, by=frame.actor(), key=key, comment=comment
+            )
+        except BadDefinition as failure:
+            raise in_words(failure, setting) from failure
         frame.new_form_key(draft.place)
         draft.forget()
         editing.release()

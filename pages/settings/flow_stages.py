@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from appointments.stages import EXITS, FLOW, LABELS
+from appointments.stages import EXITS, FLOW, LABELS, LONG
+from data.definitions import BadDefinition
+from data.errors import BadInput
 from pages.components import definition_history, editing, frame
 from pages.components.draft_form import Draft
 from pages.components.flow_board import COLOURS
@@ -49,6 +51,7 @@ def main() -> None:
         definition_history.draw(
             settings.setting_history(KIND, SLUG, by=by),
             key=KIND,
+            words=words,
             roll_back=lambda number, key: (
                 settings.roll_back_definition(KIND, SLUG, number, expected=current.number, by=by, key=key),
                 forget(),
@@ -98,7 +101,48 @@ def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], posi
                     help=f"Move {word}", width="content",
                 )  # fmt: skip
     kept = colour.lower() if colour.lower() != shipped or look.get("colour") else ""
-    return {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
+    entered = {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
+    if stage in LONG:
+        entered |= minutes(stage, look, number)
+    return {**look, **entered}
+
+
+def minutes(stage: str, look: dict[str, Any], number: str) -> dict[str, int]:
+    """After how long a stay turns amber, then red, on the board; the shipped times where nothing is set."""
+    amber, red = LONG[stage]
+    at = look.get("long_minutes") or amber
+    then = look.get("very_long_minutes") or (2 * at if look.get("long_minutes") else red)
+    long = st.number_input(
+        f"Minutes until {LABELS[stage]} turns amber", 1, 1440, at, key=f"amber-{stage}-{number}", width=104,
+        label_visibility="collapsed", help="Minutes until amber",
+    )  # fmt: skip
+    very_long = st.number_input(
+        f"Minutes until {LABELS[stage]} turns red", 1, 1440, then, key=f"red-{stage}-{number}", width=104,
+        label_visibility="collapsed", help="Minutes until red",
+    )  # fmt: skip
+    if (long, very_long) == (amber, red) and not look.get("long_minutes"):
+        return {"long_minutes": 0, "very_long_minutes": 0}
+    return {"long_minutes": long, "very_long_minutes": very_long}
+
+
+def words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """A change between two versions in sentences."""
+    old = {look["stage"]: look for look in before.get("stages", ())}
+    lines = []
+    for look in after.get("stages", ()):
+        stage, was = look["stage"], old.get(look["stage"], {})
+        name = LABELS[stage]
+        if look["label"] != was.get("label", name):
+            lines.append(f"{name} is called {look['label']}")
+        if bool(look.get("hidden")) != bool(was.get("hidden")):
+            lines.append(f"{name} is {'hidden' if look.get('hidden') else 'shown'}")
+        if look.get("colour", "") != was.get("colour", ""):
+            lines.append(f"{name} has another colour")
+        if any(look.get(time, 0) != was.get(time, 0) for time in ("long_minutes", "very_long_minutes")):
+            lines.append(f"{name} turns amber or red after another time")
+    if [look["stage"] for look in after.get("stages", ())] != list(old):
+        lines.append("another order")
+    return lines
 
 
 def move(stage: str, step: int, number: str) -> None:
@@ -116,7 +160,11 @@ def save(draft: Draft, entry: Entry, entered: list[dict[str, Any]]) -> None:
     with frame.refusals():
         key = frame.form_key("flow-stages")
         body = {"stages": entered}
-        settings.save_definition(KIND, SLUG, body, expected=entry.number, by=frame.actor(), key=key)
+        try:
+            settings.save_definition(KIND, SLUG, body, expected=entry.number, by=frame.actor(), key=key)
+        except BadDefinition as failure:
+            said = str(failure.facts["said"])
+            raise BadInput(problem=f"{said[0].upper()}{said[1:]}.") from failure
         frame.new_form_key("flow-stages")
         draft.forget()
         forget()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from appointments import flow
 from data.models import User
 from data.session import read
 from security import invitations, role_matrix, settings, sign_in, users
@@ -104,6 +105,30 @@ def test_a_role_is_changed_on_screen(sqlite_clinic):
     assert not at.exception and not at.error
     staff = next(row for row in role_matrix.list_roles(by=sqlite_clinic.actor("adam")) if row.slug == "staff")
     assert "reports.view" in staff.permissions
+
+
+def test_a_setting_that_does_not_hold_is_refused_in_words(sqlite_clinic):
+    at = opened(sqlite_clinic, "adam", "settings/editor.py", kind="appointment-type", entry="new")
+    at.button(key="save-appointment-type-new").click().run()
+    assert [error.value for error in at.error] == ["Name: must not be empty."]
+
+    at = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
+    at.text_input(key="label-examined-1").set_value("checked in").run()
+    at.button(key="save").click().run()
+    assert [error.value for error in at.error] == ["Two stages are called checked in. Give each a name of its own."]
+    at.text_input(key="label-examined-1").set_value("Exam done").run()
+    at.number_input(key="amber-ready-1").set_value(300).run()
+    at.button(key="save").click().run()
+    assert [error.value for error in at.error] == [
+        "Ready turns red before it turns amber. Make the second time the longer one."
+    ]
+    at.number_input(key="red-ready-1").set_value(400).run()
+    at.button(key="save").click().run()
+    assert not at.error and not at.exception
+    assert any("Examined is called Exam done; Ready turns amber" in caption.value for caption in at.caption)
+    columns = {column.stage: column for column in flow.columns(by=sqlite_clinic.actor("sam"))}
+    assert (columns["ready"].long, columns["ready"].very_long) == (300, 400)
+    assert (columns["recovering"].long, columns["examined"].label) == (60, "Exam done")
 
 
 def test_words_people_typed_are_shown_and_never_run(sqlite_clinic):
