@@ -242,7 +242,7 @@ def _adjusting(
     if not reason.strip():
         raise ReasonMissing(what="what happened to it" if kind == "disposed" else "why the balance was off")
     if not witness_id and source == "live":
-        raise WitnessMissing(what="Disposal" if kind == "disposed" else "Adjusting", drug=drug.name)
+        raise WitnessMissing(what="Disposal" if kind == "disposed" else "An adjustment", drug=drug.name)
     _check_witness(work.session, witness_id, work.by.user_id)
     return _line(
         work, row, kind, delta, _when(event_at), reason=reason.strip()[:300], witness_id=witness_id, source=source

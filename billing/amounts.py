@@ -34,6 +34,18 @@ def cents_of(text: str, *, locale: str = "en_US", currency: str = "USD") -> int:
     return int(scaled)
 
 
+def discount_of(text: str, gross_cents: int, *, locale: str = "en_US", currency: str = "USD") -> int:
+    """Whole cents off a charge from typed text: an amount such as ``5.00``, or a share of the charge such as ``10%``,
+    rounded half up. Nothing typed is nothing off. Raises BadAmount."""
+    typed = (text or "").strip()
+    if not typed.endswith("%"):
+        return cents_of(typed or "0", locale=locale, currency=currency)
+    share = _decimal(typed[:-1], locale)
+    if share is None or not 0 <= share <= 100:
+        raise BadAmount(text=_shown(text))
+    return int((gross_cents * share / 100).to_integral_value(ROUND_HALF_UP))
+
+
 def thousandths_of(text: str, *, locale: str = "en_US") -> int:
     """A quantity in thousandths from typed text such as ``2`` or ``0.5``. Raises BadQuantity."""
     value = _decimal(text, locale)

@@ -99,14 +99,19 @@ def edit(opened: OpenedClient, place: str) -> None:
     changes(form, place, draw_fields, save)
 
 
+@st.fragment
 def restriction(opened: OpenedClient) -> None:
     """Closing the record to everybody, or opening it again."""
     closed = opened.client.restricted
     with st.popover("Lift the restriction" if closed else "Restrict this record", icon=":material/lock:"):
         st.caption("A restricted record opens only in an emergency, with a reason the owner is told about.")
-        reason = st.text_input("Reason", key="restrict_reason", max_chars=300, autocomplete="off")
+        form = DraftForm(f"restrict:{opened.client.id}", {"reason": ""})
+        form.line()
+        st.text_input("Reason", key=form.key("reason"), live=form.live, max_chars=300, autocomplete="off")
+        form.keep()
         if st.button("Lift the restriction" if closed else "Restrict the record", key="restrict"):
             with frame.refusals():
                 key = frame.form_key(f"restrict:{opened.client.id}:{opened.client.version}")
-                clients.restrict(opened.client.id, not closed, reason=reason, by=frame.actor(), key=key)
+                clients.restrict(opened.client.id, not closed, reason=form["reason"] or "", by=frame.actor(), key=key)
+                form.forget()
                 st.rerun()

@@ -148,11 +148,13 @@ def _receive() -> None:
         left, right = st.columns(2)
         _text(form, "number", "Bottle number", left, help="As written on its label.")
         _text(form, "size", "Size", right, help="In the drug's unit, such as mL.")
+        left, right = st.columns(2)
         _text(form, "lot", "Lot", left)
         right.date_input("Expires", key=form.key("expires"), format=show.date_pattern())
+        left, right = st.columns(2)
         _text(form, "supplier", "Supplier", left)
         _text(form, "registration", "Supplier's registration number", right)
-        left.date_input("Received", max_value=show.today(), key=form.key("on"), format=show.date_pattern())
+        st.date_input("Received", max_value=show.today(), key=form.key("on"), format=show.date_pattern())
         form.keep()
         if not st.button("Receive the bottle", key="receive_send", type="primary", shortcut=frame.SEND):
             return
@@ -205,7 +207,7 @@ def _save_count(form: DraftForm, day: date, part: Literal["AM", "PM"], rows: Seq
             st.caption(frame.plain(f"Not saved: {row.title}"))
             return
     form.forget()
-    done("count", f"{saved} counts saved.")
+    done("count", "1 count saved." if saved == 1 else f"{saved} counts saved.")
 
 
 def settle(bottle: BottleRow) -> None:

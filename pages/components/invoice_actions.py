@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +12,7 @@ from billing.amounts import cents_of, decimal_text
 from billing.payments import TENDERS, Tender
 from billing.tickets import Paid, Ticket
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm, reopen
 
 
 def draw(invoice: Ticket, may: frozenset[str]) -> None:
@@ -24,6 +26,7 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
     if "billing.refund" not in may:
         return
     if stands.paid > 0 and st.button("Refund", icon=":material/undo:", width="stretch", key="refund"):
+        reopen(f"refund:{invoice.id}", "refund_")
         _refund(invoice)
     voidable = [one for one in invoice.payments if one.kind == "sale" and not one.is_voided]
     if (
@@ -31,7 +34,8 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
         and voidable
         and st.button("Void a payment", icon=":material/block:", width="stretch", key="unpay")
     ):
-        _void_payment(voidable)
+        reopen(f"void:{invoice.id}", "void_")
+        _void_payment(invoice, voidable)
     may_forgive, may_void = stands.balance and stands.is_live, stands.is_live and not stands.paid
     if may_forgive and st.button("Forgive what is open", icon=":material/money_off:", width="stretch", key="forgive"):
         _why(f"Forgive {show.money(stands.balance)}", invoice, "Forgive", invoices.forgive)
@@ -42,15 +46,19 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
 def _why(title: str, invoice: Ticket, label: str, rule: Callable[..., None]) -> None:
     @st.dialog(title)
     def ask() -> None:
-        with st.form(f"why_{label}", border=False):
-            reason = st.text_input("Reason", key=f"why_text_{label}", help="It stays with the invoice.")
-            pressed = st.form_submit_button(label, type="primary", key=f"why_go_{label}")
-        if pressed:
+        form = DraftForm(place, {"reason": ""}, prefix="why_")
+        form.line()
+        _text(form, "reason", "Reason", help="It stays with the invoice.")
+        form.keep()
+        if st.button(label, type="primary", key=f"why_go_{label}", shortcut=frame.SEND):
             with frame.refusals():
-                rule(invoice.id, reason, by=frame.actor(), key=frame.form_key(f"{label}_{invoice.id}"))
+                rule(invoice.id, form["reason"] or "", by=frame.actor(), key=frame.form_key(f"{label}_{invoice.id}"))
                 frame.new_form_key(f"{label}_{invoice.id}")
+                form.forget()
                 st.rerun()
 
+    place = f"why:{label}:{invoice.id}"
+    reopen(place, "why_")
     ask()
 
 
@@ -59,49 +67,64 @@ def _refund(invoice: Ticket) -> None:
     clinic, stands = frame.clinic(), invoice.standing
     kinds = list(TENDERS)
     sale = next((one for one in reversed(invoice.payments) if one.kind == "sale" and not one.is_voided), None)
-    kind = st.selectbox(
-        "Given back by", kinds, kinds.index(sale.tender) if sale and sale.tender in kinds else 0,
-        format_func=TENDERS.__getitem__, key="refund_tender",
-    )  # fmt: skip
-    with st.form("refund_form", border=False):
-        default = decimal_text(stands.overpaid or stands.paid, currency=clinic.currency)
-        amount = st.text_input("Amount", default, key="refund_amount")
-        last4 = code = check = ""
-        if kind == "card":
-            left, right = st.columns(2)
-            last4 = left.text_input("Last four digits", key="refund_last4", max_chars=25, autocomplete="off")
-            code = right.text_input("Authorization code", key="refund_code", autocomplete="off")
-        if kind == "check":
-            check = st.text_input("Check number", key="refund_check", autocomplete="off")
-        reason = st.text_input("Reason", key="refund_reason")
-        if not stands.overpaid:
-            st.caption(
-                "The charges stay as they are, so what is given back is open again. Remove a line on the ticket first "
-                "if it should not be owed."
-            )
-        pressed = st.form_submit_button("Refund", type="primary", key="refund_go")
-    if pressed:
+    start = {
+        "tender": sale.tender if sale and sale.tender in kinds else kinds[0],
+        "amount": decimal_text(stands.overpaid or stands.paid, currency=clinic.currency),
+        "last4": "", "code": "", "check": "", "reason": "",
+    }  # fmt: skip
+    form = DraftForm(f"refund:{invoice.id}", start, prefix="refund_")
+    form.line()
+    kind = st.selectbox("Given back by", kinds, format_func=TENDERS.__getitem__, key=form.key("tender"))
+    _text(form, "amount", "Amount")
+    if kind == "card":
+        left, right = st.columns(2)
+        _text(form, "last4", "Last four digits", left, max_chars=25)
+        _text(form, "code", "Authorization code", right)
+    if kind == "check":
+        _text(form, "check", "Check number")
+    _text(form, "reason", "Reason")
+    form.keep()
+    if not stands.overpaid:
+        st.caption(
+            "The charges stay as they are, so what is given back is open again. Remove a line on the ticket first "
+            "if it should not be owed."
+        )
+    if st.button("Refund", type="primary", key="refund_go", shortcut=frame.SEND):
         with frame.refusals():
-            cents = cents_of(amount, locale=clinic.locale, currency=clinic.currency)
-            tender = Tender(str(kind), last4=last4.strip(), authorization=code.strip(), check_number=check.strip())
+            typed = {name: str(form[name] or "").strip() for name in start}
+            cents = cents_of(typed["amount"], locale=clinic.locale, currency=clinic.currency)
+            card = (typed["last4"], typed["code"]) if kind == "card" else ("", "")
+            tender = Tender(
+                str(kind), last4=card[0], authorization=card[1], check_number=typed["check"] if kind == "check" else ""
+            )
             key = frame.form_key(f"refund_{invoice.id}")
-            payments.refund(invoice.id, cents, tender, reason, by=frame.actor(), key=key)
+            payments.refund(invoice.id, cents, tender, typed["reason"], by=frame.actor(), key=key)
             frame.new_form_key(f"refund_{invoice.id}")
+            form.forget()
             st.rerun()
 
 
 @st.dialog("Void a payment")
-def _void_payment(sales: list[Paid]) -> None:
+def _void_payment(invoice: Ticket, sales: list[Paid]) -> None:
     st.caption("For a payment keyed by mistake, or voided at the terminal before the batch closed.")
     by_id = {one.id: one for one in sales}
-    with st.form("void_payment", border=False):
-        chosen = st.selectbox("Payment", list(by_id), format_func=lambda id: _label(by_id[id]), key="void_which")
-        reason = st.text_input("Reason", key="void_reason")
-        pressed = st.form_submit_button("Void payment", type="primary", key="void_go")
-    if pressed:
+    form = DraftForm(f"void:{invoice.id}", {"which": next(iter(by_id)), "reason": ""}, prefix="void_")
+    form.line()
+    form.among("which", by_id)
+    chosen = st.selectbox("Payment", list(by_id), format_func=lambda id: _label(by_id[id]), key=form.key("which"))
+    _text(form, "reason", "Reason")
+    form.keep()
+    if st.button("Void payment", type="primary", key="void_go", shortcut=frame.SEND):
         with frame.refusals():
-            payments.void_payment(str(chosen), reason, by=frame.actor(), key=frame.form_key(f"void_{chosen}"))
+            payments.void_payment(
+                str(chosen), form["reason"] or "", by=frame.actor(), key=frame.form_key(f"void_{chosen}")
+            )
+            form.forget()
             st.rerun()
+
+
+def _text(form: DraftForm, name: str, label: str, place: Any = st, **more: Any) -> None:
+    place.text_input(label, key=form.key(name), live=form.live, autocomplete="off", **more)
 
 
 def _label(paid: Paid) -> str:

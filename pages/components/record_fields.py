@@ -109,10 +109,11 @@ def patient_fields(form: DraftForm, *, named: bool = True) -> None:
         st.number_input("Weight", key=form.key("weight"), min_value=0.0, max_value=3_000.0, step=0.1, format="%.2f")
         st.selectbox("Unit", ["kg", "lb"], key=form.key("weight_unit"), width=90)
     left, right = st.columns(2)
-    _birth(form, left)
+    with left, st.container(horizontal=True, vertical_alignment="bottom"):
+        _birth(form, st)
+        st.checkbox("Estimated", key=form.key("born_estimated"), help="The birth date is an estimate.")
     right.text_input("Microchip", key=form.key("microchip"), live=form.live, autocomplete="off",
                      placeholder="Scan or type the number")  # fmt: skip
-    st.checkbox("The birth date is an estimate", key=form.key("born_estimated"))
     st.text_input("Caution", key=form.key("caution"), live=form.live,
                   placeholder="Bites, heart murmur, allergies")  # fmt: skip
 

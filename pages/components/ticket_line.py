@@ -9,7 +9,8 @@ from typing import Any
 import streamlit as st
 
 from billing import checkout, tickets
-from billing.amounts import cents_of, decimal_text, quantity_text, thousandths_of
+from billing.amounts import cents_of, decimal_text, discount_of, quantity_text, thousandths_of
+from billing.pricing import gross_of
 from billing.tickets import FundChoice, Line
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
@@ -55,7 +56,7 @@ def _fields(form: DraftForm, choices: Sequence[FundChoice], may_discount: bool) 
     if may_discount:
         left, right = st.columns(2)
         text(left, "price", f"Price for one ({currency})")
-        text(right, "off", f"Discount ({currency})", placeholder="0.00")
+        text(right, "off", "Discount", placeholder="5.00 or 10%")
         text(st, "reason", "Why the discount", placeholder="Rescue partner")
     if choices:
         names = {choice.code: _fund_label(choice) for choice in choices}
@@ -68,10 +69,12 @@ def _fields(form: DraftForm, choices: Sequence[FundChoice], may_discount: bool) 
 
 def _save(line: Line, quantity: str, price: str, off: str, reason: str, fund: str | None) -> None:
     clinic, by = frame.clinic(), frame.actor()
+    count = thousandths_of(quantity, locale=clinic.locale)
+    each = cents_of(price, locale=clinic.locale, currency=clinic.currency)
     wanted = {
-        "quantity": thousandths_of(quantity, locale=clinic.locale),
-        "unit_price_cents": cents_of(price, locale=clinic.locale, currency=clinic.currency),
-        "discount_cents": cents_of(off or "0", locale=clinic.locale, currency=clinic.currency),
+        "quantity": count,
+        "unit_price_cents": each,
+        "discount_cents": discount_of(off, gross_of(count, each), locale=clinic.locale, currency=clinic.currency),
         "discount_reason": reason.strip(),
     }
     now = {name: getattr(line, name) for name in wanted}

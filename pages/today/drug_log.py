@@ -69,23 +69,28 @@ def _day(in_use: list[BottleRow], may: frozenset[str]) -> None:
     pm = f"PM count from {show.clock_time(register.AFTERNOON)} on" if later else _counted("PM", evening)
     st.caption(f"{_counted('AM', morning)} · {pm}")
     numbers = ("Opening", "Received", "Given", "Wasted", "Adjusted", "Closing", "AM count", "PM count")
-    number = st.column_config.NumberColumn(format="%.2f")
+    table = pd.DataFrame([_day_line(row) for row in rows])
+    one_unit = table["Unit"].nunique() == 1
+    fine = any(value % 10 for row in rows for value in _quantities(row).values() if value)
+    number = st.column_config.NumberColumn(format="%.3f" if fine else "%.2f")
     with st.container(key="drug_day_desk"):
         picked = st.dataframe(
-            pd.DataFrame([_day_line(row) for row in rows]),
+            table.drop(columns="Unit") if one_unit else table,
             hide_index=True,
             placeholder="–",
             key="drug_day_rows",
             on_select="rerun",
             selection_mode="single-row",
-            column_config=dict.fromkeys(numbers, number),
+            column_config=dict.fromkeys(numbers, number) | {"To look at": st.column_config.Column(width="medium")},
         )
     with st.container(key="drug_day_phone"):
         lines = [_phone_line(row) for row in rows]
         if tapped := rows_of(lines, path="/drug-log", label="Bottles of the day", key="drug_day_list", framed=False):
             _open_register(tapped)
+    unit = f"All in {frame.plain(rows[0].bottle.unit)}. " if one_unit else ""
     st.caption(
-        "Closing = opening + received − given − wasted ± adjusted, by when it happened. Select a bottle to see its log."
+        f"{unit}Closing = opening + received − given − wasted ± adjusted, by when it happened. "
+        "Select a bottle to see its log."
     )
     if picked.selection.rows:
         _open_register(rows[picked.selection.rows[0]].bottle.id)
@@ -96,12 +101,15 @@ def _counted(part: str, counts: list[int | None]) -> str:
     return f"{part} counted {done} of {len(counts)}" if counts else f"{part}: no bottle to count"
 
 
-def _day_line(row: DayRow) -> dict[str, object]:
-    quantities = {
+def _quantities(row: DayRow) -> dict[str, int | None]:
+    return {
         "Opening": row.opening, "Received": row.received, "Given": row.given, "Wasted": row.wasted,
         "Adjusted": row.adjusted, "Closing": row.closing, "AM count": row.am, "PM count": row.pm,
     }  # fmt: skip
-    shown = {name: None if value is None else float(decimal_of(value)) for name, value in quantities.items()}
+
+
+def _day_line(row: DayRow) -> dict[str, object]:
+    shown = {name: None if value is None else float(decimal_of(value)) for name, value in _quantities(row).items()}
     notes = "; ".join((*row.flags, *row.reasons))
     return {"Bottle": row.bottle.title, "Unit": row.bottle.unit, **shown, "To look at": notes}
 

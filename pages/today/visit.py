@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from appointments.clinical import Visit
 from appointments.stages import may_follow
 from billing import checkout
 from pages.components import frame, show
+from pages.components.draft_form import DraftForm
 from pages.components.facts import facts
 from pages.visit import drugs_and_readings, sections
 
@@ -68,13 +70,14 @@ def _next(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
             _move(visit, visit.next_stage)
 
 
-def _move(visit: Visit, stage: str, reason: str = "") -> None:
+def _move(visit: Visit, stage: str, reason: str = "", forget: Callable[[], None] = lambda: None) -> None:
     key = frame.form_key(f"move_{visit.id}")
     with frame.refusals():
         flow.advance(visit.id, visit.stage, stage, reason=reason, by=frame.actor(), key=key)
         frame.new_form_key(f"move_{visit.id}")
         st.session_state.pop(f"saved_{visit.id}", None)
         st.session_state.pop(f"section_{visit.id}", None)
+        forget()
         st.rerun()
 
 
@@ -146,11 +149,20 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
                 st.session_state.pop(f"section_{visit.id}", None)
                 st.rerun()
         if may_follow(visit.stage, "declined"):
-            with st.popover("Leave the flow"):
-                stage = st.selectbox("How", list(EXITS), format_func=EXITS.get, key="exit_stage")
-                reason = st.text_input("Reason", key="exit_reason", max_chars=200)
-                if st.button("Save", key="exit_save", type="primary"):
-                    _move(visit, str(stage), reason)
+            _leave(visit)
+
+
+@st.fragment
+def _leave(visit: Visit) -> None:
+    """The ways out of the flow, each with its reason."""
+    with st.popover("Leave the flow"):
+        form = DraftForm(f"leave:{visit.id}", {"stage": "declined", "reason": ""})
+        form.line()
+        st.selectbox("How", list(EXITS), format_func=EXITS.get, key=form.key("stage"))
+        st.text_input("Reason", key=form.key("reason"), live=form.live, max_chars=200, autocomplete="off")
+        form.keep()
+        if st.button("Save", key="exit_save", type="primary"):
+            _move(visit, str(form["stage"]), form["reason"] or "", form.forget)
 
 
 def _caution(visit: Visit) -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.amounts import BadAmount, BadQuantity, cents_of, decimal_text, thousandths_of
+from billing.amounts import BadAmount, BadQuantity, cents_of, decimal_text, discount_of, thousandths_of
 
 
 @pytest.mark.parametrize(("text", "cents"), [("12.50", 1250), ("$1,234.5", 123_450), (" 0.07 ", 7), ("100", 10_000)])
@@ -32,3 +32,13 @@ def test_quantities_are_thousandths():
     for text in ("0", "-1", "many"):
         with pytest.raises(BadQuantity):
             thousandths_of(text)
+
+
+def test_a_discount_is_an_amount_or_a_share_of_the_charge_rounded_half_up():
+    told = {"": 0, "5.00": 500, "10%": 1_545, "12.5 %": 1_931, "100%": 15_450, "0%": 0}
+    assert {text: discount_of(text, 15_450) for text in told} == told
+    assert discount_of("12,5%", 15_450, locale="de_DE") == 1_931
+    assert discount_of("50%", 5) == 3
+    for text in ("101%", "-5%", "%", "ten%"):
+        with pytest.raises(BadAmount):
+            discount_of(text, 15_450)

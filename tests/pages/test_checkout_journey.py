@@ -75,10 +75,15 @@ def test_from_ready_to_receipt_in_cash_and_by_card_and_a_refund(served, browser,
     boss = browser("mona", f"/invoice?id={told.id}")
     boss.get_by_role("button", name="Refund").click()
     dialog = boss.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("Vaccine given elsewhere")
+    boss.wait_for_timeout(900)  # kept while nobody types
+    boss.reload()
+    boss.get_by_role("button", name="Refund").click()
+    dialog.get_by_text("Kept from").wait_for()
+    assert dialog.get_by_label("Reason").input_value() == "Vaccine given elsewhere"
     dialog.get_by_label("Amount").fill("8")
     dialog.get_by_label("Last four digits").fill("4242")
     dialog.get_by_label("Authorization code").fill("RF1")
-    dialog.get_by_label("Reason").fill("Vaccine given elsewhere")
     dialog.get_by_role("button", name="Refund").click()
     boss.get_by_text("Part paid", exact=True).wait_for()
     _, told = ticket_of(served, "Clementine")

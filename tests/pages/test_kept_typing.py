@@ -110,6 +110,20 @@ def test_a_half_typed_payment_is_there_again(sqlite_clinic):
     assert again.text_input(key=f"pay:{invoice_id}:amount").value == "163.00"
 
 
+def test_the_reason_for_closing_a_record_is_there_again(sqlite_clinic):
+    client_id = clients.add(ClientForm("Lee"), by=sqlite_clinic.operator)
+    place = f"restrict:{client_id}"
+
+    def begin():
+        return opened(sqlite_clinic, "olive", "clients/client.py", id=client_id)
+
+    begin().text_input(key=f"{place}:reason").set_value("A threat was made").run()
+    at = begin()
+    assert at.text_input(key=f"{place}:reason").value == "A threat was made" and "Kept from" in captions(at)
+    at.button(key="restrict").click().run()
+    assert not at.exception and drafts.places(by=sqlite_clinic.actor("olive")) == []
+
+
 KINDS = ("clinic-profile", "location", "appointment-type", "species", "drug", "custom-field", "service", "tax",
          "tax-rules", "fund")  # fmt: skip
 
