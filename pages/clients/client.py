@@ -28,7 +28,10 @@ def draw(client_id: str) -> None:
         if "clients.merge" in may and st.button("Merge", icon=":material/merge:", key="merge_client", type="tertiary"):
             st.switch_page("clients/merge.py", query_params={"stays": opened.client.id})
         if "appointments.book" in may and st.button(
-            "Book appointment", icon=":material/calendar_add_on:", key="book_for_client", type="primary"
+            "Book appointment",
+            icon=":material/calendar_add_on:",
+            key="book_for_client",
+            type="secondary" if st.session_state.get(f"edit_client:{opened.client.id}") else "primary",
         ):
             open_booking(client_id=opened.client.id)
     told.say()

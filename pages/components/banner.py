@@ -18,7 +18,7 @@ def draw(may: frozenset[str], *, at: str) -> None:
     make them; not where the page at path ``at`` (the backups, the home with its alerts) says it in full."""
     if "security.break_glass" in may:
         emergency.draw()
-    said = at == "backups" or (at == "" and "security.users" in may)
+    said = at == "backups" or (at == "" and "security.users" in may) or frame.clinic().is_demo
     if said or "data.backup" not in may:
         return
     problems = _problems()

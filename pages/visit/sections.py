@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -62,7 +62,8 @@ def _save(
     """The save button of a section, what it saved, and the times of the record."""
     form.keep()
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type="primary", shortcut=frame.SEND)
+        kind: Literal["primary", "secondary"] = "primary" if record is None else "secondary"
+        pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type=kind, shortcut=frame.SEND)
         if record is not None:
             who = visit.people.get(record.by_user_id or "", "")
             paper = "from paper, " if record.source == "paper" else ""
