@@ -15,7 +15,8 @@ def _problems() -> list[str]:
 
 def draw(may: frozenset[str], *, at: str) -> None:
     """Say which restricted records are open to this person, and what is wrong with the backups to those who may
-    make them; not where the page at path ``at`` (the backups, the home with its alerts) says it in full."""
+    make them; not where the page at path ``at`` (the backups, the home with its alerts) says it in full, nor in a
+    sample clinic, which has nothing to lose."""
     if "security.break_glass" in may:
         emergency.draw()
     said = at == "backups" or (at == "" and "security.users" in may) or frame.clinic().is_demo
