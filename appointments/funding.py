@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from data.errors import Refusal
-from data.models import Appointment, Fund, FundEntry, Invoice, InvoiceEvent
+from data.models import Appointment, Fund, FundEntry, Invoice, InvoiceLine
 from data.session import ClinicSession
 from data.types import clock, new_id
+from records.standing import voided_ids
 from security.rules import Work
 
 HOLDS = (*BEFORE_ARRIVAL, *ON_SITE)
@@ -69,17 +70,29 @@ def _follow_lines(work: Work, appointment: Appointment, *, must: bool) -> None:
     by_line: defaultdict[tuple[str, str], list[FundEntry]] = defaultdict(list)
     for entry in entries:
         by_line[entry.fund_id, str(entry.invoice_line_id)].append(entry)
+    standing = _standing(session, {line_id for _, line_id in by_line})
     for (fund_id, line_id), mine in by_line.items():
         held = sum({"pending": 1, "released": -1}.get(entry.kind, 0) * entry.amount_cents for entry in mine)
         last = mine[-1]
         if held > 0 and appointment.stage in OFF:
             add_fund_entry(work, fund_id, "released", held, line_id, appointment.id, OFF[appointment.stage])
-        elif not held and appointment.stage in HOLDS and last.kind == "released" and last.reason in OFF.values():
+        elif held or line_id not in standing or appointment.stage not in HOLDS:
+            continue
+        elif last.kind == "released" and last.reason in OFF.values():
             fund = session.get_one(Fund, (session.clinic_id, fund_id))
             if has_enough(session, fund):
                 add_fund_entry(work, fund_id, "pending", last.amount_cents, line_id, appointment.id, "on again")
             elif must:
                 raise FundEmpty(fund=fund.name)
+
+
+def _standing(session: ClinicSession, line_ids: set[str]) -> set[str]:
+    """Those of the lines that nobody took off their ticket, and whose ticket is not void."""
+    if not line_ids:
+        return set()
+    gone = select(InvoiceLine.reverses_id).where(InvoiceLine.reverses_id.in_(line_ids))
+    statement = select(InvoiceLine.id).where(InvoiceLine.id.in_(line_ids), InvoiceLine.id.not_in(gone))
+    return set(session.scalars(statement.where(InvoiceLine.invoice_id.not_in(voided_ids()))))
 
 
 def give_back(work: Work, line_id: str, reason: str = "line removed") -> None:
@@ -205,6 +218,6 @@ def _why(appointment: Appointment) -> str:
 
 
 def _has_ticket(session: ClinicSession, appointment_id: str) -> bool:
-    void = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind == "voided")
-    statement = select(Invoice.id).where(Invoice.appointment_id == appointment_id, Invoice.id.not_in(void)).limit(1)
+    mine = Invoice.appointment_id == appointment_id
+    statement = select(Invoice.id).where(mine, Invoice.id.not_in(voided_ids())).limit(1)
     return session.scalar(statement) is not None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 
 from appointments.early_ticket import paid_ahead
 from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
@@ -407,19 +407,25 @@ def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str
     """What each client paid that no invoice has used yet, in cents: not allocated, or a deposit on a draft."""
     credit: defaultdict[str, int] = defaultdict(int)
     ended = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "forgiven", "voided")))
+    stays = func.coalesce(Client.merged_into_id, Client.id)  # payments stay with the client they were taken from
+    theirs = or_(Client.id.in_(client_ids), Client.merged_into_id.in_(client_ids))
     received = (
-        select(Payment.client_id, func.sum(Payment.amount_cents))
-        .where(Payment.client_id.in_(client_ids))
-        .group_by(Payment.client_id)
+        select(stays, func.sum(Payment.amount_cents))
+        .select_from(Payment)
+        .join(Client, Client.id == Payment.client_id)
+        .where(theirs)
+        .group_by(stays)
     )
     used = (
-        select(Payment.client_id, -func.sum(PaymentAllocation.amount_cents))
+        select(stays, -func.sum(PaymentAllocation.amount_cents))
+        .select_from(PaymentAllocation)
         .join(
             Payment, (Payment.clinic_id == PaymentAllocation.clinic_id) & (Payment.id == PaymentAllocation.payment_id)
         )
-        .where(Payment.client_id.in_(client_ids))
+        .join(Client, Client.id == Payment.client_id)
+        .where(theirs)
         .where(PaymentAllocation.deposit.is_(False) | PaymentAllocation.invoice_id.in_(ended))
-        .group_by(Payment.client_id)
+        .group_by(stays)
     )
     for statement in (received, used):
         for client_id, cents in session.execute(statement):

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from appointments.funding import FundEmpty, add_fund_entry, follow, give_back, has_enough
+from appointments.funding import OFF, FundEmpty, add_fund_entry, follow, give_back, has_enough
 from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
@@ -240,7 +240,7 @@ def complete_checkout(
 ) -> None:
     """Send the patients of these tickets home: drafts become invoices, visits become checked out.
 
-    With an open balance it needs a reason. Raises NotPermitted, StillOpen, and what a move can raise.
+    With an open balance it needs a reason. Raises NotPermitted, StillOpen, FundEmpty, and what a move can raise.
     """
     refuse_card_numbers({"The reason": open_because})
     with act(by, "billing.checkout", key=key) as work:
@@ -384,6 +384,9 @@ def _add(work: Work, invoice: Invoice, item: Item, day: date, event_at: datetime
             work, item.fund.id, "pending" if is_draft else "used", item.fund.deduction_cents, line.id,
             invoice.appointment_id, event_at=event_at, source=source,
         )  # fmt: skip
+        appointment = _appointment(session, invoice)
+        if is_draft and appointment is not None:
+            follow(work, appointment)  # a visit that is off holds nothing
     return line
 
 
@@ -432,7 +435,7 @@ def _apply_booked_fund(
     work: Work, invoice: Invoice, appointment: Appointment, event_at: datetime | None, source: str
 ) -> None:
     session = work.session
-    if not appointment.funding:
+    if not appointment.funding or appointment.stage in OFF:
         return
     fund = session.scalars(select(Fund).where(Fund.code == appointment.funding)).one_or_none()
     if fund is None or not fund.active or not has_enough(session, fund):

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
-from appointments.funding import add_fund_entry
+from appointments.funding import FundEmpty, add_fund_entry, has_enough
 from billing.pricing import NO_TAX, Rounding, Running, TaxRate
 from billing.settings import TAX, TAX_RULES
 from data import definitions
 from data.errors import NotFound, Refusal
 from data.models import (
     Clinic,
+    Fund,
     FundEntry,
     Invoice,
     InvoiceEvent,
@@ -139,7 +140,10 @@ def add_event(
 def open_document(
     work: Work, invoice: Invoice, *, reason: str = "", event_at: datetime | None = None, source: str = "live"
 ) -> None:
-    """A draft becomes an invoice: what its funds promised is now used."""
+    """A draft becomes an invoice: what its funds promised is now used.
+
+    Raises FundEmpty for a line whose promise was let go meanwhile and whose pot has nothing left.
+    """
     stands = standing_of(work.session, invoice.id)
     if stands.document != "draft":
         return
@@ -157,7 +161,34 @@ def open_document(
                 add_fund_entry(
                     work, fund_id, kind, cents, line_id, invoice.appointment_id, "checked out", event_at, source
                 )
+    _use_unpromised(work, invoice, {line_id for (_, line_id), cents in pending.items() if cents > 0}, event_at, source)
     add_event(work, invoice.id, "opened", amount=stands.total, reason=reason, event_at=event_at, source=source)
+
+
+def _use_unpromised(work: Work, invoice: Invoice, promised: set[str], event_at: datetime | None, source: str) -> None:
+    """Take out of the pots what lines with a grant need and nothing holds for them: the visit was off for a while."""
+    session = work.session
+    mine = InvoiceLine.invoice_id == invoice.id
+    gone = select(InvoiceLine.reverses_id).where(mine, InvoiceLine.reverses_id.is_not(None))
+    lines = select(InvoiceLine.id, Fund).join(Fund, Fund.id == InvoiceLine.fund_id)
+    lines = lines.where(mine, InvoiceLine.reverses_id.is_(None), InvoiceLine.id.not_in(gone), Fund.deduction_cents > 0)
+    for line_id, fund in session.execute(lines).all():
+        if line_id in promised:
+            continue
+        if not has_enough(session, fund):
+            raise FundEmpty(fund=fund.name)
+        add_fund_entry(
+            work,
+            fund.id,
+            "used",
+            fund.deduction_cents,
+            line_id,
+            invoice.appointment_id,
+            "checked out",
+            event_at,
+            source,
+        )
+        session.flush()
 
 
 def tax_rate(session: ClinicSession, code: str) -> TaxRate:

@@ -114,7 +114,7 @@ def take_payment(
     ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice, unless the
     service is still to come: then what pays it is a deposit and the draft stays one. An invoice forgiven before is
     reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
-    CardNumberTyped, InvoiceClosed.
+    CardNumberTyped, InvoiceClosed, FundEmpty.
     """
     tender.check()
     with act(by, "billing.checkout", key=key) as work:

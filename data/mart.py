@@ -94,7 +94,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.User, "name initials role"),
     Fact(
         models.Client,
-        "number first_name last_name phone email city postal_code owner_type restricted",
+        "number first_name last_name phone email city postal_code owner_type restricted merged_into_id",
         derived=(("name", "VARCHAR", "trim(concat_ws(' ', d.first_name, d.last_name))"),),
     ),
     Fact(models.Patient, "client_id name species breed sex altered born_on weight_grams microchip caution died_on"),

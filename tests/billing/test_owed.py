@@ -4,12 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from appointments.roster import owed_by
+from appointments.roster import deposits_of, owed_by
 from billing import checkout, history, invoices, payments
 from billing.payments import Tender, take_payment
 from billing.today import money_today
+from data.models import Client
 from data.session import read
 from data.types import clock
+from records.merging import merge
 from reports.run import run
 from tests.billing.visits import today, visit
 
@@ -72,3 +74,24 @@ def test_every_page_says_the_same_of_what_is_owed(sqlite_clinic, story):
     owed = story(sqlite_clinic, ticket)
     owed = total if owed == 1 else owed
     assert shown(sqlite_clinic, client_id) == dict.fromkeys(("roster", "account", "invoices", "home", "ageing"), owed)
+
+
+def test_after_a_merge_the_money_of_both_counts_for_the_client_who_stays(sqlite_clinic):
+    """Payments stay with the client they were taken from; what they pay has moved."""
+    clinic, mona = sqlite_clinic, sqlite_clinic.actor("mona")
+    first, goes = visit(clinic)
+    early, _ = visit(clinic, client_id=goes, name="Pebble", stage="in_surgery", services=("rabies",))
+    other, stays = visit(clinic, name="Moss")
+    paid, ahead, owed = (checkout.open_ticket(one, by=clinic.operator) for one in (first, early, other))
+    take_payment([paid], invoices.invoices_of(goes, by=mona)[-1].total, CASH, by=clinic.operator)
+    take_payment([ahead], 1_000, CASH, by=clinic.operator)
+    checkout.complete_checkout([owed], open_because="pays Friday", by=clinic.operator)
+    total = invoices.invoices_of(stays, by=mona)[0].total
+    with read(clinic.id) as session:
+        versions = tuple(session.get_one(Client, (clinic.id, one)).version for one in (stays, goes))
+    merge(stays, goes, versions=versions, by=clinic.operator)
+    told = shown(clinic, stays)
+    assert told.pop("ageing") == total - 1_000, "the ageing counts a deposit against the oldest charge"
+    assert told == dict.fromkeys(told, total)
+    with read(clinic.id) as session:
+        assert deposits_of(session, [stays]) == {stays: 1_000}
