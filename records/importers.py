@@ -57,7 +57,7 @@ PATIENT_FIELDS = (
           synonyms=("patient id", "animal id", "pet id", "id", "chart number", "medical record number", "mrn")),
     Field("client", "Client", length=80, guarded=False, help="The client's reference or number",
           synonyms=("client id", "owner id", "client reference", "client number", "owner reference")),
-    Field("name", "Name", required=True, synonyms=("patient name", "animal name", "pet name", "pet", "animal")),
+    Field("name", "Name", required=True, synonyms=("patient", "patient name", "animal name", "pet name", "pet", "animal")),
     Field("species", "Species", length=60, synonyms=("animal type", "type")),
     Field("breed", "Breed"),
     Field("colour", "Color", length=80, synonyms=("colour",)),

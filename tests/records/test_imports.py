@@ -33,9 +33,10 @@ from records.imports import (
     undo_import,
 )
 from records.mapping import ImportMapping, Source
-from records.reading import BadHeading, FileEmpty, FileTooLarge, NotATable, WrongEncoding
+from records.reading import BadHeading, FileEmpty, FileTooLarge, NotATable, WrongEncoding, read_table
 from records.values import Unreadable, to_cents, to_date
 from security import audit
+from security.clinics import clinic_of
 
 CLIENTS = b"Client ID,First name,Surname,E-mail,Phone\nC1,Ana,Lopez,ana@example.org,212 555 0101\nC2,Bo,Chen,,\n"
 PETS = b"Pet ID,Owner ID,Name,Species,Sex,DOB,Weight lb,Chip\nP1,C1,Rex,Dog,M,2020-02-03,22,985112345678903\n"
@@ -97,6 +98,17 @@ def test_a_day_and_its_time_in_two_columns_are_found_together(clinic):
     with read(clinic.id) as session:
         row = session.scalars(select(Appointment)).one()
     assert (row.starts_at.isoformat(), row.stage) == ("2024-05-13T12:15:00+00:00", "checked_out")
+
+
+def test_a_file_of_patients_beside_their_clients_is_taken_for_patients(sqlite_clinic):
+    clinic = clinic_of(sqlite_clinic.id)
+    for heading, kind in (
+        (b"Client,Patient,Species,Sex,Birth date", "patients"),
+        (b"Date,Time,Client,Patient,Type,Status", "appointments"),
+        (b"Client,Phone,E-mail", "clients"),
+    ):
+        table = read_table(heading + b"\n1,2,3,4,5,6\n"[: 2 * heading.count(b",") + 2] + b"\n", "f.csv")
+        assert imports.kind_of(table, clinic) == kind, heading
 
 
 def test_an_import_writes_one_audit_row_with_counts_and_hash_and_no_values(clinic):
