@@ -70,6 +70,9 @@ def state(*, by: Actor) -> BackupState:
         problems.append(f"The last good backup is {(clock.now() - full.began_at).days} days old.")
     if not off_site:
         problems.append("Backups stay on this computer only. Set an off-site place under Settings > Clinic profile.")
+    elif not Path(off_site).is_dir():
+        problems.append(f"The off-site place {off_site} is not there. Mount it, or set another under Settings > Clinic "
+                        "profile.")  # fmt: skip
     elif away is None or clock.now() - away > LATE:
         problems.append("The off-site copy is missing or late.")
     return BackupState(full.began_at if full else None, full.size if full else 0, off_site, away, problems)

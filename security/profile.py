@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import PurePath
+
 from pydantic import Field
 
 from data import definitions
+from data.errors import BadInput
 from data.session import ClinicSession
 
 
@@ -25,7 +29,17 @@ class ClinicProfile(definitions.Document):
     off_site_backup: str = Field(default="", max_length=300)
 
 
-PROFILE = definitions.register("clinic-profile", "Clinic profile", ClinicProfile)
+def _check(_: ClinicSession, __: str, entered: ClinicProfile) -> None:
+    """What is saved from now on; a profile that was saved before stays readable."""
+    if entered.email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", entered.email):
+        raise BadInput(problem=f"'{entered.email}' is not an e-mail address. Write it like name@example.org.")
+    if entered.community_link and not re.match(r"https?://\S+$", entered.community_link):
+        raise BadInput(problem="The community link must be a web address that begins with https://.")
+    if entered.off_site_backup and not PurePath(entered.off_site_backup).is_absolute():
+        raise BadInput(problem="Write the off-site place as a whole path, such as /mnt/backup.")
+
+
+PROFILE = definitions.register("clinic-profile", "Clinic profile", ClinicProfile, _check)
 
 
 def profile(session: ClinicSession) -> ClinicProfile:

@@ -25,5 +25,5 @@ def draw(may: frozenset[str], *, at: str) -> None:
     problems = _problems()
     if problems:
         with st.container(key="banner", horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f":material/warning: {problems[0]}", width="content")
+            st.markdown(f":material/warning: {frame.plain(problems[0])}", width="content")
             st.page_link("settings/backups.py", label="See backups", width="content")

@@ -1,22 +1,29 @@
 """Backups: how they stand, one now, and the check that a kept one can be brought back."""
 
+from datetime import time
+
 import streamlit as st
 
 from pages.components import frame, show
 from security import backups
 
+NIGHTLY = time(1, 30)
+
 by = frame.actor()
 st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
 stands = backups.state(by=by)
 last = show.moment(stands.last_good, missing="never")
-action = frame.head("Backups", f"Last good backup: {last} · the next is made tonight at 1:30")
+action = frame.head("Backups", f"Last good backup: {last} · the next is made tonight at {show.clock_time(NIGHTLY)}")
 if action.button("Make a backup now", type="primary", icon=":material/backup:", key="make"):
     with frame.refusals(), st.spinner("Copying everything; you can go on working."):
         made = backups.make_backup(by=by)
         st.toast(f"Backup made, {made.size / 1e6:,.1f} MB.")
         st.rerun()
 for problem in stands.problems:
-    st.error(problem, icon=":material/warning:")
+    st.error(show.plain(problem), icon=":material/warning:")
+if stands.problems and "settings.edit" in frame.may():
+    st.page_link("settings/editor.py", label="Open the clinic profile", icon=":material/storefront:",
+                 query_params={"kind": "clinic-profile"})  # fmt: skip
 if stands.off_site:
     st.caption(f"Off-site copies go to {show.plain(stands.off_site)}")
 
@@ -45,4 +52,7 @@ with st.expander("What has been done"):
         ],
         hide_index=True, width="stretch",
     )  # fmt: skip
-st.caption("To bring a backup back on another machine: ballast --home DIR backup restore FILE, with the key in place.")
+st.caption(
+    "To bring a backup back on another machine: ballast --home DIR backup restore FILE, with the key in place. "
+    "The recovery sheet, to print it again: ballast keys sheet"
+)

@@ -109,6 +109,8 @@ def test_the_off_site_copy_is_made_and_its_absence_is_said(sqlite_clinic, tmp_pa
     backups.make_backup(by=sqlite_clinic.operator)
     assert len(list((tmp_path / "away").iterdir())) == 1
     assert backups.state(by=sqlite_clinic.operator).problems == []
+    (tmp_path / "away").rename(tmp_path / "unplugged")
+    assert ["is not there" in problem for problem in backups.state(by=sqlite_clinic.operator).problems] == [True]
 
 
 def test_a_postgres_backup_comes_back_into_another_database(postgres_clinic, postgres_server, tmp_path, monkeypatch):

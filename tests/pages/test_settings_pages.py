@@ -5,7 +5,7 @@ import pytest
 from appointments import flow
 from data.models import User
 from data.session import read
-from security import invitations, role_matrix, settings, sign_in, users
+from security import drafts, invitations, role_matrix, settings, sign_in, users
 from security.roles import Role
 from tests.screen import opened, start
 
@@ -111,6 +111,17 @@ def test_a_setting_that_does_not_hold_is_refused_in_words(sqlite_clinic):
     at = opened(sqlite_clinic, "adam", "settings/editor.py", kind="appointment-type", entry="new")
     at.button(key="save-appointment-type-new").click().run()
     assert [error.value for error in at.error] == ["Name: must not be empty."]
+
+    for field, typed, said in (
+        ("email", "nonsense", "is not an e-mail address"), ("community_link", "javascript:alert(1)", "https://"),
+        ("off_site_backup", "backups", "whole path"),
+    ):  # fmt: skip
+        at = opened(sqlite_clinic, "adam", "settings/editor.py", kind="clinic-profile")
+        number = next(one.key for one in at.text_input if one.key and one.key.endswith(f"-{field}"))
+        at.text_input(key=number).set_value(typed).run()
+        at.button(key="save-clinic-profile-clinic").click().run()
+        assert said in at.error[-1].value, field
+        drafts.discard("setting:clinic-profile-clinic", by=sqlite_clinic.actor("adam"))
 
     at = opened(sqlite_clinic, "adam", "settings/flow_stages.py")
     at.text_input(key="label-examined-1").set_value("checked in").run()
