@@ -287,12 +287,21 @@ def invoice_of(session: ClinicSession, appointment_id: str) -> Invoice | None:
 
 
 def standing_lines(session: ClinicSession, invoice_id: str) -> list[InvoiceLine]:
-    """The lines that count: neither reversed nor reversing, in the order they were added."""
+    """The lines that count: neither reversed nor reversing. A changed line stays where it was."""
     rows = session.scalars(
         select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id).order_by(InvoiceLine.entered_at, InvoiceLine.id)
     ).all()
     reversed_ids = {row.reverses_id for row in rows}
-    return [row for row in rows if row.reverses_id is None and row.id not in reversed_ids]
+    standing = [row for row in rows if row.reverses_id is None and row.id not in reversed_ids]
+    place = places(rows)
+    return sorted(standing, key=lambda row: place[row.id])
+
+
+def places(rows: Sequence[InvoiceLine]) -> dict[str, int]:
+    """Where each of an invoice's lines, given in the order they were written, stands on paper: a changed line stays
+    where its service came onto the invoice."""
+    first: dict[str, int] = {}
+    return {row.id: first.setdefault(row.service_id or row.id, number) for number, row in enumerate(rows)}
 
 
 def suggestions_of(session: ClinicSession, appointment: Appointment, lines: Sequence[InvoiceLine]) -> list[Service]:

@@ -10,7 +10,7 @@ from sqlalchemy import and_, or_, select
 from appointments.funding import fund_balance
 from appointments.stages import ON_SITE
 from billing import ledger
-from billing.checkout import invoice_of, price_for, standing_lines, suggestions_of
+from billing.checkout import invoice_of, places, price_for, standing_lines, suggestions_of
 from billing.payments import BEFORE_SERVICE
 from billing.pricing import gross_of
 from billing.settings import TAX
@@ -99,6 +99,8 @@ class Paid:
     by: str
     is_voided: bool
     deposit: bool = False
+    reason: str = ""
+    """Why it was voided, on the void."""
 
 
 @dataclass(frozen=True)
@@ -343,6 +345,7 @@ def _lines(session: ClinicSession, invoice_id: str) -> list[Line]:
         .order_by(InvoiceLine.entered_at, InvoiceLine.id)
     ).all()
     gone = {row.reverses_id for row, *_ in rows}
+    place = places([row for row, *_ in rows])
     return [
         Line(
             row.id, row.description, row.quantity, row.unit_price_cents, gross_of(row.quantity, row.unit_price_cents),
@@ -350,7 +353,7 @@ def _lines(session: ClinicSession, invoice_id: str) -> list[Line]:
             row.tax_cents, taxes[row.tax_code].label if row.tax_code in taxes else row.tax_code, row.tax_included,
             row.day, initials or "", reversed=row.id in gone, is_reversal=row.reverses_id is not None,
         )
-        for row, fund, code, initials in rows
+        for row, fund, code, initials in sorted(rows, key=lambda one: place[one[0].id])
     ]  # fmt: skip
 
 
@@ -378,6 +381,7 @@ def _payments(session: ClinicSession, invoice_id: str) -> list[Paid]:
         Paid(
             payment.id, payment.reference, payment.kind, payment.tender, tender_detail(payment), payment.amount_cents,
             part.amount_cents, payment.tendered_cents, payment.event_at, name or "", payment.id in voided, part.deposit,
+            payment.notes if payment.kind == "void" else "",
         )
         for payment, part, name in rows
     ]  # fmt: skip

@@ -106,6 +106,7 @@ class Maker:
         """What a patient weighs or will weigh when grown, in grams."""
         self.operated: list[tuple[date, Row, Row]] = []
         self.came_back: set[str] = set()
+        self.phones: set[str] = set()
         self.free: dict[str, datetime] = {}
         """When each surgeon has finished with the patient before."""
         self._tick = 0
@@ -132,7 +133,11 @@ class Maker:
         rng = self.rng
         first, last = rng.choice(names.FIRST), rng.choice(names.LAST)
         town, postal = rng.choice(names.TOWNS)
-        digits = f"845555{rng.randrange(10_000):04d}"
+        digits = ""
+        while not digits or digits in self.phones:
+            area = rng.choices(("845", "914", "518", "607", "203"), (40, 20, 16, 12, 12))[0]
+            digits = f"{area}555{rng.randrange(10_000):04d}"
+        self.phones.add(digits)
         owner_type = rng.choices(("public", "rescue", "caretaker"), (86, 8, 6))[0]
         row = {
             "id": self.id(at), "number": 0, "first_name": first, "last_name": last,

@@ -154,7 +154,8 @@ def how_many(*, by: Actor) -> tuple[int, int]:
 def alike(
     *, first_name: str, last_name: str, phone: str, email: str, by: Actor, but: str = "", limit: int = 5
 ) -> list[Found]:
-    """Clients who may be the same person as the one being entered: the same phone, e-mail or full name."""
+    """Clients who may be the same person as the one being entered: the same phone, e-mail or full name. Who agrees in
+    most of them comes first."""
     reasons: list[ColumnElement[bool]] = []
     digits = phone_digits(phone)
     with look(by, "clients.view") as session:
@@ -167,12 +168,13 @@ def alike(
             reasons.append(holds(session, Client.search, f" {name} "))
         if not reasons:
             return []
-        found: list[Client] = []
+        met: dict[str, tuple[int, Client]] = {}
         for reason in reasons:
-            statement = (
-                select(Client).where(reason, Client.merged_into_id.is_(None), _findable(session, by)).limit(limit)
-            )
-            found += [row for row in session.scalars(statement) if row.id != but and row not in found]
+            statement = select(Client).where(reason, Client.merged_into_id.is_(None), _findable(session, by))
+            for row in session.scalars(statement.limit(50)):
+                if row.id != but:
+                    met[row.id] = met.get(row.id, (0, row))[0] + 1, row
+        found = [row for _, row in sorted(met.values(), key=lambda one: -one[0])]
         return lines(session, found[:limit], by)
 
 

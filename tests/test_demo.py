@@ -155,7 +155,7 @@ def test_no_animal_is_what_it_cannot_be(demo):
         assert all(exam.already_altered for exam in session.scalars(seen))
 
 
-def test_a_surgeon_has_one_patient_at_a_time_and_nobody_is_counted_below_empty(demo):
+def test_surgeons_have_one_patient_at_a_time_counts_are_not_below_empty_and_phones_not_shared(demo):
     with read(demo.id) as session:
         before = {}
         for one in session.scalars(select(Surgery).where(Surgery.ended_at.is_not(None)).order_by(Surgery.event_at)):
@@ -163,5 +163,7 @@ def test_a_surgeon_has_one_patient_at_a_time_and_nobody_is_counted_below_empty(d
             assert last is None or one.event_at >= last.ended_at or one.event_at.date() >= demo.created_at.date()
             before[one.surgeon_id] = one
         assert session.scalar(select(func.min(DrugCount.counted))) >= 0
+        phones = list(session.scalars(select(Client.phone_digits)))
+        assert len(phones) == len(set(phones)), "a number that many share would offer duplicates at every turn"
         stock = select(func.count()).where(Bottle.opened_at.is_(None))
         assert session.scalar(stock) > 0

@@ -102,7 +102,7 @@ def payments(paid: list[Paid]) -> None:
         how = " ".join(
             part for part in (kind, deposit, TENDERS.get(one.tender, one.tender.capitalize()), one.detail) if part
         )
-        notes = [one.reference, show.moment(one.at), one.by]
+        notes = [one.reference, show.moment(one.at), one.by, one.reason]
         if one.tendered_cents and one.tendered_cents > one.amount_cents:
             change = show.money(one.tendered_cents - one.amount_cents)
             notes.append(f"{show.money(one.tendered_cents)} handed over, change {change}")

@@ -84,6 +84,12 @@ def test_a_removed_line_stays_on_record_and_costs_nothing(clinic):
 
 def test_staff_change_quantities_and_only_others_give_discounts(clinic):
     invoice_id, _, _ = open_(clinic)
+    order = [line.description for line in seen(clinic, invoice_id).lines]
+    spay = seen(clinic, invoice_id).lines[0]
+    checkout.change_line(spay.id, discount_cents=100, discount_reason="Rescue", by=clinic.actor("mona"))
+    assert [line.description for line in seen(clinic, invoice_id).lines] == order, "a changed line stays where it was"
+    spay = seen(clinic, invoice_id).lines[0]
+    checkout.change_line(spay.id, discount_cents=0, by=clinic.actor("mona"))
     line = seen(clinic, invoice_id).lines[1]
     line_id = checkout.change_line(line.id, quantity=2_000, by=clinic.actor("sam"))
     assert seen(clinic, invoice_id).standing.total == 14_500 + 3_600
@@ -204,6 +210,7 @@ def test_an_invoice_that_was_paid_cannot_be_voided_and_a_void_one_takes_nothing(
     with pytest.raises(invoices.StillPaid):
         invoices.void_invoice(invoice_id, "double", by=mona)
     payments.void_payment(taken.payment_id, "keyed twice", by=mona)
+    assert [paid.reason for paid in seen(clinic, invoice_id).payments] == ["", "keyed twice"]
     with pytest.raises(payments.AlreadyVoided):
         payments.void_payment(taken.payment_id, "keyed twice", by=mona)
     invoices.void_invoice(invoice_id, "double", by=mona)

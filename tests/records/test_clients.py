@@ -183,6 +183,12 @@ def test_duplicates_are_offered_by_phone_mail_and_name(clinic):
         assert numbers(search.alike(**blank | given, by=sam)) == [1001], given
         assert search.alike(**blank | given, by=sam, but=client_id) == []
     assert search.alike(**blank | {"first_name": "Maria", "last_name": "Smith"}, by=sam) == []
+    for name in ("Ash", "Birch", "Cedar", "Elm", "Fir", "Oak"):  # a shelter's phone
+        clients.add(ClientForm(name, phone="646 555 0101"), by=sam)
+    clients.add(ClientForm("Pine", first_name="Ada", phone="646 555 0101"), by=sam)
+    given = {"first_name": "Ada", "last_name": "Pine", "phone": "646 555 0101"}
+    found = search.alike(**blank | given, by=sam)
+    assert len(found) == 5 and found[0].name == "Ada Pine", "who agrees in most comes first"
 
 
 def _with_history(clinic, by):
