@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from appointments import moves
 from appointments.times import instant_of
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Appointment, Bottle, Clinic, Drug, DrugCount, DrugLogEntry, User
+from data.models import Appointment, Bottle, Clinic, Drug, DrugCount, DrugLogEntry, Location, User
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
@@ -187,6 +187,7 @@ def add_use(work: Work, use: Use) -> DrugLogEntry:
     if use.wasted and drug.needs_witness and not use.witness_id and live:
         raise WitnessMissing(what="Waste", drug=drug.name)
     performer = use.performed_by or work.by.user_id
+    _check_performer(session, use.performed_by)
     _check_witness(session, use.witness_id, performer)
     return _line(
         work, row, "use", -(use.given + use.wasted), _when(use.event_at), drawn=use.given + use.wasted,
@@ -293,6 +294,11 @@ def count(
         row = _bottle(session, bottle_id)
         drug = _drug(session, row.drug_id)
         at = _when(event_at)
+        zone = session.scalar(select(Location.zone).where(Location.id == row.location_id)) if row.location_id else None
+        if day > clock.today(
+            zone or session.execute(select(Clinic.zone).where(Clinic.id == by.clinic_id)).scalar_one()
+        ):
+            raise moves.InTheFuture()
         expected = balance(session, bottle_id, at)
         if counted != expected and not reason.strip():
             raise ReasonMissing(what="the count differs from the log")
@@ -394,6 +400,12 @@ def _check_witness(session: ClinicSession, witness_id: str | None, performer: st
         raise WitnessIsPerformer()
     if not session.scalar(select(User.id).where(User.id == witness_id, User.status == "active")):
         raise NotFound(what="person", name="with this name who could have been the witness")
+
+
+def _check_performer(session: ClinicSession, performer: str | None) -> None:
+    """Somebody who is not there could stand between a person and their own witness."""
+    if performer and not session.scalar(select(User.id).where(User.id == performer)):
+        raise NotFound(what="person", name="with this name who could have drawn it")
 
 
 def _when(event_at: datetime | None) -> datetime:

@@ -8,16 +8,18 @@ the clinic's locked chain-head row and stamps it on every row it adds or changes
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import bindparam, event, select, update
+from sqlalchemy import String, bindparam, event, inspect, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.base import ExecutableOption
 
 from data.bulk import bulk_insert
+from data.card_numbers import refuse_card_numbers
 from data.engine import database
 from data.errors import EditedMeanwhile
 from data.models.base import Base, ClinicRow, Tombstoned
@@ -129,6 +131,7 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
         raise AssertionError("a quiet transaction changed what pages show")
     change = session.change
     for row in touched:
+        _refuse_card_numbers(row)
         if row.clinic_id is None:
             row.clinic_id = session.clinic_id
         elif row.clinic_id != session.clinic_id:
@@ -136,6 +139,29 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
         row.change = change
     if session.deleted and any(isinstance(row, Tombstoned) for row in session.deleted):
         raise AssertionError("rows are tombstoned by deleted_at, never deleted")
+
+
+_WORDS = frozenset(
+    {
+        "body", "cancel_reason", "caution", "comment", "description", "discount_reason", "dropped_off_by", "findings",
+        "lot", "mucous_membranes", "notes", "reason", "released_to", "review", "route", "supplier",
+        "supplier_registration", "suture", "take_home", "text", "title",
+    }
+)  # fmt: skip
+"""The columns that hold words a person types; codes, numbers and hashes stand in others."""
+
+
+@functools.cache
+def _words_of(table: Any) -> tuple[str, ...]:
+    return tuple(column.name for column in table.c if column.name in _WORDS and isinstance(column.type, String))
+
+
+def _refuse_card_numbers(row: ClinicRow) -> None:
+    """The last guard, whichever rule wrote the words. Raises CardNumberTyped."""
+    state = inspect(row)
+    for name in _words_of(state.mapper.local_table):
+        if state.attrs[name].history.has_changes():
+            refuse_card_numbers({f"The {name.replace('_', ' ')}": getattr(row, name)})
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from appointments.drug_log import NewBottle, Use
 from appointments.quantities import BadQuantity, thousandths, words
 from appointments.times import instant_of
 from appointments.today import day_at_a_glance
-from data.errors import NotPermitted
+from data.errors import NotFound, NotPermitted
 from data.models import Drug, DrugLogEntry
 from data.session import read, write
 from data.types import clock, new_id
@@ -314,3 +315,15 @@ def test_quantities_survive_being_written_and_read(quantity):
 def test_what_is_no_quantity_is_refused(text):
     with pytest.raises(BadQuantity):
         thousandths(text)
+
+
+def test_tomorrow_cannot_be_counted_today_and_nobody_invents_who_drew(clinic, clinic_day):
+    found, sam, tomorrow = bottle(clinic), clinic.actor("sam"), clock.today("America/New_York") + timedelta(days=1)
+    with pytest.raises(moves.InTheFuture):
+        drug_log.count(found, tomorrow, "AM", 10_000, witness_id=clinic.users["clara"], by=sam)
+    use = Use(found, given=100, wasted=50, appointment_id=clinic_day.visit(), witness_id=clinic.users["sam"])
+    with pytest.raises(drug_log.WitnessIsPerformer):
+        drug_log.log_use(use, by=sam)
+    with pytest.raises(NotFound, match="who could have drawn it"):
+        drug_log.log_use(replace(use, performed_by=new_id()), by=sam)
+    assert held(clinic, found) == 10_000
