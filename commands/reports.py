@@ -81,7 +81,7 @@ def report_run(
 def as_pdf(result: Result) -> bytes:
     """The printed form."""
     printed = export.table(result)
-    columns = [Column(label, "right" if number else "left") for label, number in printed.columns]
+    columns = [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
     return table_pdf(
         result.title, result.facts, columns, printed.rows, clinic=result.clinic.name, totals=printed.total,
         definition=result.definition,

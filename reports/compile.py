@@ -148,11 +148,13 @@ def _counting(build: _Build, may: frozenset[str]) -> Query:
     head = f'grouping({keys[0]}) AS "_total", ' if total else ""
     where = _where(build)
     grouped = f"GROUP BY GROUPING SETS (({', '.join(keys)}), ())" if total else "GROUP BY ALL" if keys else ""
+    kept = [f'"{name}" <> 0' for name in spec.leave_out_zero if any(one.name == name for one in columns)]
+    having = "HAVING " + " OR ".join(kept + [f"grouping({keys[0]}) = 1"] * total) if kept and keys else ""
     order = (['"_total" DESC'] if total else []) + _order(spec, columns)
     limit = f"LIMIT {spec.limit + int(total)}" if spec.limit else ""
     sql = _joined(
         f"SELECT {head}{', '.join(selected)}", f"FROM {_source(spec.entity)} t", *build.joins.values(), where, grouped,
-        f"ORDER BY {', '.join(order)}" if order else "", limit,
+        having, f"ORDER BY {', '.join(order)}" if order else "", limit,
     )  # fmt: skip
     return _finished(build, sql, columns, total, left_out)
 

@@ -66,7 +66,8 @@ class Chart(Document):
 
 
 class ReportSpec(Document):
-    """A question. ``period`` names the day that ``from`` and ``to`` limit; ``takes`` lists further parameters."""
+    """A question. ``period`` names the day that ``from`` and ``to`` limit; ``takes`` lists further parameters;
+    a row whose ``leave_out_zero`` measures are all zero is left out."""
 
     title: str = Field(min_length=1, max_length=80)
     group: str = "Clinic days"
@@ -81,6 +82,7 @@ class ReportSpec(Document):
     breakdowns: list[Breakdown] = Field(default_factory=list)
     measures: list[str] = Field(default_factory=list)
     columns: list[Shown] = Field(default_factory=list)
+    leave_out_zero: list[str] = Field(default_factory=list)
     sort: list[str] = Field(default_factory=list)
     limit: int = Field(default=0, ge=0, le=1_000_000)
     total: bool = True

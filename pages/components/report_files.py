@@ -43,7 +43,7 @@ def make(name: str, params: dict[str, str | date | None], kind: str, by: Actor) 
 def pdf(result: Result) -> bytes:
     """The printed form, with the choices and the definition on it."""
     printed = export.table(result)
-    columns = [Column(label, "right" if number else "left") for label, number in printed.columns]
+    columns = [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
     return table_pdf(
         result.title, result.facts, columns, printed.rows, clinic=result.clinic.name, totals=printed.total,
         definition=result.definition,

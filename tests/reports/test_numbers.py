@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from data.models import Bottle, Consent, Drug, DrugLogEntry, FormSheet, Location, PrintRun, Reminder, Service
+from data.models import Bottle, Consent, Drug, DrugLogEntry, FormSheet, Fund, Location, PrintRun, Reminder, Service
 from data.session import write
 from data.types import clock
 from reports.run import run
@@ -206,6 +206,7 @@ def test_drug_usage_closes_where_opening_and_movements_lead(small):
     march = ask(small, "drug-usage", from_="2024-03-01", to="2024-03-31")
     names = ("opening", "received", "given", "wasted", "adjusted", "closing", "patients")
     assert rows(march, *names) == [(8.5, 0, 0.09, 0, 0.04, 8.45, 1)]
+    assert rows(ask(small, "drug-usage", from_="2024-05-01", to="2024-05-31"), *names) == [], "an empty bottle is done"
     ever = ask(small, "drug-usage")
     assert rows(ever, *names) == [(0, 10, 1.39, 0.2, -8.41, 0, 1)]
 
@@ -270,7 +271,8 @@ def test_reminders_leave_out_the_done_the_dead_the_unwilling_and_the_told(small)
 def test_the_roster_lists_one_day_of_the_location_with_its_serials(small):
     west = small.add(Location, name="West", zone="America/Los_Angeles")
     late = small.visit("2024-03-05", client_id=small.client("Zed", phone="555"), starts="20:00", services=["rabies"])
-    small.visit("2024-03-05", client_id=small.client("Amy"), starts="15:30", location=west)
+    small.add(Fund, code="spay-grant", name="Spay Grant", kind="grant")
+    small.visit("2024-03-05", client_id=small.client("Amy"), starts="15:30", location=west, funding="spay-grant")
     small.visit("2024-03-05", "cancelled")
     small.visit("2024-03-06")
     printed = small.add(PrintRun, form="consent", form_version=1, purpose="roster", count=1)
@@ -279,7 +281,27 @@ def test_the_roster_lists_one_day_of_the_location_with_its_serials(small):
     assert rows(result, "time", "client", "services", "serial", "type") == [
         ("07:30", "Amy", "", None, "Surgery"), ("15:00", "Zed", "Rabies vaccine", 41, "Surgery"),
     ]  # fmt: skip
+    assert rows(result, "funding") == [("Spay Grant",), ("",)]
     assert rows(result, "appointment")[1] == (late,) or str(rows(result, "appointment")[1][0]) == late
+
+
+def test_a_printed_roster_cuts_no_service_short(small):
+    import io
+
+    from pypdf import PdfReader
+
+    from commands.reports import as_pdf
+
+    for number in range(6):
+        small.add(Service, code=f"extra-{number}", name=f"Longish vaccine {number}", price_cents=100)
+    small.visit(
+        "2024-03-05",
+        services=[f"extra-{number}" for number in range(6)],
+        notes="Bring the cage back to the front desk, please",
+    )
+    pages = PdfReader(io.BytesIO(as_pdf(ask(small, "roster", date="2024-03-05")))).pages
+    words = " ".join(page.extract_text() for page in pages)
+    assert words.count("vaccine") == 6 and "…" not in words
 
 
 def test_a_day_without_choice_is_today_at_the_clinic(small):
