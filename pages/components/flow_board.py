@@ -28,6 +28,7 @@ _BOARD = st.components.v2.component(
     js=(ASSETS / "flow_board.js").read_text(encoding="utf-8"),
 )
 
+GREY = "#8a94a3"
 COLOURS = {
     "booked": "#8a94a3", "checked_in": "#4f5fb8", "examined": "#6b7f1d", "premedicated": "#c2710c",
     "induced": "#b4326b", "in_surgery": "#b3261e", "recovering": "#7a5cc0", "ready": "#0f766e",
@@ -157,7 +158,7 @@ def _lanes(columns: list[Column]) -> list[dict[str, Any]]:
 
 
 def _lane(lane: str, label: str, stages: list[str], drop: str | None, column: Column | None) -> dict[str, Any]:
-    shipped = COLOURS.get(column.stage if column else "checked_out", "#8a94a3")
+    shipped = COLOURS.get(column.stage if column else "checked_out", GREY)
     return {
         "id": lane,
         "label": label,

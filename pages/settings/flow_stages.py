@@ -11,12 +11,11 @@ from data.definitions import BadDefinition
 from data.errors import BadInput
 from pages.components import definition_history, editing, frame
 from pages.components.draft_form import Draft
-from pages.components.flow_board import COLOURS
+from pages.components.flow_board import COLOURS, GREY
 from security import settings
 from security.settings import Entry
 
 KIND, SLUG = "flow-stages", "flow"
-GREY = "#8a94a3"
 ALWAYS = ("booked", "checked_in", "checked_out")  # without these no day can be run
 
 

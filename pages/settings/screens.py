@@ -32,7 +32,7 @@ with left, st.container(border=True):
             st.session_state[CODE] = devices.make_code(kind, name, shows, by=by, key=frame.form_key("device"))
             frame.new_form_key("device")
     if CODE in st.session_state:
-        st.markdown(f"## {st.session_state[CODE]}")
+        st.container(key="screen_code").markdown(f"## {st.session_state[CODE]}")
         st.markdown(
             "On that screen open the address of this clinic, choose **Set up this screen** below the sign-in and type "
             "the code. It works once, within 15 minutes."

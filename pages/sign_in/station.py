@@ -23,8 +23,8 @@ def draw(people: list[devices.Tile], browser: str) -> str | None:
     """The tiles, then the PIN; returns a ticket for whoever gave the right one."""
     chosen = next((tile for tile in people if tile.user_id == st.session_state.get(CHOSEN)), None)
     if chosen is None:
-        door.head("Who are you", "Choose your name.")
-        with st.container(horizontal=True, horizontal_alignment="center", key="station_tiles"):
+        door.head("Who is here?", "Choose your name")
+        with st.container(key="station_tiles"):
             for tile in people:
                 if st.button(plain(tile.name), key=f"tile_{tile.user_id}", icon=":material/person:"):
                     st.session_state[CHOSEN] = tile.user_id

@@ -9,7 +9,9 @@ import streamlit as st
 from appointments import flow
 from appointments.flow import Card
 from appointments.stages import BEFORE_ARRIVAL, ON_SITE
+from data.types import clock
 from pages.components import frame, show
+from pages.components.flow_board import COLOURS, GREY
 
 REFRESH_SECONDS = 5
 SHOWN = (*BEFORE_ARRIVAL, *ON_SITE)
@@ -28,9 +30,14 @@ def board() -> None:
             waiting = [card for card in cards if card.stage == column.stage and card.stage in SHOWN]
             if waiting:
                 rows = "".join(tile(card, shows) for card in waiting)
-                parts.append(f"<section><h2>{escape(column.label)} <b>{len(waiting)}</b></h2>{rows}</section>")
+                colour = column.colour or COLOURS.get(column.stage, GREY)
+                parts.append(
+                    f'<section style="border-top-color: {escape(colour)}"><h2>{escape(column.label)} '
+                    f"<b>{len(waiting)}</b></h2>{rows}</section>"
+                )
         empty = "<p>Nobody is here right now.</p>"
-        head = f"<header><h1>{escape(frame.clinic().name)}</h1><span>{escape(show.day(show.today()))}</span></header>"
+        now = f"{show.day(show.today(), style='weekday')} · {show.clock_time(clock.now())}"
+        head = f"<header><h1>{escape(frame.clinic().name)}</h1><span>{escape(now)}</span></header>"
         st.html(f'<div class="wall">{head}<div>{"".join(parts) or empty}</div></div>')
 
 
@@ -40,9 +47,10 @@ def tile(card: Card, shows: str) -> str:
         "patient": card.patient,
         "initials": "".join(part[0] for part in card.patient.split()[:2]).upper(),
     }
-    title = f"{card.number} {names[shows]}" if shows in names else str(card.number)
+    title = names.get(shows, str(card.number))
+    about = " · ".join(part for part in (str(card.number) if shows in names else "", card.species.capitalize()) if part)
     since = f"<i>{escape(show.minutes(card.elapsed_minutes))}</i>" if card.stage in ON_SITE else ""
-    return f"<p><b>{escape(title)}</b> {escape(card.species)} {since}</p>"
+    return f"<p><b>{escape(title)}</b> <small>{escape(about)}</small> {since}</p>"
 
 
 board()

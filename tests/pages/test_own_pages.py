@@ -3,8 +3,9 @@
 import pytest
 
 from security import devices, own_access, sign_in
+from security.clinics import clinic_of
 from tests.conftest import PASSWORD
-from tests.screen import opened, start
+from tests.screen import opened, start, told
 
 
 def test_a_person_changes_their_own_password(sqlite_clinic):
@@ -35,7 +36,8 @@ def test_an_administrator_makes_a_code_that_enrols_a_board(sqlite_clinic):
     assert kind == "display"
     wall = start(token)
     assert len(wall.sidebar.button) == 0, "a board has no way out and no menu"
-    assert not wall.error
+    assert not wall.error and not wall.exception
+    assert clinic_of(sqlite_clinic.id).name in told(wall)
 
 
 def test_staff_do_not_reach_the_screens(sqlite_clinic):
