@@ -1,5 +1,7 @@
 """My account, screens, the wall board and the first run, as a person drives them."""
 
+from html import escape
+
 import pytest
 
 from security import devices, own_access, sign_in
@@ -37,7 +39,7 @@ def test_an_administrator_makes_a_code_that_enrols_a_board(sqlite_clinic):
     wall = start(token)
     assert len(wall.sidebar.button) == 0, "a board has no way out and no menu"
     assert not wall.error and not wall.exception
-    assert clinic_of(sqlite_clinic.id).name in told(wall)
+    assert escape(clinic_of(sqlite_clinic.id).name) in told(wall)
 
 
 def test_staff_do_not_reach_the_screens(sqlite_clinic):
