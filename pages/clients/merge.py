@@ -12,8 +12,8 @@ from records.clients import OWNER_TYPES
 from records.merging import FIELDS, Side
 
 COUNTS = {
-    "patients": "patients", "appointments": "appointments", "documents": "documents", "invoices": "invoices",
-    "notes": "notes", "payments": "payments", "consents": "consents",
+    "patients": "patient", "appointments": "appointment", "documents": "document", "invoices": "invoice",
+    "notes": "note", "payments": "payment", "consents": "consent",
 }  # fmt: skip
 
 
@@ -83,7 +83,7 @@ def unlinked(text: str) -> str:
 
 def hanging(side: Side) -> str:
     """What hangs on a client, in words."""
-    parts = [f"{count} {COUNTS[name]}" for name, count in side.counts.items() if count]
+    parts = [f"{count} {COUNTS[name]}{'' if count == 1 else 's'}" for name, count in side.counts.items() if count]
     return f"{frame.plain(side.client.first_name)} {frame.plain(side.client.last_name)} · {', '.join(parts) or 'empty'}"
 
 

@@ -23,9 +23,8 @@ def main() -> None:
     bottles = register.bottles(by=by)
     in_use = [row for row in bottles if row.opened_at]
     low = sum(bool(row.flags) for row in bottles)
-    facts = f"{len(in_use)} bottles open · {len(bottles) - len(in_use)} in stock" + (
-        f" · {low} to look at" if low else ""
-    )
+    open_ones = "1 bottle open" if len(in_use) == 1 else f"{len(in_use)} bottles open"
+    facts = f"{open_ones} · {len(bottles) - len(in_use)} in stock" + (f" · {low} to look at" if low else "")
     with frame.head("Drug log", facts):
         if "drugs.bottles" in may and st.button("Receive bottle", key="drug_receive"):
             drug_forms.receive()
@@ -122,9 +121,9 @@ def _phone_line(row: DayRow) -> Row:
     parts = [f"{name} {words(value, unit)}" for name, value in moved if value or name == "from"]
     parts += [f"{name} count {words(value, unit)}" for name, value in (("AM", row.am), ("PM", row.pm))
               if value is not None]  # fmt: skip
-    about = ", ".join(parts)
+    about = "; ".join((", ".join(parts), *row.reasons))
     return Row(
-        row.bottle.id, row.bottle.title, about[:1].upper() + about[1:], "; ".join((*row.flags, *row.reasons)),
+        row.bottle.id, row.bottle.title, about[:1].upper() + about[1:], "; ".join(row.flags),
         words(row.closing, unit), href=f"/drug-log?bottle={row.bottle.id}",
     )  # fmt: skip
 

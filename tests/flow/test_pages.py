@@ -36,6 +36,16 @@ def test_staff_log_and_count_but_do_not_receive_or_correct(sqlite_clinic, sqlite
     assert not keys & {"drug_receive", "drug_settle", "drug_fix"}
 
 
+def test_the_day_says_every_thousandth_that_was_given_and_its_unit(sqlite_clinic, sqlite_day):
+    found, visit = a_bottle(sqlite_clinic, sqlite_day.today), sqlite_day.visit()
+    drug_log.log_use(Use(found, 125, appointment_id=visit), by=sqlite_clinic.actor("clara"))
+    at = opened(sqlite_clinic, "clara", "today/drug_log.py")
+    table = at.dataframe[0]
+    assert table.value["Given"][0] == 0.125 and "Unit" not in table.value
+    assert '"%.3f"' in table.proto.columns and "All in mL" in at.caption[-1].value
+    assert "1 bottle open" in at.caption[0].value
+
+
 def test_the_register_and_its_print_hold_corrected_lines(sqlite_clinic, sqlite_day):
     from io import BytesIO
 

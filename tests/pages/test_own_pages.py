@@ -4,6 +4,9 @@ from html import escape
 
 import pytest
 
+from records import clients, patients
+from records.clients import ClientForm
+from records.patients import PatientForm
 from security import devices, own_access, sign_in
 from security.clinics import clinic_of
 from tests.conftest import PASSWORD
@@ -71,3 +74,14 @@ def test_an_empty_home_is_greeted_by_the_first_run(tmp_path, monkeypatch):
     assert str(tmp_path / "key") in [code.value for code in at.code]
     assert sign_in.check_password("olga", "stone-lamp-river-9").must_enrol
     use(None)
+
+
+def test_two_clients_to_merge_are_told_apart_by_what_hangs_on_them(sqlite_clinic):
+    by = sqlite_clinic.operator
+    stays, goes = (clients.add(ClientForm("Lee", first_name=name), by=by) for name in ("Ann", "Anne"))
+    for client_id, names in ((stays, ("Rex",)), (goes, ("Ida", "Uma"))):
+        for name in names:
+            patients.add(client_id, PatientForm(name, species="cat"), by=by)
+    at = opened(sqlite_clinic, "mona", "clients/merge.py", stays=stays, goes=goes)
+    told = [caption.value for caption in at.caption]
+    assert "Ann Lee · 1 patient" in told and "Anne Lee · 2 patients" in told
