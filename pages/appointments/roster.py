@@ -24,6 +24,9 @@ def main() -> None:
     if "roster_day" not in st.session_state:
         dialogs.close()
         st.session_state["roster_day"] = show.today()
+    if (stage := st.query_params.pop("stage", "")) in STAGE_GROUPS:
+        _clear()
+        st.session_state["roster_day"], st.session_state["roster_stage"] = show.today(), stage
     day = st.session_state["roster_day"]
     offered = days.choices(by=by)
     filters, words = _filters(offered)

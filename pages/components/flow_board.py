@@ -35,7 +35,7 @@ COLOURS = {
     "held_overnight": "#55606e", "checked_out": "#8a94a3",
 }  # fmt: skip
 OUT = ("checked_out", "declined", "died")
-EMPTY = "Nobody is booked for this day. Book appointments on the roster, or take a walk-in there."
+EMPTY = "Nobody is booked for this day. Book under Appointments, or take a walk-in on the roster."
 KEPT = 200
 
 

@@ -28,7 +28,7 @@ def draw(may: frozenset[str]) -> None:
         if st.button("Open patient flow", icon=":material/view_kanban:", key="home_flow"):
             FLOW.follow()
     if not today.booked and not any(stage.count for stage in today.stages):
-        st.info("Nobody is booked today. Book appointments on the roster, or take a walk-in there.")
+        st.info("Nobody is booked today. Book under Appointments, or take a walk-in on the roster.")
         return
     _strip(today, may)
     home: To = _ticket if "billing.checkout" in may else _visit
@@ -47,13 +47,15 @@ def draw(may: frozenset[str]) -> None:
 
 
 def _strip(today: Day, may: frozenset[str]) -> None:
-    roster = ROSTER if "appointments.view" in may else FLOW
+    def listed(stage: str) -> Link:
+        return Link(ROSTER.script, ROSTER.path, {"stage": stage}) if "appointments.view" in may else FLOW
+
     checkout = CHECKOUT if "billing.view" in may else FLOW
     ends = {"ready": checkout, "checked_out": checkout}
     coming = len(today.late) + len(today.arriving)
-    cells = [Tile("To arrive", str(coming), roster)]
+    cells = [Tile("To arrive", str(coming), listed("Expected"))]
     cells += [Tile(stage.label, str(stage.count), ends.get(stage.stage, FLOW)) for stage in today.stages]
-    strip([*cells, Tile("No-show", str(today.no_show), roster)], key="home_stages")
+    strip([*cells, Tile("No-show", str(today.no_show), listed("No-show"))], key="home_stages")
 
 
 def _ticket(person: Person) -> Link:

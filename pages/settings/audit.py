@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable
 from html import escape
 
@@ -10,9 +11,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import frame, show
+from security.actor import Actor
 from security.audit_reading import AuditPage, Filters, export_audit, read_audit, verify_audit
 
 SLOT = "_audit_page"
+CHOICES_LAST = 60.0
 
 
 def main() -> None:
@@ -20,9 +23,7 @@ def main() -> None:
     by = frame.actor()
     st.page_link("settings/index.py", label="Settings", icon=":material/arrow_back:")
     action = frame.head("Audit log", "Every change and every look at a record, in a chain that shows tampering.")
-    everything = st.session_state.get("_audit_choices") or read_audit(Filters(), by=by)
-    st.session_state["_audit_choices"] = everything
-    filters = ask(everything)
+    filters = ask(choices(by))
     number = int(st.session_state.get(SLOT, 1))
     found = read_audit(filters, by=by, page=number)
     with action:
@@ -32,6 +33,15 @@ def main() -> None:
     verdict()
     table(found)
     pager(found)
+
+
+def choices(by: Actor) -> AuditPage:
+    """What can be filtered by; read again after a minute, as people go on working."""
+    read_at, found = st.session_state.get("_audit_choices", (0.0, None))
+    if found is None or time.monotonic() - read_at > CHOICES_LAST:
+        found = read_audit(Filters(), by=by)
+        st.session_state["_audit_choices"] = time.monotonic(), found
+    return found
 
 
 def ask(choices: AuditPage) -> Filters:
@@ -85,7 +95,7 @@ def table(found: AuditPage) -> None:
     with st.container(key="audit_narrow"):
         st.html("".join(_card(line) for line in rows.to_dict("records")))
     st.container(key="audit_wide").dataframe(
-        rows, hide_index=True, height=min(38 + 35 * len(rows), 760),
+        rows, hide_index=True, height="content" if len(rows) <= 20 else 760,
         column_config={
             "No.": st.column_config.NumberColumn(format="%d", width=60), "When": st.column_config.Column(width=165),
             "Who": st.column_config.Column(width=110), "Did": st.column_config.Column(width=170),
@@ -119,7 +129,7 @@ def _said(value: object) -> str:
     return (
         {True: "yes", False: "no", None: "none"}.get(value, str(value))
         if isinstance(value, bool | None)
-        else str(value)
+        else short(str(value))
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import frame, show
+from pages.components.draft_text import draft_text, forget
 from security import break_glass
 from security.break_glass import Opening
 
@@ -38,15 +39,15 @@ def one(row: Opening) -> None:
         facts_of(row)
         due = f"Review by {show.moment(row.review_by)}"
         st.badge(due, color="red" if row.is_overdue else "orange", icon=":material/schedule:")
-        with st.form(f"review-{row.id}", border=False):
-            words = st.text_area("What you found: was it needed, and what follows?", key=f"words-{row.id}", height=80)
-            if st.form_submit_button("Record the review", type="primary"):
-                with frame.refusals():
-                    name = f"review-{row.id}"
-                    break_glass.review(row.id, words, by=frame.actor(), key=frame.form_key(name))
-                    frame.new_form_key(name)
-                    st.toast("The review was recorded.", icon=":material/check:")
-                    st.rerun()
+        name = f"review-{row.id}"
+        words = draft_text("What you found: was it needed, and what follows?", f"review:{row.id}", longest=2_000)
+        if st.button("Record the review", type="primary", key=name):
+            with frame.refusals():
+                break_glass.review(row.id, words, by=frame.actor(), key=frame.form_key(name))
+                frame.new_form_key(name)
+                forget(f"review:{row.id}")
+                st.toast("The review was recorded.", icon=":material/check:")
+                st.rerun()
 
 
 def facts_of(row: Opening) -> None:

@@ -146,8 +146,13 @@ def test_every_line_and_number_of_the_home_leads_to_where_one_acts(sqlite_clinic
         f"/ticket?visit={ready}", f"/roster?appointment={coming}", f"/visit?id={waiting}", f"/invoice?id={unpaid}",
         f"/roster?appointment={forgotten}", "/invoices?status=open&issued=all", "/flow", "/checkout",
         "/report?name=revenue-by-service", "/report?name=cash-received", "/backups",
+        "/roster?stage=Expected", "/roster?stage=No-show",
     ):  # fmt: skip
         assert f'"href": "{address}' in text or f'"href":"{address}' in text, address
+    for stage, count in (("Expected", 1), ("No-show", 0)):
+        at = opened(clinic, "mona", "appointments/roster.py", stage=stage)
+        assert at.selectbox(key="roster_stage").value == stage
+        assert f"{count} booked" in at.caption[0].value or not count, at.caption[0].value
     at = opened(clinic, "mona", "money/invoices.py", status="open", issued="all")
     assert at.selectbox("invoice_status").value == "open" and "1 invoice" in at.caption[0].value
     at = opened(clinic, "sam", "today/ticket.py", visit=ready)

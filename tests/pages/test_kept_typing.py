@@ -11,9 +11,10 @@ from appointments.booking import Details
 from billing import checkout
 from records import clients
 from records.clients import ClientForm
-from security import drafts, role_matrix, settings
+from security import break_glass, drafts, role_matrix, settings
 from tests.appointments.conftest import Desk, next_monday
 from tests.billing.visits import visit
+from tests.conftest import PASSWORD
 from tests.screen import opened, told
 
 
@@ -210,6 +211,20 @@ def test_ticks_of_a_role_and_a_half_typed_invitation_are_there_again(sqlite_clin
     assert again.text_input(key="invite-name").value == "Nina Nash" and "Kept from" in captions(again)
     again.button(key="invite-cancel").click().run()
     assert drafts.places(by=sqlite_clinic.actor("adam")) == []
+
+
+def test_a_half_written_review_is_there_again(sqlite_clinic):
+    adam, olive = sqlite_clinic.actor("adam"), sqlite_clinic.actor("olive")
+    client_id = clients.add(ClientForm(last_name="Marsh"), by=adam)
+    clients.restrict(client_id, True, reason="Staff", by=adam)
+    break_glass.open_record(client_id, "Reaction to the anaesthetic", PASSWORD, by=adam)
+    opening = break_glass.openings(by=olive)[0]
+    drafts.save(f"review:{opening.id}", "It was needed: the vet", by=olive)
+    at = opened(sqlite_clinic, "olive", "settings/reviews.py")
+    at.button(key=f"review-{opening.id}").click().run()
+    assert not at.error and not at.exception
+    assert break_glass.openings(by=olive)[0].review == "It was needed: the vet"
+    assert drafts.places(by=olive) == []
 
 
 def test_ticks_in_the_grid_of_roles_are_there_again(sqlite_clinic):
