@@ -249,7 +249,7 @@ def _cancel(opened: Opened, form: DraftForm) -> None:
     if row.restricted or opened.paid_ahead_cents:
         what = "anything" if row.restricted else f"the {paid}"
         note = "Until it is refunded or the visit is booked again."
-        keep = st.checkbox(f"The ticket keeps {what} paid ahead", key="visit_keep", help=note)
+        keep = st.checkbox(plain(f"The ticket keeps {what} paid ahead"), key="visit_keep", help=note)
     if st.button("Cancel appointment", key="visit_cancel", icon=":material/event_busy:") and not form.newer:
         key = frame.form_key("appointment")
         booking.cancel(row.id, reason or "", version=row.version, keep_deposit=keep, by=frame.actor(), key=key)

@@ -62,6 +62,23 @@ def test_an_appointment_is_opened_by_address_and_confirmed_moved_and_cancelled(d
     assert desk.row(one).stage == "confirmed"
 
 
+def test_cancelling_a_visit_with_a_deposit_asks_about_the_money(desk):
+    from billing import checkout
+    from billing.payments import Tender, take_payment
+
+    one, by = desk.book(desk.patient(species="dog"), services=("dog-spay",)), desk.clinic.operator
+    take_payment([checkout.open_ticket(one, by=by)], 2_500, Tender("cash"), by=by)
+    at = page(desk.clinic, "appointments/calendar.py", appointment=one)
+    at.selectbox(key="visit_reason").set_value("Client ill").run()
+    button(at, "visit_cancel").click().run()
+    assert "$25.00 was paid ahead for this visit" in words(at) and desk.row(one).stage == "booked"
+    keep = at.checkbox(key="visit_keep")
+    assert keep.label.replace("\\", "") == "The ticket keeps the $25.00 paid ahead"
+    keep.check().run()
+    button(at, "visit_cancel").click().run()
+    assert desk.row(one).stage == "cancelled" and not at.exception
+
+
 def test_a_known_client_is_booked_from_their_record(desk):
     from appointments.roster import roster
 
