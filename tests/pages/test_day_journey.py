@@ -49,6 +49,11 @@ def test_from_the_door_to_the_receipt(served, browser, tmp_path):
     page.get_by_test_id("stMainBlockContainer").get_by_role("link", name=re.compile("Penhaligon")).first.wait_for()
 
     page.goto(served.url + "/flow")
+    card(page, "checked_in").wait_for()
+    gone = (
+        "lanes => { lanes.hidden = true; const as = getComputedStyle(lanes).display; lanes.hidden = false; return as }"
+    )
+    assert page.locator(".lanes").evaluate(gone) == "none", "an empty board shows its words instead of empty columns"
     card(page, "checked_in").locator(".go").click()
     card(page, "examined").wait_for(timeout=10_000)
     card(page, "examined").click(position={"x": 20, "y": 30})
