@@ -50,9 +50,7 @@ def test_from_the_door_to_the_receipt(served, browser, tmp_path):
 
     page.goto(served.url + "/flow")
     card(page, "checked_in").wait_for()
-    gone = (
-        "lanes => { lanes.hidden = true; const a = getComputedStyle(lanes).display; lanes.hidden = 0; return a }"
-    )
+    gone = "lanes => { lanes.hidden = true; const a = getComputedStyle(lanes).display; lanes.hidden = 0; return a }"
     assert page.locator(".lanes").evaluate(gone) == "none", "an empty board shows its words instead of empty columns"
     card(page, "checked_in").locator(".go").click()
     card(page, "examined").wait_for(timeout=10_000)
