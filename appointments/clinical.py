@@ -449,6 +449,15 @@ def number(text: str, what: str) -> float | None:
     return value
 
 
+def doubtful_weight(text: str, last_grams: int | None) -> bool:
+    """Whether kilograms as typed are less than half or more than twice the last weight: often pounds, or a slip."""
+    try:
+        kilograms = number(text, "weight")
+    except NotANumber:
+        return False
+    return bool(last_grams and kilograms and not last_grams / 2 <= kilograms * 1000 <= last_grams * 2)
+
+
 def whole(text: str, what: str) -> int | None:
     """The same for a whole number."""
     value = number(text, what)

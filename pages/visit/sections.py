@@ -139,6 +139,8 @@ def exam(visit: Visit) -> None:
         _text(form, "pulse", "Pulse", width=90)
         _text(form, "respiration", "Respiration", width=100)
         at = _at(form, record, "Examined")
+    if clinical.doubtful_weight(form["weight"] or "", visit.weight_grams):
+        st.warning(f"The last known weight is {weighed}. Check the number and its unit.", icon=":material/scale:")
     with row():
         st.selectbox("Sex found", ["", "female", "male"], key=form.key("sex_found"), placeholder="–", width=120)
         st.selectbox("Cycle", ["", *clinical.REPRODUCTIVE], key=form.key("reproductive"), placeholder="–", width=140)

@@ -15,6 +15,7 @@ from data.errors import BadInput, EditedMeanwhile, NotPermitted
 from data.models import AuditLog, Exam, Patient
 from data.session import read, write
 from data.types import clock
+from tests.screen import opened
 
 
 def test_a_whole_visit_is_recorded_and_read_back(clinic, clinic_day):
@@ -124,6 +125,18 @@ def test_recording_needs_its_permission(sqlite_clinic, sqlite_day):
     with pytest.raises(NotPermitted, match="record exams"):
         clinical.record_stage(visit, ExamEntry(pulse=150), version=None, by=sqlite_clinic.actor("sam"))
     assert clinical.visit(visit, by=sqlite_clinic.actor("sam")).patient == "Biscuit"
+
+
+def test_a_weight_far_from_the_last_one_asks_for_a_second_look(sqlite_clinic, sqlite_day):
+    far = [text for text in ("12", "7,1", "5.4", "2.8", "1.2", "0", "abc", "") if clinical.doubtful_weight(text, 3_200)]
+    assert far == ["12", "7,1", "1.2"]
+    assert not clinical.doubtful_weight("12", None)
+    visit = sqlite_day.visit(stage="checked_in")
+    clinical.record_stage(visit, ExamEntry(weight_grams=3_200), version=None, by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "clara", "today/visit.py", id=visit)
+    assert not [one for one in at.warning if "last known weight" in one.value]
+    at.text_input(key=f"exam:{visit}:weight").set_value("7.1").run()
+    assert [one for one in at.warning if "last known weight is 3.2" in one.value]
 
 
 @given(st.integers(680, 1_130))
