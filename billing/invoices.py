@@ -12,8 +12,7 @@ from appointments.funding import follow, give_back
 from appointments.moves import appointment_for_change
 from billing import ledger
 from billing.checkout import standing_lines
-from billing.payments import ReasonMissing
-from data.card_numbers import refuse_card_numbers
+from billing.payments import checked_reason
 from data.errors import Refusal
 from data.models import Appointment, Client, Invoice, Patient
 from records.access import NAME, Closed, client_for
@@ -120,7 +119,7 @@ def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = N
     with act(by, "billing.refund", key=key) as work:
         if work.repeated:
             return
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         invoice, stands = ledger.live_invoice(work, invoice_id)
         if stands.paid:
             raise StillPaid()
@@ -137,7 +136,7 @@ def forgive(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) 
     with act(by, "billing.refund", key=key) as work:
         if work.repeated:
             return
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         invoice, stands = ledger.live_invoice(work, invoice_id)
         if not stands.balance:
             raise NothingToForgive()
@@ -164,10 +163,3 @@ def _fits(stands: Standing, status: str) -> bool:
     if status == "open":
         return stands.balance > 0 and stands.document != "void"
     return stands.label == status
-
-
-def _reason(text: str) -> str:
-    refuse_card_numbers({"The reason": text})
-    if not text.strip():
-        raise ReasonMissing()
-    return text.strip()[:300]

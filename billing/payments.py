@@ -160,7 +160,7 @@ def refund(
     with act(by, "billing.refund", key=key) as work:
         if work.repeated:
             return Taken(**dict(work.result))
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         invoice = ledger.locked_invoice(work, invoice_id)
         stands = ledger.standing_of(work.session, invoice_id)
         if not 0 < amount_cents <= stands.paid:
@@ -193,7 +193,7 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
     with act(by, "billing.refund", key=key) as work:
         if work.repeated:
             return str(work.result)
-        reason = _reason(reason)
+        reason = checked_reason(reason)
         session = work.session
         session.head()
         sale = session.scalars(select(Payment).where(Payment.id == payment_id)).one_or_none()
@@ -310,7 +310,8 @@ def _allocate(work: Work, payment: Payment, invoice_id: str, cents: int, *, depo
     work.session.flush()
 
 
-def _reason(text: str) -> str:
+def checked_reason(text: str) -> str:
+    """Why something is taken back or let go, as it is kept. Raises ReasonMissing, CardNumberTyped."""
     refuse_card_numbers({"The reason": text})
     if not text.strip():
         raise ReasonMissing()
