@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from sqlalchemy import select
 
 from appointments.stages import LABELS
@@ -47,27 +47,11 @@ class StageLook(definitions.Document):
             raise ValueError(f"there is no stage {stage}")
         return stage
 
-    @model_validator(mode="after")
-    def _amber_before_red(self) -> StageLook:
-        if self.very_long_minutes and self.very_long_minutes < self.long_minutes:
-            raise ValueError(f"{self.label} turns red before it turns amber. Make the second time the longer one")
-        return self
-
 
 class FlowLook(definitions.Document):
     """The stages as this clinic names, hides and colors them."""
 
     stages: list[StageLook] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _told_apart(self) -> FlowLook:
-        seen: set[str] = set()
-        for look in self.stages:
-            name = look.label.casefold()
-            if name in seen:
-                raise ValueError(f"two stages are called {look.label}. Give each a name of its own")
-            seen.add(name)
-        return self
 
     def label(self, stage: str) -> str:
         """The clinic's word for a stage."""
@@ -100,6 +84,19 @@ class DrugDocument(definitions.Document):
     stage: str = Field(default="", max_length=20)
     needs_witness: bool = False
     active: bool = True
+
+
+def _check_look(_: ClinicSession, __: str, entered: FlowLook) -> None:
+    """What is saved from now on; stages that were saved before stay readable."""
+    seen: set[str] = set()
+    for look in entered.stages:
+        if look.label.casefold() in seen:
+            raise BadInput(problem=f"Two stages are called {look.label}. Give each a name of its own.")
+        seen.add(look.label.casefold())
+        if look.very_long_minutes and look.very_long_minutes < look.long_minutes:
+            raise BadInput(
+                problem=f"{look.label} turns red before it turns amber. Make the second time the longer one."
+            )
 
 
 def _project_location(session: ClinicSession, slug: str, document: LocationDocument) -> None:
@@ -138,7 +135,7 @@ def _project_drug(session: ClinicSession, slug: str, document: DrugDocument) -> 
 
 
 APPOINTMENT_TYPE = definitions.register("appointment-type", "Appointment type", AppointmentType)
-FLOW_LOOK = definitions.register("flow-stages", "Flow stages", FlowLook)
+FLOW_LOOK = definitions.register("flow-stages", "Flow stages", FlowLook, _check_look)
 LOCATION = definitions.register("location", "Location", LocationDocument, _project_location)
 DRUG = definitions.register("drug", "Drug", DrugDocument, _project_drug)
 

@@ -79,7 +79,7 @@ def edit(role: RoleRow) -> None:
     draft.keep(ticked)
     wanted = role_grid.as_role(role, ticked)
     lines = role_grid.differences(role.permissions, role.second_factor, wanted)
-    with st.container(border=True, key="role-changes"):
+    with st.container(border=True, key="role-changes" if lines else "role-unchanged"):
         role_grid.told(role, lines)
         if st.button("Save the role", type="primary", key="save-role", disabled=not lines):
             with draft.saving():

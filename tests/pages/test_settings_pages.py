@@ -1,10 +1,11 @@
 """The administrators' pages: each opens for whom it is meant, and what is entered there arrives."""
 
 import pytest
+from sqlalchemy import select
 
 from appointments import flow
-from data.models import User
-from data.session import read
+from data.models import Definition, User
+from data.session import read, write
 from security import drafts, invitations, role_matrix, settings, sign_in, users
 from security.roles import Role
 from tests.screen import opened, start
@@ -140,6 +141,11 @@ def test_a_setting_that_does_not_hold_is_refused_in_words(sqlite_clinic):
     columns = {column.stage: column for column in flow.columns(by=sqlite_clinic.actor("sam"))}
     assert (columns["ready"].long, columns["ready"].very_long) == (300, 400)
     assert (columns["recovering"].long, columns["examined"].label) == (60, "Exam done")
+    with write(sqlite_clinic.id) as session:  # as an older version may have left it
+        kept = session.scalars(select(Definition).where(Definition.kind == "flow-stages")).one()
+        kept.body = {"stages": [{**look, "label": "Ward"} for look in kept.body["stages"]]}
+    assert {one.label for one in flow.columns(by=sqlite_clinic.actor("sam"))} == {"Ward"}, "what stands stays readable"
+    opened(sqlite_clinic, "adam", "settings/flow_stages.py")
 
 
 def test_words_people_typed_are_shown_and_never_run(sqlite_clinic):
