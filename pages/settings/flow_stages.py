@@ -99,11 +99,9 @@ def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], posi
                     disabled=not 0 <= position + step < len(on_board), on_click=move, args=(stage, step, number),
                     help=f"Move {word}", width="content",
                 )  # fmt: skip
+        times = minutes(stage, look, number) if stage in LONG else {}
     kept = colour.lower() if colour.lower() != shipped or look.get("colour") else ""
-    entered = {"stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept}
-    if stage in LONG:
-        entered |= minutes(stage, look, number)
-    return {**look, **entered}
+    return {**look, "stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept, **times}
 
 
 def minutes(stage: str, look: dict[str, Any], number: str) -> dict[str, int]:
@@ -111,14 +109,17 @@ def minutes(stage: str, look: dict[str, Any], number: str) -> dict[str, int]:
     amber, red = LONG[stage]
     at = look.get("long_minutes") or amber
     then = look.get("very_long_minutes") or (2 * at if look.get("long_minutes") else red)
+    st.caption("amber after", width="content")
     long = st.number_input(
-        f"Minutes until {LABELS[stage]} turns amber", 1, 1440, at, key=f"amber-{stage}-{number}", width=104,
+        f"Minutes until {LABELS[stage]} turns amber", 1, 1440, at, key=f"amber-{stage}-{number}", width=72,
         label_visibility="collapsed", help="Minutes until amber",
     )  # fmt: skip
+    st.caption("red after", width="content")
     very_long = st.number_input(
-        f"Minutes until {LABELS[stage]} turns red", 1, 1440, then, key=f"red-{stage}-{number}", width=104,
+        f"Minutes until {LABELS[stage]} turns red", 1, 1440, then, key=f"red-{stage}-{number}", width=72,
         label_visibility="collapsed", help="Minutes until red",
     )  # fmt: skip
+    st.caption("minutes", width="content")
     if (long, very_long) == (amber, red) and not look.get("long_minutes"):
         return {"long_minutes": 0, "very_long_minutes": 0}
     return {"long_minutes": long, "very_long_minutes": very_long}
