@@ -201,7 +201,7 @@ def test_a_bottle_is_received_opened_and_counted_and_a_difference_asks_for_its_r
         page.get_by_role("combobox", name=re.compile("Witness")).click()
         page.get_by_role("option", name="Sam Stone").click()
     page.get_by_role("button", name="Save the AM count").click()
-    page.get_by_text("1 counts saved").wait_for()
+    page.get_by_text("1 count saved").wait_for()
     row = next(row for row in register.reconciliation(day.today, by=clinic.operator) if row.bottle.id == bottle.id)
     assert (row.am, row.am_expected, row.reasons) == (9_900, 10_000, ("meniscus",))
 
