@@ -99,7 +99,10 @@ def row(stage: str, look: dict[str, Any], number: str, on_board: list[str], posi
                     disabled=not 0 <= position + step < len(on_board), on_click=move, args=(stage, step, number),
                     help=f"Move {word}", width="content",
                 )  # fmt: skip
-        times = minutes(stage, look, number) if stage in LONG else {}
+        times = {}
+        if stage in LONG:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+                times = minutes(stage, look, number)
     kept = colour.lower() if colour.lower() != shipped or look.get("colour") else ""
     return {**look, "stage": stage, "label": label.strip() or name, "hidden": not shown, "colour": kept, **times}
 
