@@ -11,7 +11,7 @@ BRITISH = re.compile(
     r"diarrhoea|centimetre|catalogue|organis|recognis|authoris|sterilis|customis|summaris)\w*\b",
     re.IGNORECASE,
 )
-NAME = re.compile(r"[a-z_:{}-]+")
+NAME = re.compile(r"[a-z_:.{}-]+")
 
 
 def _said(tree):

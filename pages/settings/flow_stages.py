@@ -140,7 +140,7 @@ def words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
         if bool(look.get("hidden")) != bool(was.get("hidden")):
             lines.append(f"{name} is {'hidden' if look.get('hidden') else 'shown'}")
         if look.get("colour", "") != was.get("colour", ""):
-            lines.append(f"{name} has another colour")
+            lines.append(f"{name} has another color")
         if any(look.get(time, 0) != was.get(time, 0) for time in ("long_minutes", "very_long_minutes")):
             lines.append(f"{name} turns amber or red after another time")
     if [look["stage"] for look in after.get("stages", ())] != list(old):

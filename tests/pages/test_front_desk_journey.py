@@ -46,7 +46,7 @@ def test_book_move_cancel_and_take_back(browser, served):
     dialog.get_by_role("combobox", name="Reason").click()
     page.get_by_role("option", name="Client ill").click()
     dialog.get_by_role("button", name="Cancel appointment").click()
-    page.get_by_text("The appointment of Nala is cancelled.").wait_for()
+    page.get_by_text("The appointment of Nala is canceled.").wait_for()
     assert (appointment_of(served, "Nala").stage, appointment_of(served, "Nala").cancel_reason) == (
         "cancelled",
         "Client ill",
