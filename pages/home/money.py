@@ -20,7 +20,7 @@ def draw(may: frozenset[str]) -> None:
     tiles(
         (
             Tile("Revenue today", show.money(found.today.now), report("revenue-by-service", by="Service", **this_day),
-                 *_against(found.today, weekday)),
+                 *_against(found.today, f"all of {weekday}", running=True)),
             Tile("Revenue this month", show.money(found.month.now),
                  report("revenue-by-service", by="Service", period="This month"),
                  *_against(found.month, "same days last year")),
@@ -49,14 +49,16 @@ def _numbers(day: date) -> MoneyToday:
     return money_today(day, by=frame.actor())
 
 
-def _against(value: Compared, what: str) -> tuple[str, str]:
+def _against(value: Compared, what: str, *, running: bool = False) -> tuple[str, str]:
+    """How it compares, and the tone. A day that is still ``running`` is behind a whole one by nature."""
     change = value.change_percent
     if value.before is None:
         return "no numbers of last year yet", ""
     if change is None:
-        return f"nothing on {what}", ""
+        return f"nothing on {what.removeprefix('all of ')}", ""
     sign = "+" if change > 0 else "" if change == 0 else "−"
-    return f"{sign}{abs(change)}% against {show.money(value.before)} ({what})", "good" if change >= 0 else "bad"
+    tone = "good" if change >= 0 else "" if running else "bad"
+    return f"{sign}{abs(change)}% against {show.money(value.before)} ({what})", tone
 
 
 def _outstanding(found: MoneyToday) -> tuple[str, str]:
