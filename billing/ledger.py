@@ -13,6 +13,7 @@ from billing.pricing import NO_TAX, Rounding, Running, TaxRate
 from billing.settings import TAX, TAX_RULES
 from data import definitions
 from data.errors import NotFound, Refusal
+from data.kept import carried
 from data.models import (
     Clinic,
     Fund,
@@ -77,24 +78,42 @@ def standing_of(session: ClinicSession, invoice_id: str) -> Standing:
     return standings(session, [invoice_id])[invoice_id]
 
 
-def open_ids(session: ClinicSession) -> list[str]:
-    """The invoices on which something is still to be paid or was paid too much, void ones aside: found by sums."""
-    total = (
-        select(InvoiceLine.invoice_id, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents).label("cents"))
-        .group_by(InvoiceLine.invoice_id)
-        .subquery()
-    )
-    paid = (
-        select(PaymentAllocation.invoice_id, func.sum(PaymentAllocation.amount_cents).label("cents"))
-        .group_by(PaymentAllocation.invoice_id)
-        .subquery()
-    )
+def open_ids(session: ClinicSession) -> frozenset[str]:
+    """The invoices on which something is still to be paid or was paid too much, void ones aside.
+
+    Found by sums over every invoice the first time, and afterwards over those alone that something happened to.
+    """
+
+    def follow(known: frozenset[str], since: int) -> frozenset[str]:
+        touched = _touched(session, since)
+        return (known - touched) | _unbalanced(session, touched) if touched else known
+
+    change = session.seen_change()
+    return carried(session.clinic_id, change, ("open invoices",), lambda: _unbalanced(session), follow)
+
+
+def _touched(session: ClinicSession, since: int) -> frozenset[str]:
+    """The invoices whose lines, money or state changed after a change number, by rows taken back too."""
+    found: set[str] = set()
+    for model in (InvoiceLine, PaymentAllocation, InvoiceEvent):
+        rows = select(model.invoice_id).where(model.change > since).distinct()
+        found |= set(session.scalars(rows, execution_options={"include_deleted": True}))
+    return frozenset(found)
+
+
+def _unbalanced(session: ClinicSession, among: frozenset[str] | None = None) -> frozenset[str]:
+    lines, allocated = InvoiceLine.invoice_id, PaymentAllocation.invoice_id
+    total = select(lines, func.sum(InvoiceLine.net_cents + InvoiceLine.tax_cents).label("cents")).group_by(lines)
+    paid = select(allocated, func.sum(PaymentAllocation.amount_cents).label("cents")).group_by(allocated)
+    if among is not None:
+        total, paid = total.where(lines.in_(among)), paid.where(allocated.in_(among))
+    charged, settled = total.subquery(), paid.subquery()
     statement = (
-        select(total.c.invoice_id)
-        .outerjoin(paid, paid.c.invoice_id == total.c.invoice_id)
-        .where(total.c.cents != func.coalesce(paid.c.cents, 0), total.c.invoice_id.not_in(voided_ids()))
+        select(charged.c.invoice_id)
+        .outerjoin(settled, settled.c.invoice_id == charged.c.invoice_id)
+        .where(charged.c.cents != func.coalesce(settled.c.cents, 0), charged.c.invoice_id.not_in(voided_ids()))
     )
-    return list(session.scalars(statement))
+    return frozenset(session.scalars(statement))
 
 
 def next_invoice_number(session: ClinicSession) -> int:

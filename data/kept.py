@@ -48,3 +48,30 @@ def kept(
         while len(answers) > MOST:
             answers.popitem(last=False)
     return answer
+
+
+def carried(
+    clinic_id: str,
+    change: int | None,
+    what: tuple[Hashable, ...],
+    compute: Callable[[], T],
+    follow: Callable[[T, int], T],
+) -> T:
+    """The answer to ``what`` at this change number, brought up to date from the one at an earlier number.
+
+    ``follow`` gets that answer and its number and returns a new one; every row that changed since bears a higher
+    number. For answers that depend on rows alone, and are dear to compute.
+    """
+    if change is None:
+        return compute()
+    answers, key = database().answers, (clinic_id, "carried", *what)
+    with _lock:
+        found = answers.get(key)
+    if found is not None and found[0] == change:
+        return found[2]  # type: ignore[no-any-return]
+    answer = compute() if found is None or found[0] > change else follow(found[2], found[0])
+    with _lock:
+        stands = answers.get(key)
+        if stands is None or stands[0] < change:
+            answers[key] = (change, clock.now(), answer)
+    return answer

@@ -10,7 +10,7 @@ from appointments import booking, flow
 from appointments.booking import Details
 from appointments.funding import fund_balance
 from appointments.roster import owed_by
-from billing import checkout, history, invoices, payments, tickets
+from billing import checkout, history, invoices, ledger, payments, tickets
 from billing.payments import Tender
 from data.errors import BadInput, Refusal
 from data.models import Appointment, FundEntry, Invoice, InvoiceLine
@@ -137,6 +137,7 @@ class Walk:
         granted = sum(1 for line in checkout.standing_lines(session, invoice.id) if line.fund_id)
         assert taken == (DEDUCTION * granted if stands.document in ("open", "forgiven") else 0), self.trail
         assert stands.paid >= 0 and (stands.document != "void" or not stands.paid), self.trail
+        assert ledger.open_ids(session) == ledger._unbalanced(session), self.trail
         owed = owed_by(session, [invoice.client_id]).get(invoice.client_id, 0)
         assert owed == history.of_client(invoice.client_id, by=self.by).open_cents, self.trail
 

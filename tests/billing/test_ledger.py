@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from appointments.funding import fund_balance
-from billing import checkout, invoices, payments, tickets, today
+from billing import checkout, invoices, ledger, payments, tickets, today
 from billing.payments import Tender, take_payment
 from billing.settings import TAX, TAX_RULES, Tax, TaxRules
 from data import definitions
@@ -98,6 +98,8 @@ def check_books(clinic, invoice_id, rounding):
             .where(PaymentAllocation.invoice_id == invoice_id)
         ).all()
         used = session.scalars(select(FundEntry).where(FundEntry.kind != "received")).all()
+    with read(clinic.id) as session:
+        assert ledger.open_ids(session) == ledger._unbalanced(session), "brought up to date as if added up anew"
     told = standing(
         [(line.net_cents, line.tax_cents) for line in lines],
         [(event.kind, event.amount_cents) for event in events],
