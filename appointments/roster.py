@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, case, exists, func, select
 
 from appointments.early_ticket import paid_ahead
 from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
@@ -406,31 +406,30 @@ def owed_by(session: ClinicSession, client_ids: Collection[str]) -> dict[str, in
 def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str, int]:
     """What each client paid that no invoice has used yet, in cents: not allocated, or a deposit on a draft."""
     credit: defaultdict[str, int] = defaultdict(int)
-    ended = select(InvoiceEvent.invoice_id).where(InvoiceEvent.kind.in_(("opened", "forgiven", "voided")))
-    stays = func.coalesce(Client.merged_into_id, Client.id)  # payments stay with the client they were taken from
-    theirs = or_(Client.id.in_(client_ids), Client.merged_into_id.in_(client_ids))
-    received = (
-        select(stays, func.sum(Payment.amount_cents))
-        .select_from(Payment)
-        .join(Client, Client.id == Payment.client_id)
-        .where(theirs)
-        .group_by(stays)
+    stays = _who_stays(session, client_ids)  # payments stay with the client they were taken from
+    ended = exists().where(
+        InvoiceEvent.invoice_id == PaymentAllocation.invoice_id,
+        InvoiceEvent.kind.in_(("opened", "forgiven", "voided")),
     )
+    received = select(Payment.client_id, Payment.amount_cents).where(Payment.client_id.in_(stays))
     used = (
-        select(stays, -func.sum(PaymentAllocation.amount_cents))
-        .select_from(PaymentAllocation)
+        select(Payment.client_id, -PaymentAllocation.amount_cents)
         .join(
-            Payment, (Payment.clinic_id == PaymentAllocation.clinic_id) & (Payment.id == PaymentAllocation.payment_id)
+            PaymentAllocation,
+            (PaymentAllocation.clinic_id == Payment.clinic_id) & (PaymentAllocation.payment_id == Payment.id),
         )
-        .join(Client, Client.id == Payment.client_id)
-        .where(theirs)
-        .where(PaymentAllocation.deposit.is_(False) | PaymentAllocation.invoice_id.in_(ended))
-        .group_by(stays)
+        .where(Payment.client_id.in_(stays), PaymentAllocation.deposit.is_(False) | ended)
     )
     for statement in (received, used):
         for client_id, cents in session.execute(statement):
-            credit[str(client_id)] += int(cents or 0)
+            credit[stays[str(client_id)]] += int(cents)
     return {client_id: cents for client_id, cents in credit.items() if cents > 0}
+
+
+def _who_stays(session: ClinicSession, client_ids: Collection[str]) -> dict[str, str]:
+    """Clients and those merged into them, each with the one that stayed."""
+    merged = select(Client.id, Client.merged_into_id).where(Client.merged_into_id.in_(client_ids))
+    return {one: one for one in client_ids} | {one: str(stays) for one, stays in session.execute(merged)}
 
 
 def _history(session: ClinicSession, appointment_id: str) -> list[HistoryLine]:

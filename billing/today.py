@@ -18,7 +18,7 @@ from data.session import ClinicSession
 from records.access import NAME, Closed
 from records.standing import standings, unbilled_ids
 from security.actor import Actor
-from security.rules import look
+from security.rules import look, remembered
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def year_before(day: date) -> date:
         return day.replace(year=day.year - 1, day=28)
 
 
+@remembered("reports.money")
 def money_today(day: date, *, by: Actor) -> MoneyToday:
     """Revenue of this day and of its month so far, each against last year, and what is outstanding.
 
@@ -99,6 +100,7 @@ def money_today(day: date, *, by: Actor) -> MoneyToday:
         )
 
 
+@remembered("billing.invoices")
 def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTicket], int, int]:
     """Invoices with an open balance, the largest first, without tickets of today still in the making; then how many
     there are and what they come to. Raises NotPermitted."""

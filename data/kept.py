@@ -8,9 +8,10 @@ number covers (the time of day, a lease of the worker) is covered by the short l
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from data.engine import database
 from data.types import clock
@@ -20,7 +21,12 @@ LASTS = timedelta(seconds=15)
 MOST = 4096
 """Answers held; the ones not asked for longest go first."""
 
+PATIENCE = 2.0
+"""Seconds to wait for another thread that works out the same answer, before working it out oneself."""
+Answers = OrderedDict[tuple[Hashable, ...], tuple[int, datetime, Any]]
+
 _lock = threading.Lock()
+_computing: dict[tuple[tuple[Hashable, ...], int], threading.Event] = {}
 
 
 def kept(
@@ -35,19 +41,41 @@ def kept(
     if change is None:
         return compute()
     answers = database().answers
-    key, now = (clinic_id, *what), clock.now()
+    key = (clinic_id, *what)
     with _lock:
-        found = answers.get(key)
-        if found is not None and found[0] == change and timedelta(0) <= now - found[1] < lasts:
-            answers.move_to_end(key)
+        found = _fresh(answers, key, change, lasts)
+        if found is not None:
             return found[2]  # type: ignore[no-any-return]
-    answer = compute()
-    with _lock:
-        answers[key] = (change, now, answer)
-        answers.move_to_end(key)
-        while len(answers) > MOST:
-            answers.popitem(last=False)
+        others = _computing.get((key, change))
+        if others is None:
+            _computing[key, change] = threading.Event()
+    if others is not None and others.wait(PATIENCE):
+        with _lock:
+            found = _fresh(answers, key, change, lasts)
+        if found is not None:
+            return found[2]  # type: ignore[no-any-return]
+    try:
+        answer = compute()
+        with _lock:
+            answers[key] = (change, clock.now(), answer)
+            answers.move_to_end(key)
+            while len(answers) > MOST:
+                answers.popitem(last=False)
+    finally:
+        if others is None:
+            with _lock:
+                _computing.pop((key, change)).set()
     return answer
+
+
+def _fresh(
+    answers: Answers, key: tuple[Hashable, ...], change: int, lasts: timedelta
+) -> tuple[int, datetime, Any] | None:
+    found = answers.get(key)
+    if found is None or found[0] != change or not timedelta(0) <= clock.now() - found[1] < lasts:
+        return None
+    answers.move_to_end(key)
+    return found
 
 
 def carried(

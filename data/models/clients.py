@@ -39,6 +39,7 @@ class Client(Record, Base):
         Index("ix_client_last_name", "clinic_id", "last_name", "first_name"),
         Index("ix_client_phone_digits", "clinic_id", "phone_digits"),
         Index("ix_client_reference", "clinic_id", "reference"),
+        Index("ix_client_merged_into", "clinic_id", "merged_into_id"),
     )
 
 

@@ -141,3 +141,49 @@ def test_clinics_do_not_share_answers(clinic):
         assert names(session) == ["Abel"]
     with read(other) as session:
         assert names(session) == []
+
+
+def test_many_who_ask_at_once_wait_for_one_answer(sqlite_clinic):
+    from concurrent.futures import ThreadPoolExecutor
+    from threading import Barrier
+    from time import sleep
+
+    asked, together = [], Barrier(6)
+
+    def compute():
+        asked.append(1)
+        sleep(0.1)
+        return "answer"
+
+    def ask(_):
+        together.wait()
+        return kept(sqlite_clinic.id, 1, ("slow",), compute)
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(ask, range(6))) == ["answer"] * 6
+    assert len(asked) == 1
+
+
+def test_who_waits_for_an_answer_that_fails_works_it_out_alone(sqlite_clinic):
+    from threading import Event, Thread
+
+    began, go, failed = Event(), Event(), []
+
+    def fails():
+        began.set()
+        go.wait(5)
+        raise ValueError
+
+    def first():
+        try:
+            kept(sqlite_clinic.id, 1, ("broken",), fails)
+        except ValueError:
+            failed.append(1)
+
+    one = Thread(target=first)
+    one.start()
+    began.wait(5)
+    Thread(target=lambda: (__import__("time").sleep(0.05), go.set())).start()
+    assert kept(sqlite_clinic.id, 1, ("broken",), lambda: "mine") == "mine"
+    one.join()
+    assert failed

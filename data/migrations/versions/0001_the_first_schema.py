@@ -109,6 +109,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
         batch_op.create_index("ix_client_last_name", ["clinic_id", "last_name", "first_name"], unique=False)
+        batch_op.create_index("ix_client_merged_into", ["clinic_id", "merged_into_id"], unique=False)
         batch_op.create_index("ix_client_number", ["clinic_id", "number"], unique=True)
         batch_op.create_index("ix_client_phone_digits", ["clinic_id", "phone_digits"], unique=False)
         batch_op.create_index("ix_client_reference", ["clinic_id", "reference"], unique=False)
@@ -2237,6 +2238,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_client_reference")
         batch_op.drop_index("ix_client_phone_digits")
         batch_op.drop_index("ix_client_number")
+        batch_op.drop_index("ix_client_merged_into")
         batch_op.drop_index("ix_client_last_name")
         batch_op.drop_index(
             "ix_client_import",
