@@ -86,6 +86,9 @@ def run(arguments: list[str]) -> int:
         return _environment("The database did not answer as it should.", failure)
     except OSError as failure:
         return _environment(f"{failure.strerror or failure}: {failure.filename or ''}", failure)
+    except Exception as failure:
+        sentence = f"Something went wrong that nobody foresaw ({type(failure).__name__}). BALLAST_DEBUG=1 shows where."
+        return _environment(sentence, failure)
 
 
 def _environment(sentence: str, failure: Exception) -> int:

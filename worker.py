@@ -28,6 +28,7 @@ from messages import delivery
 from security import audit, backups
 from security.actor import Actor
 from security.clinics import clinics
+from web.faults import place
 
 log = logging.getLogger("ballast.worker")
 BEAT = timedelta(seconds=20)
@@ -85,8 +86,8 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 busy = self.round()
-            except Exception:
-                log.exception("a round of the worker failed")
+            except Exception as failure:
+                log.error("a round of the worker failed: %s", place(failure))
                 busy = False
             if not busy:
                 self.stopping.wait(PAUSE)
@@ -109,6 +110,8 @@ class Worker:
             return
         self._beats[clinic.id] = now
         delivery.settle_expired(clinic.id)
+        if whole_home and database().home.sweep():
+            log.warning("removed what an export or backup that broke off had left in the staging folder")
         with write(clinic.id) as session:
             row = session.scalars(select(Heartbeat).where(Heartbeat.part == "worker")).one_or_none()
             if row is None:
@@ -131,7 +134,7 @@ class Worker:
             log.warning("job %s: %s", job.kind, refusal.message)
             jobs.fail(clinic.id, job, clinic.zone, refusal.message)
         except Exception as failure:
-            log.exception("job %s failed", job.kind)
+            log.error("job %s failed: %s", job.kind, place(failure))
             jobs.fail(clinic.id, job, clinic.zone, type(failure).__name__)
         else:
             jobs.finish(clinic.id, job, clinic.zone, result)

@@ -83,7 +83,7 @@ def _cells(row: RosterRow, words: Wording) -> list[str]:
         words.clock_time(row.starts_at, zone=row.zone),
         str(row.number),
         row.owner,
-        row.phone,
+        words.phone(row.phone),
         row.animal,
         " · ".join(part for part in (row.species, row.details[1], age, weight) if part),
         ", ".join(row.services) or row.type_label,

@@ -166,13 +166,25 @@ DEFAULT_DRUGS = {
 }
 
 
+HUMAN_LABELS = {"examined": "With the clinician", "ready": "Ready to leave", "declined": "Left before being seen"}
+HUMAN_HIDES = ("premedicated", "induced", "in_surgery", "recovering", "held_overnight")
+"""Stages of an operation under anesthesia: a clinic that operates shows them again under Settings > Flow stages."""
+
+
+def default_look(kind: str) -> FlowLook:
+    """The stages as a clinic of this kind starts with them."""
+    labels = LABELS if kind == "veterinary" else LABELS | HUMAN_LABELS
+    hides = () if kind == "veterinary" else HUMAN_HIDES
+    shown = [(stage, label) for stage, label in labels.items() if stage != "unknown"]
+    return FlowLook(stages=[StageLook(stage=stage, label=label, hidden=stage in hides) for stage, label in shown])
+
+
 def create_defaults(session: ClinicSession, kind: str, zone: str) -> None:
     """What a new clinic of this kind starts with."""
     types = DEFAULT_TYPES if kind == "veterinary" else HUMAN_TYPES
     for slug, appointment_type in types.items():
         definitions.save(session, APPOINTMENT_TYPE, slug, appointment_type, by_user_id=None)
-    looks = [StageLook(stage=stage, label=label) for stage, label in LABELS.items() if stage != "unknown"]
-    definitions.save(session, FLOW_LOOK, "flow", FlowLook(stages=looks), by_user_id=None)
+    definitions.save(session, FLOW_LOOK, "flow", default_look(kind), by_user_id=None)
     week = {str(day): ["07:30", "17:00"] for day in range(5)}
     main = LocationDocument(name="Main", zone=zone, opening=week)
     definitions.save(session, LOCATION, "main", main, by_user_id=None)

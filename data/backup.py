@@ -27,7 +27,7 @@ from data.errors import BadInput, CheckFailed, EnvironmentFailure
 from data.home import Home
 from data.models import Base
 from data.schema import current_revision, upgrade
-from data.sealed import SealedReader, SealedWriter
+from data.sealed import SealedReader, SealedWriter, fits
 from data.types import clock
 
 SUFFIX = ".ballast-backup"
@@ -39,6 +39,16 @@ class NotABackup(BadInput):
 
 class BackupDamaged(CheckFailed):
     """The backup {file} is damaged: {problem}. Use an older one."""
+
+
+class KeyDoesNotOpen(CheckFailed):
+    """The backup {file} does not open with the key {key}: either this is the key of another installation, or the file
+    is damaged from its first bytes on. Try the key file or recovery sheet of the installation that made it."""
+
+
+class ForeignBackup(BadInput):
+    """The backup {file} was made by another installation ({home}), whose key is not here. Check it there, or bring it
+    back into an empty data directory with that installation's key file or recovery sheet."""
 
 
 class HomeInUse(EnvironmentFailure):
@@ -104,9 +114,11 @@ def read_head(file: Path) -> Head:
 def verify(home: Home, file: Path) -> dict[str, int]:
     """Open a backup and check everything in it: hashes, database integrity, row counts. Returns the row counts.
 
-    Raises NotABackup, BackupDamaged.
+    Raises NotABackup, ForeignBackup, KeyDoesNotOpen, BackupDamaged.
     """
-    read_head(file)
+    head = read_head(file)
+    if head.home != home.id:
+        raise ForeignBackup(file=file, home=head.home[:8])
     with tempfile.TemporaryDirectory(dir=home.path / "staging") as staging:
         manifest = _unpack(home, file, Path(staging))
         if (Path(staging) / "ballast.db").exists():
@@ -118,7 +130,7 @@ def restore(file: Path, home: Home) -> dict[str, int]:
     """Bring a backup back into an empty home: all or nothing. Sending is paused until somebody resumes it.
 
     The root key must be in its place (key file, or ``ballast keys recover`` from the recovery sheet).
-    Raises HomeInUse, NotABackup, BackupDamaged, KeyMissing, WrongEngine.
+    Raises HomeInUse, NotABackup, KeyDoesNotOpen, BackupDamaged, KeyMissing, WrongEngine.
     """
     head = read_head(file)
     if home.exists or (home.path.is_dir() and any(home.path.iterdir())):
@@ -191,6 +203,8 @@ def _unpack(home: Home, file: Path, into: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as source:
             source.readline(2_000)
+            if not fits(source, home.key("backup")):
+                raise KeyDoesNotOpen(file=file, key=home.key_file)
             reader = io.BufferedReader(SealedReader(source, home.key("backup"), str(file)))
             with tarfile.open(fileobj=reader, mode="r|") as tar:
                 for member in tar:

@@ -7,8 +7,9 @@ carries the current body into a table of its own. Kinds register themselves wher
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -16,11 +17,15 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import select
 
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, EditedMeanwhile, NotFound
 from data.kept import kept
 from data.models import Definition, DefinitionVersion
 from data.session import ClinicSession
 from data.types import clock
+
+LARGEST = 400_000
+"""Characters a definition may hold: each of its versions is kept for good."""
 
 
 class Document(BaseModel):
@@ -113,6 +118,9 @@ def save(
     ``expected`` is the version number the person was looking at: raises EditedMeanwhile when it moved on.
     """
     body = document.model_dump(mode="json")
+    _check_size(kind, slug, body)
+    for place, text in _texts(body):
+        refuse_card_numbers({f"{kind.label}, {place}": text})
     row = _row(session, kind, slug)
     if row is not None and expected is not None and row.number != expected:
         raise EditedMeanwhile(who="Somebody else", what=kind.label.lower())
@@ -130,6 +138,27 @@ def save(
     if kind.project:
         kind.project(session, slug, document)
     return row.number
+
+
+def _check_size(kind: Kind[Any], slug: str, body: object) -> None:
+    size = len(json.dumps(body))
+    if size > LARGEST:
+        raise BadDefinition(
+            what=slug or kind.label, problem=f"holds {size:,} characters, at most {LARGEST:,} fit. Leave out some."
+        )
+
+
+def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a body, with the name of the field it stands in."""
+    if isinstance(value, str):
+        yield place, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(name, place)
+            yield from _texts(item, name.replace("_", " "))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item, place)
 
 
 def load(session: ClinicSession, kind: Kind[D], slug: str) -> D:
@@ -215,10 +244,14 @@ def to_file(body: dict[str, object]) -> str:
 
 def from_file(text: str, what: str = "file") -> dict[str, object]:
     """Read the file form; raises BadDefinition with the line."""
+    if len(text) > 2 * LARGEST:
+        raise BadDefinition(what=what, problem=f"is too long: at most {2 * LARGEST:,} characters are read.")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as failure:
         raise BadDefinition(what=what, problem=str(failure)) from None
+    except RecursionError:
+        raise BadDefinition(what=what, problem="its lists lie too deep in each other.") from None
 
 
 def _row(session: ClinicSession, kind: Kind[Any], slug: str) -> Definition | None:

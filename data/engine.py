@@ -73,6 +73,7 @@ def _sqlite_engine(home: Home) -> Engine:
         connect_args={"timeout": 30, "check_same_thread": False},
         pool_size=16,
         max_overflow=48,
+        hide_parameters=True,  # an error may end up in a log, and the values are people's
     )
     pragmas = (
         "PRAGMA cipher_log_level=NONE",  # else it writes to standard error by itself
@@ -110,6 +111,7 @@ def _postgres_engine(url: str) -> Engine:
         url,
         pool_size=16,
         max_overflow=32,
+        hide_parameters=True,
         pool_pre_ping=True,
         connect_args={"connect_timeout": 10, "options": "-c statement_timeout=60000 -c timezone=UTC"},
     )

@@ -13,6 +13,8 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +25,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from data.errors import EnvironmentFailure
 from data.types import clock, new_id
+
+LEFT_BEHIND = 900.0
+"""Seconds without a write after which nobody works in a staging folder any more."""
 
 PURPOSES = ("db", "blob", "index", "audit", "backup", "token", "mart", "draft")
 
@@ -111,6 +116,21 @@ class Home:
             write_key_file(self.key_file, os.urandom(32))
             found = json.loads(marker.read_text())
             marker.write_text(json.dumps(found | {"key_check": self._check_of(self.root_key)}))
+
+    def sweep(self) -> int:
+        """Remove what a killed export or backup left in ``staging/``, readable to whoever gets at the disk; returns how
+        many. What was written to within the last quarter of an hour may be at work and stays."""
+        swept = 0
+        for entry in (self.path / "staging").glob("*"):
+            try:
+                latest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
+            except OSError:
+                continue  # it is being tidied away at this moment
+            if time.time() - latest < LEFT_BEHIND:
+                continue
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+            swept += 1
+        return swept
 
     def _check_of(self, key: bytes) -> str:
         return hmac.new(key, f"ballast/check/{self.id}".encode(), hashlib.sha256).hexdigest()[:32]

@@ -30,13 +30,19 @@ _computing: dict[tuple[tuple[Hashable, ...], int], threading.Event] = {}
 
 
 def kept(
-    clinic_id: str, change: int | None, what: tuple[Hashable, ...], compute: Callable[[], T], lasts: timedelta = LASTS
+    clinic_id: str,
+    change: int | None,
+    what: tuple[Hashable, ...],
+    compute: Callable[[], T],
+    lasts: timedelta = LASTS,
+    keep: Callable[[], bool] = lambda: True,
 ) -> T:
     """The answer to ``what``: the one kept at this change number of the clinic, or computed now.
 
     It is shared: treat it as unchangeable. Whoever asks puts into ``what`` everything the answer depends on. Without
     a change number (``ClinicSession.seen_change``) it is always computed; with always the same one it is computed
-    anew when it is ``lasts`` old.
+    anew when it is ``lasts`` old. ``keep`` is asked after computing: an answer that was read in another snapshot than
+    the number belongs to nobody but who asked.
     """
     if change is None:
         return compute()
@@ -56,11 +62,12 @@ def kept(
             return found[2]  # type: ignore[no-any-return]
     try:
         answer = compute()
-        with _lock:
-            answers[key] = (change, clock.now(), answer)
-            answers.move_to_end(key)
-            while len(answers) > MOST:
-                answers.popitem(last=False)
+        if keep():
+            with _lock:
+                answers[key] = (change, clock.now(), answer)
+                answers.move_to_end(key)
+                while len(answers) > MOST:
+                    answers.popitem(last=False)
     finally:
         if others is None:
             with _lock:

@@ -82,6 +82,18 @@ def opened(source: BinaryIO, key: bytes, name: str = "") -> Iterator[bytes]:
         raise BlobDamaged(name=name) from None
 
 
+def fits(source: BinaryIO, key: bytes) -> bool:
+    """Whether a sealed stream opens with this key, told from its head; the stream is left where it was."""
+    place = source.tell()
+    head = source.read(len(MAGIC) + 12 + 48)
+    source.seek(place)
+    try:
+        AESGCM(key).decrypt(head[4:16], head[16:64], MAGIC)
+    except (InvalidTag, ValueError):
+        return False
+    return head[:4] == MAGIC
+
+
 def seal(content: bytes, key: bytes) -> bytes:
     """Bytes as a sealed file."""
     target = io.BytesIO()

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import String, bindparam, event, inspect, select, update
+from sqlalchemy import JSON, String, bindparam, event, inspect, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.base import ExecutableOption
@@ -143,8 +143,9 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
 
 _WORDS = frozenset(
     {
-        "body", "cancel_reason", "caution", "comment", "description", "discount_reason", "dropped_off_by", "findings",
-        "lot", "mucous_membranes", "notes", "reason", "released_to", "review", "route", "supplier",
+        "abnormalities", "body", "cancel_reason", "caution", "comment", "complications", "description",
+        "discount_reason", "dropped_off_by", "findings", "licence", "lot", "mucous_membranes", "name", "notes", "phone",
+        "reason", "released_to", "review", "route", "supplier",
         "supplier_registration", "suture", "take_home", "text", "title",
     }
 )  # fmt: skip
@@ -153,7 +154,7 @@ _WORDS = frozenset(
 
 @functools.cache
 def _words_of(table: Any) -> tuple[str, ...]:
-    return tuple(column.name for column in table.c if column.name in _WORDS and isinstance(column.type, String))
+    return tuple(column.name for column in table.c if column.name in _WORDS and isinstance(column.type, String | JSON))
 
 
 def _refuse_card_numbers(row: ClinicRow) -> None:
@@ -161,7 +162,9 @@ def _refuse_card_numbers(row: ClinicRow) -> None:
     state = inspect(row)
     for name in _words_of(state.mapper.local_table):
         if state.attrs[name].history.has_changes():
-            refuse_card_numbers({f"The {name.replace('_', ' ')}": getattr(row, name)})
+            value = getattr(row, name)
+            for text in value if isinstance(value, list) else [value]:
+                refuse_card_numbers({f"The {name.replace('_', ' ')}": text})
 
 
 @contextlib.contextmanager

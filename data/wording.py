@@ -6,6 +6,7 @@ same few values hundreds of times.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -40,6 +41,11 @@ class Wording:
     def money(self, cents: int | None, *, missing: str = NONE) -> str:
         """Whole cents as ``$1,234.50``."""
         return missing if cents is None else _money(cents, self.currency, known_locale(self.locale))
+
+    def phone(self, text: str) -> str:
+        """A phone number as the clinic's country writes it, where it is plainly one of that country: ``(212)
+        555-0101``; every other one as it was typed."""
+        return _phone(text, self.locale[-2:])
 
     def number(self, value: float | int | None, *, digits: int = 0, missing: str = NONE) -> str:
         """A number with the locale's separators; with ``digits`` so many decimals, be they zeros."""
@@ -121,6 +127,20 @@ def _day(value: date, style: str, locale: str) -> str:
     if style == "heading":
         return str(format_date(value, "full", locale=locale))
     return str(format_date(value, style, locale=locale))
+
+
+_AMERICAN = re.compile(
+    r"(?:\+?1[\s.-]*)?\(?([2-9]\d\d)\)?[\s./-]*(\d{3})[\s./-]*(\d{4})(?:\s*(?:x|ext\.?)\s*(\d{1,6}))?"
+)
+
+
+@lru_cache(maxsize=8192)
+def _phone(text: str, country: str) -> str:
+    found = _AMERICAN.fullmatch(text.strip().lower()) if country in ("US", "CA") and text.isascii() else None
+    if found is None:
+        return text
+    area, exchange, line, extension = found.groups()
+    return f"({area}) {exchange}-{line}" + (f" x{extension}" if extension else "")
 
 
 @lru_cache(maxsize=4096)

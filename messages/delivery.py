@@ -8,6 +8,7 @@ same Message-ID.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import smtplib
 import ssl
@@ -22,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import or_, select
 
 from data.engine import database
-from data.errors import BadInput
+from data.errors import BadInput, EnvironmentFailure
 from data.models import OutboxMessage
 from data.session import write
 from data.types import clock
@@ -39,9 +40,18 @@ class BadMailAddress(BadInput):
     """The mail server setting '{url}' cannot be read. Write it like smtp://user:password@mail.example.org:587."""
 
 
+class Unencrypted(smtplib.SMTPException):
+    """The mail server offers no encryption, so the password was not sent to it: use smtps://, or a server with
+    STARTTLS."""
+
+    def __str__(self) -> str:
+        return " ".join((self.__doc__ or "").split())
+
+
 @contextmanager
 def smtp_connection(url: str) -> Iterator[smtplib.SMTP]:
-    """A connection to the mail server of an smtp:// or smtps:// URL. STARTTLS is used wherever it is offered."""
+    """A connection to the mail server of an smtp:// or smtps:// URL. STARTTLS is used wherever it is offered; without
+    it a password goes to this very machine alone, as whoever sits in between can take the offer away."""
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise BadMailAddress(url=parts.scheme or "?")
@@ -57,8 +67,15 @@ def smtp_connection(url: str) -> Iterator[smtplib.SMTP]:
             server.starttls(context=ssl.create_default_context())
             server.ehlo()
         if parts.username:
+            if not isinstance(server.sock, ssl.SSLSocket) and not _is_this_machine(server):
+                raise Unencrypted()
             server.login(unquote(parts.username), unquote(parts.password or ""))
         yield server
+
+
+def _is_this_machine(server: smtplib.SMTP) -> bool:
+    assert server.sock is not None
+    return ipaddress.ip_address(server.sock.getpeername()[0]).is_loopback
 
 
 def mail_server() -> str:
@@ -94,8 +111,12 @@ def settle_expired(clinic_id: str) -> None:
             )
         )
         for row in rows:
-            held = row.state == "sending" and row.purpose not in RESEND
-            row.state, row.lease_owner, row.lease_until = ("uncertain" if held else "pending"), "", None
+            if row.state == "claimed":
+                row.state, row.lease_owner, row.lease_until = "pending", "", None
+            elif row.purpose in RESEND:
+                _settle(row, "deferred", "the connection broke off while it was being sent")
+            else:
+                row.state, row.lease_owner, row.lease_until = "uncertain", "", None
 
 
 def _claim(clinic_id: str, owner: str, limit: int) -> list[str]:
@@ -120,7 +141,7 @@ def _send(clinic_id: str, message_id: str, server: smtplib.SMTP) -> str:
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
         if row.state != "claimed":
             return row.state
-        row.state, row.attempts = "sending", row.attempts + 1
+        row.state, row.attempts, row.lease_until = "sending", row.attempts + 1, clock.now() + LEASE
     try:
         server.send_message(_compose(row), from_addr=sender(), to_addrs=[row.recipient])
         state, reply = "sent", ""
@@ -130,8 +151,8 @@ def _send(clinic_id: str, message_id: str, server: smtplib.SMTP) -> str:
     except smtplib.SMTPResponseException as refused:
         permanent = 500 <= refused.smtp_code < 600
         state, reply = ("failed" if permanent else "deferred"), f"{refused.smtp_code} {refused.smtp_error!r}"
-    except (ValueError, UnicodeError) as unsendable:
-        state, reply = "failed", str(unsendable)
+    except (ValueError, UnicodeError, smtplib.SMTPNotSupportedError, EnvironmentFailure) as unsendable:
+        state, reply = "failed", str(unsendable)  # this one alone: what comes after it can be sent
     with write(clinic_id) as session:
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
         _settle(row, state, reply)

@@ -14,7 +14,7 @@ from data.session import ClinicSession
 from data.types import clock
 from records.family import current, family
 from security.actor import Actor
-from security.break_glass import active
+from security.break_glass import active, still_may
 
 LEVELS = {
     "everyone": "Everyone",
@@ -90,7 +90,7 @@ class Closed:
         return client_id not in self._opened
 
     def _find_opened(self) -> frozenset[str]:
-        if self._by.user_id is None:
+        if self._by.user_id is None or not still_may(self._session, self._by):
             return frozenset()
         standing = (BreakGlass.user_id == self._by.user_id, BreakGlass.until > clock.now())
         ids = set(self._session.scalars(select(BreakGlass.client_id).where(*standing)))

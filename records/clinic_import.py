@@ -7,12 +7,14 @@ verifies; the command prints what was done.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import hmac
 import io
 import json
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +88,8 @@ LARGEST_DOCUMENT = 64 << 20
 LARGEST_TABLE = 16 << 30
 LARGEST_MANIFEST = 512 << 20
 MOST_DOCUMENTS = 2_000_000
+WAITING = ("pending", "claimed", "deferred", "sending")
+"""States of a message that the old installation may send, or have sent, itself."""
 
 
 class Archive:
@@ -145,11 +149,15 @@ def import_clinic(path: Path, *, progress: Progress | None = None) -> Imported:
 
     Raises NoExport, ExportDamaged, ExportTooLarge, ExportTooNew, ClinicAlreadyHere, NamesTaken.
     """
-    archive = Archive(path)
+    archive = None
     try:
+        archive = Archive(path)
         return _bring(archive, progress or (lambda _share: None))
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnicodeError, csv.Error) as failure:
+        raise ExportDamaged(folder=path, problem=f"a file in it cannot be read ({type(failure).__name__})") from None
     finally:
-        archive.close()
+        if archive is not None:
+            archive.close()
 
 
 def _bring(archive: Archive, progress: Progress) -> Imported:
@@ -183,8 +191,9 @@ def _manifest(archive: Archive) -> dict[str, Any]:
             known = {table.name for table in tables()}
             strange = sorted(set(manifest["tables"]) - known)
             absent = sorted(known - set(manifest["tables"]))
-            _ = manifest["clinic"]["id"], manifest["head"]["audit_seq"], manifest["documents"]
-        except (ValueError, KeyError, TypeError):
+            _ = manifest["clinic"]["id"], manifest["head"]["audit_seq"], manifest["documents"].items()
+            _ = [entry.get("file") for kind in ("tables", "documents") for entry in manifest[kind].values()]
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ExportDamaged(folder=archive.path, problem="manifest.json cannot be read") from None
     if manifest.get("format") != FORMAT:
         raise ExportTooNew(folder=archive.path, problem=f"its format is {manifest.get('format')}, not {FORMAT}")
@@ -371,8 +380,11 @@ def _placed(name: str, plan: _Reader, blobs: dict[str, str], imported: Imported)
         elif name == "ticket" and row["used_at"] is None:
             row["used_at"] = clock.now()
             imported.ended += 1
-        elif name == "outbox_message" and not row["body"] and row["state"] in ("pending", "claimed", "deferred"):
-            row["state"], row["reply"] = "failed", "The text stayed behind with the key of the old installation."
+        elif name == "outbox_message" and row["state"] in WAITING:
+            if not row["body"]:
+                row["state"], row["reply"] = "failed", "The text stayed behind with the key of the old installation."
+            elif row["due_at"] <= clock.now() or row["purpose"] in ("invitation", "reset"):
+                row["state"], row["reply"] = "failed", "It was due when the clinic moved here, and was not sent twice."
         yield row
 
 

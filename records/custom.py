@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import select
 
 from data import definitions
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput
 from data.models import CustomValue
 from data.session import ClinicSession
@@ -80,6 +81,7 @@ def checked(field: CustomField, value: object) -> Answer:
             number = float(str(value).replace(",", "."))
         except ValueError:
             raise BadAnswer(label=field.label, value=value, hint="Write a number.") from None
+        refuse_card_numbers({field.label: f"{number:.0f}" if abs(number) < 1e20 else ""})
         if number != number or number in (float("inf"), float("-inf")):
             raise BadAnswer(label=field.label, value=value, hint="Write a number.")
         return int(number) if number.is_integer() else number

@@ -91,11 +91,13 @@ def attach(
         client = client_for(session, client_id, by)
         if patient_id is not None:
             check_patient(session, client.id, patient_id)
-        twin = session.scalars(
-            select(Document).where(Document.client_id == client.id, Document.sha256 == sha256)
-        ).first()
-        if twin is not None and twin.access == access:
-            raise AlreadyAttached(title=twin.title)
+        if appointment_id is not None:
+            _check_visit(session, client.id, appointment_id)
+        may, glass = authorize(session, by, None), glass_broken(session, by, client.id)
+        twins = session.scalars(select(Document).where(Document.client_id == client.id, Document.sha256 == sha256))
+        for twin in twins:
+            if twin.access == access and may_read(twin.access, twin.by_user_id, by=by, may=may, glass=glass):
+                raise AlreadyAttached(title=twin.title)
         document = Document(
             title=title, media_type=kind.media_type, size=len(content), blob=blob, sha256=sha256, client_id=client.id,
             patient_id=patient_id, appointment_id=appointment_id, by_user_id=by.user_id, access=access,
@@ -138,7 +140,7 @@ def open_document(document_id: str, *, by: Actor) -> OpenedDocument:
         row = None
         if is_id(document_id):
             row = session.scalars(select(Document).where(Document.id == document_id)).one_or_none()
-        if row is None:
+        if row is None or row.kind == "signature":  # that one is shown on the profile it belongs to
             raise NotFound(what="document", name="with this address")
         glass = False
         owner = row.client_id or _owner(session, row)
@@ -151,6 +153,13 @@ def open_document(document_id: str, *, by: Actor) -> OpenedDocument:
     content = BlobStore(database().home).get(row.blob)
     note_view(by, "document", row.id)
     return OpenedDocument(row.title, KINDS.get(row.media_type, PDF), content)
+
+
+def _check_visit(session: ClinicSession, client_id: str, appointment_id: str) -> None:
+    ids = family(session, client_id)
+    statement = select(Appointment.id).where(Appointment.id == appointment_id, Appointment.client_id.in_(ids))
+    if not is_id(appointment_id) or session.scalar(statement) is None:
+        raise NotFound(what="appointment", name="of this client")
 
 
 def _owner(session: ClinicSession, row: Document) -> str | None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 
 from data.card_numbers import CardNumberTyped, holds_card_number
 from data.errors import BadInput
+from data.pictures import jpeg_size, png_size
 
 LARGEST = 25 * 1024 * 1024
 MOST_PIXELS = 80_000_000
 MOST_TIFF_PAGES = 500
+MOST_TIFF_TAGS = 300
+"""Of one page: scanners write about 20. Pages may share their bytes, so a small file can claim millions."""
 
 
 class FileTooLarge(BadInput):
@@ -59,9 +62,9 @@ def examine(name: str, content: bytes) -> Kind:
         if content.startswith(b"%PDF-"):
             return PDF
         if content.startswith(b"\x89PNG\r\n\x1a\n"):
-            return _measured(PNG, name, [_png_size(content)])
+            return _measured(PNG, name, [png_size(content)])
         if content.startswith(b"\xff\xd8\xff"):
-            return _measured(JPEG, name, [_jpeg_size(content)])
+            return _measured(JPEG, name, [jpeg_size(content)])
         if content.startswith((b"II*\0", b"MM\0*")):
             return _measured(TIFF, name, _tiff_sizes(content))
     except (struct.error, IndexError, ValueError):
@@ -84,34 +87,6 @@ def _measured(kind: Kind, name: str, sizes: list[tuple[int, int]]) -> Kind:
     return kind
 
 
-def _png_size(content: bytes) -> tuple[int, int]:
-    if content[12:16] != b"IHDR":
-        raise ValueError
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int]:
-    """The size in the first start-of-frame segment."""
-    place = 2
-    while True:
-        if content[place] != 0xFF:
-            raise ValueError
-        while content[place] == 0xFF:
-            place += 1
-        marker = content[place]
-        place += 1
-        if marker in (0x01, *range(0xD0, 0xD8)):
-            continue
-        (length,) = struct.unpack(">H", content[place : place + 2])
-        if marker in (0xD9, 0xDA) or length < 2:
-            raise ValueError
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", content[place + 3 : place + 7])
-            return width, height
-        place += length
-
-
 def _tiff_sizes(content: bytes) -> list[tuple[int, int]]:
     """The size of every page; a loop of pages or too many of them is no file we keep."""
     order = "<" if content[:2] == b"II" else ">"
@@ -123,6 +98,8 @@ def _tiff_sizes(content: bytes) -> list[tuple[int, int]]:
             raise ValueError
         visited.add(place)
         (count,) = struct.unpack(order + "H", content[place : place + 2])
+        if count > MOST_TIFF_TAGS:
+            raise ValueError
         found = {}
         for number in range(count):
             entry = content[place + 2 + number * 12 : place + 14 + number * 12]

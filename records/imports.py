@@ -566,18 +566,20 @@ def _write(
                 done += len(chunk)
                 if progress:
                     progress(done / total)
-        _show(plan, report, mapping, run_id, by=by, key=key)
+        return _show(plan, report, mapping, run_id, by=by, key=key)
     except IntegrityError as failure:
         raise ImportCollided(file=report.file) from failure
-    return run_id
 
 
-def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by: Actor, key: str | None) -> None:
-    """The last transaction: everything appears, with the run and its audit row.
+def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by: Actor, key: str | None) -> str:
+    """The last transaction: everything appears, with the run and its audit row; returns the run's id. Where the same
+    form came first meanwhile, its run stands and this one stays unseen.
 
     Not in pieces, so that a stop in the middle leaves nothing to see; docs/performance.md says what it costs.
     """
     with act(by, "data.import", key=key) as work:
+        if work.repeated:
+            return str(work.result)
         session = work.session
         for model in dict.fromkeys(model for model, _ in plan.inserts):
             _mark(session, model.__table__, run_id, None)  # type: ignore[arg-type]
@@ -596,6 +598,7 @@ def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by
             added=report.added, skipped=report.skipped, **report.counts,
         )  # fmt: skip
         work.result = run_id
+        return run_id
 
 
 def _mark(session: ClinicSession, table: SqlTable, run_id: str, deleted_at: datetime | None) -> int:

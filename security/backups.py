@@ -15,6 +15,7 @@ from data.errors import EnvironmentFailure
 from data.models import BackupRun
 from data.types import clock
 from security.actor import Actor
+from security.clinics import clinics
 from security.profile import profile
 from security.rules import act, look
 
@@ -40,19 +41,35 @@ class BackupState:
 
 def make_backup(*, by: Actor, folder: Path | None = None) -> backup.Made:
     """Write a full backup into the home's folder (or another), copy it off site where a place is set, and keep the
-    last fourteen. The clinic goes on meanwhile. Raises NotPermitted, OffSiteUnreachable.
+    last fourteen. The clinic goes on meanwhile. It holds every clinic of the home, so each gets its record of it, and
+    its copy. Raises NotPermitted, OffSiteUnreachable.
     """
-    with look(by, "data.backup") as session:
-        off_site = profile(session).off_site_backup
+    with look(by, "data.backup"):
+        pass
     home, began = database().home, clock.now()
     place = folder or home.backups
     made = backup.create(database(), place)
-    _record(by, "full", str(place), made, began)
+    theirs = [by, *(Actor.worker(one.id, by.job_id) for one in clinics() if one.id != by.clinic_id)]
+    for actor in theirs:
+        _record(actor, "full", str(place), made, began)
     if folder is None:
         _drop_old(home.backups)
-        if off_site:
-            _copy_off_site(made, Path(off_site), by, began)
+        unreachable = [failure for actor in theirs if (failure := _off_site(made, actor, began))]
+        if unreachable:
+            raise unreachable[0]
     return made
+
+
+def _off_site(made: backup.Made, by: Actor, began: datetime) -> OffSiteUnreachable | None:
+    """Copy a backup to the place the actor's clinic has set; returns what kept it from that."""
+    with look(by, "data.backup") as session:
+        place = profile(session).off_site_backup
+    try:
+        if place:
+            _copy_off_site(made, Path(place), by, began)
+    except OffSiteUnreachable as failure:
+        return failure
+    return None
 
 
 def state(*, by: Actor) -> BackupState:

@@ -17,6 +17,7 @@ from security.owner_mail import alert_owners
 from security.roles import permissions_of
 from security.rules import act, look, remembered
 
+PERMISSION = "security.break_glass"
 LASTS = timedelta(minutes=60)
 REVIEW_WITHIN = timedelta(hours=72)
 SHORTEST_REASON = 10
@@ -60,13 +61,13 @@ def open_record(client_id: str, reason: str, password: str, *, by: Actor, key: s
     The owner is alerted and the opening waits for a review within 72 hours.
     Raises NotPermitted, WrongPassword, BadInput, NotFound.
     """
-    with look(by, "security.break_glass"):
+    with look(by, PERMISSION):
         pass
     reason = reason.strip()
     if len(reason) < SHORTEST_REASON:
         raise BadInput(problem="Say in a few words why this record has to be opened now.")
     confirm_password(by, password)
-    with act(by, "security.break_glass", key=key) as work:
+    with act(by, PERMISSION, key=key) as work:
         if work.repeated:
             return str(work.result)
         if by.user_id is None:
@@ -86,8 +87,9 @@ def open_record(client_id: str, reason: str, password: str, *, by: Actor, key: s
 
 
 def active(session: ClinicSession, by: Actor, client_id: str) -> BreakGlass | None:
-    """The opening through which this person may read the client's restricted parts now, if there is one."""
-    if by.user_id is None:
+    """The opening through which this person may read the client's restricted parts now, if there is one. Whoever has
+    lost the right to open records has lost what it opened."""
+    if by.user_id is None or not still_may(session, by):
         return None
     return session.scalars(
         select(BreakGlass)
@@ -95,6 +97,15 @@ def active(session: ClinicSession, by: Actor, client_id: str) -> BreakGlass | No
         .order_by(BreakGlass.until.desc())
         .limit(1)
     ).one_or_none()
+
+
+def still_may(session: ClinicSession, by: Actor) -> bool:
+    """Whether the person may open records at all, as their role stands in this transaction."""
+    may = session.info.get("may")
+    if may is None:
+        role = session.scalar(select(User.role).where(User.id == by.user_id, User.status == "active"))
+        may = permissions_of(session, role) if role else frozenset()
+    return PERMISSION in may
 
 
 def close_record(opening_id: str, *, by: Actor) -> None:
@@ -112,6 +123,8 @@ def close_record(opening_id: str, *, by: Actor) -> None:
 def my_openings(*, by: Actor) -> list[Opening]:
     """The records that are open to this person now, for the banner."""
     with look(by, None) as session:
+        if not still_may(session, by):
+            return []
         return [row for row in _openings(session) if row.user_id == by.user_id and row.is_open]
 
 

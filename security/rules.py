@@ -135,19 +135,31 @@ def remembered(permission: str | None, *, personal: bool = False) -> Callable[[C
         def answer(*args: P.args, **kwargs: P.kwargs) -> T:
             by = cast(Actor, kwargs["by"])
             with look(by, permission) as session:
-                change = session.seen_change()
-                reader = (session.info.get("may"), _open_records(session, by), personal and by.user_id)
+                change, reader = _reader(session, by)
             asked = repr((args, sorted((name, value) for name, value in kwargs.items() if name != "by")))
-            what = (rule.__module__, rule.__qualname__, *reader, asked)
-            return kept(by.clinic_id, change, what, lambda: rule(*args, **kwargs))
+            what = (rule.__module__, rule.__qualname__, *reader, personal and by.user_id, asked)
+
+            def unmoved() -> bool:
+                """Whether the answer, read after the look above, is still of the same clinic and the same rights."""
+                with look(by, permission) as session:
+                    return _reader(session, by) == (change, reader)
+
+            return kept(by.clinic_id, change, what, lambda: rule(*args, **kwargs), keep=unmoved)
 
         return answer
 
     return decorate
 
 
+def _reader(session: ClinicSession, by: Actor) -> tuple[int | None, tuple[Any, ...]]:
+    """The clinic's change number, and what decides which answer somebody gets: rights and records they opened."""
+    return session.seen_change(), (session.info.get("may"), _open_records(session, by))
+
+
 def _open_records(session: ClinicSession, by: Actor) -> frozenset[str]:
     """The clients whose restricted records this person has opened in an emergency and may still read."""
+    if "security.break_glass" not in (session.info.get("may") or ()):
+        return frozenset()
 
     def of_everybody() -> list[Any]:
         columns = select(BreakGlass.user_id, BreakGlass.client_id, BreakGlass.until)

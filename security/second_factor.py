@@ -6,6 +6,7 @@ The secret lies encrypted under the home's token key. A code of the step before 
 from __future__ import annotations
 
 import hmac
+import unicodedata
 from dataclasses import dataclass
 
 import pyotp
@@ -46,7 +47,7 @@ def begin(username: str) -> Enrolment:
 
 def matching_step(secret: str, code: str, *, after: int) -> int | None:
     """The time step a code belongs to: now or one beside it, and later than the last one used; None for any other."""
-    digits = "".join(character for character in code if character.isdigit())
+    digits = "".join(str(unicodedata.decimal(character)) for character in code if character.isdecimal())
     now = int(clock.now().timestamp()) // STEP
     totp = pyotp.TOTP(secret)
     for step in (now, now - 1, now + 1):

@@ -90,7 +90,7 @@ def redeem_ticket(secret: str, *, browser: str = "", device: str = "", address: 
         ticket = session.get_one(Ticket, (found.clinic_id, found.id), with_for_update=True)
         if ticket.purpose != "sign-in" or ticket.used_at or ticket.expires_at <= clock.now():
             return None
-        if ticket.bound_to and ticket.bound_to != fingerprint(browser):
+        if ticket.bound_to != (fingerprint(browser) if browser else ""):
             return None
         ticket.used_at = clock.now()
         assert ticket.user_id is not None
@@ -181,10 +181,15 @@ def note_input(session: ClinicSession, session_id: str) -> None:
     )
 
 
-def token_is_live(token: str) -> bool:
-    """Whether the gate may let a request with this cookie through."""
+def live_kind(token: str) -> str:
+    """What the gate may let a request with this cookie through as: person, display, or nothing."""
     row = _find(token)
-    return row is not None and is_live(row)
+    return str(row.kind) if row is not None and is_live(row) else ""
+
+
+def token_is_live(token: str) -> bool:
+    """Whether anything still opens with this cookie."""
+    return bool(live_kind(token))
 
 
 def end(clinic_id: str, session_id: str, reason: str, *, by: Actor | None = None) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, EditedMeanwhile, NotFound
 from data.models import Document, User
+from data.pictures import jpeg_size, png_size
 from data.session import ClinicSession
 from security.actor import Actor
 from security.reach import check_reach, find_user
@@ -21,8 +23,9 @@ from security.rules import act, look
 from security.users import role_labels
 
 SIGNATURE_LIMIT = 1 << 20
+SIGNATURE_POINTS = 8_000_000
 """Bytes of a signature's image."""
-_IMAGES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_IMAGES = {b"\x89PNG\r\n\x1a\n": ("image/png", png_size), b"\xff\xd8\xff": ("image/jpeg", jpeg_size)}
 
 
 @dataclass(frozen=True)
@@ -186,10 +189,21 @@ def _email(address: str) -> str:
 def _image_type(image: bytes) -> str:
     if len(image) > SIGNATURE_LIMIT:
         raise BadInput(problem="The signature's image is larger than 1 MB. Scan it smaller.")
-    for start, media in _IMAGES.items():
+    for start, (media, size) in _IMAGES.items():
         if image.startswith(start):
+            _check_size(image, size)
             return media
     raise BadInput(problem="The signature must be a PNG or JPEG image.")
+
+
+def _check_size(image: bytes, size: Callable[[bytes], tuple[int, int]]) -> None:
+    """A small file may unpack to a picture that fills the memory of whoever looks at the profile."""
+    try:
+        width, height = size(image)
+    except (struct.error, IndexError, ValueError):
+        raise BadInput(problem="The signature's image is damaged. Save it again as PNG or JPEG.") from None
+    if not 0 < width * height <= SIGNATURE_POINTS:
+        raise BadInput(problem=f"The signature's image has {width} x {height} points. Scan it smaller.")
 
 
 def _row(user: User, labels: dict[str, str]) -> StaffRow:

@@ -1,17 +1,24 @@
 """The worker does each job once, on time in the clinic's zone, and sends each mail once."""
 
+import os
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
-from data import jobs
+import worker as background
+from data import definitions, jobs
 from data.models import BackupRun, Job, OutboxMessage
 from data.session import read, write
 from data.types import clock
 from messages import delivery, outbox
+from security import audit, backups
+from security.actor import Actor
+from security.clinics import NewClinic, create_clinic
+from security.profile import PROFILE, ClinicProfile
 from worker import Worker
 
 
@@ -38,7 +45,7 @@ def inbox(monkeypatch):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
     controller.start()
     monkeypatch.setenv("BALLAST_SMTP_URL", f"smtp://127.0.0.1:{port}")
     yield box
@@ -96,7 +103,39 @@ def test_a_message_cut_off_while_sending_is_held_unless_a_miss_is_worse(clinic, 
             row = session.get_one(OutboxMessage, (clinic.id, message_id))
             row.state, row.lease_owner, row.lease_until = "sending", "dead", clock.now() - timedelta(seconds=1)
     delivery.settle_expired(clinic.id)
-    assert states(clinic) == ["pending", "uncertain"]
+    assert states(clinic) == ["deferred", "uncertain"]
+
+
+def test_a_message_that_breaks_the_connection_each_time_is_given_up_and_never_sent_at_once_again(clinic):
+    message_id = post(clinic)
+    for tries in range(1, len(delivery.RETRY) + 2):
+        with write(clinic.id) as session:
+            row = session.get_one(OutboxMessage, (clinic.id, message_id))
+            row.state, row.attempts, row.lease_until = "sending", tries, clock.now() - timedelta(seconds=1)
+        delivery.settle_expired(clinic.id)
+    assert states(clinic) == ["failed"]
+
+
+def test_a_message_that_cannot_be_sent_keeps_no_other_from_going(clinic, inbox):
+    post(clinic, "k1", recipient="josé@example.org")
+    damaged = post(clinic, "k2", recipient="bea@example.org")
+    post(clinic, "k3")
+    with write(clinic.id) as session:
+        session.get_one(OutboxMessage, (clinic.id, damaged)).body = b"no sealed text"
+    Worker().round()
+    assert [mail.rcpt_tos for mail in inbox.mails] == [["amy@example.org"]]
+    assert states(clinic) == ["failed", "failed", "sent"]
+
+
+def test_the_mail_servers_password_is_not_sent_in_the_clear_to_another_machine(clinic, inbox, monkeypatch):
+    url = delivery.mail_server().replace("smtp://", "smtp://clinic:secret@")
+    monkeypatch.setenv("BALLAST_SMTP_URL", url)
+    monkeypatch.setattr(delivery, "_is_this_machine", lambda _server: False)
+    post(clinic)
+    assert delivery.deliver(clinic.id, "w") == {"deferred": 1}
+    with read(clinic.id) as session:
+        assert "offers no encryption" in session.scalars(select(OutboxMessage.reply)).one()
+    assert inbox.mails == []
 
 
 def test_a_recipient_with_a_line_break_is_refused_and_injects_nothing(clinic, inbox):
@@ -157,3 +196,45 @@ def test_missed_runs_are_caught_up_by_one(sqlite_clinic):
         assert len(session.scalars(select(BackupRun)).all()) == 1
         job = session.scalars(select(Job).where(Job.kind == "backup")).one()
         assert job.due_at > clock.now()
+
+
+def test_what_a_killed_export_left_readable_is_removed_and_one_at_work_is_not(sqlite_clinic):
+    staging = sqlite_clinic.home.path / "staging"
+    for name, age in (("killed", 3600), ("at-work", 0)):
+        folder = staging / name
+        folder.mkdir()
+        (folder / "client.csv").write_text("Vera Vane")
+        for path in (folder / "client.csv", folder):
+            os.utime(path, (time.time() - age,) * 2)
+    (staging / "packed.zip").write_bytes(b"PK")
+    os.utime(staging / "packed.zip", (time.time() - 3600,) * 2)
+    worker = Worker()
+    worker.round()
+    clock.set(clock.now() + timedelta(minutes=1))
+    worker.round()
+    assert [entry.name for entry in staging.iterdir()] == ["at-work"]
+
+
+def test_the_log_of_a_failed_job_holds_no_words_of_the_error(sqlite_clinic, monkeypatch, caplog):
+    def fail(_clinic, _job):
+        raise RuntimeError("canary-heron lives at Pier 4")
+
+    monkeypatch.setitem(background.HANDLERS, "tidy", fail)
+    with write(sqlite_clinic.id) as session:
+        jobs.enqueue(session, "tidy", "once", {})
+    Worker().round()
+    assert "job tidy failed: RuntimeError" in caplog.text
+    assert "canary-heron" not in caplog.text
+
+
+def test_every_clinic_of_a_home_knows_of_its_backup_and_gets_its_copy(sqlite_clinic, tmp_path):
+    other = create_clinic(NewClinic("annex", "Annex Clinic"))
+    (tmp_path / "away").mkdir()
+    with write(other) as session:
+        profile = ClinicProfile(off_site_backup=str(tmp_path / "away"))
+        definitions.save(session, PROFILE, "clinic", profile, by_user_id=None)
+    backups.make_backup(by=sqlite_clinic.operator)
+    assert backups.state(by=Actor.operator(other)).problems == []
+    assert len(list((tmp_path / "away").iterdir())) == 1
+    with read(other) as session:
+        assert audit.verify(session).bad_seq is None

@@ -164,7 +164,8 @@ class Gate:
         token = read_cookies(scope).get(session_cookie(secure), "")
         path = scope["path"]
         asked = bool(token) and not path.startswith(SAME_FOR_ALL)
-        live = asked and await run_in_threadpool(sessions.token_is_live, token)
+        kind = await run_in_threadpool(sessions.live_kind, token) if asked else ""
+        live = bool(kind)
         headers = [(key, value) for key, value in scope["headers"] if key.lower() not in self._own_headers(path)]
         if live:
             headers.append((IDENTITY_HEADER, token.encode()))
@@ -172,6 +173,9 @@ class Gate:
         scope = dict(scope) | {"headers": headers, "client": client, "ballast_token": token if live else ""}
         if not live and not self._anonymous_may(path):
             await self._answer(self._turn_away(scope), scope, receive, send)
+            return
+        if kind == "display" and scope["type"] == "http" and not self._anonymous_may(path):
+            await self._answer(self._to_the_board(scope), scope, receive, send)
             return
         await self.app(scope, receive, self._with_headers(send, scope, secure) if scope["type"] == "http" else send)
 
@@ -213,6 +217,13 @@ class Gate:
             query = scope.get("query_string", b"").decode("latin-1")
             return RedirectResponse(f"/?next={quote(path + ('?' + query if query else ''))}", 303)
         return PlainTextResponse("Sign in first.", 401)
+
+    @staticmethod
+    def _to_the_board(scope: Scope) -> Response:
+        """A wall board has one page, and no files."""
+        if scope["method"] in ("GET", "HEAD") and not scope["path"].startswith((*SIGNED_IN_ONLY, "/_stcore/")):
+            return RedirectResponse("/", 303)
+        return PlainTextResponse("A wall board shows the board and nothing else.", 403)
 
     @staticmethod
     async def _answer(response: Response, scope: Scope, receive: Receive, send: Send) -> None:

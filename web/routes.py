@@ -32,14 +32,16 @@ ASSETS = Path(__file__).parent / "assets"
 async def finish(request: Request) -> Response:
     """Turn a sign-in ticket into the session cookie."""
     secure = is_secure(request.scope)
-    cookies = read_cookies(request.scope)
-    token = await run_in_threadpool(
-        sessions.redeem_ticket,
-        request.query_params.get("t", ""),
-        browser=cookies.get(browser_cookie(secure), ""),
-        device=request.headers.get("user-agent", ""),
-        address=client_address(request.scope),
-    )
+    browser = read_cookies(request.scope).get(browser_cookie(secure), "")
+    token = None
+    if browser:  # a ticket that no browser earned would sign anybody in as somebody else who sent them the link
+        token = await run_in_threadpool(
+            sessions.redeem_ticket,
+            request.query_params.get("t", ""),
+            browser=browser,
+            device=request.headers.get("user-agent", ""),
+            address=client_address(request.scope),
+        )
     if token is None:
         return RedirectResponse("/?again=1", 303)
     response = RedirectResponse(local_path(request.query_params.get("next", "/")), 303)
@@ -59,10 +61,15 @@ def local_path(target: str) -> str:
 
 
 async def out(request: Request) -> Response:
-    """Forget the cookie. A session that is still live is ended only for a request from our own pages."""
+    """Forget the cookie. A session that is still live is ended only for a request from our own pages, by a click and
+    not by a picture drawn in one."""
     secure = is_secure(request.scope)
     token = request.scope.get("ballast_token", "")
-    if token and request.headers.get("sec-fetch-site", "same-origin") == "same-origin":
+    ours = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+    clicked = request.headers.get("sec-fetch-dest", "document") in ("document", "empty")
+    if token and not clicked:
+        return PlainTextResponse("Signing out takes a click.", 403)
+    if token and ours:
         await run_in_threadpool(sessions.sign_out, token)
     target = local_path(request.query_params.get("next", "/"))
     why = "&over=1" if request.query_params.get("over") else ""

@@ -72,7 +72,7 @@ def _head(row: RosterRow) -> None:
     facts = {
         "Number": str(row.number),
         "Patient": " · ".join(part for part in animal if part),
-        "Phone": row.phone,
+        "Phone": show.phone(row.phone),
         "Services": ", ".join(row.services),
         "Funding": row.funding + (f", {show.money(row.promised_cents)} promised" if row.promised_cents else ""),
         "Provider": row.provider,

@@ -78,7 +78,7 @@ def _buttons(found: list[search.Found], key: str) -> None:
     """One line for each client found; a click chooses."""
     with st.container(key=f"{key}s", gap="xsmall"):
         for one in found:
-            more = (", ".join(one.patients[:4]), one.phone, f"No. {one.number}")
+            more = (", ".join(one.patients[:4]), show.phone(one.phone), f"No. {one.number}")
             label = f"**{plain(one.name)}** · " + " · ".join(plain(part) for part in more if part)
             st.button(label, key=f"{key}_{one.id}", width="stretch", on_click=_set, args=(one.id,))
 
@@ -90,7 +90,9 @@ def _set(client: str) -> None:
 
 def _name(client_id: str) -> str:
     opened = clients.open_client(client_id, by=frame.actor())
-    return " · ".join(part for part in (opened.name, opened.client.phone, f"No. {opened.client.number}") if part)
+    return " · ".join(
+        part for part in (opened.name, show.phone(opened.client.phone), f"No. {opened.client.number}") if part
+    )
 
 
 def _new_client(form: DraftForm) -> ClientForm:

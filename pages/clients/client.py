@@ -5,7 +5,7 @@ import streamlit as st
 from pages.appointments import dialogs, told
 from pages.appointments.book_dialog import open_booking
 from pages.clients import appointments_tab, billing_tab, documents_tab, info_tab, notes_tab
-from pages.components import frame
+from pages.components import frame, show
 from records import clients
 from records.clients import OWNER_TYPES, OpenedClient
 
@@ -50,7 +50,7 @@ def facts(opened: OpenedClient) -> str:
     client = opened.client
     merged = f"also {', '.join(str(number) for number in opened.merged)}" if opened.merged else ""
     kind = OWNER_TYPES.get(client.owner_type, client.owner_type) if client.owner_type != "public" else ""
-    parts = (f"Client {client.number}", merged, client.phone, kind)
+    parts = (f"Client {client.number}", merged, show.phone(client.phone), kind)
     return " · ".join(part for part in parts if part)
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.clients.changes import changes
 from pages.clients.lines import patient_lines
-from pages.components import frame
+from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from pages.components.facts import facts
 from pages.components.record_fields import (
@@ -72,7 +72,8 @@ def show_contact(opened: OpenedClient, own: dict[str, custom.CustomField]) -> No
     kind = "" if is_human() else OWNER_TYPES.get(c.owner_type, c.owner_type)
     facts(
         [
-            ("Name", opened.name), ("Phone", c.phone), ("Other phone", c.other_phone), ("E-mail", c.email),
+            ("Name", opened.name), ("Phone", show.phone(c.phone)), ("Other phone", show.phone(c.other_phone)),
+            ("E-mail", c.email),
             ("Address", "\n".join(part for part in (c.address, town) if part)), ("Kind of client", kind),
             *shown_answers(own, opened.answers),
         ]

@@ -18,7 +18,9 @@ def line(found: Found) -> Row:
     """A client as one line."""
     badges = (("Restricted",) if found.restricted else ()) + ((found.caution,) if found.caution else ())
     more = f" and {len(found.patients) - 4} more" if len(found.patients) > 4 else ""
-    return Row(found.id, found.name, ", ".join(found.patients[:4]) + more, found.phone, str(found.number), badges)
+    return Row(
+        found.id, found.name, ", ".join(found.patients[:4]) + more, show.phone(found.phone), str(found.number), badges
+    )
 
 
 def patient_lines(patients: Iterable[Any], species: dict[str, Species]) -> list[Row]:

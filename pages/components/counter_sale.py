@@ -19,7 +19,7 @@ def ask() -> None:
     found = search.find(query, by=frame.actor(), limit=6) if query else []
     with st.container(key="book_picks", gap="xsmall"):
         for one in found:
-            more = (", ".join(one.patients[:4]), one.phone, f"No. {one.number}")
+            more = (", ".join(one.patients[:4]), show.phone(one.phone), f"No. {one.number}")
             label = f"**{show.plain(one.name)}** · " + " · ".join(show.plain(part) for part in more if part)
             if st.button(label, key=f"sale_{one.id}", width="stretch"):
                 _open(one.id)

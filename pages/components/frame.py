@@ -62,7 +62,7 @@ def kept_for(seconds: float) -> Callable[[Callable[..., T]], Callable[..., T]]:
         @functools.wraps(ask)
         def answer(*args: Hashable) -> T:
             who = person()
-            what = (ask.__module__, ask.__qualname__, who.actor.user_id, who.may, *args)
+            what = (ask.__code__.co_filename, ask.__qualname__, who.actor.user_id, who.may, *args)
             return kept(who.actor.clinic_id, 0, what, lambda: ask(*args), timedelta(seconds=seconds))
 
         return answer
@@ -112,7 +112,16 @@ def refusals() -> Iterator[None]:
     except SessionEnded:
         st.rerun()
     except Refusal as refusal:
-        st.error(refusal.message, icon=":material/error:")
+        st.error(said(refusal.message), icon=":material/error:")
+
+
+def said(sentence: str) -> str:
+    """A refusal's sentence for Streamlit markdown: what somebody's name or title brought into it draws no picture,
+    link or formula."""
+    return "".join("\\" + letter if letter in _DRAWS else letter for letter in sentence)
+
+
+_DRAWS = set("[]<`$")
 
 
 def form_key(name: str) -> str:

@@ -73,7 +73,7 @@ def _row(row: RosterRow, words: Wording, today: date) -> dict[str, Any]:
         "walkIn": "walk-in" if row.walk_in else "",
         "number": str(row.number),
         "owner": row.owner,
-        "phone": " · ".join(part for part in (row.phone, _kind(row.owner_type)) if part),
+        "phone": " · ".join(part for part in (words.phone(row.phone), _kind(row.owner_type)) if part),
         "animal": row.animal,
         "details": details(row, words),
         "services": ", ".join(row.services) or row.type_label,

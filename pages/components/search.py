@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.components import frame
+from pages.components import frame, show
 from records import search
 from records.folding import fold, phone_digits
 
@@ -213,7 +213,7 @@ def _is_named(client: search.Found, wanted: str) -> bool:
 def _client(one: search.Found) -> dict[str, str]:
     return {
         "target": f"client:{one.id}", "title": one.name, "side": f"Client {one.number}",
-        "sub": " · ".join(part for part in (", ".join(one.patients[:3]), one.phone) if part),
+        "sub": " · ".join(part for part in (", ".join(one.patients[:3]), show.phone(one.phone)) if part),
     }  # fmt: skip
 
 

@@ -52,6 +52,11 @@ def date_format() -> str:
     return "MM/DD/YYYY" if locale.endswith("_US") else "DD/MM/YYYY"
 
 
+def phone(text: str) -> str:
+    """A phone number the way the clinic's country writes it; what was typed stays in the record."""
+    return wording().phone(text)
+
+
 def number(value: float | int | None, *, missing: str = NONE) -> str:
     """A number with the locale's separators."""
     return wording().number(value, missing=missing)

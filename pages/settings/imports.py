@@ -130,7 +130,7 @@ def _run(
             progress=lambda share: bar.progress(share, f"Writing, {share:.0%}"),
         )  # fmt: skip
     except imports.ImportRefused as refusal:
-        st.error(f"{refusal.message} Correct the file, or match its words above, then try again.")
+        st.error(f"{frame.said(refusal.message)} Correct the file, or match its words above, then try again.")
         st.code("\n".join(refusal.lines), language=None, wrap_lines=True)
         return
     finally:
@@ -160,5 +160,5 @@ with frame.refusals():
         try:
             work_on(upload.getvalue(), upload.file_id, upload.name)
         except WrongEncoding as refusal:
-            st.error(refusal.message, icon=":material/error:")
+            st.error(frame.said(refusal.message), icon=":material/error:")
 import_history.draw(by)

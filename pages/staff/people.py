@@ -31,7 +31,7 @@ for start in range(0, len(wanted), 3):
                     )
                     st.caption(show.plain(row.role_label + (f" · {row.licence}" if row.licence else "")))
                 states.badge(row.status)
-            contact = " · ".join(part for part in (row.phone, row.email) if part)
+            contact = " · ".join(part for part in (show.phone(row.phone), row.email) if part)
             st.caption(show.plain(contact) or "No contact details yet")
             days = ", ".join(DAYS[day][:3] for day in row.working_days)
             st.caption(f"Works {days}" if days else "Working days not entered")

@@ -38,8 +38,8 @@ def main() -> None:
 def read(row: StaffRow) -> None:
     """The profile as colleagues see it."""
     days = ", ".join(DAYS[day] for day in row.working_days)
-    facts = (("Phone", row.phone), ("E-mail", row.email), ("License", row.licence), ("DEA number", row.dea_number),
-             ("Working days", days))  # fmt: skip
+    facts = (("Phone", show.phone(row.phone)), ("E-mail", row.email), ("License", row.licence),
+             ("DEA number", row.dea_number), ("Working days", days))  # fmt: skip
     with st.container(border=True):
         for label, value in facts:
             with st.container(horizontal=True, key=f"fact-{label}"):

@@ -74,7 +74,7 @@ def _sold(by: Actor) -> None:
 def _line(row: Waiting) -> Row:
     since = "" if row.stage == "checked_out" else "since "
     about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)}"
-    phone = row.phone.replace(" ", "\u00a0")
+    phone = show.phone(row.phone).replace(" ", "\u00a0")
     amount = tag = tone = ""
     if row.balance is not None:
         amount = show.money(row.balance or row.total)

@@ -33,7 +33,7 @@ def main() -> None:
             st.switch_page("today/checkout.py")
     problem = st.session_state.pop("_ticket_problem", None)
     if problem:
-        st.error(problem, icon=":material/error:")
+        st.error(frame.said(problem), icon=":material/error:")
     may = frame.may()
     left, right = st.columns([1.65, 1], gap="large")
     with left:

@@ -125,7 +125,7 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
         [
             ("Visit", f"{visit.number} · {show.day(visit.day, style='weekday')}, {show.clock_time(visit.starts_at)}"),
             ("Stage", f"{labels.get(visit.stage, visit.stage)} since {show.clock_time(visit.stage_at)}"),
-            ("Client", "\n".join(part for part in (visit.client, visit.phone) if part)),
+            ("Client", "\n".join(part for part in (visit.client, show.phone(visit.phone)) if part)),
             ("Services", "\n".join(visit.services)),
             ("Microchip", visit.microchip),
             ("Notes", visit.notes),

@@ -7,11 +7,11 @@ from html import escape
 import streamlit as st
 
 from appointments import flow
-from appointments.flow import Card
 from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from data.types import clock
 from pages.components import frame, show
 from pages.components.flow_board import COLOURS, GREY
+from pages.components.wall_tile import tile
 
 REFRESH_SECONDS = 5
 SHOWN = (*BEFORE_ARRIVAL, *ON_SITE)
@@ -39,18 +39,6 @@ def board() -> None:
         now = f"{show.day(show.today(), style='weekday')} · {show.clock_time(clock.now())}"
         head = f"<header><h1>{escape(frame.clinic().name)}</h1><span>{escape(now)}</span></header>"
         st.html(f'<div class="wall">{head}<div>{"".join(parts) or empty}</div></div>')
-
-
-def tile(card: Card, shows: str) -> str:
-    """One patient, by number, initials or name."""
-    names = {
-        "patient": card.patient,
-        "initials": "".join(part[0] for part in card.patient.split()[:2]).upper(),
-    }
-    title = names.get(shows, str(card.number))
-    about = " · ".join(part for part in (str(card.number) if shows in names else "", card.species.capitalize()) if part)
-    since = f"<i>{escape(show.minutes(card.elapsed_minutes))}</i>" if card.stage in ON_SITE else ""
-    return f"<p><b>{escape(title)}</b> <small>{escape(about)}</small> {since}</p>"
 
 
 board()

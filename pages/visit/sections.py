@@ -21,6 +21,7 @@ from appointments.clinical import (
 )
 from pages.components import frame, show, when
 from pages.components.draft_form import DraftForm
+from pages.components.record_fields import is_human
 
 YES_NO = {None: "not asked", True: "yes", False: "no"}
 
@@ -114,7 +115,7 @@ def check_in(visit: Visit) -> None:
     with row():
         st.selectbox("Consent", ["missing", "signed", "refused"], key=form.key("consent"), width=160)
         st.selectbox("Fasted", list(YES_NO), format_func=YES_NO.get, key=form.key("fasted"), placeholder="–", width=140)
-        _text(form, "dropped_off_by", "Dropped off by")
+        _text(form, "dropped_off_by", "Accompanied by" if is_human() else "Dropped off by")
         at = _at(form, record, "Arrived")
     _text(form, "notes", "Notes")
     _save(visit, "check_in", record, form, lambda: CheckInEntry(**_values(form)), at)
@@ -143,25 +144,29 @@ def exam(visit: Visit) -> None:
         st.warning(f"The last known weight is {weighed}. Check the number and its unit.", icon=":material/scale:")
     with row():
         st.selectbox("Sex found", ["", "female", "male"], key=form.key("sex_found"), placeholder="–", width=120)
-        st.selectbox("Cycle", ["", *clinical.REPRODUCTIVE], key=form.key("reproductive"), placeholder="–", width=140)
-        st.selectbox("Body condition", [None, *range(1, 10)], key=form.key("body_condition"), width=130,
-                     placeholder="–", format_func=lambda score: f"{score} of 9" if score else "–")  # fmt: skip
+        if not is_human():
+            cycle = ["", *clinical.REPRODUCTIVE]
+            st.selectbox("Cycle", cycle, key=form.key("reproductive"), placeholder="–", width=140)
+            st.selectbox("Body condition", [None, *range(1, 10)], key=form.key("body_condition"), width=130,
+                         placeholder="–", format_func=lambda score: f"{score} of 9" if score else "–")  # fmt: skip
         st.selectbox("Health", clinical.HEALTH, key=form.key("health"), width=150)
     with row():
         st.checkbox("Weight is estimated", key=form.key("weight_estimated"))
-        st.checkbox("Already spayed or neutered", key=form.key("already_altered"))
-    known = list(dict.fromkeys([*clinical.FINDINGS, *start["abnormalities"]]))
+        if not is_human():
+            st.checkbox("Already spayed or neutered", key=form.key("already_altered"))
+    known = list(dict.fromkeys([*(() if is_human() else clinical.FINDINGS), *start["abnormalities"]]))
     st.multiselect("Findings", known, key=form.key("abnormalities"), accept_new_options=True)
     with row():
         verdict = {None: "not decided", True: "yes", False: "no"}
-        st.selectbox(
-            "Approved for surgery",
-            list(verdict),
-            format_func=verdict.get,
-            key=form.key("approved"),
-            placeholder="–",
-            width=180,
-        )
+        if visit.surgical or not is_human():
+            st.selectbox(
+                "Approved for surgery",
+                list(verdict),
+                format_func=verdict.get,
+                key=form.key("approved"),
+                placeholder="–",
+                width=180,
+            )
         _text(form, "notes", "Notes")
 
     def entry() -> Entry:
@@ -185,20 +190,23 @@ def surgery(visit: Visit) -> None:
     start = _start(record, SurgeryEntry)
     ended = start.pop("ended_at")
     if record is None:
-        start |= {"surgeon_id": visit.provider_id, "procedure": {"female": "spay", "male": "neuter"}.get(visit.sex, "")}
+        usual = {} if is_human() else {"female": "spay", "male": "neuter"}
+        start |= {"surgeon_id": visit.provider_id, "procedure": usual.get(visit.sex, "")}
     form = _form(visit, "surgery", record, start, ended=ended)
     with row():
         people = [None, *visit.people]
         st.selectbox("Surgeon", people, format_func=lambda id: visit.people.get(id or "", "–"),
                      key=form.key("surgeon_id"), placeholder="–", width=170)  # fmt: skip
-        kinds = list(dict.fromkeys(["", start["procedure"], *clinical.PROCEDURES]))
+        offered = ("wound repair", "other") if is_human() else clinical.PROCEDURES
+        kinds = list(dict.fromkeys(["", start["procedure"], *offered]))
         st.selectbox("Procedure", kinds, key=form.key("procedure"), placeholder="–", width=160)
         at = _at(form, record, "Begun")
         done = when.time_of_day("Ended", form.key("time_ended"), value=ended, help="Empty while it goes on.")
     with row():
         _text(form, "suture", "Suture", width=160)
-        st.checkbox("Tattoo", key=form.key("tattoo"))
-        st.checkbox("Ear tip", key=form.key("ear_tip"))
+        if not is_human():
+            st.checkbox("Tattoo", key=form.key("tattoo"))
+            st.checkbox("Ear tip", key=form.key("ear_tip"))
         known = list(dict.fromkeys([*clinical.COMPLICATIONS, *start["complications"]]))
         st.multiselect("Complications", known, key=form.key("complications"), accept_new_options=True)
     _text(form, "findings", "Findings")

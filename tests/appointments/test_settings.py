@@ -2,10 +2,15 @@
 
 import pytest
 
+from appointments import flow
 from appointments.settings import LocationNameTaken
+from appointments.stages import LABELS, ON_SITE
 from data.models import Drug, Location
 from data.session import read
+from opening.start import furnish
 from security import settings
+from security.actor import Actor
+from security.clinics import NewClinic, create_clinic
 
 
 def body(clinic, kind, slug):
@@ -43,3 +48,15 @@ def test_a_drug_switched_off_stays_in_the_records(clinic):
     settings.save_definition("drug", "ketamine-100", drug.body | {"active": False}, expected=1, by=adam)
     with read(clinic.id) as session:
         assert session.query(Drug).filter_by(code="ketamine-100").one().active is False
+
+
+def test_a_clinic_for_people_begins_with_stages_for_people(clinic):
+    human = create_clinic(NewClinic("people", "People Clinic", kind="human"))
+    furnish(human, NewClinic("people", "People Clinic", kind="human"))
+    labels = {column.stage: column.label for column in flow.columns(by=Actor.operator(human))}
+    assert [labels[stage] for stage in ON_SITE if stage in labels] == [
+        "Checked in", "With the clinician", "Ready to leave",
+    ]  # fmt: skip
+    assert {"requested", "booked", "confirmed", "checked_out", "no_show"} <= set(labels)
+    animals = {column.stage: column.label for column in flow.columns(by=clinic.operator)}
+    assert animals == {stage: label for stage, label in LABELS.items() if stage != "unknown"}

@@ -14,11 +14,13 @@ from billing.payments import Tender
 from data.card_numbers import CardNumberTyped
 from data.models import AuditLog, Drug
 from data.session import read
+from security import invitations, staff
 from tests.billing.visits import pot, today, visit
 
 CARD = "paid 4111 1111 1111 1111 by phone"
 ENTRIES = (
-    CheckInEntry(notes=CARD), CheckInEntry(dropped_off_by=CARD), ExamEntry(notes=CARD), DischargeEntry(notes=CARD),
+    CheckInEntry(notes=CARD), CheckInEntry(dropped_off_by=CARD), ExamEntry(notes=CARD),
+    ExamEntry(abnormalities=["flea burden", CARD]), RecoveryEntry(complications=[CARD]), DischargeEntry(notes=CARD),
     DischargeEntry(released_to=CARD), RecoveryEntry(notes=CARD), RecoveryEntry(take_home=CARD),
     SurgeryEntry("spay", notes=CARD), SurgeryEntry("spay", findings=CARD), SurgeryEntry("spay", suture=CARD),
 )  # fmt: skip
@@ -49,6 +51,9 @@ def test_a_card_number_is_refused_by_every_rule_that_takes_words(sqlite_clinic):
         lambda: pots.receive(fund, 100, today(), CARD, by=by),
         lambda: payments.take_payment([ticket], 100, Tender("cash", notes=CARD), by=by),
         lambda: booking.cancel(here, CARD, version=1, by=by),
+        lambda: staff.edit_profile(sam, staff.Profile("Sam", phone=CARD), expected=1, by=by),
+        lambda: staff.edit_profile(sam, staff.Profile(CARD), expected=1, by=by),
+        lambda: invitations.invite("new.one", "staff", name=CARD, by=by),
     ]
     with read(clinic.id) as session:
         before = session.scalar(select(func.count()).select_from(AuditLog))

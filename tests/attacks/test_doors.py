@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from data.session import write
-from security import sessions
+from security import devices, sessions
 from tests.attacks.stream import stream
 from tests.conftest import ROOT
 
@@ -121,8 +121,8 @@ def test_a_cold_deep_link_to_a_record_leads_back_to_that_record(served, stranger
     target = httpx.URL(answer.headers["location"]).params["next"]
     assert target == "/report?name=revenue&from=2026-01-01&note=caf%C3%A9"
     with served.clinic() as clinic:
-        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"])
-    with httpx.Client(base_url=served.url, follow_redirects=False) as client:
+        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"], browser="mine")
+    with httpx.Client(base_url=served.url, follow_redirects=False, cookies={"ballast_browser": "mine"}) as client:
         assert client.get("/auth/finish", params={"t": ticket, "next": target}).headers["location"] == target
 
 
@@ -199,6 +199,30 @@ def test_a_foreign_page_cannot_sign_a_person_out(served):
         assert client.get("/flow").status_code == 200
 
 
+def test_a_picture_drawn_in_a_page_signs_nobody_out(served):
+    cookies = served.cookies("sam")
+    with httpx.Client(base_url=served.url, cookies=cookies, follow_redirects=False) as client:
+        picture = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Dest": "image"}
+        answer = client.get("/auth/out", headers=picture)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+        assert client.get("/flow").status_code == 200
+
+
+def test_a_wall_board_has_one_address_and_gets_no_files(served):
+    with served.clinic() as clinic:
+        code = devices.make_code("display", "Recovery", by=clinic.actor("adam"))
+        token = devices.enrol(code)[1]
+    with httpx.Client(base_url=served.url, cookies={"ballast_session": token}, follow_redirects=False) as board:
+        assert board.get("/").status_code == 200
+        for path in ("/roster", "/flow?x=1", "/no-such-page", "/client"):
+            answer = board.get(path)
+            assert (answer.status_code, answer.headers.get("location")) == (303, "/"), path
+        for path in ("/documents/x", "/receipts/x", "/media/x.pdf", "/_stcore/metrics", "/_stcore/upload_file/a/b"):
+            assert board.get(path).status_code in (303, 403), path
+        assert board.get("/auth/left").json()["left"] is None
+        assert board.get("/_stcore/health").status_code == 200
+
+
 def test_a_ticket_makes_one_session_and_only_in_the_browser_that_earned_it(served):
     with served.clinic() as clinic:
         ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"], browser="mine")
@@ -216,6 +240,15 @@ def test_a_ticket_makes_one_session_and_only_in_the_browser_that_earned_it(serve
         assert again.headers["location"] == "/?again=1"
 
 
+@pytest.mark.parametrize("cookies", [{}, {"ballast_browser": "of-the-victim"}])
+def test_a_ticket_earned_without_a_browser_cookie_signs_nobody_in_as_the_one_who_sent_it(served, cookies):
+    with served.clinic() as clinic:
+        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"])
+    with httpx.Client(base_url=served.url, follow_redirects=False, cookies=cookies) as victim:
+        answer = victim.get(f"/auth/finish?t={ticket}")
+    assert (answer.headers["location"], "set-cookie" in answer.headers) == ("/?again=1", False)
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -229,8 +262,8 @@ def test_a_ticket_makes_one_session_and_only_in_the_browser_that_earned_it(serve
 )
 def test_the_way_after_signing_in_never_leaves_this_site(served, target):
     with served.clinic() as clinic:
-        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"])
-    with httpx.Client(base_url=served.url, follow_redirects=False) as client:
+        ticket = sessions.mint_ticket(clinic.id, clinic.users["sam"], browser="mine")
+    with httpx.Client(base_url=served.url, follow_redirects=False, cookies={"ballast_browser": "mine"}) as client:
         assert client.get("/auth/finish", params={"t": ticket, "next": target}).headers["location"] == "/"
 
 

@@ -122,3 +122,14 @@ def test_the_manual_lists_every_column_of_every_kind():
         section = text.split(f"### `{importer.kind}`", 1)[1].split("###", 1)[0]
         for field in importer.fields:
             assert f"| `{field.name}` |" in section, (importer.kind, field.name)
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_too(sqlite_clinic, capsys, tmp_path, monkeypatch):
+    def fail(*_args, **_more):
+        raise RuntimeError("canary-heron")
+
+    monkeypatch.delenv("BALLAST_DEBUG", raising=False)
+    monkeypatch.setattr("commands.transfer.import_file", fail)
+    code, _, err = ballast(capsys, "import", "clients", str(tmp_path / "clients.csv"))
+    assert (code, err.count("\n")) == (4, 1)
+    assert "RuntimeError" in err and "canary" not in err

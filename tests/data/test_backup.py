@@ -80,6 +80,18 @@ def test_a_restore_brings_the_clinic_back_with_sessions_void_and_sending_paused(
     restored.close()
 
 
+def test_a_backup_of_another_installation_is_named_as_such_and_leaves_nothing(sqlite_clinic, tmp_path, monkeypatch):
+    made = backups.make_backup(by=sqlite_clinic.operator)
+    monkeypatch.setenv("BALLAST_KEY_FILE", str(tmp_path / "other.key"))
+    other = Home(tmp_path / "other")
+    other.create()
+    with pytest.raises(backup.ForeignBackup, match="another installation"):
+        backup.verify(other, made.file)
+    with pytest.raises(backup.KeyDoesNotOpen, match="installation that made it"):
+        backup.restore(made.file, Home(tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_restore_never_overwrites_a_clinic(sqlite_clinic):
     made = backups.make_backup(by=sqlite_clinic.operator)
     with pytest.raises(backup.HomeInUse):

@@ -19,6 +19,15 @@ def test_money_days_and_times_follow_the_locale():
     assert DE.clock_time(time(7, 30)) == "07:30"
 
 
+def test_phone_numbers_of_the_country_are_written_alike_and_others_as_they_were_typed():
+    for typed in ("2125550101", "212.555.0101", "+1 212-555-0101", "1 (212) 555 0101", "212/555/0101"):
+        assert US.phone(typed) == "(212) 555-0101"
+    assert US.phone("212 555 0101 ext. 12") == "(212) 555-0101 x12"
+    for typed in ("", "555-0101", "+44 20 7946 0958", "112 555 0101", "2125550101 2125550102", "call Ann"):
+        assert US.phone(typed) == typed
+    assert DE.phone("2125550101") == "2125550101"
+
+
 def test_what_is_missing_is_said_in_words():
     on = date(2026, 11, 22)
     assert (US.age(None, on), US.weight(None), US.day(None)) == ("age unknown", "not weighed", "no date")

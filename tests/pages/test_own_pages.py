@@ -1,5 +1,7 @@
 """My account, screens, the wall board and the first run, as a person drives them."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from html import escape
 
 import pytest
@@ -43,6 +45,19 @@ def test_an_administrator_makes_a_code_that_enrols_a_board(sqlite_clinic):
     assert len(wall.sidebar.button) == 0, "a board has no way out and no menu"
     assert not wall.error and not wall.exception
     assert escape(clinic_of(sqlite_clinic.id).name) in told(wall)
+
+
+@pytest.mark.parametrize(("shows", "title"), [("number", "12"), ("initials", "RB"), ("patient", "Rory Bell")])
+def test_a_board_shows_what_was_chosen_and_of_a_closed_record_only_the_number(shows, title):
+    from appointments.flow import Card
+    from pages.components.wall_tile import tile
+    from records.access import NAME
+
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    card = Card("a", 12, "Rory Bell", "dog", "male", "Bell", "booked", at, 0, (), "", "", None, False, False, False,
+                at, at.date(), False)  # fmt: skip
+    assert tile(card, shows).startswith(f"<p><b>{title}</b>")
+    assert tile(replace(card, patient=NAME), shows).startswith("<p><b>12</b>")
 
 
 def test_staff_do_not_reach_the_screens(sqlite_clinic):

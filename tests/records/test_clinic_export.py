@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 from types import SimpleNamespace
@@ -18,11 +19,12 @@ from data.blobs import BlobStore
 from data.engine import Database, use
 from data.errors import NotPermitted, SessionEnded
 from data.home import Home
-from data.models import Base, Client, Document, DocumentPage, User
+from data.models import Base, Client, Document, DocumentPage, OutboxMessage, User
 from data.schema import upgrade
 from data.sealed import seal, unseal
 from data.session import read, write
-from data.types import UTCDateTime
+from data.types import UTCDateTime, clock
+from messages import outbox
 from records.cells import FORMULA, protect, reader, recover, writer
 from records.clinic_export import FolderInside, FolderInUse, export_clinic, export_zip, tables
 from records.clinic_import import ClinicAlreadyHere, ExportDamaged, ExportTooLarge, NamesTaken, NoExport, import_clinic
@@ -370,3 +372,34 @@ def test_nobody_is_signed_in_and_no_link_works_after_an_import(full, elsewhere, 
     assert check_password("sam", PASSWORD) is not None
     with read(full.id) as session:
         assert audit.verify(session).bad_seq is None
+
+
+def test_mail_that_waited_is_not_sent_a_second_time_from_the_new_installation(full, elsewhere, tmp_path):
+    later = clock.now() + timedelta(days=3)
+    with write(full.id) as session:
+        for name, purpose, due in (("old", "alert", None), ("link", "invitation", later), ("later", "reminder", later)):
+            outbox.queue(session, purpose=purpose, dedupe_key=name, recipient=f"{name}@example.org", subject="Hello",
+                         text="x", due_at=due)  # fmt: skip
+        session.flush()
+        audit.append(session, full.operator, "test.prepared")
+    export_clinic(tmp_path / "out", by=full.operator)
+    elsewhere(full, same_key=True)
+    import_clinic(tmp_path / "out")
+    with read(full.id) as session:
+        rows = session.execute(select(OutboxMessage.dedupe_key, OutboxMessage.state)).all()
+        assert {row.dedupe_key: row.state for row in rows} == {"old": "failed", "link": "failed", "later": "pending"}
+
+
+def test_a_broken_archive_gets_a_sentence(sqlite_clinic, tmp_path):
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("manifest.json", "{" + " " * 500 + "}")
+    content = bytearray(whole.read_bytes())
+    content[45] ^= 0xFF
+    (tmp_path / "torn.zip").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.writestr("manifest.json", json.dumps({"format": 1, "tables": [], "clinic": {"id": "x"},
+                                                      "head": {"audit_seq": 0}, "documents": []}))  # fmt: skip
+    for name in ("torn.zip", "odd.zip"):
+        with pytest.raises(ExportDamaged):
+            import_clinic(tmp_path / name)

@@ -60,8 +60,13 @@ def test_an_answer_that_does_not_fit_is_named_and_nothing_is_written(clinic, fie
     ):
         with pytest.raises(custom.BadAnswer, match=words):
             clients.add(ClientForm("Lee"), answers=answers, by=sam)
-    with pytest.raises(CardNumberTyped, match="Colony"):
-        clients.add(ClientForm("Lee"), answers={"colony": "4111 1111 1111 1111"}, by=sam)
+    for slug, label, typed in (
+        ("colony", "Colony", "4111 1111 1111 1111"),
+        ("cats", "Cats", "4111111111111111"),
+        ("cats", "Cats", "4.111111111111111e15"),
+    ):
+        with pytest.raises(CardNumberTyped, match=label):
+            clients.add(ClientForm("Lee"), answers={slug: typed}, by=sam)
     assert clients.open_client(clients.add(ClientForm("Lee"), by=sam), by=sam).client.number == 1001
 
 

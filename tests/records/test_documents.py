@@ -2,6 +2,7 @@
 
 import contextlib
 import struct
+import time
 import zlib
 
 import pytest
@@ -108,6 +109,37 @@ def test_the_same_file_is_not_attached_twice(clinic):
     documents.attach(client_id, "a.pdf", PDF, by=sam)
     with pytest.raises(documents.AlreadyAttached, match="already attached as"):
         documents.attach(client_id, "b.pdf", PDF, by=sam)
+
+
+def test_a_refused_copy_does_not_tell_the_title_of_a_document_that_one_may_not_know_of(clinic):
+    clara, sam = clinic.actor("clara"), clinic.actor("sam")
+    client_id = clients.add(ClientForm("Lee"), by=sam)
+    documents.attach(client_id, "suspected abuse.pdf", PDF, access="author", by=clara)
+    documents.attach(client_id, "scan.pdf", PDF, access="author", by=sam)
+    assert [line.title for line in documents.of_client(client_id, by=sam)] == ["scan.pdf"]
+
+
+def test_a_document_is_not_attached_to_another_clients_visit(clinic):
+    from data.types import new_id
+
+    sam = clinic.actor("sam")
+    client_id = clients.add(ClientForm("Lee"), by=sam)
+    for appointment_id in (new_id(), "not an id"):
+        with pytest.raises(NotFound):
+            documents.attach(client_id, "a.pdf", PDF, appointment_id=appointment_id, by=sam)
+
+
+def test_a_small_file_that_claims_millions_of_entries_is_refused_at_once():
+    pages = b"".join(
+        struct.pack("<H", 60_000) + b"\0" * 720_000 + struct.pack("<I", 8 + 720_006 * (number + 1))
+        for number in range(30)
+    )
+    segments = b"\xff\xd8" + b"\xff\xe0\x00\x02" * 4_000_000
+    for content in (b"II*\0" + struct.pack("<I", 8) + pages, segments):
+        began = time.perf_counter()
+        with pytest.raises(file_kinds.FileNotAccepted):
+            file_kinds.examine("scan.tif", content)
+        assert time.perf_counter() - began < 0.5
 
 
 def test_a_document_opens_for_whom_its_level_names(clinic):

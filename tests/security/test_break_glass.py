@@ -9,6 +9,8 @@ from data.models import AuditLog, Client, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
 from messages.outbox import content_of
+from records import clients, search
+from records.access import RestrictedRecord
 from security import audit, break_glass, users
 from security.confirm import WrongPassword
 from security.sessions import open_session, resume
@@ -42,6 +44,19 @@ def test_a_record_opens_for_an_hour_for_that_person_alone(clinic):
         assert session.query(AuditLog).filter_by(action="record.opened_in_emergency").count() == 1
     clock.set(clock.now() + dt.timedelta(minutes=60, seconds=1))
     assert not is_open(clinic, adam, client)
+
+
+def test_whoever_loses_the_right_loses_what_it_opened(clinic):
+    client, adam, olive = sealed(clinic), clinic.actor("adam"), clinic.actor("olive")
+    break_glass.open_record(client, REASON, PASSWORD, by=adam)
+    assert clients.open_client(client, by=adam).client.number == 7
+    users.set_role(clinic.users["adam"], "staff", by=olive)
+    with write(clinic.id) as session:
+        demoted = resume(open_session(session, clinic.users["adam"]), touch=False).actor
+    with pytest.raises(RestrictedRecord):
+        clients.open_client(client, by=demoted)
+    assert [one.restricted for one in search.find("7", by=demoted)] == [True]
+    assert break_glass.my_openings(by=demoted) == []
 
 
 def test_without_right_reason_or_password_nothing_opens(clinic):

@@ -3,6 +3,7 @@
 import pytest
 
 import billing.settings  # noqa: F401 - registers its kinds
+from data.card_numbers import CardNumberTyped
 from data.definitions import BadDefinition
 from data.errors import BadInput, NotFound, NotPermitted
 from data.models import AuditLog, Service
@@ -43,6 +44,21 @@ def test_the_second_editor_learns_who_changed_what_and_nothing_is_saved(clinic):
             "service", "cat-spay", spay.body | {"name": "Spay"}, expected=spay.number, by=clinic.actor("olive")
         )
     assert entry(clinic, "service", "cat-spay").body["name"] == spay.body["name"]
+
+
+def test_a_setting_keeps_no_card_number_and_no_book(clinic):
+    adam = clinic.actor("adam")
+    spay = entry(clinic, "service", "cat-spay")
+    with pytest.raises(CardNumberTyped, match="Service, name"):
+        changed = spay.body | {"name": "Spay 4111 1111 1111 1111"}
+        settings.save_definition("service", "cat-spay", changed, expected=spay.number, by=adam)
+    species = {"label": "Cat", "breeds": [f"breed number {number}" for number in range(30_000)]}
+    with pytest.raises(BadDefinition, match="characters, at most"):
+        settings.save_definition("species", "cat-2", species, expected=0, by=adam)
+    for text in ("x = " + "[" * 5_000, "#" * 1_000_000):
+        with pytest.raises(BadDefinition):
+            settings.import_setting(text, by=adam)
+    assert entry(clinic, "service", "cat-spay") == spay
 
 
 def test_several_are_saved_together_or_not_at_all(clinic):

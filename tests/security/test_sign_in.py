@@ -132,6 +132,17 @@ def test_a_code_works_once_within_one_step_and_the_secret_is_kept_encrypted(clin
     assert not sign_in.check_code(person, totp.at(int(start.timestamp()) + 150))
 
 
+def test_a_code_in_the_digits_of_another_script_is_read_and_no_other_sign_breaks_the_check(sqlite_clinic):
+    start = datetime(2026, 11, 20, 12, 0, 10, tzinfo=UTC)
+    clock.set(start)
+    enrolment = enrolled(sqlite_clinic)
+    person = sign_in.check_password("olive", PASSWORD)
+    clock.set(start + timedelta(seconds=60))
+    code = pyotp.TOTP(enrolment.secret).at(int(clock.now().timestamp()))
+    assert not sign_in.check_code(person, "²³¹²³¹")
+    assert sign_in.check_code(person, code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")))
+
+
 def test_wrong_codes_lock_like_wrong_passwords(sqlite_clinic, quick):
     enrolled(sqlite_clinic)
     person = sign_in.check_password("olive", PASSWORD)
@@ -201,6 +212,7 @@ def test_a_ticket_works_once_within_its_time_in_its_own_browser(clinic):
     assert sessions.redeem_ticket(ticket, browser="another") is None
     assert sessions.redeem_ticket(ticket, browser="mine")
     assert sessions.redeem_ticket(ticket, browser="mine") is None
+    assert sessions.redeem_ticket(sessions.mint_ticket(clinic.id, sam), browser="of-a-victim") is None
     late = sessions.mint_ticket(clinic.id, sam)
     clock.set(start + timedelta(seconds=31))
     assert sessions.redeem_ticket(late) is None

@@ -1,12 +1,18 @@
 """Staff profiles: everybody reads all, each changes their own contact, the rest needs staff.edit."""
 
-import pytest
+import struct
 
-from data.errors import BadInput, EditedMeanwhile, NotPermitted
+import pytest
+from sqlalchemy import select
+
+from data.errors import BadInput, EditedMeanwhile, NotFound, NotPermitted
+from data.models import Document
+from data.session import read
+from records import documents
 from security import staff
 from security.reach import BeyondYourRights
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 300, 80) + b"0" * 40
 
 
 def test_staff_read_all_and_change_only_their_own_contact(clinic):
@@ -37,8 +43,14 @@ def test_a_signature_is_kept_encrypted_and_only_images_are_taken(clinic):
     staff.set_signature(clinic.users["sam"], PNG, by=sam)
     assert staff.signature(clinic.users["sam"], by=clinic.actor("clara")) == PNG
     assert not any(PNG in file.read_bytes() for file in clinic.home.blobs.rglob("*") if file.is_file())
-    with pytest.raises(BadInput):
-        staff.set_signature(clinic.users["sam"], b"<svg onload=alert(1)>", by=sam)
+    huge = PNG.replace(struct.pack(">II", 300, 80), struct.pack(">II", 30_000, 30_000))
+    for image in (b"<svg onload=alert(1)>", huge, PNG[:12], b"\xff\xd8\xff\xe0"):
+        with pytest.raises(BadInput):
+            staff.set_signature(clinic.users["sam"], image, by=sam)
+    with read(clinic.id) as session:
+        kept = session.scalars(select(Document.id).where(Document.kind == "signature")).one()
+    with pytest.raises(NotFound):
+        documents.open_document(kept, by=clinic.actor("clara"))
     with pytest.raises(NotPermitted):
         staff.set_signature(clinic.users["clara"], PNG, by=sam)
     staff.set_signature(clinic.users["sam"], None, by=sam)
