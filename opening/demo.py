@@ -65,7 +65,7 @@ def make_demo(*, years: int = 3, seed: int = 7) -> Clinic:
     by = Actor(clinic_id, "demo", name="demo")
     for role, name in SIGN_INS.items():
         add_user(role, role, demo_password(role), name=name, by=by)
-    with _many_objects():
+    with _many_objects(), database().filling():
         _fill(clinic_id, by, ZoneInfo(new.zone), years, seed)
     found = find_demo()
     assert found is not None

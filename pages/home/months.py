@@ -49,9 +49,10 @@ def draw() -> None:
                     st.switch_page("reporting/report.py", query_params={"name": REPORT, "by": "Month"})
             figure = _figure(frame.clinic().id, frame.clinic().locale, now, before if has_before else [])
             st.plotly_chart(figure, key="home_revenue_chart", config=CONFIG)
-            with st.expander("The numbers, and what they mean"):
-                st.caption(frame.plain(definition))
-                _table(now, before)
+            with st.expander("The numbers, and what they mean", key="home_numbers", on_change="rerun") as numbers:
+                if numbers.open:
+                    st.caption(frame.plain(definition))
+                    _table(now, before)
 
 
 @frame.kept_for(60)

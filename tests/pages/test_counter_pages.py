@@ -165,6 +165,8 @@ def test_the_owner_sees_two_years_of_revenue_by_month_from_the_report(sqlite_cli
         ticket = checkout.open_ticket(visit(sqlite_clinic, day=on)[0], by=sqlite_clinic.operator)
         checkout.complete_checkout([ticket], open_because="later", by=sqlite_clinic.operator)
     at = opened(sqlite_clinic, "olive", "home/home.py")
+    at.session_state["home_numbers"] = True
+    at.run()
     (chart,) = at.get("plotly_chart")
     figure = json.loads(chart.proto.spec)
     assert [len(bars["x"]) for bars in figure["data"]] == [12, 12]
