@@ -20,6 +20,7 @@ from tests import everything
 from tests.conftest import PASSWORD
 from tests.security import permission_table as table
 from tests.security.test_permission_table import stand_in
+from tests.security.test_staff import PNG
 
 LATE = {"ClientForm": ClientForm, "PatientForm": PatientForm}
 """Named by modules that import them for types only."""
@@ -87,7 +88,7 @@ def test_the_second_click_of_every_save_writes_nothing(sqlite_clinic):
                "confirmation": "Harbor Spay & Neuter", "access": "everyone", "content": b"words of a letter",
                "username": "nina", "role": "staff", "to_stage": "died", "reason": "written down twice",
                "title": "A letter", "tender": Tender("cash"), "part": "AM", "reading": Reading("in_surgery", pain=1),
-               "kind": "species", "email": "a@example.org"}  # fmt: skip
+               "kind": "species", "email": "a@example.org", "image": PNG}  # fmt: skip
     with write(sqlite_clinic.id) as session:
         role = session.query(Definition).filter_by(kind="role").first()
         values |= {"slug": role.slug}
