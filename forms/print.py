@@ -225,15 +225,18 @@ def table_pdf(
     table = _Table(heads, _fit(heads, needed, page[0] - 2 * MARGIN), size, page)
     file = io.BytesIO()
     canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
-    table.draw(canvas, draw_head(canvas, page, head, title, facts), rows, totals, empty)
-    if definition:
-        table.note(canvas, definition)
+    note = wrap(definition, 7.5, page[0] - 2 * MARGIN, 40) if definition else []
+    table.draw(canvas, draw_head(canvas, page, head, title, facts), rows, totals, empty, below=table.room_for(note))
+    if note:
+        table.note(canvas, note)
     canvas.showPage()
     canvas.save()
     return file.getvalue()
 
 
 PAD = 4.0
+TOGETHER = 3
+"""Rows that go to the last page with the total and the note, so that neither stands there alone."""
 
 
 def _wanted(
@@ -284,8 +287,10 @@ class _Table:
         self.lefts = [MARGIN + sum(widths[:index]) for index in range(len(widths))]
 
     def draw(
-        self, canvas: Any, top: float, rows: Sequence[Sequence[str]], totals: Sequence[str] | None, empty: str
-    ) -> None:
+        self, canvas: Any, top: float, rows: Sequence[Sequence[str]], totals: Sequence[str] | None, empty: str,
+        *, below: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Draw all of it; ``below`` is the room in points that something after the table needs."""
         self.y = top
         self._heads(canvas)
         if not rows:
@@ -294,6 +299,11 @@ class _Table:
             canvas.drawString(MARGIN + PAD, self.y - 16, empty)
             self.y -= 26
         for index, row in enumerate(rows):
+            if index and index == len(rows) - TOGETHER:
+                rest = sum(self._height(self._cells(last)) for last in rows[index:])
+                rest += self._height(self._cells(totals, bold=True)) if totals else 0.0
+                if self.y - rest - below < MARGIN:
+                    self._next_page(canvas)
             self._row(canvas, row, shaded=index % 2 == 1)
         if totals:
             canvas.setStrokeGray(INK)
@@ -301,10 +311,14 @@ class _Table:
             canvas.line(MARGIN, self.y, MARGIN + sum(self.widths), self.y)
             self._row(canvas, totals, bold=True)
 
-    def note(self, canvas: Any, text: str) -> None:
+    @staticmethod
+    def room_for(lines: Sequence[str]) -> float:
+        """What ``note`` takes, in points."""
+        return 16.0 + 10 * len(lines) if lines else 0.0
+
+    def note(self, canvas: Any, lines: Sequence[str]) -> None:
         """A paragraph beneath the table."""
-        lines = wrap(text, 7.5, self.page[0] - 2 * MARGIN, 40)
-        if self.y - 14 - 10 * len(lines) < MARGIN:
+        if self.y - self.room_for(lines) < MARGIN:
             canvas.showPage()
             self.y = self.page[1] - MARGIN
         self.y -= 16
@@ -329,16 +343,25 @@ class _Table:
             self._text(canvas, index, lines, self.y - offset - self.size - 2.2)
         self.y -= height
 
-    def _row(self, canvas: Any, row: Sequence[str], *, shaded: bool = False, bold: bool = False) -> None:
-        cells = [
+    def _next_page(self, canvas: Any) -> None:
+        canvas.showPage()
+        self.y = self.page[1] - MARGIN
+        self._heads(canvas)
+
+    def _cells(self, row: Sequence[str], *, bold: bool = False) -> list[list[str]]:
+        return [
             wrap(str(cell), self.size, width - 2 * PAD, column.lines, bold=bold or column.bold)
             for cell, column, width in zip(row, self.columns, self.widths, strict=True)
         ]
-        height = self.leading * max(len(lines) for lines in cells) + 4.5
+
+    def _height(self, cells: list[list[str]]) -> float:
+        return self.leading * max(len(lines) for lines in cells) + 4.5
+
+    def _row(self, canvas: Any, row: Sequence[str], *, shaded: bool = False, bold: bool = False) -> None:
+        cells = self._cells(row, bold=bold)
+        height = self._height(cells)
         if self.y - height < MARGIN:
-            canvas.showPage()
-            self.y = self.page[1] - MARGIN
-            self._heads(canvas)
+            self._next_page(canvas)
         if shaded:
             canvas.setFillGray(BAND)
             canvas.rect(MARGIN, self.y - height, sum(self.widths), height, stroke=0, fill=1)

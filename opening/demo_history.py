@@ -40,6 +40,8 @@ LIGHTEST = 900
 """Grams; nothing lighter is anesthetized."""
 VITALS = {"cat": (185, 32, 3_850), "dog": (115, 26, 3_860), "rabbit": (215, 46, 3_900)}
 """Pulse, respiration and temperature of the species, the last in hundredths of a degree Celsius."""
+MONITORED = timedelta(days=10)
+"""How far back the surgeries have their readings: who looks, looks at the last days."""
 DEATHS = {"cat": 0.0005, "dog": 0.0001}
 """Of those anesthetized (Levy 2017)."""
 
@@ -439,6 +441,8 @@ class Maker:
             self.draw(row, patient, "ketamine-100", moments["induced"], "induced", 0.05)
         if "in_surgery" in moments:
             self.record_surgery(row, patient, client, moments["in_surgery"], moments.get("recovering"), vet)
+        if "induced" in moments and row["day"] >= self.s.today - MONITORED:
+            self.monitor(row, patient, moments)
         if "ready" in moments and "recovering" in moments:
             self.record_recovery(row, patient, moments["recovering"])
         if "checked_out" in moments:
@@ -507,6 +511,27 @@ class Maker:
             suture=rng.choice(("3-0 PDS", "4-0 Monocryl") if small else ("2-0 PDS", "3-0 PDS")), tattoo=True,
             ear_tip=client["owner_type"] == "caretaker", complications=trouble, findings="",
         ) | {"by_user_id": vet})  # fmt: skip
+
+    def monitor(self, row: Row, patient: Row, moments: dict[str, datetime]) -> None:
+        """A reading after induction, one every few minutes of surgery, two while waking up. Animals cool down."""
+        rng = self.rng
+        pulse, breaths, heat = VITALS[patient["species"]]
+        begin, end = moments.get("in_surgery"), moments.get("recovering")
+        due = [("induced", moments["induced"] + timedelta(minutes=2))]
+        if begin is not None:
+            every = (begin + timedelta(minutes=1 + 5 * turn) for turn in range(5))
+            due += [("in_surgery", at) for at in every if end is None or at < end]
+        if end is not None:
+            due += [("recovering", end + timedelta(minutes=minutes)) for minutes in (4, 16)]
+        last = moments.get("ready") or moments.get("died") or self.s.now
+        for turn, (stage, at) in enumerate(one for one in due if one[1] < last):
+            awake = stage == "recovering"
+            self.out.add("observation", self.event(
+                at, appointment_id=row["id"], stage=stage, temperature_hundredths=round(rng.gauss(heat - 18 * turn, 8)),
+                heart_rate=round(rng.gauss(pulse * (1.0 if awake else 0.82), 6)),
+                respiration=round(rng.gauss(breaths * (0.9 if awake else 0.55), 2)), mucous_membranes="pink",
+                pain=rng.choice((0, 0, 1, 1, 2)) if awake else None, text="",
+            ))  # fmt: skip
 
     def record_recovery(self, row: Row, patient: Row, at: datetime) -> None:
         """Waking up, with the last pain relief."""

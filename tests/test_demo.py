@@ -1,5 +1,7 @@
 """The demo clinic is alive, adds up, and is the same for the same seed."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
@@ -14,6 +16,7 @@ from data.models import (
     Exam,
     FlowEvent,
     InvoiceLine,
+    Observation,
     Patient,
     Payment,
     PaymentAllocation,
@@ -21,6 +24,7 @@ from data.models import (
 )
 from data.schema import upgrade
 from data.session import read
+from data.types import clock
 from opening.demo import find_demo, make_demo, sign_ins
 from security import audit, sign_in
 
@@ -51,12 +55,24 @@ def test_a_day_is_in_progress(demo):
 
 def test_nothing_happened_in_the_future(demo):
     with read(demo.id) as session:
-        from data.types import clock
-
-        for model in (FlowEvent, Payment, DrugLogEntry):
+        for model in (FlowEvent, Payment, DrugLogEntry, Observation):
             assert session.scalar(select(func.max(model.event_at))) <= clock.now(), model
         for model in (Client, Patient, Appointment):
             assert session.scalar(select(func.max(model.entered_at))) <= clock.now(), model
+
+
+def test_recent_surgeries_were_monitored_while_they_lasted(demo):
+    with read(demo.id) as session:
+        surgeries = session.scalars(select(Surgery).where(Surgery.ended_at.is_not(None))).all()
+        recent = {one.appointment_id: one for one in surgeries if one.event_at > clock.now() - timedelta(days=9)}
+        lines = session.scalars(select(Observation)).all()
+        monitored = {line.appointment_id for line in lines}
+        assert recent and recent.keys() <= monitored
+        assert len(monitored) < len(surgeries) / 4, "only the last days: the demo must not take longer"
+        for line in lines:
+            one = recent.get(line.appointment_id)
+            if one is not None and line.stage == "in_surgery":
+                assert one.event_at < line.event_at < one.ended_at
 
 
 def test_each_appointment_stands_where_its_last_flow_event_says(demo):

@@ -168,7 +168,9 @@ def _simple(widget: str, value: Any, metadata: list[Any], common: dict[str, Any]
             zones = sorted(available_timezones())
             return st.selectbox(options=zones, index=zones.index(value) if value in zones else None, **common)
         case "time":
-            return f"{st.time_input(value=_time(value or '07:30'), step=300, **common):%H:%M}"
+            return (
+                f"{st.time_input(value=_time(value or '07:30'), step=300, format=show.time_format(), **common):%H:%M}"
+            )
         case _:
             return st.text_input(value=value or "", max_chars=_longest(metadata), live="600ms", **common)
 
@@ -197,7 +199,9 @@ def _week(opening: dict[str, list[str]], common: dict[str, Any]) -> dict[str, li
         for day, name in enumerate(DAYS)
     ]  # fmt: skip
     st.markdown(common["label"])
-    clock = st.column_config.TimeColumn(format="HH:mm", step=300, required=True)
+    clock = st.column_config.TimeColumn(
+        format="h:mm A" if show.time_format() == "12h" else "HH:mm", step=300, required=True
+    )
     edited = st.data_editor(
         rows, key=common["key"], disabled=["Day"], hide_index=True, column_config={"From": clock, "To": clock}
     )

@@ -23,6 +23,24 @@ STYLE = """<style>
 .drug-sheet .out td { opacity: .62; } .drug-sheet .out .x { text-decoration: line-through; }
 .drug-sheet mark { background: light-dark(#fdeceb, #42201e); color: light-dark(#b3261e, #ff9a92); border-radius: 4px;
   padding: 0 5px; font-size: .82rem; white-space: nowrap; }
+@media (max-width: 640px) {
+  .drug-sheet { overflow: visible; }
+  .drug-sheet thead { display: none; } .drug-sheet :is(table, tbody) { display: block; }
+  .drug-sheet tr { display: flex; flex-wrap: wrap; gap: .1rem .8rem; padding: .6rem 0;
+    border-bottom: 1px solid var(--line); }
+  .drug-sheet td { order: 3; border: 0; padding: 0; font-size: .9rem; }
+  .drug-sheet td:empty { display: none; }
+  .drug-sheet td:nth-child(2) { order: 0; flex: 1 1 9rem; font-weight: 600; font-size: .95rem; }
+  .drug-sheet td:nth-child(2) small { font-weight: 400; }
+  .drug-sheet td:nth-child(7) { order: 1; font-weight: 600; font-size: .95rem; }
+  .drug-sheet tr::before { content: ""; order: 2; flex: 0 0 100%; }
+  .drug-sheet td:nth-child(3) { flex: 1 1 9rem; }
+  .drug-sheet td:nth-child(3) small { display: inline; margin-left: .5em; }
+  .drug-sheet tr::after { content: ""; order: 4; flex: 0 0 100%; }
+  .drug-sheet :is(td.q, td:nth-child(8), td:nth-child(9)) { order: 5; text-align: left; }
+  .drug-sheet :is(td.q, td:nth-child(8), td:nth-child(9))::before {
+    content: attr(data-head) " "; opacity: .75; font-weight: 400; }
+}
 </style>"""
 HEADS = ("Time", "What", "Patient", "Drawn", "Given", "Wasted", "Balance", "By", "Witness")
 
@@ -51,14 +69,17 @@ def _row(line: LogLine, unit: str) -> str:
         ("", f'<span class="x">{escape(patient)}</span><small>{escape(line.owner)}</small>' if patient else ""),
     ]
     for quantity in (line.drawn, line.given, line.wasted):
-        cells.append(("n x", escape(words(quantity)) if quantity else ""))
+        cells.append(("n x q", escape(words(quantity)) if quantity else ""))
     if line.balance is None:
         held = words(line.delta, sign=True)
     else:
         held = words(line.balance, unit)
     flags = "".join(f"<br><mark>{escape(flag)}</mark>" for flag in line.flags)
     cells += [("n x", escape(held) + flags), ("", escape(line.by)), ("", escape(line.witness))]
-    inner = "".join(f'<td class="{kind}">{content}</td>' for kind, content in cells)
+    inner = "".join(
+        f'<td class="{kind}" data-head="{head}">{content}</td>'
+        for head, (kind, content) in zip(HEADS, cells, strict=True)
+    )
     return f'<tr class="{"out" if out else ""}">{inner}</tr>'
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime, time
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from data.types import clock
@@ -97,6 +99,19 @@ def date_pattern() -> str:
     if frame.clinic().locale.endswith("_US"):
         return "MM/DD/YYYY"
     return "DD/MM/YYYY" if frame.clinic().locale.startswith(("en", "fr", "es", "it", "pt")) else "DD.MM.YYYY"
+
+
+def time_format() -> Literal["12h", "24h"]:
+    """How Streamlit's time fields should write times here, like the text beside them."""
+    return "12h" if _has_halves(frame.clinic().locale) else "24h"
+
+
+@functools.cache
+def _has_halves(locale: str) -> bool:
+    """Whether people count the hours twice a day to twelve."""
+    from babel.dates import get_time_format
+
+    return "a" in str(get_time_format("short", locale=locale).pattern)
 
 
 def field_value(kind: str, value: object) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 import streamlit as st
 
 from appointments.times import instant_of, local_of
-from pages.components import frame
+from pages.components import frame, show
 
 
 def start(value: datetime | None) -> time | None:
@@ -22,15 +22,9 @@ def time_of_day(
     ``value`` (today where there is none), or None when left empty."""
     zone = frame.clinic().zone
     local = local_of(value, zone) if value else None
-    typed = st.time_input(label, value=None, key=key, step=60, help=help, width=120)
+    typed = st.time_input(label, value=None, key=key, step=60, help=help, width=120, format=show.time_format())
     if typed is None:
         return None
     if local and typed == local.time().replace(second=0, microsecond=0):
         return value
-    return instant_of(local.date() if local else _today(), typed, zone)
-
-
-def _today() -> date:
-    from pages.components import show
-
-    return show.today()
+    return instant_of(local.date() if local else show.today(), typed, zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import frame, show
-from pages.home import alerts, day, money, months, queues
+from pages.home import alerts, day, first_steps, money, months, queues
 
 ORDER = {
     "owner": ("money", "alerts", "queues", "day"),
@@ -25,6 +25,8 @@ def main() -> None:
     who = frame.person()
     may = frame.may()
     frame.head(f"Good {_time_of_day()}, {show.called(who.name)}", show.day(show.today(), style="heading"))
+    with frame.refusals():
+        first_steps.draw(may)
     drawn = False
     for name in ORDER.get(who.role, ("day", "queues")):
         draw, permission = BLOCKS[name]

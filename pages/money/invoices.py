@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import streamlit as st
@@ -14,7 +15,8 @@ PERIODS = {
     "month": "This month", "last-month": "Last month", "quarter": "Last 90 days", "year": "This year",
     "all": "All time",
 }  # fmt: skip
-MOST = 200
+PAGE = 100
+"""How many lines are drawn first, and how many more each time."""
 
 
 def main() -> None:
@@ -30,7 +32,11 @@ def main() -> None:
             "Find", key="invoice_find", placeholder="Client, patient or number", icon=":material/search:", width=320
         )
     first, last = _days(str(period), show.today())
-    found = invoices(first, last, status=str(status or ""), search=words or "", limit=MOST, by=frame.actor())
+    asked = (period, status, words)
+    known, most = st.session_state.get("_invoice_most", (asked, PAGE))
+    if known != asked:
+        most = PAGE
+    found = invoices(first, last, status=str(status or ""), search=words or "", limit=most, by=frame.actor())
     with place:
         frame.head("Invoices", _facts(found))
     if not found.rows:
@@ -44,12 +50,20 @@ def main() -> None:
         for row in found.rows
     ]  # fmt: skip
     opened = rows(lines, path="/invoice", label="Invoices", key="invoice_rows", shape="2.4fr 1.6fr 8rem 7rem")
-    if found.found > len(found.rows):
-        st.caption(
-            f"The newest {len(found.rows)} of {show.number(found.found)} are shown. Narrow the search to see others."
-        )
+    _rest(found, lambda: st.session_state.update(_invoice_most=(asked, most + PAGE)))
     if opened:
         st.switch_page("money/invoice.py", query_params={"id": opened})
+
+
+def _rest(found: Listing, more: Callable[[], None]) -> None:
+    """How many there are besides those shown, and the way to the next."""
+    left = found.found - len(found.rows)
+    if not left:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="invoice_rest"):
+        st.button(f"Show {show.number(min(left, PAGE))} more", key="invoice_more", on_click=more)
+        st.caption(f"The newest {show.number(len(found.rows))} of {show.number(found.found)} are shown.",
+                   width="content")  # fmt: skip
 
 
 def _asked_for() -> None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from opening.first_steps import are_hidden, hide_first_steps
 from pages.components import cards, close_account, frame
 from pages.settings.kinds import GROUPS, SETTINGS
 
@@ -22,6 +23,12 @@ PEOPLE = (
 
 may = frame.may()
 frame.head("Settings", "Every change keeps its history and can be taken back.")
+if "settings.edit" in may and are_hidden(by=frame.actor()):
+    with st.container(horizontal=True, vertical_alignment="center", key="first_steps_hidden"):
+        st.caption("The list of first steps is hidden from Home.", width="content")
+        if st.button("Show it again", key="first_steps_show", type="tertiary"):
+            hide_first_steps(hidden=False, by=frame.actor())
+            st.switch_page("home/home.py")
 if "settings.edit" in may:
     for group in GROUPS:
         st.markdown(f"## {group}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from html import escape
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -47,7 +48,7 @@ def main(visit_id: str) -> None:
     with frame.head(visit.patient, " · ".join(part for part in about if part)):
         if st.button("Board", key="to_board", icon=":material/view_kanban:", type="tertiary"):
             st.switch_page("today/flow.py")
-        _next(visit, labels, may)
+        _next(visit, labels, may, main=not sections.comes_next(visit, _chosen(visit)))
     for caution in visit.cautions:
         st.warning(frame.plain(caution), icon=":material/warning:")
     if visit.exam and visit.exam.approved is False:
@@ -59,14 +60,22 @@ def main(visit_id: str) -> None:
         _aside(visit, labels, may)
 
 
-def _next(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
+def _chosen(visit: Visit) -> str:
+    """The section on screen; the one of the visit's stage at first."""
+    section = BEGINS.get(visit.stage, "check_in")
+    first = section if visit.surgical or section in PLAIN else "discharge"
+    return str(st.session_state.get(f"section_{visit.id}") or first)
+
+
+def _next(visit: Visit, labels: dict[str, str], may: frozenset[str], *, main: bool) -> None:
+    kind: Literal["primary", "secondary"] = "primary" if main else "secondary"
     if visit.stage == "ready" and "billing.checkout" in may:
-        if st.button("Check out", key="to_checkout", type="primary"):
+        if st.button("Check out", key="to_checkout", type=kind):
             ticket = checkout.open_ticket(visit.id, by=frame.actor(), key=frame.form_key(f"out_{visit.id}"))
             st.switch_page("today/ticket.py", query_params={"id": ticket})
     elif visit.next_stage and "flow.move" in may:
         label = f"Move to {labels.get(visit.next_stage, visit.next_stage)}"
-        if st.button(label, key="move_on", type="primary"):
+        if st.button(label, key="move_on", type=kind):
             _move(visit, visit.next_stage)
 
 
@@ -83,10 +92,9 @@ def _move(visit: Visit, stage: str, reason: str = "", forget: Callable[[], None]
 
 def _sections(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
     shown = [name for name in SECTIONS if visit.surgical or name in PLAIN]
-    start = BEGINS.get(visit.stage, "check_in")
     slot = f"section_{visit.id}"
     if slot not in st.session_state:
-        st.session_state[slot] = start if start in shown else "discharge"
+        st.session_state[slot] = _chosen(visit)
     section = st.segmented_control(
         "Stage of the record", shown, key=slot, required=True, label_visibility="collapsed",
         format_func=lambda name: SECTIONS[name] + (" ✓" if getattr(visit, name, None) is not None else ""),

@@ -63,7 +63,7 @@ def _save(
     """The save button of a section, what it saved, and the times of the record."""
     form.keep()
     with st.container(horizontal=True, vertical_alignment="center"):
-        kind: Literal["primary", "secondary"] = "primary" if record is None else "secondary"
+        kind: Literal["primary", "secondary"] = "primary" if comes_next(visit, section) else "secondary"
         pressed = st.button(f"Save {entry_word(section)}", key=f"save_{section}", type=kind, shortcut=frame.SEND)
         if record is not None:
             who = visit.people.get(record.by_user_id or "", "")
@@ -83,6 +83,14 @@ def _save(
         form.forget()
         st.session_state[f"saved_{visit.id}"] = section
         st.rerun()
+
+
+def comes_next(visit: Visit, section: str) -> bool:
+    """Whether saving this section is the next thing to do about the visit: it was never written, and the patient does
+    not wait to be checked out."""
+    may = frame.may()
+    going_home = visit.stage == "ready" and section == "discharge" and "billing.checkout" in may
+    return "flow.record" in may and getattr(visit, section, visit) is None and not going_home
 
 
 def entry_word(section: str) -> str:

@@ -77,6 +77,27 @@ def test_the_clinical_record_saves_a_check_in_and_offers_the_move(sqlite_clinic,
     assert len(flow.timeline(visit, by=sam)) == 1
 
 
+@pytest.mark.parametrize(
+    ("stage", "first", "then"),
+    [("checked_in", "save_exam", "move_on"), ("ready", "to_checkout", "to_checkout"), ("premedicated", "move_on", "")],
+)
+def test_the_clinical_record_has_one_main_button_and_it_is_the_next_thing_to_do(
+    sqlite_clinic, sqlite_day, stage, first, then
+):
+    visit = sqlite_day.visit(stage=stage)
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)
+
+    def main_buttons():
+        popovers = {"save_caution", "exit_save"}
+        return [button.key for button in at.button if button.proto.type == "primary" and button.key not in popovers]
+
+    assert main_buttons() == [first]
+    if then:
+        section = "exam" if stage == "checked_in" else "discharge"
+        at.button(key=f"save_{section}").click().run()
+        assert not at.exception and main_buttons() == [then]
+
+
 def test_a_draft_of_an_exam_is_there_again_after_a_new_sign_in(sqlite_clinic, sqlite_day):
     visit = sqlite_day.visit()
     at = opened(sqlite_clinic, "sam", "today/visit.py", id=visit)

@@ -27,6 +27,17 @@ def test_every_row_and_page_number_is_there():
     assert "Owed: all of it." in pages[-1]
 
 
+def test_no_page_holds_only_the_total_or_what_the_numbers_mean():
+    """However many rows there are, the last page has some of them."""
+    for count in range(30, 75):
+        rows = [[f"Owner {n}", "Spay", f"${n}.00"] for n in range(count)]
+        pages = text_of(
+            table_pdf("T", "", COLUMNS, rows, clinic=HEAD, totals=["Total", "", "$9.00"], definition="Owed: all. " * 40)
+        )
+        assert "Owner " in pages[-1] and "Total" in pages[-1] and "Owed: all." in pages[-1], f"{count} rows"
+        assert sum(page.count("Owner ") for page in pages) == count
+
+
 def test_names_of_many_alphabets_are_drawn():
     assert "Łukaszewicz Ødegård Ελένη Жанна" in text_of(
         table_pdf("T", "", COLUMNS, [["Łukaszewicz Ødegård Ελένη Жанна", "", ""]], clinic=HEAD)
