@@ -21,7 +21,7 @@ from data import mart
 from data.engine import database
 from reports import run as running
 from reports import spec as library
-from reports.compile import compile_spec
+from reports.compile import Reader, compile_spec
 from security.actor import Actor
 from security.permissions import PERMISSIONS
 
@@ -41,16 +41,16 @@ def measure(rows: int) -> dict[str, Any]:
     mart.mart().refresh(clinic_id)
     by, answer = Actor.operator(clinic_id), []
     for name, params in REFERENCE:
-        spec = library.find(name)
+        spec = library.built_in()[name]
         chosen = running.parameters(name, spec, params, "America/New_York")
-        query = compile_spec(spec, {**chosen, "opening_before": None}, frozenset(PERMISSIONS))
+        query = compile_spec(spec, {**chosen, "opening_before": None}, Reader(frozenset(PERMISSIONS)))
         with mart.reading(clinic_id) as cursor:
             bare_rows = cursor.execute(query.sql, query.values).fetchall()
             bare = [timed(lambda q=query, c=cursor: c.execute(q.sql, q.values).fetchall()) for _ in range(ROUNDS)]
         result = running.run(name, params, by=by)
         own = [timed(lambda n=name, p=params: running.run(n, p, by=by)) for _ in range(ROUNDS)]
-        body = [row[1:] for row in bare_rows if not query.has_total or row[0] == 0]
-        same = (body if query.has_total else bare_rows) == result.rows
+        body = [row[1:] for row in bare_rows if not query.has_levels or row[0] == 0]
+        same = (body if query.has_levels else bare_rows) == result.rows
         answer.append(
             {"report": name, "params": params, "bare_ms": 1000 * statistics.median(bare),
              "product_ms": 1000 * statistics.median(own), "rows": len(result.rows), "same": same}

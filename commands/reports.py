@@ -14,7 +14,8 @@ from data.models import Clinic, User
 from data.session import read
 from forms.print import Column, table_pdf
 from reports import export
-from reports.run import Result, list_reports, run
+from reports.run import Result, run
+from reports.saved import cards as list_reports
 from security.actor import Actor
 
 

@@ -183,6 +183,12 @@ def _read_all(session: ClinicSession, kind: Kind[D]) -> dict[str, D]:
     return {slug: kind.parse(body, slug) for slug, body in rows}
 
 
+def all_slugs(session: ClinicSession, kind: Kind[Any]) -> list[str]:
+    """The names ever used, those of removed definitions too."""
+    statement = select(Definition.slug).where(Definition.kind == kind.name)
+    return list(session.scalars(statement, execution_options={"include_deleted": True}))
+
+
 def number_of(session: ClinicSession, kind: Kind[Any], slug: str) -> int:
     """The current version's number, 0 when there is none."""
     row = _row(session, kind, slug)

@@ -173,6 +173,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
     Fact(models.Consent, "client_id channel purpose given event_at"),
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
+    Fact(models.CustomValue, "entity entity_id field value"),
 )
 """In load order: a table whose place is found through another stands after it."""
 

@@ -7,16 +7,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Any
 
-from data.errors import NotPermitted
-from reports import model
-from reports.model import Condition, FieldType, Measure
-from reports.spec import By, ReportSpec
+from data.errors import BadInput, NotPermitted
+from reports import model as models
+from reports import periods
+from reports.model import AllOf, AnyOf, Condition, FieldType, Measure, Model
+from reports.spec import By, Counted, ReportSpec
+from security.permissions import PERMISSIONS
 
 _GRAINS = {"week", "month", "quarter", "year"}
 _OPERATORS = {"is": "=", "from": ">=", "to": "<=", "after": ">", "before": "<"}
+_AMOUNTS = ("money", "whole", "number", "minutes")
+
+
+class CannotAddUp(BadInput):
+    """{label} cannot be worked out with {how}: {why}."""
+
+
+class NotOfItsKind(BadInput):
+    """{label} cannot be compared with '{value}'. Write a number, or a day such as 2026-03-31."""
+
+
+class NothingBefore(BadInput):
+    """There is nothing to compare with: choose a period with a first and a last day."""
 
 
 @dataclass(frozen=True)
@@ -33,21 +49,47 @@ class ResultColumn:
 
 @dataclass(frozen=True)
 class Query:
-    """A compiled report. ``has_total``: each row starts with 1 for the total row and 0 for the others."""
+    """A compiled report. With ``has_levels`` each row starts with a number whose bits say, from the last of its
+    ``groups`` to the first, which of them the row adds up: 0 for a plain row, all of them for the total."""
 
     sql: str
     values: dict[str, Any]
     columns: tuple[ResultColumn, ...]
-    has_total: bool
+    has_levels: bool
+    groups: int = 0
     left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who asks: what they may do, and their id where they see only rows of their own."""
+
+    may: frozenset[str]
+    only_own: str | None = None
+
+
+@dataclass(frozen=True)
+class _Number:
+    """One number on its way: its SQL over the entity's rows, and how it is told."""
+
+    counted: Counted
+    sql: str
+    type: FieldType
+    label: str
+    definition: str
+    additive: bool
+    money: bool
 
 
 @dataclass
 class _Build:
     spec: ReportSpec
     params: Mapping[str, Any]
+    model: Model
     values: dict[str, Any] = field(default_factory=dict)
     joins: dict[tuple[str, ...], str] = field(default_factory=dict)
+    shift: str = ""
+    """How far days are moved to stand beside those they are compared with, as SQL."""
 
     def bind(self, value: Any) -> str:
         name = f"v{len(self.values)}"
@@ -61,49 +103,78 @@ class _Build:
         alias = "_".join(("t", *steps))
         if steps not in self.joins:
             here = self.alias(steps[:-1])
-            owner = model.resolve_entity(self.spec.entity, steps[:-1])
-            join = model.entity(owner).joins[steps[-1]]
+            owner = self.model.resolve_entity(self.spec.entity, steps[:-1])
+            join = self.model.entity(owner).joins[steps[-1]]
             extra = f" AND {join.where.replace('@', alias)}" if join.where else ""
-            source = _source(join.entity)
+            source = self.source(join.entity)
             self.joins[steps] = f'LEFT JOIN {source} {alias} ON {alias}."{join.key}" = {here}."{join.on}"{extra}'
         return alias
 
-    def column(self, path: str, grain: str = "") -> tuple[str, model.Column]:
+    def source(self, entity_name: str) -> str:
+        entity = self.model.entity(entity_name)
+        return entity.table or f"({entity.source.strip()})"
+
+    def of_row(self, sql: str, steps: tuple[str, ...] = ()) -> str:
+        """SQL of the model with ``@.`` and ``@join.`` turned into aliases."""
+        return re.sub(r"@(\w*)\.", lambda m: self.alias((*steps, m[1]) if m[1] else steps) + ".", sql)
+
+    def column(self, path: str) -> tuple[str, models.Column]:
         """The SQL of a field, and the field."""
-        steps, _, found = model.resolve(self.spec.entity, path)
+        steps, _, found = self.model.resolve(self.spec.entity, path)
         if found.sql:
-            sql = re.sub(r"@(\w*)\.", lambda m: self.alias((*steps, m[1]) if m[1] else steps) + ".", found.sql)
-        else:
-            sql = f'{self.alias(steps)}."{path.split(".")[-1]}"'
-        return (f"date_trunc('{grain}', {sql})::DATE" if grain in _GRAINS else sql), found
+            return self.of_row(found.sql, steps), found
+        return f'{self.alias(steps)}."{path.split(".")[-1]}"', found
+
+    def key(self, by: By) -> tuple[str, models.Column]:
+        """The SQL of something grouped by."""
+        sql, found = self.column(by.field)
+        if self.shift and by.field == self.spec.period:
+            sql = f"({sql} + {self.shift})::DATE"
+        return (f"date_trunc('{by.grain}', {sql})::DATE" if by.grain in _GRAINS else sql), found
+
+    def test(self, one: Condition | AllOf | AnyOf) -> str:
+        """The SQL of tests; empty when every one of them was left open."""
+        if isinstance(one, Condition):
+            return self.condition(one)
+        parts = [sql for part in (one.all if isinstance(one, AllOf) else one.any) if (sql := self.test(part))]
+        return f"({(' AND ' if isinstance(one, AllOf) else ' OR ').join(parts)})" if parts else ""
 
     def condition(self, test: Condition) -> str:
         """The SQL of a test; empty when its parameter was left open."""
-        sql, _ = self.column(test.field)
+        sql, found = self.column(test.field)
         if test.op == "empty":
             return f"({sql} IS NULL OR {sql}::VARCHAR = '')"
         if test.op == "not_empty":
             return f"({sql} IS NOT NULL AND {sql}::VARCHAR <> '')"
         value = self.params.get(test.parameter) if test.parameter else test.value
-        if value is None:
-            return ""
-        if test.op in ("in", "not_in"):
-            listed = ", ".join(self.bind(item) for item in (value if isinstance(value, list) else [value])) or "NULL"
-            return f"({sql} IN ({listed}))" if test.op == "in" else f"({sql} IS NULL OR {sql} NOT IN ({listed}))"
+        if test.op != "within":
+            value = _value(found, value)
+        if value is None or value == []:
+            return f"({sql} IS NULL)" if test.op == "is" and not test.parameter else ""
+        if test.op == "within":
+            first, last = periods.days_of(str(value), self.params["today"])
+            ends = [f"{sql} {op} {self.bind(day)}" for op, day in ((">=", first), ("<=", last)) if day]
+            return f"({' AND '.join(ends)})" if ends else ""
+        if test.op in ("in", "not_in") or isinstance(value, list):
+            listed = ", ".join(self.bind(item) for item in (value if isinstance(value, list) else [value]))
+            return f"({sql} IN ({listed}))" if test.op != "not_in" else f"({sql} IS NULL OR {sql} NOT IN ({listed}))"
         if test.op == "contains":
-            return f"contains(lower({sql}), lower({self.bind(str(value))}))"
+            return f"contains(lower({sql}::VARCHAR), lower({self.bind(str(value))}))"
         if test.op == "is_not":
             return f"({sql} IS DISTINCT FROM {self.bind(value)})"
         return f"({sql} {_OPERATORS[test.op]} {self.bind(value)})"
 
-    def measure(self, measure: Measure) -> str:
+    def only(self, where: list[Condition]) -> str:
+        tests = [sql for test in where if (sql := self.condition(test))]
+        return f" FILTER (WHERE {' AND '.join(tests)})" if tests else ""
+
+    def measure(self, measure: Measure, extra: list[Condition]) -> str:
         """The SQL of a measure: an aggregate over the entity's own rows, or a ratio of two."""
         if measure.num:
-            top = self.measure(model.measure(self.spec.entity, measure.num))
-            bottom = self.measure(model.measure(self.spec.entity, measure.den))
+            top = self.measure(self.model.measure(self.spec.entity, measure.num), extra)
+            bottom = self.measure(self.model.measure(self.spec.entity, measure.den), extra)
             return f"({top})::DOUBLE / nullif({bottom}, 0)" + (" * 10000" if measure.type == "per_10000" else "")
-        tests = [sql for test in measure.where if (sql := self.condition(test))]
-        only = f" FILTER (WHERE {' AND '.join(tests)})" if tests else ""
+        only = self.only([*measure.where, *extra])
         if measure.agg == "count":
             return f"count(*){only}"
         own = measure.of.replace("@", "t") if "@" in measure.of else f't."{measure.of}"'
@@ -114,53 +185,219 @@ class _Build:
             return f"{total} / {measure.scale}.0" if measure.scale != 1 else f"{total}::BIGINT"
         return f"{measure.agg}({own}){only}"
 
+    def number(self, counted: Counted, of: Mapping[str, _Number]) -> _Number:
+        """One number of the report. ``of`` are those before it, for ratios. Raises CannotAddUp, UnknownWord."""
+        if counted.measure:
+            measure = self.model.measure(self.spec.entity, counted.measure)
+            return _Number(
+                counted, self.measure(measure, counted.where), measure.type, counted.label or measure.label,
+                measure.definition, _adds_up(measure), self._is_money(measure),
+            )  # fmt: skip
+        if counted.agg:
+            return self._aggregate(counted)
+        top, bottom = of[counted.num], of[counted.den]
+        same: FieldType = "ratio" if counted.percent else "number"
+        type_: FieldType = same if top.type == bottom.type else "money" if top.type == "money" else "number"
+        ratio = f"({top.sql})::DOUBLE / nullif({bottom.sql}, 0)"
+        return _Number(
+            counted, f"round({ratio})::BIGINT" if type_ == "money" else ratio, type_,
+            counted.label or f"{top.label} / {bottom.label}", f"{top.label} divided by {bottom.label}.", False,
+            top.money or bottom.money,
+        )  # fmt: skip
 
-def compile_spec(spec: ReportSpec, params: Mapping[str, Any], may: frozenset[str]) -> Query:
-    """The SELECT of a spec for somebody who may do what ``may`` says.
+    def _aggregate(self, counted: Counted) -> _Number:
+        agg, only = counted.agg, self.only(counted.where)
+        if agg == "count":
+            return _Number(counted, f"count(*){only}", "whole", counted.label or "Number", "", True, False)
+        sql, found = self.column(counted.of)
+        how = HOW[str(agg)]
+        label = counted.label or f"{how.capitalize()} of {found.label[:1].lower()}{found.label[1:]}"
+        definition = f"The {how} of {found.label} over {self.model.entity(self.spec.entity).label.lower()}."
+        if agg in ("sum", "avg", "median"):
+            if found.type not in _AMOUNTS:
+                raise CannotAddUp(label=found.label, how=how, why="it is not an amount")
+            if "." in counted.of:
+                raise CannotAddUp(
+                    label=found.label, how=how, why="several rows share it, so it would count more than once"
+                )
+        type_ = _type_of(str(agg), found.type)
+        made = {
+            "count_distinct": f"count(DISTINCT {sql}){only}",
+            "sum": f"coalesce(sum({sql}){only}, 0)" + ("::BIGINT" if found.type in ("money", "whole") else ""),
+        }.get(str(agg), f"{agg}({sql}){only}")
+        if type_ == "money" and agg in ("avg", "median"):
+            made = f"round({made})::BIGINT"
+        return _Number(counted, made, type_, label, definition, agg == "sum", found.money)
 
-    Raises NotPermitted when nothing of it is left for them, UnknownWord for a field or measure that is not there.
+    def _is_money(self, measure: Measure) -> bool:
+        if measure.num:
+            parts = (self.model.measure(self.spec.entity, name) for name in (measure.num, measure.den))
+            return any(self._is_money(part) for part in parts)
+        return measure.type == "money"
+
+
+HOW = {"sum": "sum", "avg": "average", "median": "median", "min": "smallest", "max": "largest",
+       "count_distinct": "number of different", "count": "number"}  # fmt: skip
+
+
+def compile_spec(spec: ReportSpec, params: Mapping[str, Any], reader: Reader, model: Model | None = None) -> Query:
+    """The SELECT of a spec for somebody who may do what ``reader`` says. ``params`` holds ``today`` besides what the
+    spec asks for.
+
+    Raises NotPermitted when nothing of it is left for them, UnknownWord for a field or measure that is not there,
+    CannotAddUp, NothingBefore, UnknownPeriod.
     """
-    build = _Build(spec, params)
-    return _counting(build, may) if spec.measures else _listing(build, may)
+    build = _Build(spec, params, model or models.built_in())
+    wanted = build.model.entity(spec.entity).permission
+    if wanted and wanted not in reader.may:
+        raise NotPermitted(action=PERMISSIONS[wanted].action)
+    return _counting(build, reader) if spec.measures else _listing(build, reader)
 
 
-def _counting(build: _Build, may: frozenset[str]) -> Query:
+def _counting(build: _Build, reader: Reader) -> Query:
     spec = build.spec
-    groups = spec.breakdown(build.params.get("by")).by
-    columns, selected, keys = [], [], []
+    rows = spec.breakdown(build.params.get("by")).by
+    groups = [*rows, *([spec.across] if spec.across else [])]
+    columns = []
     for by in groups:
-        sql, column = build.column(by.field, by.grain)
-        _check_phi(column, may)
-        keys.append(sql)
-        selected.append(f'{sql} AS "{by.column}"')
-        columns.append(ResultColumn(by.column, _type(by, column), by.label or _label(by, column)))
-    left_out = []
-    for name in spec.measures:
-        measure = model.measure(spec.entity, name)
-        if _is_money(spec.entity, measure) and "reports.money" not in may:
-            left_out.append(measure.label)
-            continue
-        selected.append(f'{build.measure(measure)} AS "{name}"')
-        columns.append(ResultColumn(name, measure.type, measure.label, measure.definition, is_measure=True))
-    if len(columns) == len(groups):
+        _, found = build.key(by)
+        _check_seen(found, reader.may)
+        columns.append(ResultColumn(by.column, _type(by, found), by.label or _label(by, found)))
+    numbers, left_out = _numbers(build, reader.may)
+    columns += [_column(number) for number in numbers]
+    sets = _sets(spec, len(rows), len(groups), any(number.counted.show == "share" for number in numbers))
+    sql = _aggregated(build, groups, numbers, sets, reader)
+    if any(number.counted.show != "value" for number in numbers) or spec.compare:
+        sql = _shown(build, groups, numbers, sets, sql, reader)
+    order = (['"_level" DESC'] if sets else []) + _order(spec, columns)
+    limit = f"LIMIT {spec.limit + len(sets) - 1 if sets else spec.limit}" if spec.limit and len(sets) <= 2 else ""
+    sql = _joined(sql, f"ORDER BY {', '.join(order)}" if order else "", limit)
+    return _finished(build, sql, columns, bool(sets), len(groups), left_out)
+
+
+def _numbers(build: _Build, may: frozenset[str]) -> tuple[list[_Number], list[str]]:
+    """The numbers this person sees, those a ratio needs before it, and the words of those they do not see."""
+    made: dict[str, _Number] = {}
+    for counted in sorted(build.spec.numbers, key=lambda one: bool(one.num)):
+        made[counted.name] = build.number(counted, made)
+    seen, left_out = [], []
+    for counted in build.spec.numbers:
+        number = made[counted.name]
+        if counted.show in ("running", "share") and not number.additive:
+            how = "a running total" if counted.show == "running" else "a share of the whole"
+            raise CannotAddUp(label=number.label, how=how, why="its parts do not add up to the whole")
+        if number.money and "reports.money" not in may:
+            left_out.append(number.label)
+        else:
+            seen.append(number)
+    if not seen:
         raise NotPermitted(action="see money in reports")
-    total = spec.total and bool(keys)
-    head = f'grouping({keys[0]}) AS "_total", ' if total else ""
-    where = _where(build)
-    grouped = f"GROUP BY GROUPING SETS (({', '.join(keys)}), ())" if total else "GROUP BY ALL" if keys else ""
-    kept = [f'"{name}" <> 0' for name in spec.leave_out_zero if any(one.name == name for one in columns)]
-    having = "HAVING " + " OR ".join(kept + [f"grouping({keys[0]}) = 1"] * total) if kept and keys else ""
-    order = (['"_total" DESC'] if total else []) + _order(spec, columns)
-    limit = f"LIMIT {spec.limit + int(total)}" if spec.limit else ""
-    sql = _joined(
-        f"SELECT {head}{', '.join(selected)}", f"FROM {_source(spec.entity)} t", *build.joins.values(), where, grouped,
-        having, f"ORDER BY {', '.join(order)}" if order else "", limit,
+    return seen, left_out
+
+
+def _sets(spec: ReportSpec, rows: int, groups: int, needs_total: bool) -> list[list[int]]:
+    """Which groups are kept on each kind of line, the plain one first; empty where nothing is grouped or added up."""
+    if not groups or not (spec.total or spec.subtotals or spec.across or needs_total):
+        return []
+    heads = [list(range(count)) for count in range(rows - 1, 0, -1)] if spec.subtotals else []
+    heads = [list(range(rows)), *heads, []] if rows else [[]]
+    if not spec.across:
+        return heads
+    return [[*head, rows] for head in heads] + heads
+
+
+def _aggregated(build: _Build, groups: list[By], numbers: list[_Number], sets: list[list[int]], reader: Reader) -> str:
+    """The rows of the entity added up. ``numbers`` were made for ``build``."""
+    keys = [build.key(by)[0] for by in groups]
+    selected = [f'{key} AS "{by.column}"' for key, by in zip(keys, groups, strict=True)]
+    selected += [f'{number.sql} AS "{number.counted.name}"' for number in numbers]
+    head = f'grouping({", ".join(keys)}) AS "_level", ' if sets else ""
+    where = _where(build, reader)
+    told = ", ".join(f"({', '.join(keys[place] for place in one)})" for one in sets)
+    grouped = f"GROUP BY GROUPING SETS ({told})" if sets else "GROUP BY ALL" if keys else ""
+    leave_out = [
+        f'"{number.counted.name}" <> 0' for number in numbers if number.counted.name in build.spec.leave_out_zero
+    ]
+    kept = leave_out + [f"grouping({keys[0]}) = 1"] * bool(sets)
+    having = f"HAVING {' OR '.join(kept)}" if leave_out and keys else ""
+    return _joined(
+        f"SELECT {head}{', '.join(selected)}", f"FROM {build.source(build.spec.entity)} t", *build.joins.values(),
+        where, grouped, having,
     )  # fmt: skip
-    return _finished(build, sql, columns, total, left_out)
 
 
-def _listing(build: _Build, may: frozenset[str]) -> Query:
+def _shown(
+    build: _Build, groups: list[By], numbers: list[_Number], sets: list[list[int]], sql: str, reader: Reader
+) -> str:
+    """Around the sums: running totals, shares, and the same sums of another period beside them."""
     spec = build.spec
+    keys = [*(["_level"] if sets else []), *(by.column for by in groups)]
+    names = [number.counted.name for number in numbers]
+    withs = [f"now AS (\n{sql}\n)"]
+    if spec.compare:
+        withs.append(f"earlier AS (\n{_before(build, groups, numbers, sets, reader)}\n)")
+        on = " AND ".join(f'now."{key}" IS NOT DISTINCT FROM earlier."{key}"' for key in keys) or "true"
+        both = [f'coalesce(now."{key}", earlier."{key}") AS "{key}"' for key in keys]
+        both += [f'now."{name}" AS "{name}", earlier."{name}" AS "{name} before"' for name in names]
+        joined = _joined(f"SELECT {', '.join(both)}", f"FROM now FULL JOIN earlier ON {on}")
+        withs.append(f"together AS (\n{joined}\n)")
+    time = next((by.column for by in groups if by.grain or by.field == spec.period), "")
+    side = "together" if spec.compare else "now"
+    picked = [f'"{key}"' for key in keys]
+    picked += [f'{_told(number, spec, keys, time, len(groups) if sets else 0)} AS "{number.counted.name}"'
+               for number in numbers]  # fmt: skip
+    words = ", ".join(picked)
+    withs.append(f"told AS (\n{_joined(f'SELECT {words}', f'FROM {side}')}\n)")
+    return _joined(f"WITH {', '.join(withs)}", "SELECT * FROM told")
+
+
+def _told(number: _Number, spec: ReportSpec, keys: list[str], time: str, levels: int) -> str:
+    """What is shown of a number, over the sums now and before. ``levels``: how many groups a total row adds up."""
+    name, show = number.counted.name, number.counted.show
+    fill = number.additive and bool(spec.compare)
+    now, then = (f'coalesce("{one}", 0)' if fill else f'"{one}"' for one in (name, f"{name} before"))
+    if show == "running":
+        if not time:
+            raise CannotAddUp(label=number.label, how="a running total", why="the report is not by day or month")
+        apart = ", ".join(f'"{key}"' for key in keys if key != time)
+        made = f'sum({now}) OVER ({f"PARTITION BY {apart} " if apart else ""}ORDER BY "{time}")'
+        return made + ("::BIGINT" if number.type in ("money", "whole") else "")
+    if show == "share":
+        whole = f'sum({now}) FILTER (WHERE "_level" = {(1 << levels) - 1}) OVER ()' if levels else f"sum({now}) OVER ()"
+        return f"({now})::DOUBLE / nullif({whole}, 0)"
+    return {
+        "value": now, "before": then, "change": f"{now} - {then}",
+        "change_percent": f"({now} - {then})::DOUBLE / nullif(abs({then}), 0)",
+    }[show]  # fmt: skip
+
+
+def _before(build: _Build, groups: list[By], numbers: list[_Number], sets: list[list[int]], reader: Reader) -> str:
+    """The same sums of the period compared with, its days moved to stand beside those of the period."""
+    spec = build.spec
+    first, last = build.params.get("from"), build.params.get("to")
+    if first is None or last is None:
+        raise NothingBefore()
+    earlier, shift = _earlier(spec, groups, first, last)
+    params = {**build.params, "from": earlier[0], "to": earlier[1], "opening_before": earlier[0]}
+    then = replace(build, params=params, joins={}, shift=shift)
+    made: dict[str, _Number] = {}
+    for counted in sorted(spec.numbers, key=lambda one: bool(one.num)):
+        made[counted.name] = then.number(counted, made)
+    return _aggregated(then, groups, [made[number.counted.name] for number in numbers], sets, reader)
+
+
+def _earlier(spec: ReportSpec, groups: list[By], first: date, last: date) -> tuple[periods.Days, str]:
+    if spec.compare == "year_before":
+        if any(by.grain == "week" for by in groups):
+            away = timedelta(weeks=52)
+            return (first - away, last - away), "INTERVAL 364 DAY"
+        return periods.year_before(first, last), "INTERVAL 1 YEAR"
+    start, end, months = periods.period_before(first, last)
+    return (start, end), f"INTERVAL {months} MONTH" if months else f"INTERVAL {(first - start).days} DAY"
+
+
+def _listing(build: _Build, reader: Reader) -> Query:
+    spec, may = build.spec, reader.may
     columns, selected, left_out = [], [], []
     for shown in spec.columns:
         sql, column = build.column(shown.field)
@@ -171,29 +408,37 @@ def _listing(build: _Build, may: frozenset[str]) -> Query:
         columns.append(ResultColumn(shown.column, column.type, shown.label or column.label, hidden=shown.hidden))
     if not columns:
         raise NotPermitted(action="see what this report shows")
-    order, where = _order(spec, columns), _where(build)
+    order, where = _order(spec, columns), _where(build, reader)
     sql = _joined(
-        f"SELECT {', '.join(selected)}", f"FROM {_source(spec.entity)} t", *build.joins.values(), where,
+        f"SELECT {', '.join(selected)}", f"FROM {build.source(spec.entity)} t", *build.joins.values(), where,
         f"ORDER BY {', '.join(order)}" if order else "", f"LIMIT {spec.limit}" if spec.limit else "",
     )  # fmt: skip
-    return _finished(build, sql, columns, False, left_out)
+    return _finished(build, sql, columns, False, 0, left_out)
 
 
-def _where(build: _Build) -> str:
+def _where(build: _Build, reader: Reader) -> str:
     spec = build.spec
-    tests = list(spec.filters)
+    tests = [*build.model.entity(spec.entity).where, *spec.filters]
     if spec.period:
         tests.append(Condition(field=spec.period, op="from", parameter="from"))
         tests.append(Condition(field=spec.period, op="to", parameter="to"))
-    found = [sql for test in tests if (sql := build.condition(test))]
+    found = [sql for test in tests if (sql := build.test(test))]
+    if reader.only_own is not None:
+        entity = build.model.entity(spec.entity)
+        if not entity.own:
+            raise NotPermitted(action=f"see {entity.label.lower()} of others in reports")
+        found.append(f"({build.of_row(entity.own)})")
+        build.values["me"] = reader.only_own
     return f"WHERE {' AND '.join(found)}" if found else ""
 
 
-def _finished(build: _Build, sql: str, columns: list[ResultColumn], total: bool, left_out: list[str]) -> Query:
+def _finished(
+    build: _Build, sql: str, columns: list[ResultColumn], has_levels: bool, groups: int, left_out: list[str]
+) -> Query:
     values = dict(build.values)
     for name in set(re.findall(r"\$(from|to|as_of|date|today)\b", sql)):
         values[name] = build.params.get(name)
-    return Query(sql, values, tuple(columns), total, tuple(left_out))
+    return Query(sql, values, tuple(columns), has_levels, groups, tuple(left_out))
 
 
 def _joined(*parts: str) -> str:
@@ -207,28 +452,63 @@ def _order(spec: ReportSpec, columns: list[ResultColumn]) -> list[str]:
     return [f'"{name}" {"DESC" if down else "ASC"} NULLS LAST' for name, down in keys]
 
 
-def _source(entity_name: str) -> str:
-    entity = model.entity(entity_name)
-    return entity.table or f"({entity.source.strip()})"
+def _column(number: _Number) -> ResultColumn:
+    show = number.counted.show
+    words, meaning = SHOWN[show]
+    label = number.counted.label or (words.format(number.label) if words else number.label)
+    type_: FieldType = "ratio" if show in ("share", "change_percent") else number.type
+    return ResultColumn(
+        number.counted.name, type_, label, " ".join(part for part in (meaning, number.definition) if part), True
+    )
 
 
-def _type(by: By, column: model.Column) -> FieldType:
+SHOWN: dict[str, tuple[str, str]] = {
+    "value": ("", ""),
+    "running": ("{}, running total", "Added up from the first line on."),
+    "share": ("{}, share", "In percent of the whole."),
+    "before": ("{}, before", "In the period compared with."),
+    "change": ("{}, change", "The difference to the period compared with."),
+    "change_percent": ("{}, change in %", "The difference in percent of the period compared with."),
+}
+
+
+def _value(column: models.Column, value: Any) -> Any:
+    """A value as the field has it: a day may be told as ``2026-03-31``. Raises NotOfItsKind."""
+    if isinstance(value, list):
+        return [_value(column, one) for one in value]
+    try:
+        if column.type == "day" and isinstance(value, str):
+            return date.fromisoformat(value)
+        if column.type in ("whole", "hour", "weekday") and isinstance(value, str):
+            return int(value)
+        if column.type in ("number", "minutes", "ratio") and isinstance(value, str):
+            return float(value)
+    except ValueError:
+        raise NotOfItsKind(label=column.label, value=value) from None
+    return value
+
+
+def _adds_up(measure: Measure) -> bool:
+    """Whether the sum over parts is the number of the whole."""
+    return measure.agg in ("count", "sum") or (measure.agg == "count_distinct" and measure.of == "id")
+
+
+def _type(by: By, column: models.Column) -> FieldType:
     return by.grain if by.grain in _GRAINS else column.type  # type: ignore[return-value]
 
 
-def _label(by: By, column: model.Column) -> str:
+def _type_of(agg: str, type_: FieldType) -> FieldType:
+    if agg == "count_distinct":
+        return "whole"
+    return "number" if agg in ("avg", "median") and type_ == "whole" else type_
+
+
+def _label(by: By, column: models.Column) -> str:
     return by.grain.capitalize() if by.grain in _GRAINS else column.label
 
 
-def _check_phi(column: model.Column, may: frozenset[str]) -> None:
+def _check_seen(column: models.Column, may: frozenset[str]) -> None:
     if column.phi and "clients.view" not in may:
         raise NotPermitted(action="see clients in reports")
     if column.money and "reports.money" not in may:
         raise NotPermitted(action="see money in reports")
-
-
-def _is_money(entity_name: str, measure: Measure) -> bool:
-    if measure.num:
-        parts = (model.measure(entity_name, measure.num), model.measure(entity_name, measure.den))
-        return any(_is_money(entity_name, part) for part in parts)
-    return measure.type == "money"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,10 @@ FieldType = Literal[
     "text", "choice", "whole", "number", "money", "day", "month", "quarter", "year", "week", "weekday", "hour",
     "instant", "clock", "minutes", "yes_no", "ratio", "per_10000", "id",
 ]  # fmt: skip
-Aggregate = Literal["count", "count_distinct", "sum", "min", "max", "median"]
+Aggregate = Literal["count", "count_distinct", "sum", "avg", "median", "min", "max"]
+Op = Literal[
+    "is", "is_not", "in", "not_in", "from", "to", "after", "before", "contains", "empty", "not_empty", "within",
+]  # fmt: skip
 
 
 class UnknownWord(BadInput):
@@ -34,12 +38,28 @@ class UnknownWord(BadInput):
 
 class Condition(Document):
     """A test of one field. ``parameter`` takes the value from the person's choice instead of ``value``; an empty
-    choice means the test is left out."""
+    choice means the test is left out. ``within`` takes a period such as this_month (reports/periods.py); ``is`` with
+    no value means that there is none."""
 
     field: str
-    op: Literal["is", "is_not", "in", "not_in", "from", "to", "after", "before", "contains", "empty", "not_empty"]
-    value: str | int | bool | list[str] | list[int] | None = None
+    op: Op
+    value: str | int | float | bool | list[str] | list[int] | None = None
     parameter: str = ""
+
+
+class AllOf(Document):
+    """Tests that must all hold."""
+
+    all: list[Condition] = field(min_length=1)
+
+
+class AnyOf(Document):
+    """Tests of which one must hold."""
+
+    any: list[Condition | AllOf] = field(min_length=1)
+
+
+Filter = Condition | AnyOf
 
 
 class Column(Document):
@@ -100,6 +120,18 @@ class Entity(Document):
     joins: dict[str, Join] = field(default_factory=dict)
     fields: dict[str, Column] = field(default_factory=dict)
     measures: dict[str, Measure] = field(default_factory=dict)
+    offered: bool = False
+    """Whether one may build a report on it; the others only help."""
+    day: str = ""
+    """The field whose day the period of a report limits."""
+    rows: list[str] = field(default_factory=list)
+    """What a look at the rows behind a number shows."""
+    where: list[Condition] = field(default_factory=list)
+    """Tests that always hold: which rows count at all."""
+    own: str = ""
+    """SQL that tells whether a row is of the person ``$me``; without it, who sees only their own sees none."""
+    permission: str = ""
+    """What one must be allowed besides reports to ask about it."""
 
     @model_validator(mode="after")
     def _sound(self) -> Entity:
@@ -114,50 +146,60 @@ class Entity(Document):
         return self
 
 
+class Model:
+    """Every entity by name: those the product ships with, and the clinic's own fields among their fields."""
+
+    def __init__(self, entities: Mapping[str, Entity]) -> None:
+        self.entities = dict(entities)
+        for name, entity in self.entities.items():
+            for join_name, join in entity.joins.items():
+                if join.entity not in self.entities:
+                    raise UnknownWord(what="entity", name=join.entity, where=f"{name}.{join_name}",
+                                      known=", ".join(self.entities))  # fmt: skip
+
+    def with_fields(self, extra: Mapping[str, Mapping[str, Column]]) -> Model:
+        """The same with further fields, by entity and name; a field that is there already stays as it is."""
+        entities = dict(self.entities)
+        for name, fields in extra.items():
+            entities[name] = entities[name].model_copy(update={"fields": {**fields, **entities[name].fields}})
+        return Model(entities)
+
+    def entity(self, name: str) -> Entity:
+        """One entity; raises UnknownWord."""
+        if name not in self.entities:
+            raise UnknownWord(what="entity", name=name, where="the report model", known=", ".join(self.entities))
+        return self.entities[name]
+
+    def resolve(self, start: str, path: str) -> tuple[tuple[str, ...], str, Column]:
+        """Follow ``client.name`` from an entity: the joins on the way, the last entity, and the field there."""
+        *steps, last = path.split(".")
+        here = self.resolve_entity(start, tuple(steps))
+        fields = self.entity(here).fields
+        if last not in fields:
+            raise UnknownWord(what="field", name=last, where=self.entity(here).label, known=", ".join(fields))
+        return tuple(steps), here, fields[last]
+
+    def resolve_entity(self, start: str, steps: tuple[str, ...]) -> str:
+        """The entity at the end of a path of joins; raises UnknownWord."""
+        here = start
+        for step in steps:
+            joins = self.entity(here).joins
+            if step not in joins:
+                raise UnknownWord(what="link", name=step, where=self.entity(here).label, known=", ".join(joins))
+            here = joins[step].entity
+        return here
+
+    def measure(self, start: str, name: str) -> Measure:
+        """A measure of an entity; raises UnknownWord."""
+        entity = self.entity(start)
+        if name not in entity.measures:
+            raise UnknownWord(what="measure", name=name, where=entity.label, known=", ".join(entity.measures))
+        return entity.measures[name]
+
+
 @cache
-def entities() -> dict[str, Entity]:
-    """Every entity by name."""
-    found = {}
-    for path in sorted(FOLDER.glob("*.toml")):
-        found[path.stem] = Entity.model_validate(tomllib.loads(path.read_text()))
-    for name, entity in found.items():
-        for join_name, join in entity.joins.items():
-            if join.entity not in found:
-                raise UnknownWord(what="entity", name=join.entity, where=f"{name}.{join_name}", known=", ".join(found))
-    return found
-
-
-def entity(name: str) -> Entity:
-    """One entity; raises UnknownWord."""
-    if name not in entities():
-        raise UnknownWord(what="entity", name=name, where="the report model", known=", ".join(entities()))
-    return entities()[name]
-
-
-def resolve(start: str, path: str) -> tuple[tuple[str, ...], str, Column]:
-    """Follow ``client.name`` from an entity: the joins on the way, the last entity, and the field there."""
-    *steps, last = path.split(".")
-    here = resolve_entity(start, tuple(steps))
-    fields = entity(here).fields
-    if last not in fields:
-        raise UnknownWord(what="field", name=last, where=here, known=", ".join(fields))
-    return tuple(steps), here, fields[last]
-
-
-def resolve_entity(start: str, steps: tuple[str, ...]) -> str:
-    """The entity at the end of a path of joins; raises UnknownWord."""
-    here = start
-    for step in steps:
-        joins = entity(here).joins
-        if step not in joins:
-            raise UnknownWord(what="link", name=step, where=here, known=", ".join(joins))
-        here = joins[step].entity
-    return here
-
-
-def measure(start: str, name: str) -> Measure:
-    """A measure of an entity; raises UnknownWord."""
-    measures = entity(start).measures
-    if name not in measures:
-        raise UnknownWord(what="measure", name=name, where=start, known=", ".join(measures))
-    return measures[name]
+def built_in() -> Model:
+    """The model the product ships with."""
+    return Model({
+        path.stem: Entity.model_validate(tomllib.loads(path.read_text())) for path in sorted(FOLDER.glob("*.toml"))
+    })  # fmt: skip

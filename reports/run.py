@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
+
+from sqlalchemy import select
 
 from data import mart
 from data.errors import BadInput, NotPermitted
-from data.models import Clinic
+from data.models import Clinic, Definition, User
 from data.session import ClinicSession
 from data.types import clock
-from reports import spec as library
-from reports.compile import Query, ResultColumn, compile_spec
+from reports import saved
+from reports.compile import Query, Reader, ResultColumn, compile_spec
+from reports.fields import model_of
 from reports.spec import ReportSpec
+from reports.told import definition
 from reports.values import wording_of
 from security.actor import Actor
 from security.clinics import clinic_of
@@ -56,6 +60,9 @@ class Result:
     left_out: tuple[str, ...]
     clinic: Clinic
     seconds: float
+    subtotals: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
+    """Lines that add up others, by which of the groups they add up: the bits of reports.compile.Query."""
+    groups: int = 0
 
     def index(self, column: str) -> int:
         """Where a column stands."""
@@ -82,30 +89,9 @@ class Result:
         return " · ".join(words)
 
 
-@dataclass(frozen=True)
-class Card:
-    """One report in the library."""
-
-    name: str
-    spec: ReportSpec
-
-
-def list_reports(*, by: Actor) -> list[Card]:
-    """The reports this person may run, in the order of the library. Raises NotPermitted."""
-    with look(by, "reports.view") as session:
-        may = authorize(session, by, None)
-    order = {group: place for place, group in enumerate(library.GROUPS)}
-    cards = [
-        Card(name, spec)
-        for name, spec in library.built_in().items()
-        if not spec.permission or spec.permission in may
-    ]  # fmt: skip
-    return sorted(cards, key=lambda card: (order.get(card.spec.group, 99), card.spec.title))
-
-
 def run(
     name: str,
-    params: Mapping[str, str | date | None] | None = None,
+    params: Mapping[str, Any] | None = None,
     *,
     by: Actor,
     form: str = "screen",
@@ -115,37 +101,47 @@ def run(
     ``form`` is where it goes: screen, command, or a file format, which needs the right to export. Raises NotFound,
     UnknownParameter, BadDay, BackwardPeriod, NotPermitted.
     """
-    spec = library.find(name)
+    spec = saved.card(name, by=by).spec
     return run_spec(name, spec, params, by=by, form=form)
 
 
 def run_spec(
-    name: str, spec: ReportSpec, params: Mapping[str, str | date | None] | None, *, by: Actor, form: str = "screen"
+    name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str = "screen"
 ) -> Result:
     """The same for a spec that is not in the library, such as an unsaved one."""
     permission = "reports.view" if form == "screen" else "reports.export"
     with look(by, "reports.view") as session:
-        may = _allowed(session, by, spec, permission)
+        reader = Reader(_allowed(session, by, spec, permission), _only_own(session, by))
+        model = model_of(session)
     clinic = clinic_of(by.clinic_id)
     chosen = parameters(name, spec, params or {}, clinic.zone)
-    query = compile_spec(spec, _bound(chosen, clinic.zone), may)
+    query = compile_spec(spec, _bound(chosen, clinic.zone), reader, model)
     began = time.perf_counter()
     with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS if form == "screen" else 0) as cursor:
         rows = fetch(cursor, query)
     seconds = time.perf_counter() - began
-    total = None
-    if query.has_total:
-        if rows and rows[0][0] == 1:
-            total = rows[0][1:] if len(rows) > 1 else None
-            rows = rows[1:]
-        rows = [row[1:] for row in rows]
-    elif not any(c for c in query.columns if not c.is_measure) and rows and not any(rows[0]):
-        rows = []
+    rows, total, subtotals = _sorted_out(rows, query)
     shown = {key: value for key, value in chosen.items()}
     _audit(name, shown, len(rows), form, permission, by)
     return Result(
-        name, spec.title, shown, spec.definition, query.columns, rows, total, query.left_out, clinic, seconds
+        name, spec.title, shown, definition(spec, model), query.columns, rows, total, query.left_out, clinic, seconds,
+        subtotals, query.groups,
     )  # fmt: skip
+
+
+def _sorted_out(
+    rows: list[tuple[Any, ...]], query: Query
+) -> tuple[list[tuple[Any, ...]], tuple[Any, ...] | None, dict[int, list[tuple[Any, ...]]]]:
+    """Plain rows, the total, and the lines between by what they add up. One row alone needs no total."""
+    if not query.has_levels:
+        empty = not any(c for c in query.columns if not c.is_measure) and rows and not any(rows[0])
+        return ([] if empty else rows), None, {}
+    levels: dict[int, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        levels.setdefault(row[0], []).append(row[1:])
+    plain = levels.pop(0, [])
+    totals = levels.pop((1 << query.groups) - 1, [])
+    return plain, (totals[0] if totals and plain else None), levels
 
 
 def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:
@@ -155,10 +151,10 @@ def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:
 
 
 def parameters(
-    name: str, spec: ReportSpec, given: Mapping[str, str | date | None], zone: str
+    name: str, spec: ReportSpec, given: Mapping[str, Any], zone: str
 ) -> dict[str, Any]:  # fmt: skip
     """What a report will be run with: days as dates, open ends as None, the rest filled in."""
-    known = spec.parameters
+    known, asks = spec.parameters, {ask.name: ask for ask in spec.asks}
     for key in given:
         if key not in known:
             raise UnknownParameter(report=name, name=key, known=", ".join(known) or "none")
@@ -170,6 +166,8 @@ def parameters(
             if value and value not in names:
                 raise UnknownBreakdown(report=name, value=value, known=", ".join(names))
             chosen[key] = value or names[0]
+        elif key in asks:
+            chosen[key] = asks[key].default if key not in given else value
         else:
             chosen[key] = _day(key, value)
     today = clock.today(zone)
@@ -179,44 +177,6 @@ def parameters(
     if chosen.get("from") and chosen.get("to") and chosen["from"] > chosen["to"]:
         raise BackwardPeriod(from_=chosen["from"], to=chosen["to"])
     return chosen
-
-
-def preset_days(preset: str, today: date) -> tuple[date | None, date | None]:
-    """The two days of a preset such as ``last_month``; ``all_time`` has none."""
-    month = today.replace(day=1)
-    if preset == "this_month":
-        return month, today
-    if preset == "last_month":
-        last = month - timedelta(days=1)
-        return last.replace(day=1), last
-    if preset == "this_year":
-        return today.replace(month=1, day=1), today
-    if preset == "last_year":
-        return date(today.year - 1, 1, 1), date(today.year - 1, 12, 31)
-    if preset == "last_12_months":
-        return _months_before(month, 11), today
-    if preset == "last_30_days":
-        return today - timedelta(days=29), today
-    if preset == "next_30_days":
-        return today, today + timedelta(days=30)
-    return None, None
-
-
-def _months_before(month: date, count: int) -> date:
-    index = month.year * 12 + month.month - 1 - count
-    return date(index // 12, index % 12 + 1, 1)
-
-
-PRESETS = {
-    "this_month": "This month",
-    "last_month": "Last month",
-    "last_30_days": "Last 30 days",
-    "this_year": "This year",
-    "last_year": "Last year",
-    "last_12_months": "Last 12 months",
-    "next_30_days": "Next 30 days",
-    "all_time": "All time",
-}
 
 
 def _day(name: str, value: str | date | None) -> date | None:
@@ -239,6 +199,19 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
     if spec.permission and spec.permission not in may:
         raise NotPermitted(action=PERMISSIONS[spec.permission].action)
     return may
+
+
+def _only_own(session: ClinicSession, by: Actor) -> str | None:
+    """The person's id where their role sees no rows of others in reports."""
+    if by.is_trusted or by.user_id is None:
+        return None
+    statement = (
+        select(Definition.body)
+        .join(User, User.role == Definition.slug)
+        .where(Definition.kind == "role", User.id == by.user_id)
+    )
+    body = session.scalars(statement).one_or_none() or {}
+    return by.user_id if body.get("own_rows") else None
 
 
 def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: str, by: Actor) -> None:

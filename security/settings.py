@@ -21,7 +21,7 @@ from data.session import ClinicSession
 from security.actor import Actor
 from security.rules import act, look
 
-HAS_OWN_RULES = frozenset({"role"})
+HAS_OWN_RULES = frozenset({"role", "report", "dashboard", "schedule"})
 
 
 class SettingEdited(EditedMeanwhile):

@@ -7,10 +7,11 @@ from datetime import date
 import streamlit as st
 
 from pages.components import frame, show
-from reports.run import PRESETS, preset_days
+from reports.periods import PERIODS, days_of, label_of
 from reports.spec import ReportSpec
 
 CUSTOM = "Choose days"
+OFFERED = ("this_month", "last_month", "last_30_days", "this_year", "last_year", "last_12_months", "all_time")
 
 
 def choose(spec: ReportSpec) -> dict[str, str | date | None]:
@@ -41,24 +42,24 @@ def nothing(spec: ReportSpec) -> None:
     """What stands in place of an empty report: the first step to take."""
     with st.container(key="report_empty", horizontal_alignment="center"):
         st.markdown(f":material/search_off: {frame.plain(spec.empty)}")
-        if "from" in spec.parameters and st.session_state.get("period") != PRESETS["all_time"]:
+        if "from" in spec.parameters and st.session_state.get("period") != PERIODS["all_time"]:
             st.button("Show all time", key="show_all_time", on_click=_all_time)
 
 
 def _all_time() -> None:
-    st.session_state["period"] = PRESETS["all_time"]
+    st.session_state["period"] = PERIODS["all_time"]
 
 
 def _period(spec: ReportSpec) -> tuple[date | None, date | None]:
     today = show.today()
-    offered = [label for name, label in PRESETS.items() if (name != "next_30_days") or spec.preset == name]
-    options = [*offered, CUSTOM]
-    default = options.index(PRESETS[spec.preset])
+    names = list(dict.fromkeys([*OFFERED, spec.preset]))
+    labels = {label_of(name): name for name in names}
+    options = [*labels, CUSTOM]
+    default = names.index(spec.preset)
     label = st.selectbox("Period", options, index=default, key="period", width=190, bind="query-params")
     if label != CUSTOM:
-        preset = next(name for name, words in PRESETS.items() if words == label)
-        return preset_days(preset, today)
-    start = st.date_input("From", preset_days("this_year", today)[0], key="from", format=_format(), width=170,
+        return days_of(labels[label], today)
+    start = st.date_input("From", days_of("this_year", today)[0], key="from", format=_format(), width=170,
                           bind="query-params")  # fmt: skip
     end = st.date_input("To", today, key="to", format=_format(), width=170, bind="query-params")
     return start, end

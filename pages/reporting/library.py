@@ -5,11 +5,11 @@ import itertools
 import streamlit as st
 
 from pages.components import frame
-from reports.run import list_reports
+from reports import saved
 
-cards = list_reports(by=frame.actor())
+cards = saved.cards(by=frame.actor())
 frame.head("Reports", f"{len(cards)} reports, each with the definition of its numbers")
-for group, members in itertools.groupby(cards, key=lambda card: card.spec.group):
+for group, members in itertools.groupby(cards, key=lambda card: card.folder):
     st.subheader(group, anchor=False)
     with st.container(key=f"report_cards_{group.lower().replace(' ', '_')}"):
         for card in members:

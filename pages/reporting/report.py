@@ -4,14 +4,14 @@ import streamlit as st
 
 from pages.components import frame, preparing, report_choices, report_view
 from pages.components.report_files import downloads
-from reports import spec as library
+from reports import saved
 from reports.run import run
 
 with st.container(key="report_back"):
     st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
 name = st.query_params.get("name", "")
 with frame.refusals():
-    spec = library.find(name)
+    spec = saved.card(name, by=frame.actor()).spec
     actions = frame.head(spec.title, spec.purpose)
     params = report_choices.choose(spec)
     preparing.wait()

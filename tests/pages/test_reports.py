@@ -82,10 +82,11 @@ def test_looking_twice_is_one_audit_row(small):
 
 def test_staff_do_not_reach_reports(sqlite_clinic):
     from data.errors import NotPermitted
-    from reports.run import list_reports, run
+    from reports.run import run
+    from reports.saved import cards
 
     sam = sqlite_clinic.actor("sam")
     with pytest.raises(NotPermitted):
-        list_reports(by=sam)
+        cards(by=sam)
     with pytest.raises(NotPermitted):
         run("no-show-rate", by=sam)

@@ -48,10 +48,10 @@ def test_no_show_rate_divides_sums_and_leaves_cancelled_and_open_visits_out(smal
 
 def test_attended_means_what_the_flow_means():
     from appointments.stages import ATTENDED
-    from reports.model import measure
+    from reports.model import built_in
 
-    assert set(measure("appointment", "attended").where[0].value) == set(ATTENDED)
-    assert set(measure("appointment", "arrivals_expected").where[0].value) == {*ATTENDED, "no_show"}
+    assert set(built_in().measure("appointment", "attended").where[0].value) == set(ATTENDED)
+    assert set(built_in().measure("appointment", "arrivals_expected").where[0].value) == {*ATTENDED, "no_show"}
 
 
 def test_days_at_both_ends_of_a_period_count_in_the_zone_of_the_clinic(small):

@@ -163,7 +163,7 @@ def test_no_field_of_any_report_tells_of_a_restricted_record(sqlite_clinic):
 
     def said() -> set[str]:
         telling = set()
-        for name in model.entities():
+        for name in model.built_in().entities:
             paths = _paths(name, 2)
             spec = library.ReportSpec.model_validate(
                 {"title": name, "group": "Clinic days", "purpose": "x", "definition": "x", "entity": name,
@@ -181,7 +181,7 @@ def test_no_field_of_any_report_tells_of_a_restricted_record(sqlite_clinic):
 
 
 def _paths(name: str, deep: int, head: str = "") -> list[str]:
-    entity = model.entity(name)
+    entity = model.built_in().entity(name)
     found = [head + one for one in entity.fields]
     if deep:
         for join, target in entity.joins.items():
