@@ -240,9 +240,11 @@ HOW = {"sum": "sum", "avg": "average", "median": "median", "min": "smallest", "m
        "count_distinct": "number of different", "count": "number"}  # fmt: skip
 
 
-def compile_spec(spec: ReportSpec, params: Mapping[str, Any], reader: Reader, model: Model | None = None) -> Query:
+def compile_spec(
+    spec: ReportSpec, params: Mapping[str, Any], reader: Reader, model: Model | None = None, *, ordered: bool = True
+) -> Query:
     """The SELECT of a spec for somebody who may do what ``reader`` says. ``params`` holds ``today`` besides what the
-    spec asks for.
+    spec asks for. A list that is read on by another query need not be ``ordered``.
 
     Raises NotPermitted when nothing of it is left for them, UnknownWord for a field or measure that is not there,
     CannotAddUp, NothingBefore, UnknownPeriod.
@@ -251,7 +253,7 @@ def compile_spec(spec: ReportSpec, params: Mapping[str, Any], reader: Reader, mo
     wanted = build.model.entity(spec.entity).permission
     if wanted and wanted not in reader.may:
         raise NotPermitted(action=PERMISSIONS[wanted].action)
-    return _counting(build, reader) if spec.measures else _listing(build, reader)
+    return _counting(build, reader) if spec.measures else _listing(build, reader, ordered)
 
 
 def _counting(build: _Build, reader: Reader) -> Query:
@@ -396,7 +398,7 @@ def _earlier(spec: ReportSpec, groups: list[By], first: date, last: date) -> tup
     return (start, end), f"INTERVAL {months} MONTH" if months else f"INTERVAL {(first - start).days} DAY"
 
 
-def _listing(build: _Build, reader: Reader) -> Query:
+def _listing(build: _Build, reader: Reader, ordered: bool) -> Query:
     spec, may = build.spec, reader.may
     columns, selected, left_out = [], [], []
     for shown in spec.columns:
@@ -408,7 +410,7 @@ def _listing(build: _Build, reader: Reader) -> Query:
         columns.append(ResultColumn(shown.column, column.type, shown.label or column.label, hidden=shown.hidden))
     if not columns:
         raise NotPermitted(action="see what this report shows")
-    order, where = _order(spec, columns), _where(build, reader)
+    order, where = _order(spec, columns) if ordered else [], _where(build, reader)
     sql = _joined(
         f"SELECT {', '.join(selected)}", f"FROM {build.source(spec.entity)} t", *build.joins.values(), where,
         f"ORDER BY {', '.join(order)}" if order else "", f"LIMIT {spec.limit}" if spec.limit else "",

@@ -111,7 +111,7 @@ def run_spec(
     """The same for a spec that is not in the library, such as an unsaved one."""
     permission = "reports.view" if form == "screen" else "reports.export"
     with look(by, "reports.view") as session:
-        reader = Reader(_allowed(session, by, spec, permission), _only_own(session, by))
+        reader = Reader(_allowed(session, by, spec, permission), only_own(session, by))
         model = model_of(session)
     clinic = clinic_of(by.clinic_id)
     chosen = parameters(name, spec, params or {}, clinic.zone)
@@ -201,7 +201,7 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
     return may
 
 
-def _only_own(session: ClinicSession, by: Actor) -> str | None:
+def only_own(session: ClinicSession, by: Actor) -> str | None:
     """The person's id where their role sees no rows of others in reports."""
     if by.is_trusted or by.user_id is None:
         return None

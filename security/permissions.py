@@ -77,6 +77,7 @@ _ALL = (
     Permission("reports.money", "see money in reports"),
     Permission("reports.export", "take report results out as files"),
     Permission("reports.build", "build and change reports"),
+    Permission("reports.sql", "ask in SQL", "Over copies of the tables without names, notes and contact details."),
     Permission("campaigns.use", "run campaigns"),
     Permission("settings.edit", "change settings"),
     Permission("security.users", "invite, disable and reset users, and sign them out"),

@@ -27,6 +27,7 @@ textarea { box-sizing: border-box; width: 100%; min-height: 7rem; padding: .6rem
   font: 400 1rem/1.5 var(--st-font); color: var(--st-text-color);
   background: var(--st-background-color); border: 1px solid var(--st-border-color);
   border-radius: var(--st-base-radius); }
+textarea.code { font: 400 .875rem/1.55 var(--st-code-font); min-height: 11rem; tab-size: 2; }
 textarea:focus { outline: none; border-color: var(--st-primary-color);
   box-shadow: 0 0 0 1px var(--st-primary-color); }
 textarea::placeholder { color: color-mix(in srgb, var(--st-text-color) 55%, transparent); }
@@ -50,6 +51,8 @@ export default function ({ data, parentElement, setStateValue }) {
   parentElement.querySelector(".label").textContent = data.label;
   area.placeholder = data.placeholder;
   area.maxLength = data.longest;
+  area.classList.toggle("code", !!data.code);
+  area.spellcheck = !data.code;
   if (area.dataset.born !== data.born) {
     area.dataset.born = data.born;
     area.value = data.text;
@@ -81,17 +84,19 @@ _field = st.components.v2.component("ballast_draft_text", html=HTML, css=CSS, js
 PAUSE_MS = 600
 
 
-def draft_text(label: str, place: str, *, placeholder: str = "", longest: int = 20_000) -> str:
+def draft_text(
+    label: str, place: str, *, placeholder: str = "", longest: int = 20_000, start: str = "", code: bool = False
+) -> str:
     """Draw the field and return its text. ``place`` names the draft, such as ``note:CLIENT``; after the save call
-    ``forget(place)``."""
+    ``forget(place)``. ``start`` is what stands in the field without a draft; ``code`` sets it in even letters."""
     slot = _slot(place)
     if slot not in st.session_state:
         kept = drafts.load(place, by=frame.actor())
         text = kept if isinstance(kept, str) else ""
         st.session_state[slot] = {
-            "born": uuid.uuid4().hex, "text": text, "state": "Your draft from earlier" if text else "",
+            "born": uuid.uuid4().hex, "text": text or start, "state": "Your draft from earlier" if text else "",
         }  # fmt: skip
-    _typing(label, place, placeholder, longest)
+    _typing(label, place, placeholder, longest, code)
     return str(st.session_state[slot]["text"])
 
 
@@ -112,11 +117,11 @@ def forget(place: str) -> None:
 
 
 @st.fragment
-def _typing(label: str, place: str, placeholder: str, longest: int) -> None:
+def _typing(label: str, place: str, placeholder: str, longest: int, code: bool) -> None:
     held = st.session_state[_slot(place)]
     data = {
         "label": label, "placeholder": placeholder, "longest": longest, "pause": PAUSE_MS,
-        "born": held["born"], "text": held["text"], "state": held["state"],
+        "born": held["born"], "text": held["text"], "state": held["state"], "code": code,
     }  # fmt: skip
     key = f"text_{place}_{held['born']}"
     typed = st.session_state.get(key, {}).get("text")
