@@ -320,7 +320,7 @@ def _aggregated(build: _Build, groups: list[By], numbers: list[_Number], sets: l
     leave_out = [
         f'"{number.counted.name}" <> 0' for number in numbers if number.counted.name in build.spec.leave_out_zero
     ]
-    kept = leave_out + [f"grouping({keys[0]}) = 1"] * bool(sets)
+    kept = leave_out + ([f"grouping({keys[0]}) = 1"] if sets else [])
     having = f"HAVING {' OR '.join(kept)}" if leave_out and keys else ""
     return _joined(
         f"SELECT {head}{', '.join(selected)}", f"FROM {build.source(build.spec.entity)} t", *build.joins.values(),

@@ -3,38 +3,35 @@ reports. The reports the product ships with are read-only; a copy of one is like
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import datetime
-
-from pydantic import Field
 
 from data import definitions
-from data.definitions import Document
-from data.errors import BadInput, NotFound
-from data.models import User
+from data.errors import BadInput
 from data.session import ClinicSession
+from reports import shelf
 from reports import spec as library
+from reports.changes import in_words
 from reports.fields import model_of
+from reports.shelf import NO_FOLDER, Kept, NotYourReport, Removed
 from reports.spec import ReportSpec
+from reports.told import definition
 from security.actor import Actor
 from security.rules import act, authorize, look
 
 
-class SavedReport(Document):
-    """A question with its place. ``owner`` is the id of the person who built it; ``shared`` shows it to everybody."""
+class SavedReport(Kept):
+    """A question with its place."""
 
     spec: ReportSpec
-    folder: str = Field(default="", max_length=60)
-    owner: str = ""
-    shared: bool = True
+
+    @property
+    def called(self) -> str:
+        """Its title."""
+        return self.spec.title
 
 
 REPORT = definitions.register("report", "Report", SavedReport)
-
-
-class NotYourReport(BadInput):
-    """{title} belongs to {owner}. Save a copy of your own instead."""
+Version = shelf.Version[SavedReport]
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,14 @@ class Card:
     """The name of the person who built it."""
     number: int = 0
     """The version that stands."""
+    about: str = ""
+    """What it answers, in a sentence or two."""
+    mine: bool = False
 
     @property
     def folder(self) -> str:
         """Where it stands in the library."""
-        return (self.saved.folder or "Without a folder") if self.saved else self.spec.group
+        return (self.saved.folder or NO_FOLDER) if self.saved else self.spec.group
 
 
 def cards(*, by: Actor) -> list[Card]:
@@ -64,13 +64,17 @@ def cards(*, by: Actor) -> list[Card]:
         may = authorize(session, by, None)
         order = {group: place for place, group in enumerate(library.GROUPS)}
         found = [
-            Card(name, spec)
+            Card(name, spec, about=spec.purpose)
             for name, spec in library.built_in().items()
             if not spec.permission or spec.permission in may
         ]  # fmt: skip
         found.sort(key=lambda card: (order.get(card.spec.group, 99), card.spec.title))
-        own = [card for card in _saved(session) if _seen(card, by) and _open(session, card.spec, may)]
-    return found + sorted(own, key=lambda card: (not card.folder, card.folder.lower(), card.spec.title.lower()))
+        own = [
+            _card(session, name, saved, by)
+            for name, saved in definitions.load_all(session, REPORT).items()
+            if saved.shown_to(by) and _open(session, saved.spec, may)
+        ]
+    return found + sorted(own, key=lambda card: (card.folder == NO_FOLDER, card.folder.lower(), _title(card)))
 
 
 def card(name: str, *, by: Actor) -> Card:
@@ -82,11 +86,10 @@ def card(name: str, *, by: Actor) -> Card:
 def find(session: ClinicSession, name: str, by: Actor) -> Card:
     """The same inside a transaction."""
     if name in library.built_in():
-        return Card(name, library.built_in()[name])
-    saved = definitions.load_all(session, REPORT).get(name)
-    if saved is None or not _seen(one := Card(name, saved.spec, saved), by):
-        raise NotFound(what="report called", name=name)
-    return Card(name, one.spec, saved, _name_of(session, saved.owner), definitions.number_of(session, REPORT, name))
+        spec = library.built_in()[name]
+        return Card(name, spec, about=spec.purpose)
+    saved = shelf.find(session, REPORT, name, by)
+    return _card(session, name, saved, by, definitions.number_of(session, REPORT, name))
 
 
 def save_report(
@@ -96,24 +99,56 @@ def save_report(
     """Keep a report, as a new version where ``name`` is one's own or a shared one, as a new report without a name.
 
     ``version`` is the one the person was looking at. Returns the name. Raises NotPermitted, NotFound, NotYourReport,
-    EditedMeanwhile, UnknownWord, CannotAddUp.
+    OnlyTheirs, EditedMeanwhile, UnknownWord, CannotAddUp.
     """
     with act(by, "reports.build", key=key) as work:
         if work.repeated:
             return str(work.result)
-        session = work.session
-        model_of(session).entity(spec.entity)
-        if name is None:
-            name, owner = _free_name(session, spec.title), by.user_id or ""
-        else:
-            owner = _changeable(session, name, by).owner
-        saved = SavedReport(spec=spec, folder=folder.strip(), owner=owner, shared=shared)
-        number = definitions.save(
-            session, REPORT, name, saved, by_user_id=by.user_id, comment=comment.strip(), expected=version
+        model_of(work.session).entity(spec.entity)
+        _refuse_built_in(name)
+        kept = SavedReport(spec=spec, folder=folder, shared=shared)
+        name, number = shelf.keep(
+            work, REPORT, kept, name, version=version, comment=comment, reserved=library.built_in()
         )
         work.audit("report.saved", "report", name, version=number, over=spec.entity, shared=shared)
         work.result = name
     return name
+
+
+def copy_report(
+    name: str, title: str, *, folder: str = "", shared: bool = False, by: Actor, key: str | None = None
+) -> str:
+    """Save a copy of a report, one the product ships with or somebody's, as one's own; returns the copy's name.
+
+    Raises NotPermitted, NotFound, BadDefinition.
+    """
+    with act(by, "reports.build", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        spec = find(work.session, name, by).spec
+        was = spec.title
+        kept = _retitled(spec, title.strip() or f"Copy of {was}"[:80], folder, shared)
+        made, number = shelf.keep(work, REPORT, kept, None, comment=f"a copy of {was}", reserved=library.built_in())
+        work.audit("report.saved", "report", made, version=number, over=spec.entity, shared=shared, copy_of=name)
+        work.result = made
+    return made
+
+
+def place_report(
+    name: str, *, title: str, folder: str, shared: bool, version: int, by: Actor, key: str | None = None
+) -> None:
+    """Give a report another title, folder or circle of readers.
+
+    Raises NotPermitted, NotFound, NotYourReport, OnlyTheirs, EditedMeanwhile, BadDefinition.
+    """
+    with act(by, "reports.build", key=key) as work:
+        if work.repeated:
+            return
+        _refuse_built_in(name)
+        standing = shelf.find(work.session, REPORT, name, by)
+        kept = _retitled(standing.spec, title, folder, shared)
+        _, number = shelf.keep(work, REPORT, kept, name, version=version)
+        work.audit("report.saved", "report", name, version=number, shared=shared)
 
 
 def remove_report(name: str, *, by: Actor, key: str | None = None) -> None:
@@ -121,80 +156,99 @@ def remove_report(name: str, *, by: Actor, key: str | None = None) -> None:
     with act(by, "reports.build", key=key) as work:
         if work.repeated:
             return
-        _changeable(work.session, name, by)
+        _refuse_built_in(name)
+        shelf.find(work.session, REPORT, name, by)
         definitions.remove(work.session, REPORT, name)
         work.audit("report.removed", "report", name)
 
 
-@dataclass(frozen=True)
-class Version:
-    """One version of a saved report, and what it changed, as lines of a unified diff."""
+def removed_reports(*, by: Actor) -> list[Removed]:
+    """The reports that were taken out, the latest first. Raises NotPermitted."""
+    with look(by, "reports.build") as session:
+        return shelf.removed(session, REPORT, by)
 
-    number: int
-    at: datetime
-    who: str
-    comment: str
-    saved: SavedReport
-    changes: str
+
+def restore_report(name: str, *, by: Actor, key: str | None = None) -> None:
+    """Put a report that was taken out back into the library. Raises NotPermitted, NotFound."""
+    with act(by, "reports.build", key=key) as work:
+        if work.repeated:
+            return
+        number = shelf.restore(work.session, REPORT, name, by)
+        work.audit("report.saved", "report", name, version=number, restored=True)
+
+
+def folders(*, by: Actor) -> list[str]:
+    """The folders there are, in the order of the alphabet. Raises NotPermitted."""
+    with look(by, "reports.view") as session:
+        kept = definitions.load_all(session, REPORT).values()
+        return sorted({saved.folder for saved in kept if saved.folder and saved.shown_to(by)}, key=str.lower)
 
 
 def versions(name: str, *, by: Actor) -> list[Version]:
     """Every version, newest first. Raises NotFound, NotPermitted."""
     with look(by, "reports.view") as session:
-        find(session, name, by)
-        rows = definitions.history(session, REPORT, name)
-        bodies = {row.number: row.body for row in rows}
-        return [
-            Version(
-                row.number, row.at, _name_of(session, row.by_user_id or ""), row.comment, REPORT.parse(row.body, name),
-                definitions.diff(bodies.get(row.number - 1, {}), row.body),
-            )
-            for row in rows
-        ]  # fmt: skip
+        shelf.find(session, REPORT, name, by)
+        return shelf.versions(session, REPORT, name)
 
 
-def roll_back(name: str, number: int, *, by: Actor, key: str | None = None) -> None:
-    """Make an old version the newest. Raises NotPermitted, NotFound, NotYourReport."""
+def version_words(name: str, *, by: Actor) -> dict[int, list[str]]:
+    """What each version changed, as sentences by its number. Raises NotFound, NotPermitted."""
+    with look(by, "reports.view") as session:
+        shelf.find(session, REPORT, name, by)
+        model = model_of(session)
+        found = {one.number: one.saved for one in shelf.versions(session, REPORT, name)}
+        return {
+            number: in_words(found[number - 1], saved, model) if number - 1 in found else []
+            for number, saved in found.items()
+        }
+
+
+def roll_back(name: str, number: int, *, version: int | None = None, by: Actor, key: str | None = None) -> None:
+    """Make an old version the newest; it stays with those who see the report now. ``version`` is the one the person
+    was looking at.
+
+    Raises NotPermitted, NotFound, NotYourReport, EditedMeanwhile.
+    """
     with act(by, "reports.build", key=key) as work:
         if work.repeated:
             return
-        _changeable(work.session, name, by)
-        made = definitions.roll_back(work.session, REPORT, name, number, by_user_id=by.user_id)
+        _refuse_built_in(name)
+        standing = shelf.find(work.session, REPORT, name, by)
+        made = shelf.roll_back(work, REPORT, name, standing, number, version)
         work.audit("report.saved", "report", name, version=made, back_to=number)
 
 
-def _changeable(session: ClinicSession, name: str, by: Actor) -> SavedReport:
-    saved = definitions.load_all(session, REPORT).get(name)
-    if name in library.built_in():
+def _retitled(spec: ReportSpec, title: str, folder: str, shared: bool) -> SavedReport:
+    body = {"spec": spec.model_dump() | {"title": title}, "folder": folder, "shared": shared}
+    return REPORT.parse(body, title or "The report")
+
+
+def _refuse_built_in(name: str | None) -> None:
+    if name is not None and name in library.built_in():
         raise NotYourReport(title=library.built_in()[name].title, owner="Ballast itself")
-    if saved is None or not _seen(Card(name, saved.spec, saved), by):
-        raise NotFound(what="report called", name=name)
-    return saved
 
 
-def _saved(session: ClinicSession) -> list[Card]:
-    return [
-        Card(name, saved.spec, saved, _name_of(session, saved.owner))
-        for name, saved in definitions.load_all(session, REPORT).items()
-    ]
+def _card(session: ClinicSession, name: str, saved: SavedReport, by: Actor, number: int = 0) -> Card:
+    return Card(
+        name, saved.spec, saved, shelf.name_of(session, saved.owner), number, _about(session, saved.spec),
+        bool(by.user_id) and saved.owner == by.user_id,
+    )  # fmt: skip
 
 
-def _seen(one: Card, by: Actor) -> bool:
-    return one.saved is None or one.saved.shared or by.is_trusted or one.saved.owner == by.user_id
+def _about(session: ClinicSession, spec: ReportSpec) -> str:
+    if spec.purpose:
+        return spec.purpose
+    try:
+        return definition(spec, model_of(session))
+    except BadInput as problem:
+        return problem.message
+
+
+def _title(card: Card) -> str:
+    return card.spec.title.lower()
 
 
 def _open(session: ClinicSession, spec: ReportSpec, may: frozenset[str]) -> bool:
     known = model_of(session).entities.get(spec.entity)
-    return known is None or not known.permission or known.permission in may
-
-
-def _name_of(session: ClinicSession, user_id: str) -> str:
-    user = session.get(User, (session.clinic_id, user_id)) if user_id else None
-    return user.name if user else ""
-
-
-def _free_name(session: ClinicSession, title: str) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50] or "report"
-    taken = {*library.built_in(), *definitions.all_slugs(session, REPORT)}
-    names = [base, *(f"{base}-{count}" for count in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
+    needed = {spec.permission, known.permission if known else ""} - {""}
+    return needed <= may

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.components import frame, preparing, report_choices, report_view
+from pages.components import frame, preparing, report_choices, report_shelf, report_view
 from pages.components.report_files import downloads
 from reports import saved
 from reports.run import run
@@ -11,13 +11,17 @@ with st.container(key="report_back"):
     st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
 name = st.query_params.get("name", "")
 with frame.refusals():
-    spec = saved.card(name, by=frame.actor()).spec
+    card = saved.card(name, by=frame.actor())
+    spec = card.spec
     actions = frame.head(spec.title, spec.purpose)
+    files = actions.container(width="content")
+    with actions:
+        report_shelf.menu(card)
     params = report_choices.choose(spec)
     preparing.wait()
     with st.spinner("Adding up …"):
         result = run(name, params, by=frame.actor())
-    with actions:
+    with files:
         downloads(name, params, disabled=not result.rows)
     if result.rows:
         report_view.draw(spec, result)

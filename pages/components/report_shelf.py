@@ -1,0 +1,120 @@
+"""What can be done with a report besides running it: change, copy, versions, place and readers, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.components import frame, show
+from reports import saved
+from reports.saved import Card
+
+NEW_FOLDER = "New folder …"
+
+
+def has_builder() -> bool:
+    """Whether reports can be built on screen."""
+    return (Path(__file__).parent.parent / "reporting" / "builder.py").exists()
+
+
+def menu(card: Card) -> None:
+    """The small menu beside a report's title."""
+    if "reports.build" not in frame.may():
+        return
+    with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
+        if card.saved and has_builder() and _item("Change", "edit", "change_report"):
+            st.switch_page("reporting/builder.py", query_params={"name": card.name})
+        if _item("Copy", "content_copy", "copy_report"):
+            copy(card)
+        if card.saved:
+            if _item("Folder and readers", "folder", "place_report"):
+                place(card)
+            if _item("Versions", "history", "report_versions"):
+                st.switch_page("reporting/versions.py", query_params={"name": card.name})
+            if _item("Remove", "delete", "remove_report"):
+                remove(card)
+
+
+def _item(label: str, icon: str, key: str) -> bool:
+    return st.button(label, icon=f":material/{icon}:", key=key, type="tertiary", width="stretch")
+
+
+@st.dialog("Copy this report")
+def copy(card: Card) -> None:
+    """A copy of one's own, which one may change."""
+    title = st.text_input("Title", f"Copy of {card.spec.title}"[:80], key="copy_title", max_chars=80)
+    folder = _folder(card.saved.folder if card.saved else "", "copy")
+    shared = _readers(False, "copy")
+    with frame.refusals():
+        if st.button("Save the copy", type="primary", key="copy_save"):
+            made = saved.copy_report(
+                card.name, title, folder=folder, shared=shared, by=frame.actor(), key=frame.form_key("copy_report")
+            )
+            frame.new_form_key("copy_report")
+            st.switch_page("reporting/report.py", query_params={"name": made})
+
+
+@st.dialog("Folder and readers")
+def place(card: Card) -> None:
+    """Title, folder and readers."""
+    assert card.saved is not None
+    title = st.text_input("Title", card.spec.title, key="place_title", max_chars=80)
+    folder = _folder(card.saved.folder, "place")
+    shared = _readers(card.saved.shared, "place")
+    with frame.refusals():
+        if st.button("Save", type="primary", key="place_save"):
+            saved.place_report(
+                card.name, title=title, folder=folder, shared=shared, version=card.number, by=frame.actor(),
+                key=frame.form_key("place_report"),
+            )  # fmt: skip
+            frame.new_form_key("place_report")
+            st.toast("Saved.", icon=":material/check:")
+            st.rerun()
+
+
+@st.dialog("Remove this report")
+def remove(card: Card) -> None:
+    """Asks once more."""
+    st.markdown(
+        f"**{frame.plain(card.spec.title)}** leaves the library for everybody. Its versions are kept: "
+        "whoever builds reports can put it back from the end of the library."
+    )
+    with frame.refusals(), st.container(horizontal=True):
+        if st.button("Remove the report", type="primary", key="remove_yes"):
+            saved.remove_report(card.name, by=frame.actor(), key=frame.form_key(f"remove_{card.name}_{card.number}"))
+            frame.new_form_key(f"remove_{card.name}_{card.number}")
+            st.switch_page("reporting/library.py")
+        if st.button("Keep it", key="remove_no"):
+            st.rerun()
+
+
+def taken_out() -> None:
+    """At the end of the library: what was removed, and the way back."""
+    found = saved.removed_reports(by=frame.actor())
+    if not found:
+        return
+    with st.expander(f"Removed reports ({len(found)})", key="removed_reports"):
+        for one in found:
+            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+                st.markdown(f"{frame.plain(one.title)}  \n:small[Removed on {show.moment(one.at)}]")
+                if st.button("Put back", key=f"restore_{one.name}", icon=":material/undo:"):
+                    with frame.refusals():
+                        saved.restore_report(one.name, by=frame.actor(), key=frame.form_key(f"restore_{one.name}"))
+                        frame.new_form_key(f"restore_{one.name}")
+                        st.rerun()
+
+
+def _folder(current: str, key: str) -> str:
+    options = list(dict.fromkeys(["", *([current] if current else []), *saved.folders(by=frame.actor())]))
+    chosen = st.selectbox(
+        "Folder", [*options, NEW_FOLDER], index=options.index(current), key=f"{key}_folder",
+        format_func=lambda name: name or "No folder",
+    )  # fmt: skip
+    if chosen != NEW_FOLDER:
+        return chosen
+    return st.text_input("Name of the new folder", key=f"{key}_new_folder", max_chars=60)
+
+
+def _readers(shared: bool, key: str) -> bool:
+    return st.toggle("Everybody who runs reports sees it", shared, key=f"{key}_shared")
