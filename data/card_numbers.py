@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import accumulate
 
 from data.errors import BadInput
 
@@ -16,6 +17,9 @@ _RUN = re.compile(r"\+?\d+(?:[^\S\r\n]*[-\u2010-\u2015\u2212./_\u00b7]?\s?\d+)*"
 _SCHEMES = re.compile(
     r"4|5[0-8]|6|3[04-9]|220[0-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"  # Visa, Mastercard, Discover, Maestro, Mir …
 )
+_GROUP = re.compile(r"\d+")
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+SHORTEST, LONGEST = 13, 19
 _FIFTEEN = re.compile(r"3[47]|1800|2131")  # Amex and JCB; any other 15 digits are a microchip
 
 
@@ -38,7 +42,7 @@ def holds_card_number(text: str) -> bool:
     if sum(char.isdigit() for char in text) < 13:
         return False
     plain = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
-    return any(_is_card(digits) for run in _RUN.findall(plain) for digits in _candidates(run))
+    return any(_holds(run) for run in _RUN.findall(plain))
 
 
 def refuse_card_numbers(fields: Mapping[str, str | None]) -> None:
@@ -48,21 +52,41 @@ def refuse_card_numbers(fields: Mapping[str, str | None]) -> None:
             raise CardNumberTyped(field=label)
 
 
-def _candidates(run: str) -> Iterator[str]:
-    """Every joining of neighbouring groups of digits that has a card number's length."""
-    phone = run.startswith("+")
-    groups = re.findall(r"\d+", run)
-    for start in range(len(groups)):
-        joined = ""
-        for group in groups[start:]:
-            joined += group
-            if len(joined) > 19:
+def _holds(run: str) -> bool:
+    """Whether some neighbouring groups of digits in a run make a card number.
+
+    By sums over the run, so that a long text of single digits costs no more than a long text of anything else.
+    """
+    groups = _GROUP.findall(run)
+    digits = "".join(groups)
+    if len(digits) < SHORTEST:
+        return False
+    if not digits.isascii():
+        digits = "".join(str(unicodedata.decimal(char)) for char in digits)
+    ends = list(accumulate(map(len, groups)))
+    even, odd = _sums(digits)
+    phone, first = run.startswith("+"), 0
+    for place, start in enumerate([0, *ends[:-1]]):
+        if digits[start] in "0789":
+            continue
+        first = max(first, place)
+        while first < len(ends) and ends[first] - start < SHORTEST:
+            first += 1
+        for end in ends[first : first + LONGEST - SHORTEST + 1]:
+            if end - start > LONGEST:
                 break
-            if len(joined) >= 13 and not (phone and start == 0 and len(joined) < 15):
-                yield joined
+            sums = even if end % 2 else odd  # the last digit counts once, the one before it twice
+            if (sums[end] - sums[start]) % 10 or (phone and not start and end - start < 15):
+                continue
+            if (_FIFTEEN if end - start == 15 else _SCHEMES).match(digits, start):
+                return True
+    return False
 
 
-def _is_card(digits: str) -> bool:
-    scheme = _FIFTEEN if len(digits) == 15 else _SCHEMES
-    ascii_digits = "".join(str(unicodedata.decimal(char)) for char in digits)
-    return bool(scheme.match(ascii_digits)) and luhn(ascii_digits)
+def _sums(digits: str) -> tuple[list[int], list[int]]:
+    """Running sums in which the digits at odd places are doubled as Luhn has it, and those at even places."""
+    values = [int(char) for char in digits]
+    doubled = [_DOUBLED[value] for value in values]
+    even, odd = values.copy(), values
+    even[1::2], odd[0::2] = doubled[1::2], doubled[0::2]
+    return list(accumulate(even, initial=0)), list(accumulate(odd, initial=0))

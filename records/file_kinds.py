@@ -10,7 +10,7 @@ from data.card_numbers import CardNumberTyped, holds_card_number
 from data.errors import BadInput
 from data.pictures import jpeg_size, png_size
 
-LARGEST = 25 * 1024 * 1024
+LARGEST, LARGEST_TEXT = 25 << 20, 4 << 20
 MOST_PIXELS = 80_000_000
 MOST_TIFF_PAGES = 500
 MOST_TIFF_TAGS = 300
@@ -18,7 +18,8 @@ MOST_TIFF_TAGS = 300
 
 
 class FileTooLarge(BadInput):
-    """{name} has {size} MB; at most 25 MB can be attached. Split it or save it at a lower resolution."""
+    """{name} has {size} MB; at most {most} MB of this kind can be attached. Split it or save it at a lower
+    resolution."""
 
 
 class FileEmpty(BadInput):
@@ -57,7 +58,7 @@ def examine(name: str, content: bytes) -> Kind:
     if not content:
         raise FileEmpty(name=name)
     if len(content) > LARGEST:
-        raise FileTooLarge(name=name, size=round(len(content) / 1024 / 1024))
+        raise _too_large(name, content, LARGEST)
     try:
         if content.startswith(b"%PDF-"):
             return PDF
@@ -69,11 +70,21 @@ def examine(name: str, content: bytes) -> Kind:
             return _measured(TIFF, name, _tiff_sizes(content))
     except (struct.error, IndexError, ValueError):
         raise FileNotAccepted(name=name) from None
-    if _is_text(content):
-        if holds_card_number(content.decode()):
-            raise CardNumberTyped(field=name)
-        return TEXT
-    raise FileNotAccepted(name=name)
+    return _text(name, content)
+
+
+def _text(name: str, content: bytes) -> Kind:
+    if not _is_text(content):
+        raise FileNotAccepted(name=name)
+    if len(content) > LARGEST_TEXT:  # every line of it is looked through
+        raise _too_large(name, content, LARGEST_TEXT)
+    if holds_card_number(content.decode()):
+        raise CardNumberTyped(field=name)
+    return TEXT
+
+
+def _too_large(name: str, content: bytes, most: int) -> FileTooLarge:
+    return FileTooLarge(name=name, size=round(len(content) / (1 << 20)), most=most >> 20)
 
 
 def _measured(kind: Kind, name: str, sizes: list[tuple[int, int]]) -> Kind:

@@ -510,13 +510,13 @@ def _value(field: Field, source: Source, text: str, digits: int) -> Any:
         if field.required:
             raise values.Unreadable("it is empty, and every row needs it.")
         return None
+    if field.kind == "text" and len(text) > field.length:
+        raise values.Unreadable(f"it has {len(text)} characters, at most {field.length} fit.")
     if field.guarded and holds_card_number(text):
         raise values.Unreadable("it holds a payment card number, which is never stored. Keep the last four digits.")
     if field.kind == "text":
         if "\0" in text:
             raise values.Unreadable("it holds a character that is not text.")
-        if len(text) > field.length:
-            raise values.Unreadable(f"it has {len(text)} characters, at most {field.length} fit.")
         return text
     if field.kind == "choice":
         return _choice(field, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from data.errors import BadInput
-from data.models import Clinic, User, UserSession
+from data.models import Clinic, Ticket, User, UserSession
 from data.types import clock
 from security.actor import Actor
 from security.confirm import confirm_password
@@ -56,4 +56,6 @@ def close_account(confirmation: str, password: str, *, by: Actor, key: str | Non
             user.status = "disabled"
         for held in work.session.scalars(select(UserSession).where(UserSession.revoked_at.is_(None))):
             held.revoked_at, held.revoked_reason = clock.now(), "account closed"
+        for ticket in work.session.scalars(select(Ticket).where(Ticket.used_at.is_(None))):
+            ticket.used_at = clock.now()  # codes of screens and links too: nothing opens a closed clinic
         work.audit("account.closed", "clinic", by.clinic_id)

@@ -49,6 +49,8 @@ def save(place: str, body: Any, *, by: Actor) -> None:
     if not body or by.user_id is None:
         discard(place, by=by)
         return
+    if len(json.dumps(body)) > 2 * LARGEST:  # before it is looked through
+        raise DraftTooLong()
     content = json.dumps(_without_card_numbers(body), separators=(",", ":")).encode()
     if len(content) > LARGEST:
         raise DraftTooLong()

@@ -61,7 +61,8 @@ def test_a_file_is_what_its_bytes_say_whatever_its_name(content, media_type):
         (jpeg(65_000, 65_000), file_kinds.ImageTooLarge),
         (tiff(1_000_000, 60_000), file_kinds.ImageTooLarge),
         (png(0, 1), file_kinds.FileNotAccepted),
-        (b"x" * (25 * 1024 * 1024 + 1), file_kinds.FileTooLarge),
+        (b"\0" * (25 * 1024 * 1024 + 1), file_kinds.FileTooLarge),
+        (b"x" * (4 * 1024 * 1024 + 1), file_kinds.FileTooLarge),
         (b"paid with 4111 1111 1111 1111", CardNumberTyped),
     ],
 )

@@ -1,9 +1,14 @@
 """Folding for the search, phone digits, the card number guard."""
 
+import itertools
+import re
+import time
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from data import card_numbers
 from data.card_numbers import holds_card_number, luhn, refuse_card_numbers
 from records.folding import fold, phone_digits, terms
 from records.search import search_text
@@ -88,6 +93,31 @@ def test_chips_phones_and_dates_pass(text):
 @given(st.integers(0, 10**12 - 1))
 def test_no_phone_number_is_a_card_number(number):
     assert not holds_card_number(f"+{number}")
+
+
+def joined_one_by_one(text):
+    """The guard's rule at its plainest: every joining of neighbouring groups of digits is tried."""
+    for run in card_numbers._RUN.findall(text):
+        groups = re.findall(r"\d+", run)
+        for start, end in itertools.combinations(range(len(groups) + 1), 2):
+            digits = "".join(groups[start:end])
+            phone = run.startswith("+") and not start and len(digits) < 15
+            scheme = card_numbers._FIFTEEN if len(digits) == 15 else card_numbers._SCHEMES
+            if 13 <= len(digits) <= 19 and not phone and scheme.match(digits) and luhn(digits):
+                return True
+    return False
+
+
+@given(st.text("0123456789445566 -+.x", max_size=60), st.sampled_from(["", CARDS[0], "4 1 1 1 " * 4]))
+def test_looking_at_sums_finds_what_trying_every_joining_finds(text, card):
+    for whole in (text, text + card, card + text):
+        assert holds_card_number(whole) == joined_one_by_one(whole)
+
+
+def test_a_long_text_of_single_digits_holds_nobody_up():
+    began = time.perf_counter()
+    assert not holds_card_number("5 " * 200_000)
+    assert time.perf_counter() - began < 5
 
 
 @given(st.sampled_from(["4", "51", "6011", "222300"]), st.integers(0, 10**15))

@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import importlib
 import inspect
+import struct
 import types
 import typing
 from decimal import Decimal
@@ -33,6 +34,8 @@ CHECKS_ITSELF = {
     "security.viewing.note_view": "writes the audit row of a read that a rule has allowed",
     "records.access.may_read": "compares what it is given",
 }
+
+PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 2, 2)
 
 
 def test_the_document_says_what_the_program_would_write():
@@ -94,7 +97,7 @@ def stand_in(annotation: object) -> object:
             return parts[0]
         annotation = origin
     plain = {
-        str: "a reason for it", int: 1, float: 1.0, bool: False, bytes: b"\x89PNG\r\n\x1a\n", dict: {}, list: [],
+        str: "a reason for it", int: 1, float: 1.0, bool: False, bytes: PICTURE, dict: {}, list: [],
         tuple: (), set: set(), frozenset: frozenset(),
         dt.date: clock.today("UTC"), dt.datetime: clock.now(), dt.time: dt.time(9),
         Decimal: Decimal(1), Path: Path("nowhere"),

@@ -10,7 +10,7 @@ from data.models import AuditLog, Clinic, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
 from messages.outbox import content_of
-from security import account, audit, invitations, passwords, sessions, sign_in, users
+from security import account, audit, devices, invitations, passwords, sessions, sign_in, users
 from security.clinics import NameTaken, add_user
 from security.confirm import WrongPassword
 from security.passwords import WeakPassword
@@ -291,7 +291,9 @@ def test_closing_the_account_ends_every_session_and_every_sign_in(clinic):
         account.close_account("Harbor Spay & Neuter", PASSWORD, by=clinic.actor("adam"))
     with pytest.raises(BadInput):
         account.close_account("Another", PASSWORD, by=olive)
+    code = devices.make_code("display", "Recovery", by=olive)
     account.close_account("Harbor Spay & Neuter", PASSWORD, by=olive)
+    assert devices.enrol(code) is None, "a screen was let into a closed clinic"
     with read(clinic.id) as session:
         assert session.get_one(Clinic, clinic.id).closed_at is not None
     with pytest.raises(SessionEnded), look(sam, None):
