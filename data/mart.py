@@ -174,6 +174,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.Consent, "client_id channel purpose given event_at"),
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
     Fact(models.CustomValue, "entity entity_id field value"),
+    Fact(models.AuditLog, "seq logged_at user_id actor source action entity", "logged_at"),
 )
 """In load order: a table whose place is found through another stands after it."""
 

@@ -302,3 +302,14 @@ def test_the_day_of_a_relative_period_is_the_clinics(small):
     assert ask(small, spec("appointment", measures=["all_rows"], filters=today)).rows == [(1,)]
     assert ask(small, spec("appointment", measures=["all_rows"],
                            filters=[{"field": "day", "op": "within", "value": "tomorrow"}])).rows == []  # fmt: skip
+
+
+def test_the_audit_log_answers_who_did_what_and_only_to_whom_it_is_open(sqlite_clinic):
+    adam, mona = sqlite_clinic.actor("adam"), sqlite_clinic.actor("mona")
+    name = saved.save_report(spec(measures=["surgeries"]), by=adam)
+    run(name, by=adam)
+    question = spec("audit", by=[{"field": "person"}, {"field": "action"}], measures=["lines"])
+    told = run_spec("question", question, {}, by=adam).rows
+    assert ("Adam Abbott", "report.saved", 1) in told and ("Adam Abbott", "report.viewed", 1) in told
+    with pytest.raises(NotPermitted, match="audit"):
+        run_spec("question", question, {}, by=mona)
