@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/report.py", "Report", "table_chart", "reports.view", "report", in_menu=False),
         Page("reporting/sql.py", "Ask in SQL", "terminal", "reports.sql", "report-sql"),
         Page("reporting/versions.py", "Versions", "history", "reports.view", "report-versions", in_menu=False),
+        Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
     ),
     "Settings": (
         Page("staff/people.py", "Staff", "badge", "staff.view", "staff"),

@@ -191,7 +191,7 @@ class _Build:
             measure = self.model.measure(self.spec.entity, counted.measure)
             return _Number(
                 counted, self.measure(measure, counted.where), measure.type, counted.label or measure.label,
-                measure.definition, _adds_up(measure), self._is_money(measure),
+                measure.definition, adds_up(measure), self._is_money(measure),
             )  # fmt: skip
         if counted.agg:
             return self._aggregate(counted)
@@ -253,7 +253,23 @@ def compile_spec(
     wanted = build.model.entity(spec.entity).permission
     if wanted and wanted not in reader.may:
         raise NotPermitted(action=PERMISSIONS[wanted].action)
+    _check_asked(build, reader.may)
     return _counting(build, reader) if spec.measures else _listing(build, reader, ordered)
+
+
+def _check_asked(build: _Build, may: frozenset[str]) -> None:
+    """Nobody finds out by a test, or by the smallest of them, what they may not see."""
+    spec = build.spec
+    tests: list[models.Filter | AllOf] = [*spec.filters, *(test for one in spec.numbers for test in one.where)]
+    while tests:
+        one = tests.pop()
+        if isinstance(one, Condition):
+            _check_seen(build.column(one.field)[1], may)
+        else:
+            tests += one.all if isinstance(one, AllOf) else one.any
+    for counted in spec.numbers:
+        if counted.of and "clients.view" not in may and build.column(counted.of)[1].phi:
+            raise NotPermitted(action="see clients in reports")
 
 
 def _counting(build: _Build, reader: Reader) -> Query:
@@ -490,7 +506,7 @@ def _value(column: models.Column, value: Any) -> Any:
     return value
 
 
-def _adds_up(measure: Measure) -> bool:
+def adds_up(measure: Measure) -> bool:
     """Whether the sum over parts is the number of the whole."""
     return measure.agg in ("count", "sum") or (measure.agg == "count_distinct" and measure.of == "id")
 

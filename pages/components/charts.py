@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.components import show
 from reports.compile import ResultColumn
+from reports.model import Model, UnknownWord
 from reports.run import Result
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
@@ -23,10 +24,28 @@ ALWAYS = {"dog": 0, "cat": 1, "rabbit": 2, "Dog": 0, "Cat": 1, "Rabbit": 2, "Fem
 _ADDS_UP = ("money", "whole", "number")
 
 
+def possible(spec: ReportSpec, model: Model) -> list[str]:
+    """The kinds of chart that can show this question."""
+    groups = [*(spec.breakdowns[0].by if spec.breakdowns else []), *([spec.across] if spec.across else [])]
+    if not groups or spec.columns:
+        return ["none", "number"] if spec.measures else ["none"]
+    try:
+        types = [model.resolve(spec.entity, by.field)[2].type for by in groups]
+    except UnknownWord:
+        return ["none"]
+    kinds = ["none", "bar", "stacked"] if len(groups) > 1 else ["none", "bar", "ranked", "pie"]
+    kinds += ["line"] * (types[0] in ("day", "hour", "weekday"))
+    kinds += ["heatmap"] * (len(groups) == 2)
+    kinds += ["funnel"] * (len(groups) == 1 and spec.entity == "appointment" and groups[0].field == "stage")
+    return [*kinds, "number"]
+
+
 def drawable(spec: ReportSpec, result: Result) -> bool:
-    """Whether there is something to compare."""
-    names = {column.name for column in result.columns}
-    return spec.chart.y in names and bool(_groups(result)) and len(result.rows) > 1
+    """Whether there is something to compare, that may be compared like this."""
+    measures = {column.name: column for column in result.columns if column.is_measure}
+    if spec.chart.y not in measures or not _groups(result) or len(result.rows) < 2:
+        return False
+    return len(_groups(result)) < 3 or measures[spec.chart.y].type in _ADDS_UP
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -39,6 +58,8 @@ def told(spec: ReportSpec, result: Result) -> str:
     """The finding in words: the highest and the lowest, a month that is not over left out."""
     place = result.index(spec.chart.y)
     first = _groups(result)[0]
+    if len(_groups(result)) > 1 and result.columns[place].type not in _ADDS_UP:
+        return ""
     sums = _by(result, result.index(first.name), place) if len(_groups(result)) > 1 else {
         row[result.index(first.name)]: row[place] for row in result.rows if row[place] is not None
     }  # fmt: skip
@@ -58,14 +79,22 @@ def figure(spec: ReportSpec, result: Result) -> Any:
     """The chart of a result."""
     import plotly.graph_objects as go
 
+    from pages.components import chart_kinds
+
+    if spec.chart.kind in chart_kinds.WHOLE:
+        return chart_kinds.WHOLE[spec.chart.kind](spec, result)
     groups, place = _groups(result), result.index(spec.chart.y)
     measure = result.columns[place]
     first = groups[0]
     chart = go.Figure()
+    line = spec.chart.kind == "line"
     if len(groups) == 1:
-        _single(chart, result, first, measure, place, ranked=spec.chart.kind == "ranked")
+        _single(chart, result, first, measure, place, ranked=spec.chart.kind == "ranked", line=line)
+        earlier = before_of(spec, result)
+        if earlier is not None and spec.chart.kind != "ranked":
+            _single(chart, result, first, result.columns[earlier], earlier, ranked=False, line=line, grey=True)
     else:
-        _split(chart, result, groups, measure, place)
+        _split(chart, result, groups, measure, place, line=line)
     ranked = spec.chart.kind == "ranked" and len(groups) == 1
     value_axis, name_axis = (
         (chart.update_xaxes, chart.update_yaxes) if ranked else (chart.update_yaxes, chart.update_xaxes)
@@ -76,7 +105,8 @@ def figure(spec: ReportSpec, result: Result) -> Any:
         name_axis(**_months(list(dict.fromkeys(row[result.index(first.name)] for row in result.rows)), first, result))
     chart.update_layout(
         height=max(180, 46 * len(result.rows) + 40) if ranked else 300,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35, barmode="stack",
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35,
+        barmode="stack" if spec.chart.kind == "stacked" or (len(groups) > 1 and measure.type in _ADDS_UP) else "group",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None,
                 "traceorder": "normal"},
         hovermode="closest" if ranked else "x unified", dragmode=False,
@@ -85,26 +115,34 @@ def figure(spec: ReportSpec, result: Result) -> Any:
 
 
 def _single(
-    chart: Any, result: Result, first: ResultColumn, measure: ResultColumn, place: int, *, ranked: bool
+    chart: Any, result: Result, first: ResultColumn, measure: ResultColumn, place: int, *, ranked: bool,
+    line: bool = False, grey: bool = False,
 ) -> None:  # fmt: skip
     wording, at = wording_of(result.clinic), result.index(first.name)
     rows = [row for row in result.rows if row[place] is not None]
     if ranked:
         rows = sorted(rows, key=lambda row: row[place])
     names = [words(first, row[at], wording) for row in rows]
-    values = [_scaled(measure, row[place]) for row in rows]
+    values = [scaled(measure, row[place]) for row in rows]
     texts = [words(measure, row[place], wording) for row in rows]
-    few = len(rows) <= 14
+    few = len(rows) <= 14 and not grey
+    if line:
+        chart.add_scatter(
+            x=names, y=values, mode="lines+markers", name=measure.label, customdata=texts, showlegend=grey,
+            line={"color": GREY if grey else COLOURS[0], "width": 2, "dash": "dot" if grey else "solid"},
+            hovertemplate="%{customdata}",
+        )  # fmt: skip
+        return
     along = {"x": values, "y": names, "orientation": "h"} if ranked else {"x": names, "y": values}
     chart.add_bar(
         **along, text=texts if few else None, textposition="outside" if few else None, cliponaxis=False,
-        customdata=texts, marker={"color": COLOURS[0]}, hovertemplate="%{customdata}<extra></extra>",
-        name=measure.label,
+        customdata=texts, marker={"color": GREY if grey else COLOURS[0]},
+        hovertemplate="%{customdata}<extra></extra>", name=measure.label, showlegend=grey,
     )  # fmt: skip
 
 
 def _split(
-    chart: Any, result: Result, groups: list[ResultColumn], measure: ResultColumn, place: int
+    chart: Any, result: Result, groups: list[ResultColumn], measure: ResultColumn, place: int, *, line: bool = False,
 ) -> None:  # fmt: skip
     """Bars stacked by the second group: the five largest, everything else in grey."""
     wording = wording_of(result.clinic)
@@ -115,18 +153,37 @@ def _split(
     cells: dict[tuple[Any, Any], float] = defaultdict(float)
     for row in result.rows:
         cells[row[first], row[second] if row[second] in kept else OTHER] += row[place] or 0
-    series = [*kept, OTHER] if len(sizes) > len(kept) else kept
+    series = [*kept, OTHER] if len(sizes) > len(kept) and measure.type in _ADDS_UP else kept
     taken: set[str] = set()
     labels = [words(groups[0], x, wording) for x in xs]
     for name in series:
         label = OTHER if name == OTHER else words(groups[1], name, wording)
-        colour = GREY if name == OTHER else _colour(label, taken)
-        taken.add(colour)
+        shade = GREY if name == OTHER else colour(label, taken)
+        taken.add(shade)
         values = [cells.get((x, name), 0) for x in xs]
+        if line:
+            chart.add_scatter(
+                x=labels, y=[scaled(measure, value) for value in values], mode="lines+markers", name=label,
+                line={"color": shade, "width": 2}, hovertemplate="%{customdata}",
+                customdata=[words(measure, value, wording) for value in values],
+            )  # fmt: skip
+            continue
         chart.add_bar(
-            x=labels, y=[_scaled(measure, value) for value in values], name=label, marker={"color": colour},
+            x=labels, y=[scaled(measure, value) for value in values], name=label, marker={"color": shade},
             customdata=[words(measure, value, wording) for value in values], hovertemplate="%{customdata}",
         )  # fmt: skip
+
+
+def before_of(spec: ReportSpec, result: Result, show: str = "before") -> int | None:
+    """Where the same number stands as it was in the period compared with, if the report shows that."""
+    known = {one.name: one for one in spec.numbers}
+    drawn = known.get(spec.chart.y)
+    if drawn is None or drawn.show != "value":
+        return None
+    same = ("measure", "agg", "of", "num", "den", "where")
+    names = {one.name for one in known.values() if one.show == show and all(
+        getattr(one, part) == getattr(drawn, part) for part in same)}  # fmt: skip
+    return next((place for place, column in enumerate(result.columns) if column.name in names), None)
 
 
 def _months(days: list[Any], column: ResultColumn, result: Result) -> dict[str, Any]:
@@ -151,14 +208,16 @@ def _by(result: Result, group: int, place: int) -> dict[Any, float]:
     return dict(sums)
 
 
-def _colour(label: str, taken: set[str]) -> str:
+def colour(label: str, taken: set[str]) -> str:
+    """The colour of a thing: always its own where it has one, otherwise the next that is free."""
     wanted = COLOURS[ALWAYS[label]] if label in ALWAYS else ""
     if wanted and wanted not in taken:
         return wanted
-    return next((colour for colour in COLOURS if colour not in taken), GREY)
+    return next((free for free in COLOURS if free not in taken), GREY)
 
 
-def _scaled(measure: ResultColumn, value: Any) -> float:
+def scaled(measure: ResultColumn, value: Any) -> float:
+    """A value as it is drawn: money in units."""
     return float(value) / 100 if measure.type == "money" else float(value)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, show
+from pages.components import build_tests, frame, show
+from reports.model import AllOf, AnyOf, Model
 from reports.periods import PERIODS, days_of, label_of
 from reports.spec import ReportSpec
 
@@ -14,9 +16,9 @@ CUSTOM = "Choose days"
 OFFERED = ("this_month", "last_month", "last_30_days", "this_year", "last_year", "last_12_months", "all_time")
 
 
-def choose(spec: ReportSpec) -> dict[str, str | date | None]:
-    """Draw the choices; returns the parameters to run with."""
-    params: dict[str, str | date | None] = {}
+def choose(spec: ReportSpec, model: Model | None = None) -> dict[str, Any]:
+    """Draw the choices; returns the parameters to run with. Questions of its own need the ``model``."""
+    params: dict[str, Any] = {}
     known = spec.parameters
     if not known:
         return params
@@ -35,7 +37,32 @@ def choose(spec: ReportSpec) -> dict[str, str | date | None]:
                 bind="query-params",
             )  # fmt: skip
             params["by"] = labels[chosen or next(iter(labels))]
+        if spec.asks and model is not None:
+            params |= _answers(spec, model)
     return params
+
+
+def asks(spec: ReportSpec, model: Model) -> dict[str, Any]:
+    """Only the questions of the report's own, each as the entry its field needs; an empty one leaves its test out."""
+    if not spec.asks:
+        return {}
+    with st.container(key="report_choices", horizontal=True, vertical_alignment="bottom"):
+        return _answers(spec, model)
+
+
+def _answers(spec: ReportSpec, model: Model) -> dict[str, Any]:
+    tests = [part for one in spec.filters for part in (one.any if isinstance(one, AnyOf) else [one])]
+    ops = {one.parameter: one.op for part in tests for one in (part.all if isinstance(part, AllOf) else [part])}
+    found = {}
+    for ask in spec.asks:
+        column, op = model.resolve(spec.entity, ask.field)[2], ops.get(ask.name, "is")
+        how = {"from": "from", "to": "to", "after": "after", "before": "before", "not_in": "not"}.get(op)
+        label = f"{ask.label}, {how}" if how else ask.label
+        with st.container(width=240, gap=None):
+            found[ask.name] = build_tests.value(
+                spec.entity, ask.field, column, op, ask.default, f"ask_{ask.name}_{op}", label=label
+            )  # fmt: skip
+    return {name: None if answer == "" else answer for name, answer in found.items()}
 
 
 def nothing(spec: ReportSpec) -> None:

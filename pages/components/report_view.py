@@ -9,7 +9,7 @@ import streamlit as st
 
 from data import mart
 from data.wording import Wording
-from pages.components import charts, frame, show
+from pages.components import chart_kinds, charts, frame, show
 from reports.compile import ResultColumn
 from reports.run import Result
 from reports.spec import ReportSpec
@@ -35,11 +35,13 @@ def facts(result: Result) -> str:
     return " · ".join(parts)
 
 
-def draw(spec: ReportSpec, result: Result) -> None:
-    """Draw all of it."""
+def draw(spec: ReportSpec, result: Result, *, narrow: bool = False) -> None:
+    """Draw all of it; ``narrow`` puts what the numbers mean beneath instead of beside."""
     st.caption(frame.plain(facts(result)))
-    _totals(result)
-    if spec.columns:
+    if spec.chart.kind != "number":
+        _totals(result)
+    if spec.columns or narrow:
+        _chart(spec, result)
         table(result)
         _definitions(result)
         return
@@ -73,11 +75,16 @@ def _totals(result: Result) -> None:
 
 
 def _chart(spec: ReportSpec, result: Result) -> None:
+    if spec.chart.kind == "number":
+        chart_kinds.number(spec, result)
+        return
     if spec.chart.kind == "none" or not charts.drawable(spec, result):
         return
-    st.markdown(f"**{frame.plain(spec.chart.title)}**")
+    if spec.chart.title:
+        st.markdown(f"**{frame.plain(spec.chart.title)}**")
     change = mart.mart().change(result.clinic.id)
-    key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)), change)
+    key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
+           hash(spec.model_dump_json()), change)  # fmt: skip
     figure = charts.cached(key, spec, result)
     st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result))
     st.caption(frame.plain(charts.told(spec, result)))

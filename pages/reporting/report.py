@@ -3,8 +3,9 @@
 import streamlit as st
 
 from pages.components import frame, preparing, report_choices, report_shelf, report_view
+from pages.components.build_state import change
 from pages.components.report_files import downloads
-from reports import saved
+from reports import offers, saved
 from reports.run import run
 
 with st.container(key="report_back"):
@@ -16,8 +17,10 @@ with frame.refusals():
     actions = frame.head(spec.title, spec.purpose)
     files = actions.container(width="content")
     with actions:
+        if "reports.build" in frame.may():
+            change(name, own=card.saved is not None)
         report_shelf.menu(card)
-    params = report_choices.choose(spec)
+    params = report_choices.choose(spec, offers.model_for(frame.actor()) if spec.asks else None)
     preparing.wait()
     with st.spinner("Adding up …"):
         result = run(name, params, by=frame.actor())

@@ -1,0 +1,124 @@
+"""The charts that are no bars or lines: a pie, a heat map, the funnel of the patient flow, one big number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from appointments.stages import ATTENDED, FLOW, LABELS
+from pages.components import charts
+from reports.run import Result
+from reports.spec import ReportSpec
+from reports.values import wording_of, words
+
+SLICES = 5
+FALLING_IS_GOOD = {"no_shows", "rate_of_arrivals", "rate_of_all", "cancelled", "deaths", "per_10000", "complicated",
+                   "complication_rate", "open", "refunded", "median_minutes", "wasted"}  # fmt: skip
+PASSED = (*FLOW[FLOW.index("checked_in") :],)
+ON_THE_WAY = {"held_overnight": "ready", "declined": "examined", "died": "in_surgery"}
+"""How far those came who left the flow on the way."""
+SCALE = [[0, "rgba(15,118,110,.06)"], [1, charts.COLOURS[0]]]
+
+
+def pie(spec: ReportSpec, result: Result) -> Any:
+    """Parts of a whole: the five largest, everything else in grey."""
+    import plotly.graph_objects as go
+
+    place, first = result.index(spec.chart.y), next(column for column in result.columns if not column.is_measure)
+    at, measure, wording = result.index(first.name), result.columns[place], wording_of(result.clinic)
+    rows = sorted((row for row in result.rows if (row[place] or 0) > 0), key=lambda row: -row[place])
+    parts = [(words(first, row[at], wording), row[place]) for row in rows[:SLICES]]
+    rest = sum(row[place] for row in rows[SLICES:])
+    taken: set[str] = set()
+    colours = []
+    for label, _ in parts:
+        colours.append(charts.colour(label, taken))
+        taken.add(colours[-1])
+    if rest:
+        parts, colours = [*parts, (charts.OTHER, rest)], [*colours, charts.GREY]
+    chart = go.Figure()
+    chart.add_pie(
+        labels=[label for label, _ in parts], values=[charts.scaled(measure, value) for _, value in parts], hole=0.55,
+        marker={"colors": colours}, sort=False, direction="clockwise", textinfo="label+percent", textposition="outside",
+        customdata=[words(measure, value, wording) for _, value in parts], hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+    chart.update_layout(height=320, showlegend=False, margin={"l": 8, "r": 8, "t": 32, "b": 32}, dragmode=False)
+    return chart
+
+
+def heat(spec: ReportSpec, result: Result) -> Any:
+    """One group down, the other across, such as weekday and hour."""
+    import plotly.graph_objects as go
+
+    place, wording = result.index(spec.chart.y), wording_of(result.clinic)
+    measure = result.columns[place]
+    down, across = [column for column in result.columns if not column.is_measure][:2]
+    at, by = result.index(down.name), result.index(across.name)
+    ys, xs = (sorted({row[one] for row in result.rows if row[one] is not None}) for one in (at, by))
+    cells = {(row[at], row[by]): row[place] for row in result.rows}
+    chart = go.Figure()
+    chart.add_heatmap(
+        x=[words(across, x, wording) for x in xs], y=[words(down, y, wording) for y in ys],
+        z=[[None if (v := cells.get((y, x))) is None else charts.scaled(measure, v) for x in xs] for y in ys],
+        customdata=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
+        hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,
+    )  # fmt: skip
+    chart.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True, title=None)
+    chart.update_xaxes(type="category", showgrid=False, title=None, nticks=14)
+    chart.update_layout(height=max(200, 34 * len(ys) + 60), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False)
+    return chart
+
+
+def funnel(spec: ReportSpec, result: Result) -> Any:
+    """How many came so far in the patient flow: everybody at a later stage has passed the earlier ones."""
+    import plotly.graph_objects as go
+
+    place, wording = result.index(spec.chart.y), wording_of(result.clinic)
+    measure, counts = result.columns[place], passed(result, place)
+    chart = go.Figure()
+    chart.add_funnel(
+        y=list(counts), x=[charts.scaled(measure, value) for value in counts.values()], textinfo="text+percent initial",
+        text=[words(measure, value, wording) for value in counts.values()], marker={"color": charts.COLOURS[0]},
+        hovertemplate="%{y}: %{text}<extra></extra>", connector={"fillcolor": "rgba(15,118,110,.12)"},
+    )  # fmt: skip
+    chart.update_yaxes(title=None, automargin=True)
+    chart.update_layout(height=34 * len(counts) + 60, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False)
+    return chart
+
+
+def passed(result: Result, place: int) -> dict[str, int]:
+    """The count at each stage with all that came further; those booked come first."""
+    at = next(number for number, column in enumerate(result.columns) if not column.is_measure)
+    counts = {row[at]: row[place] or 0 for row in result.rows}
+    far = {ON_THE_WAY.get(stage, stage): 0 for stage in counts}
+    for stage, count in counts.items():
+        far[ON_THE_WAY.get(stage, stage)] += count
+    told = {"Due to arrive": counts.get("no_show", 0) + sum(counts.get(stage, 0) for stage in ATTENDED)}
+    for number, stage in enumerate(PASSED):
+        told[LABELS[stage]] = sum(far.get(later, 0) for later in PASSED[number:])
+    return told
+
+
+def number(spec: ReportSpec, result: Result) -> None:
+    """One number, large, with its change against the period compared with, and its course over the groups."""
+    place, wording = result.index(spec.chart.y), wording_of(result.clinic)
+    line = result.total or (result.rows[0] if len(result.rows) == 1 else None)
+    if line is None:
+        return
+    column, delta, course = result.columns[place], None, None
+    for show in ("change_percent", "change"):
+        found = charts.before_of(spec, result, show)
+        if found is not None and line[found] is not None and delta is None:
+            delta = ("+" if line[found] > 0 else "") + words(result.columns[found], line[found], wording)
+    if len(result.rows) > 1 and sum(not one.is_measure for one in result.columns) == 1:
+        course = [charts.scaled(column, row[place] or 0) for row in result.rows]
+    falls = any(one.name == spec.chart.y and one.measure in FALLING_IS_GOOD for one in spec.numbers)
+    with st.container(key="report_number"):
+        st.metric(
+            column.label, words(column, line[place], wording), delta, delta_color="inverse" if falls else "normal",
+            chart_data=course, chart_type="area", border=True,
+        )  # fmt: skip
+
+
+WHOLE = {"pie": pie, "heatmap": heat, "funnel": funnel}

@@ -1,0 +1,65 @@
+"""The report builder as a page: what it opens with, what it keeps, what it saves, what it says when it cannot."""
+
+import copy
+
+import pytest
+from sqlalchemy import select
+
+from data.models import Definition
+from data.session import write
+from reports import saved
+from security import drafts
+from tests.reports import small_clinic
+from tests.screen import opened, told
+
+
+@pytest.fixture
+def small(sqlite_clinic):
+    return small_clinic.Small(sqlite_clinic)
+
+
+def widget(found, label):
+    return next(one for one in found if one.label == label)
+
+
+def build(small, **query):
+    page = opened(small.clinic, "olive", "reporting/builder.py", **query)
+    assert not page.error
+    return page
+
+
+def test_what_is_built_is_seen_and_kept(small):
+    small.visit("2024-03-04", "no_show")
+    small.visit("2024-03-05", "checked_out")
+    page = build(small)
+    widget(page.selectbox, "Opens with").select("all_time").run()
+    widget(page.selectbox, "Number").select("m:no_shows").run()
+    assert '<td class="s">Mar 2024</td><td class="n">1</td>' in told(page)
+    assert drafts.load("report:", by=small.clinic.actor("olive"))["numbers"][0]["measure"] == "no_shows"
+
+    again = build(small)
+    assert widget(again.selectbox, "Number").value == "m:no_shows", "nothing chosen is lost by a sign-out"
+    widget(again.button, "Save report").click().run()
+    assert widget(again.text_input, "Title").value == ""
+
+
+def test_a_saved_report_with_a_field_that_is_gone_stays_changeable(small):
+    small.visit("2024-03-04", "no_show")
+    page = build(small)
+    by = small.clinic.actor("olive")
+    spec = saved.card("no-show-rate", by=by).spec.model_copy(update={"title": "Mine", "preset": "all_time"})
+    name = saved.save_report(spec, by=by)
+    with write(small.clinic.id) as session:
+        row = session.scalars(select(Definition).where(Definition.slug == name)).one()
+        body = copy.deepcopy(row.body)
+        body["spec"]["breakdowns"] = [{"name": "x", "label": "X", "by": [{"field": "own_gone"}]}]
+        row.body = body
+    page = build(small, name=name)
+    assert "no field called own\\_gone" in told(page) or "no field called own_gone" in told(page)
+    widget(page.selectbox, "Field").select("weekday").run()
+    assert "Monday" in told(page)
+
+
+def test_who_may_not_build_does_not_reach_it(small):
+    page = opened(small.clinic, "mona", "reporting/builder.py")
+    assert "This page is not open to you" in told(page)
