@@ -107,7 +107,7 @@ def read_head(file: Path) -> Head:
         with file.open("rb") as source:
             line = json.loads(source.readline(2_000))
         return Head(line["home"], datetime.fromisoformat(line["created"]), line["revision"], line["engine"])
-    except (ValueError, KeyError, UnicodeDecodeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise NotABackup(file=file) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -111,11 +112,14 @@ class KeptFile:
 
 
 def kept_files(*, by: Actor) -> list[KeptFile]:
-    """The backups kept on this computer, newest first. Raises NotPermitted."""
+    """The backups kept on this computer, newest first; a file that is none is left out. Raises NotPermitted."""
     with look(by, "data.backup"):
         pass
-    files = sorted(database().home.backups.glob(f"*{backup.SUFFIX}"), reverse=True)
-    return [KeptFile(file, file.stat().st_size, backup.read_head(file).created) for file in files]
+    found = []
+    for file in sorted(database().home.backups.glob(f"*{backup.SUFFIX}"), reverse=True):
+        with contextlib.suppress(backup.NotABackup, FileNotFoundError):
+            found.append(KeptFile(file, file.stat().st_size, backup.read_head(file).created))
+    return found
 
 
 def check_backup(file: Path, *, by: Actor) -> dict[str, int]:

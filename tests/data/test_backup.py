@@ -55,6 +55,9 @@ def test_something_else_is_not_a_backup(clinic, tmp_path):
     other.write_text("Dear clinic")
     with pytest.raises(backup.NotABackup):
         backup.verify(clinic.home, other)
+    for number, content in enumerate(("[]", "torn", "")):
+        (clinic.home.backups / f"{number}{backup.SUFFIX}").write_text(content)
+    assert backups.kept_files(by=clinic.operator) == []
 
 
 def test_a_restore_brings_the_clinic_back_with_sessions_void_and_sending_paused(sqlite_clinic, tmp_path):
