@@ -16,6 +16,7 @@ from reports import model as models
 from reports import periods
 from reports.model import AllOf, AnyOf, Condition, FieldType, Measure, Model
 from reports.spec import By, Counted, ReportSpec
+from security.actor import Actor
 from security.permissions import PERMISSIONS
 
 _GRAINS = {"week", "month", "quarter", "year"}
@@ -66,6 +67,11 @@ class Reader:
 
     may: frozenset[str]
     only_own: str | None = None
+
+    @classmethod
+    def of(cls, by: Actor, may: frozenset[str]) -> Reader:
+        """Somebody who may do this."""
+        return cls(may, None if by.is_trusted or "reports.others" in may else by.user_id)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
-
 from data import mart
 from data.errors import BadInput, NotPermitted
-from data.models import Clinic, Definition, User
+from data.models import Clinic
 from data.session import ClinicSession
 from data.types import clock
 from reports import saved
@@ -111,7 +109,8 @@ def run_spec(
     """The same for a spec that is not in the library, such as an unsaved one."""
     permission = "reports.view" if form == "screen" else "reports.export"
     with look(by, "reports.view") as session:
-        reader = Reader(_allowed(session, by, spec, permission), only_own(session, by))
+        may = _allowed(session, by, spec, permission)
+        reader = Reader.of(by, may)
         model = model_of(session)
     clinic = clinic_of(by.clinic_id)
     chosen = parameters(name, spec, params or {}, clinic.zone)
@@ -199,19 +198,6 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
     if spec.permission and spec.permission not in may:
         raise NotPermitted(action=PERMISSIONS[spec.permission].action)
     return may
-
-
-def only_own(session: ClinicSession, by: Actor) -> str | None:
-    """The person's id where their role sees no rows of others in reports."""
-    if by.is_trusted or by.user_id is None:
-        return None
-    statement = (
-        select(Definition.body)
-        .join(User, User.role == Definition.slug)
-        .where(Definition.kind == "role", User.id == by.user_id)
-    )
-    body = session.scalars(statement).one_or_none() or {}
-    return by.user_id if body.get("own_rows") else None
 
 
 def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: str, by: Actor) -> None:

@@ -27,7 +27,7 @@ from reports import sandbox
 from reports.compile import Reader, ResultColumn, compile_spec
 from reports.fields import model_of
 from reports.model import Column, FieldType, Model
-from reports.run import Result, only_own
+from reports.run import Result
 from reports.spec import ReportSpec, Shown
 from security.actor import Actor
 from security.clinics import clinic_of
@@ -125,7 +125,8 @@ def without_values(text: str) -> str:
 
 def _reader(session: ClinicSession, by: Actor) -> Reader:
     """What they may see of reports, less all that names somebody, whoever asks."""
-    return Reader(authorize(session, by, "reports.sql") - {"clients.view"}, only_own(session, by))
+    may = authorize(session, by, "reports.sql")
+    return Reader.of(by, may - {"clients.view"})
 
 
 def _days(by: Actor) -> dict[str, Any]:

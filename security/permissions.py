@@ -74,6 +74,7 @@ _ALL = (
     Permission("reconciliation.use", "reconcile card batches and deposits"),
     Permission("reconciliation.lock", "close and lock a period"),
     Permission("reports.view", "run reports"),
+    Permission("reports.others", "see the work of others in reports", "Without it reports hold only one's own rows."),
     Permission("reports.money", "see money in reports"),
     Permission("reports.export", "take report results out as files"),
     Permission("reports.build", "build and change reports"),
@@ -103,7 +104,7 @@ _CLINICIAN = _STAFF | {"notes.clinicians", "drugs.correct", "drugs.bottles"}
 _MANAGER = _STAFF | {
     "clients.merge", "appointments.overbook", "billing.discount", "billing.refund", "billing.invoices",
     "billing.funds", "drugs.correct", "drugs.bottles", "outage.declare", "reconciliation.use", "reconciliation.lock",
-    "reports.view", "reports.money", "reports.export", "security.displays",
+    "reports.view", "reports.others", "reports.money", "reports.export", "security.displays",
 }  # fmt: skip
 _ADMINISTRATOR = {p.name for p in _ALL if not p.owner_only}
 _OWNER = set(PERMISSIONS)

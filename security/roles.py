@@ -17,8 +17,6 @@ class Role(definitions.Document):
     label: str = Field(min_length=1, max_length=60)
     second_factor: bool = False
     permissions: list[str] = Field(default_factory=list)
-    own_rows: bool = False
-    """Whether reports show only what the person did themselves."""
 
     @field_validator("permissions")
     @classmethod

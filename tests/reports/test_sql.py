@@ -243,7 +243,7 @@ def with_role(clinic, username, **changes):
     from security.roles import ROLE, Role
 
     with write(clinic.id) as session:
-        body = {"label": "Analyst", "permissions": ["reports.view", "reports.sql"]} | changes
+        body = {"label": "Analyst", "permissions": ["reports.view", "reports.others", "reports.sql"]} | changes
         definitions.save(session, ROLE, "analyst", Role(**body), by_user_id=None)
         session.get(User, (clinic.id, clinic.users[username])).role = "analyst"
     return clinic.actor(username)
@@ -259,7 +259,7 @@ def test_money_and_own_rows_bind_here_too(small):
         run_sql("SELECT net_cents FROM invoice_line", by=poor)
     assert "drug_log" not in {table.name for table in sql.relations(by=poor)}
     assert run_sql("SELECT count(*) FROM appointment", by=poor).result.rows == [(2,)]
-    own = with_role(small.clinic, "clara", own_rows=True)
+    own = with_role(small.clinic, "clara", permissions=["reports.view", "reports.sql"])
     assert run_sql("SELECT count(*) FROM appointment", by=own).result.rows == [(1,)]
     assert run_sql("SELECT count(*) FROM client", by=own).result.rows == [(1,)]
     with pytest.raises(sandbox.TableNotOpen):
