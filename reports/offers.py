@@ -13,7 +13,6 @@ from data import mart
 from reports.compile import Reader, adds_up, compile_spec
 from reports.fields import model_of
 from reports.model import Aggregate, Column, Entity, FieldType, Model
-from reports.run import only_own
 from reports.spec import Breakdown, By, Counted, ReportSpec
 from reports.told import path_words
 from security.actor import Actor
@@ -112,7 +111,7 @@ def values_of(entity: str, path: str, *, by: Actor) -> list[object]:
     Of protected fields none are listed: one asks for what one knows. Raises NotPermitted, UnknownWord.
     """
     with look(by, "reports.view") as session:
-        reader, model = Reader(authorize(session, by, "reports.view"), only_own(session, by)), model_of(session)
+        reader, model = Reader.of(by, authorize(session, by, "reports.view")), model_of(session)
     if model.resolve(entity, path)[2].phi:
         return []
     by_value = Breakdown(name="value", label="Value", by=[By(field=path, name="value")])
