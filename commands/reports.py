@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from commands.context import chosen_clinic, common, tell, wants_json
 from data.errors import BadInput, NotFound
 from data.models import Clinic, User
 from data.session import read
-from forms.print import Column, table_pdf
 from reports import export
-from reports.run import Result, run
+from reports.run import Result, run_spec
+from reports.saved import card
 from reports.saved import cards as list_reports
+from reports.streamed import can_stream, write_csv
 from security.actor import Actor
 
 
@@ -63,7 +65,15 @@ def report_run(
     if form is None and output is not None and output.suffix.lstrip(".") in export.FORMATS:
         form = output.suffix.lstrip(".")
     clinic = chosen_clinic()
-    result = run(name, params, by=_actor(clinic, username), form=form or "command")
+    by = _actor(clinic, username)
+    spec = card(name, by=by).spec
+    if form == "csv" and can_stream(spec):
+        with contextlib.ExitStack() as opened:
+            file = opened.enter_context(output.open("wb")) if output else sys.stdout.buffer
+            write_csv(name, spec, params, file, by=by)
+            file.flush()
+        return
+    result = run_spec(name, spec, params, by=by, form=form or "command")
     if form is None:
         text = _words(result)
         if output is None:
@@ -71,22 +81,12 @@ def report_run(
         else:
             output.write_text(text + "\n", encoding="utf-8")
         return
-    content = as_pdf(result) if form == "pdf" else export.render(result, form)
+    content = export.render(result, form)
     if output is None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
         output.write_bytes(content)
-
-
-def as_pdf(result: Result) -> bytes:
-    """The printed form."""
-    printed = export.table(result)
-    columns = [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
-    return table_pdf(
-        result.title, result.facts, columns, printed.rows, clinic=result.clinic.name, totals=printed.total,
-        definition=result.definition,
-    )  # fmt: skip
 
 
 def _actor(clinic: Clinic, username: str | None) -> Actor:

@@ -1,24 +1,25 @@
-"""A result as a document: JSON, CSV, spreadsheet, Parquet. PDF is drawn by forms/ from ``table``."""
+"""A result as a document: JSON, CSV, spreadsheet, Parquet, and PDF (reports/paper.py)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from data.spreadsheet import safe
 from reports.compile import ResultColumn
+from reports.laid_out import LaidOut, Line, lay_out
 from reports.run import Result
 from reports.values import is_number, is_shown, plain, wording_of, words
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet",
            "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
            "pdf": "application/pdf"}  # fmt: skip
-_MAX_SHEET_ROWS = 1_048_575
+_MAX_SHEET_ROWS, _LONGEST_CELL = 1_048_574, 32_767
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -57,32 +58,63 @@ def to_csv(result: Result) -> bytes:
 
 
 def to_xlsx(result: Result) -> bytes:
-    """A workbook: the table with real numbers and days, and a sheet that says what was asked and what it means."""
+    """A workbook: the table with real numbers and days, its pivot and subtotals kept, and a sheet that says what was
+    asked and what it means."""
     import xlsxwriter
 
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    bold = book.add_format({"bold": True, "bottom": 1})
-    styles = {kind: book.add_format({"num_format": code}) for kind, code in _SHEET_FORMATS.items()}
+    bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     sheet = book.add_worksheet("Report")
-    sheet.freeze_panes(1, 0)
-    for place, column in enumerate(result.columns):
-        sheet.set_column(place, place, 28 if column.type == "text" else 16)
-        sheet.write_string(0, place, column.label, bold)
-    lines = [*result.rows[:_MAX_SHEET_ROWS], *([result.total] if result.total else [])]
-    for number, row in enumerate(lines, start=1):
-        for place, (column, value) in enumerate(zip(result.columns, row, strict=True)):
-            _write(sheet, number, place, column, value, styles)
+    laid = lay_out(result, wording_of(result.clinic))
+    top = _heads(sheet, laid, bold)
+    plain_cells, strong_cells = (_writers(sheet, laid.columns, book, strong=strong) for strong in (False, True))
+    for number, line in enumerate(laid.lines[:_MAX_SHEET_ROWS], start=top):
+        for place, (write, value) in enumerate(
+            zip(strong_cells if line.label else plain_cells, line.cells, strict=True)
+        ):
+            if value is not None:
+                write(number, place, value)
+        if line.label:
+            sheet.write_string(number, _label_place(laid, line), line.label, bold)
     about = book.add_worksheet("About")
     about.set_column(0, 0, 24)
-    about.set_column(1, 1, 110)
-    facts = [("Report", result.title), ("Clinic", result.clinic.name), ("Chosen", result.facts)]
-    facts += [("Definition", result.definition), *((c.label, c.definition) for c in result.columns if c.definition)]
-    for number, (label, value) in enumerate(facts):
+    about.set_column(1, 1, 110, book.add_format({"text_wrap": True}))
+    for number, (label, value) in enumerate(_about(result)):
         about.write_string(number, 0, label, bold)
         about.write_string(number, 1, value)
     book.close()
     return out.getvalue()
+
+
+def _heads(sheet: Any, laid: LaidOut, bold: Any) -> int:
+    """The line of column names, and the values of a pivot above it; frozen. Returns the first line beneath."""
+    top = 2 if laid.has_above else 1
+    for place, column in enumerate(laid.columns):
+        sheet.set_column(place, place, 28 if column.type in ("text", "choice") else 16)
+    if laid.has_above:
+        for place, text in enumerate(laid.above):
+            if text and (place == 0 or laid.above[place - 1] != text):
+                sheet.write_string(0, place, text, bold)
+    for place, column in enumerate(laid.columns):
+        sheet.write_string(top - 1, place, column.label, bold)
+    sheet.freeze_panes(top, 0)
+    return top
+
+
+def _label_place(laid: LaidOut, line: Line) -> int:
+    """Where "Subtotal" or "Total" stands: in the first column that the line adds up."""
+    groups = sum(not column.is_measure for column in laid.columns)
+    return max(groups - line.adds, 0)
+
+
+def _about(result: Result) -> list[tuple[str, str]]:
+    """What was asked and what it means, line by line."""
+    facts = [("Report", result.title), ("Clinic", result.clinic.name), ("Chosen", result.facts)]
+    facts += [("Only where", test) for test in result.filters]
+    facts += [("Definition", result.definition), *((c.label, c.definition) for c in result.columns if c.definition)]
+    facts += [("Left out", f"{', '.join(result.left_out)}: not open to the role")] * bool(result.left_out)
+    return [*facts, ("Rows", str(len(result.rows)))]
 
 
 def to_parquet(result: Result) -> bytes:
@@ -102,33 +134,50 @@ def to_parquet(result: Result) -> bytes:
 
 @dataclass(frozen=True)
 class Printed:
-    """The table in words: (label, whether it is a number) for each column, the rows, the total row."""
+    """The table in words: (label, whether it is a number) for each column, the rows, the total row, and which of the
+    rows are subtotals."""
 
     columns: list[tuple[str, bool]]
     rows: list[list[str]]
     total: list[str] | None
+    strong: frozenset[int] = frozenset()
 
 
 def table(result: Result) -> Printed:
-    """The table as people read it; ids stay out."""
-    shown = [place for place, column in enumerate(result.columns) if is_shown(column)]
+    """The table as people read it, spread and with its subtotals; ids stay out."""
     wording = wording_of(result.clinic)
-
-    def line(row: tuple[Any, ...]) -> list[str]:
-        return [words(result.columns[place], row[place], wording) for place in shown]
-
+    laid = lay_out(result, wording)
+    shown = [place for place, column in enumerate(laid.columns) if is_shown(column)]
+    rows: list[list[str]] = []
+    strong: set[int] = set()
     total = None
-    if result.total:
-        total = [
-            "" if not result.columns[p].is_measure else text for p, text in zip(shown, line(result.total), strict=True)
-        ]
-        total[0] = "Total"
-    columns = [(result.columns[place].label, is_number(result.columns[place])) for place in shown]
-    return Printed(columns, [line(row) for row in result.rows], total)
+    for line in laid.lines:
+        cells = [words(laid.columns[place], line.cells[place], wording) for place in shown]
+        if line.label:
+            heads = sum(not column.is_measure for column in laid.columns)
+            for position, place in enumerate(shown):
+                if not laid.columns[place].is_measure and place >= heads - line.adds:
+                    cells[position] = ""
+            first = next((p for p, place in enumerate(shown) if place >= heads - line.adds), 0)
+            cells[first if not cells[first] else 0] = line.label
+        if line.label == "Total":
+            total = cells
+        else:
+            strong |= {len(rows)} if line.label else set()
+            rows.append(cells)
+    columns = [
+        (" ".join(filter(None, (laid.above[place], laid.columns[place].label))), is_number(laid.columns[place]))
+        for place in shown
+    ]
+    return Printed(columns, rows, total, frozenset(strong))
 
 
 def render(result: Result, form: str) -> bytes:
-    """The bytes of a format other than PDF."""
+    """The bytes of a format. Raises TooLongForPaper."""
+    if form == "pdf":
+        from reports.paper import to_pdf
+
+        return to_pdf(result)
     makers = {"csv": to_csv, "json": to_json, "xlsx": to_xlsx, "parquet": to_parquet}
     return makers[form](result)
 
@@ -151,18 +200,32 @@ def _cell(column: ResultColumn, value: Any) -> str:
     return safe(str(told))
 
 
-def _write(sheet: Any, line: int, place: int, column: ResultColumn, value: Any, styles: dict[str, Any]) -> None:
-    if value is None:
-        return
-    style = styles.get(column.type)
+def _writers(sheet: Any, columns: Sequence[ResultColumn], book: Any, *, strong: bool) -> list[Callable[..., Any]]:
+    """For each column what puts a value into a cell, in the column's own form."""
+    return [_writer(sheet, column, book, strong) for column in columns]
+
+
+def _writer(sheet: Any, column: ResultColumn, book: Any, strong: bool) -> Callable[..., Any]:
+    form = {"num_format": _SHEET_FORMATS[column.type]} if column.type in _SHEET_FORMATS else {}
+    style = book.add_format(form | ({"bold": True, "top": 1} if strong else {})) if form or strong else None
+    number, text = sheet._write_number, sheet._write_string
     if column.type == "money":
-        sheet.write_number(line, place, value / 100, style)
-    elif is_number(column):
-        sheet.write_number(line, place, float(value), style)
-    elif isinstance(value, datetime | date):
-        sheet.write_datetime(line, place, value, style)
-    else:
-        sheet.write_string(line, place, str(plain(column, value)))
+        return lambda row, place, value: number(row, place, value / 100, style)
+    if is_number(column):
+        return lambda row, place, value: number(row, place, float(value), style)
+    if column.type in ("day", "month", "week", "quarter", "year", "instant"):
+        return lambda row, place, value: sheet.write_datetime(row, place, value, style)
+    spelled: dict[Any, str] = {}
+
+    def write(row: int, place: int, value: Any) -> None:
+        told = spelled.get(value)
+        if told is None:
+            told = str(plain(column, value))[:_LONGEST_CELL]
+            if len(spelled) < 10_000:
+                spelled[value] = told
+        text(row, place, told, style)
+
+    return write
 
 
 def _arrow_type(column: ResultColumn) -> Any:

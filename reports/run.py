@@ -13,11 +13,11 @@ from data.errors import BadInput, NotPermitted
 from data.models import Clinic
 from data.session import ClinicSession
 from data.types import clock
-from reports import saved
+from reports import saved, told
 from reports.compile import Query, Reader, ResultColumn, compile_spec
 from reports.fields import model_of
+from reports.model import Condition
 from reports.spec import ReportSpec
-from reports.told import definition
 from reports.values import wording_of
 from security.actor import Actor
 from security.clinics import clinic_of
@@ -61,6 +61,9 @@ class Result:
     subtotals: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
     """Lines that add up others, by which of the groups they add up: the bits of reports.compile.Query."""
     groups: int = 0
+    spec: ReportSpec | None = None
+    filters: tuple[str, ...] = ()
+    """The tests that the rows had to pass, in words, with what was chosen in them."""
 
     def index(self, column: str) -> int:
         """Where a column stands."""
@@ -107,25 +110,49 @@ def run_spec(
     name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str = "screen"
 ) -> Result:
     """The same for a spec that is not in the library, such as an unsaved one."""
-    permission = "reports.view" if form == "screen" else "reports.export"
-    with look(by, "reports.view") as session:
-        may = _allowed(session, by, spec, permission)
-        reader = Reader.of(by, may)
-        model = model_of(session)
-    clinic = clinic_of(by.clinic_id)
-    chosen = parameters(name, spec, params or {}, clinic.zone)
-    query = compile_spec(spec, _bound(chosen, clinic.zone), reader, model)
+    asked = asked_by(name, spec, params, by=by, form=form)
+    query = asked.query
     began = time.perf_counter()
     with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS if form == "screen" else 0) as cursor:
         rows = fetch(cursor, query)
     seconds = time.perf_counter() - began
     rows, total, subtotals = _sorted_out(rows, query)
-    shown = {key: value for key, value in chosen.items()}
-    _audit(name, shown, len(rows), form, permission, by)
+    audit_run(name, asked, len(rows), form, by)
     return Result(
-        name, spec.title, shown, definition(spec, model), query.columns, rows, total, query.left_out, clinic, seconds,
-        subtotals, query.groups,
+        name, spec.title, asked.chosen, asked.definition, query.columns, rows, total, query.left_out, asked.clinic,
+        seconds, subtotals, query.groups, spec, asked.filters,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A report that a person may run, compiled for them: what will be read, and its words."""
+
+    query: Query
+    chosen: dict[str, Any]
+    definition: str
+    filters: tuple[str, ...]
+    clinic: Clinic
+
+
+def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str) -> Asked:
+    """Check what the person may and compile it for them. Raises what run_spec raises."""
+    with look(by, "reports.view") as session:
+        reader = Reader.of(by, _allowed(session, by, spec, _permission(form)))
+        model = model_of(session)
+    clinic = clinic_of(by.clinic_id)
+    chosen = parameters(name, spec, params or {}, clinic.zone)
+    query = compile_spec(spec, _bound(chosen, clinic.zone), reader, model)
+    filters = tuple(
+        told.test(one, spec, model, chosen)
+        for one in spec.filters
+        if not (isinstance(one, Condition) and one.parameter and chosen.get(one.parameter) is None)
+    )
+    return Asked(query, chosen, told.definition(spec, model), filters, clinic)
+
+
+def _permission(form: str) -> str:
+    return "reports.view" if form == "screen" else "reports.export"
 
 
 def _sorted_out(
@@ -200,8 +227,9 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
     return may
 
 
-def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: str, by: Actor) -> None:
+def audit_run(name: str, asked: Asked, rows: int, form: str, by: Actor) -> None:
     """One row for each run; looking at the same screen again within five minutes is one look."""
+    params = dict(asked.chosen)
     if form == "screen":
         key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(params.items(), key=str)))
         now = time.monotonic()
@@ -210,7 +238,7 @@ def _audit(name: str, params: dict[str, Any], rows: int, form: str, permission: 
         if len(_AUDITED) > 10_000:
             _AUDITED.clear()
         _AUDITED[key] = now
-    with act(by, permission) as work:
+    with act(by, _permission(form)) as work:
         work.session.quiet = True
         action = "report.viewed" if form == "screen" else "report.exported"
         work.audit(action, "report", name, parameters=params, rows=rows, form=form)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from functools import partial
 
 import streamlit as st
 
-from forms.print import Column, table_pdf, within
+from forms.print import within
 from pages.components import frame
-from reports import export
-from reports.run import Result, run
+from reports import export, saved
+from reports.run import run_spec
+from reports.streamed import can_stream, write_csv
 from security.actor import Actor
 
 KINDS = {
     "csv": ("Download CSV", "csv"),
     "xlsx": ("Download Excel", "table_view"),
     "pdf": ("Download PDF", "picture_as_pdf"),
+    "parquet": ("Download Parquet", "database"),
 }
 
 
@@ -36,18 +39,12 @@ def downloads(name: str, params: dict[str, str | date | None], *, disabled: bool
 
 def make(name: str, params: dict[str, str | date | None], kind: str, by: Actor) -> bytes:
     """The bytes of one download; audited as an export. Raises NotPermitted, PrintTookTooLong."""
-    result = run(name, params, by=by, form=kind)
-    return within(20, pdf, result) if kind == "pdf" else export.render(result, kind)
-
-
-def pdf(result: Result) -> bytes:
-    """The printed form, with the choices and the definition on it."""
-    printed = export.table(result)
-    columns = [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
-    return table_pdf(
-        result.title, result.facts, columns, printed.rows, clinic=result.clinic.name, totals=printed.total,
-        definition=result.definition,
-    )  # fmt: skip
+    card = saved.card(name, by=by)
+    if kind == "csv" and can_stream(card.spec):
+        file = io.BytesIO()
+        write_csv(name, card.spec, params, file, by=by)
+        return file.getvalue()
+    return within(20, export.render, run_spec(name, card.spec, params, by=by, form=kind), kind)
 
 
 def _file_name(name: str, params: dict[str, str | date | None], kind: str) -> str:

@@ -80,7 +80,7 @@ def test_the_command_writes_every_format(sqlite_clinic, tmp_path, form):
 
 
 def test_every_report_is_written_in_every_format_even_when_empty(sqlite_clinic):
-    from commands.reports import as_pdf
+    from reports.paper import to_pdf as as_pdf
 
     for name in spec.built_in():
         result = run(name, by=sqlite_clinic.operator, form="command")

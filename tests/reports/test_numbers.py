@@ -290,7 +290,7 @@ def test_a_printed_roster_cuts_no_service_short(small):
 
     from pypdf import PdfReader
 
-    from commands.reports import as_pdf
+    from reports.paper import to_pdf as as_pdf
 
     for number in range(6):
         small.add(Service, code=f"extra-{number}", name=f"Longish vaccine {number}", price_cents=100)
