@@ -141,11 +141,11 @@ def register(bottle_id: str, *, by: Actor) -> tuple[BottleRow, list[LogLine]]:
         found = _bottles(session, by.clinic_id, Bottle.id == bottle_id) if is_id(bottle_id) else []
         if not found:
             raise NotFound(what="bottle", name="with this number")
-        return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found[0].needs_witness, by)
+        return found[0], _lines(session, DrugLogEntry.bottle_id == bottle_id, found, by)
 
 
 def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine]]:
-    """The lines of one visit with their bottles, in order; balances are left out."""
+    """The lines of one visit with their bottles, in order; balances stand in each bottle's register."""
     with look(by, "drugs.view") as session:
         if not is_id(appointment_id):
             return []
@@ -154,7 +154,7 @@ def of_visit(appointment_id: str, *, by: Actor) -> list[tuple[BottleRow, LogLine
         if not of_line:
             return []
         named = {row.id: row for row in _bottles(session, by.clinic_id, Bottle.id.in_(set(of_line.values())))}
-        lines = _lines(session, DrugLogEntry.appointment_id == appointment_id, True, by)
+        lines = _lines(session, DrugLogEntry.appointment_id == appointment_id, named.values(), by, whole=False)
         return [(named[of_line[line.id]], replace(line, balance=None)) for line in lines]
 
 
@@ -180,7 +180,12 @@ def _bottles(session: ClinicSession, clinic_id: str, *which) -> list[BottleRow]:
     ]  # fmt: skip
 
 
-def _lines(session: ClinicSession, which, needs_witness: bool, by: Actor) -> list[LogLine]:  # type: ignore[no-untyped-def]
+def _lines(  # type: ignore[no-untyped-def]
+    session: ClinicSession, which, bottles: Iterable[BottleRow], by: Actor, *, whole: bool = True
+) -> list[LogLine]:
+    """The lines asked for, of these bottles. ``whole`` says that they are every line of a bottle, so that its balance
+    can be followed."""
+    witnessed = {bottle.id for bottle in bottles if bottle.needs_witness}
     statement = (
         select(DrugLogEntry, Appointment.number, Patient.name, Patient.species, Client)
         .outerjoin(Appointment, Appointment.id == DrugLogEntry.appointment_id)
@@ -199,9 +204,9 @@ def _lines(session: ClinicSession, which, needs_witness: bool, by: Actor) -> lis
         stands = reversal is None and entry.kind != "reversal"
         held += entry.delta if stands else 0
         flags = []
-        if entry.wasted > 0 and needs_witness and not entry.witness_id and stands:
+        if entry.wasted > 0 and entry.bottle_id in witnessed and not entry.witness_id and stands:
             flags.append("No witness")
-        if stands and held < 0:
+        if whole and stands and held < 0:
             flags.append("Negative balance")
         why = ""
         if reversal is not None:

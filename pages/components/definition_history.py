@@ -48,6 +48,9 @@ def _details(
             st.code(definitions.diff(before.body, version.body) or "No difference", language="diff", wrap_lines=True)
         if version is newest:
             return
+        if version.body == newest.body:
+            st.caption("This version says the same as the one in use.")
+            return
         st.caption(f"From version {version.number} to the one in use")
         st.code(definitions.diff(version.body, newest.body) or "No difference", language="diff", wrap_lines=True)
         name = f"{key}-back-{version.number}-{newest.number}"

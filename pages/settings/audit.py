@@ -59,7 +59,7 @@ def ask(choices: AuditPage) -> Filters:
         )  # fmt: skip
 
     with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
-        days = st.date_input("Days", (), key="days", on_change=first, width=215, format=show.date_format())
+        days = st.date_input("Days", (), key="days", on_change=first, width=250, format=show.date_format())
         actor = choice("Person", "actor", choices.actors, "Everybody", 150)
         action = choice("Action", "action", choices.actions, "Every action", 190, words)
         entity = choice("About", "entity", choices.entities, "Everything", 150, words)

@@ -79,6 +79,7 @@ SETTINGS = (
             "capacity_by_location": Field("Other capacity at", widget="counts", choices="location:name",
                                           help="Leave empty where the usual capacity holds."),
             "surgical": Field("Ends in surgery"), "starts": Field("First one at", widget="time"),
+            "colour": Field("Color"),
             "services": Field("Usual services", choices="service:slug"), "active": _ACTIVE,
         },
     ),

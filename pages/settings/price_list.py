@@ -15,6 +15,10 @@ from security.settings import Entry
 
 KIND = "service"
 EMPTY: dict[str, Any] = {"prices": [], "tax_code": "", "procedure": "", "category": "", "reminder_days": None}
+WORDS = {
+    "name": "name", "category": "category", "active": "in use or not", "tax_code": "tax", "procedure": "procedure",
+    "reminder_days": "reminder",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -31,6 +35,7 @@ def main() -> None:
             start_over()
     draft = Draft("setting:price-list")
     draft.line()
+    above = st.empty()
     edited = grid(held, draft)
     changes = changed(held, edited)
     draft.keep(typed(held, changes))
@@ -39,9 +44,26 @@ def main() -> None:
         type="primary", key="save", disabled=not changes,
     ):  # fmt: skip
         save(changes, draft)
-    if changes:
-        st.caption("Not saved yet: " + show.plain(", ".join(str(body["name"]) for body, _ in changes.values())))
+    told = "; ".join(told_of(body, held.get(slug)) for slug, (body, _) in changes.items())
+    above.caption(
+        f"Not saved yet: {show.plain(told)}" if told else
+        "Click a cell to change it. The empty row at the end adds a service."
+    )  # fmt: skip
     below(current)
+
+
+def told_of(body: dict[str, Any], entry: Entry | None) -> str:
+    """What changes about a service, with both prices where the price does: a slip of the finger shows before it is
+    saved."""
+    if entry is None:
+        return f"{body['name']}, new, {show.money(body['price_cents'])}"
+    parts = [str(entry.body["name"])]
+    if body["price_cents"] != entry.body["price_cents"]:
+        parts.append(f"{show.money(entry.body['price_cents'])} becomes {show.money(body['price_cents'])}")
+    for name, word in WORDS.items():
+        if body[name] != entry.body[name]:
+            parts.append(word)
+    return ", ".join(parts)
 
 
 def typed(held: dict[str, Entry], changes: dict[str, tuple[dict[str, Any], int]]) -> dict[str, Any]:
@@ -63,7 +85,7 @@ def on_top(held: dict[str, Entry], draft: Draft) -> list[Entry]:
 
 def grid(held: dict[str, Entry], draft: Draft) -> pd.DataFrame:
     """One row for each service; the last one adds."""
-    taxes = [""] + [entry.slug for entry in settings.entries("tax", by=frame.actor())]
+    taxes = {"": "None"} | {entry.slug: entry.body["label"] for entry in settings.entries("tax", by=frame.actor())}
     rows = sorted(on_top(held, draft), key=lambda entry: (entry.body["category"], entry.body["name"]))
     frame_ = pd.DataFrame(
         {
@@ -96,8 +118,8 @@ def grid(held: dict[str, Entry], draft: Draft) -> pd.DataFrame:
             "price": column.NumberColumn("Price", min_value=0.0, step=0.01, required=True, default=0.0,
                                          format=f"{show.currency_symbol()}%.2f"),
             "bands": column.TextColumn("By weight", width="small", help="Prices by species and weight"),
-            "tax": column.SelectboxColumn("Tax", options=taxes, default="", width="small",
-                                          format_func=lambda code: code or "None"),
+            "tax": column.SelectboxColumn("Tax", options=list(taxes), default="", width="small",
+                                          format_func=lambda code: taxes.get(code, code)),
             "procedure": column.TextColumn("Procedure", max_chars=80, default="", width="small"),
             "days": column.NumberColumn("Remind after", min_value=1, max_value=3650, step=1, format="%d days"),
         },

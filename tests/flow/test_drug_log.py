@@ -125,6 +125,15 @@ def test_a_negative_balance_is_flagged_and_never_blocked(clinic, clinic_day):
     assert (head.balance, head.state, rows[-1].kind, rows[-1].delta) == (0, "closed", "adjusted", 50)
 
 
+def test_the_lines_of_a_visit_say_nothing_about_balances_that_the_whole_bottle_would_not(clinic, clinic_day):
+    visit, sam = clinic_day.visit(), clinic.actor("sam")
+    for code in ("ketamine-100", "dexmedetomidine-05"):
+        waste = Use(bottle(clinic, code=code), given=250, wasted=50, appointment_id=visit, source="paper")
+        drug_log.log_use(waste, by=sam)
+    flags = {found.drug: line.flags for found, line in register.of_visit(visit, by=sam)}
+    assert flags == {"Ketamine": ("No witness",), "Dexmedetomidine": ()}
+
+
 def test_closed_unopened_and_future_lines_are_refused_live(clinic, clinic_day):
     found, visit, sam = bottle(clinic, opened=False), clinic_day.visit(), clinic.actor("sam")
     with pytest.raises(drug_log.BottleNotOpen, match="not opened yet"):
