@@ -99,7 +99,7 @@ class Worker:
         for index, clinic in enumerate(clinics()):
             self._prepare(clinic, whole_home=index == 0)
             busy |= bool(delivery.deliver(clinic.id, self.owner))
-            while not self.stopping.is_set() and (job := jobs.claim(clinic.id, self.owner)) is not None:
+            while not self.stopping.is_set() and (job := jobs.claim(clinic.id, self.owner, clinic.zone)) is not None:
                 self._carry_out(clinic, job)
                 busy = True
         return busy

@@ -51,24 +51,31 @@ def enqueue(
         session.add(Job(kind=kind, dedupe_key=dedupe_key, payload=payload, due_at=due_at or clock.now()))
 
 
-def claim(clinic_id: str, owner: str) -> Job | None:
-    """Take the job that has been due longest, or one whose worker died; None when there is none."""
+def claim(clinic_id: str, owner: str, zone: str) -> Job | None:
+    """Take the job that has been due longest, or one whose worker died; None when there is none.
+
+    What ended its worker five times is given up like what failed five times, so that it does not end every other.
+    """
     now = clock.now()
     with write(clinic_id) as session:
-        row = session.scalars(
+        due = (
             select(Job)
             .where(
                 Job.due_at <= now,
                 or_(Job.state == "waiting", (Job.state == "running") & (Job.lease_until < now)),
             )
             .order_by(Job.due_at)
-            .limit(1)
             .with_for_update(skip_locked=True)
-        ).first()
-        if row is not None:
+        )
+        for row in session.scalars(due):
+            if row.state == "running" and row.attempts >= ATTEMPTS:
+                row.error = "The worker ended each time it did this."
+                _give_up(row, zone)
+                continue
             row.state, row.lease_owner, row.lease_until = "running", owner, now + LEASE
             row.attempts += 1
-        return row
+            return row
+    return None
 
 
 def finish(clinic_id: str, job: Job, zone: str, result: dict[str, object]) -> None:
@@ -90,10 +97,16 @@ def fail(clinic_id: str, job: Job, zone: str, error: str) -> None:
         if row.attempts < ATTEMPTS:
             row.state, row.due_at = "waiting", clock.now() + timedelta(minutes=2**row.attempts)
             row.lease_owner, row.lease_until = "", None
-        elif row.rule:
-            _done(row, zone, {"failed": True})
         else:
-            row.state, row.finished_at = "failed", clock.now()
+            _give_up(row, zone)
+
+
+def _give_up(row: Job, zone: str) -> None:
+    """Until its next run, where it has one."""
+    if row.rule:
+        _done(row, zone, {"failed": True})
+    else:
+        row.state, row.finished_at = "failed", clock.now()
 
 
 def _done(row: Job, zone: str, result: dict[str, object]) -> None:

@@ -21,6 +21,8 @@ from security.clinics import NewClinic, create_clinic
 from security.profile import PROFILE, ClinicProfile
 from worker import Worker
 
+ZONE = "America/New_York"
+
 
 class Inbox:
     """A real SMTP server that keeps what it gets; ``reply`` is what it answers to the next recipients."""
@@ -156,17 +158,31 @@ def test_the_text_of_a_message_lies_encrypted(sqlite_clinic):
 def test_two_workers_never_hold_one_job(clinic):
     with write(clinic.id) as session:
         jobs.enqueue(session, "tidy", "once", {})
-    first, second = jobs.claim(clinic.id, "a"), jobs.claim(clinic.id, "b")
+    first, second = jobs.claim(clinic.id, "a", ZONE), jobs.claim(clinic.id, "b", ZONE)
     assert first is not None
     assert second is None
+
+
+def test_a_job_that_ends_its_worker_each_time_is_given_up_and_the_next_one_done(clinic):
+    with write(clinic.id) as session:
+        jobs.enqueue(session, "tidy", "deadly", {})
+        jobs.enqueue(session, "tidy", "harmless", {}, due_at=clock.now() + timedelta(seconds=1))
+    for _ in range(jobs.ATTEMPTS):
+        clock.set(clock.now() + jobs.LEASE * 2)
+        assert jobs.claim(clinic.id, "dies", ZONE).dedupe_key == "deadly"
+    clock.set(clock.now() + jobs.LEASE * 2)
+    assert jobs.claim(clinic.id, "lives", ZONE).dedupe_key == "harmless"
+    with read(clinic.id) as session:
+        given_up = session.scalars(select(Job).where(Job.dedupe_key == "deadly")).one()
+    assert given_up.state == "failed" and "ended each time" in given_up.error
 
 
 def test_a_job_of_a_dead_worker_comes_back(clinic):
     with write(clinic.id) as session:
         jobs.enqueue(session, "tidy", "once", {})
-    jobs.claim(clinic.id, "dead")
+    jobs.claim(clinic.id, "dead", ZONE)
     clock.set(clock.now() + jobs.LEASE + timedelta(seconds=1))
-    again = jobs.claim(clinic.id, "alive")
+    again = jobs.claim(clinic.id, "alive", ZONE)
     assert again is not None
     assert again.attempts == 2
 
