@@ -105,16 +105,19 @@ def choices_of(spec: ReportSpec, by: str = "") -> Choices:
 
 
 def spec_of(choices: Choices, model: Model, title: str = "New report") -> ReportSpec:
-    """The spec that choices come to; lines get the names of their columns on the way. Raises NotComplete, with what is
-    missing."""
-    groups = [] if choices["shape"] == "list" else choices["groups"]
-    across = choices["across"] if choices["shape"] == "numbers" else None
+    """The spec that choices come to; lines get the names of their columns on the way.
+
+    Groups and tests without a field are left out. Raises NotComplete, with what else is missing.
+    """
+    counting = choices["shape"] == "numbers"
+    groups = [line for line in choices["groups"] if line["field"]] if counting else []
+    across = choices["across"] if counting and choices["across"] and choices["across"]["field"] else None
     taken: set[str] = set()
     lines = [_named_by(line, model, choices, taken) for line in (*groups, *([across] if across else []))]
     body: Choices = {
         **choices["kept"], "title": choices["kept"].get("title") or title, "entity": choices["entity"],
         "period": choices["period"], "preset": choices["preset"],
-        "filters": [_filter(block) for block in choices["filters"]],
+        "filters": [one for block in choices["filters"] if (one := _filter(block))],
         "asks": _asks(choices), "limit": choices["limit"], "sort": choices["sort"],
     }  # fmt: skip
     if choices["shape"] == "list":
@@ -188,7 +191,7 @@ def _measures(choices: Choices, taken: set[str]) -> list[Choices]:
             }
         elif line["agg"] not in (None, "count") and not line["of"]:
             raise NotComplete(what=f"Choose the field for the {told_how(line['agg'])}.")
-        made["where"] = [_condition(one) for one in line["where"]]
+        made["where"] = [_condition(one) for one in line["where"] if one["field"]]
         for show in line["shows"]:
             label = line["label"] if show == "value" else line["labels"].get(show, "")
             found.append(Counted(name=line["names"][show], label=label, show=show, **made).model_dump())
@@ -203,8 +206,6 @@ def told_how(agg: str) -> str:
 
 
 def _named_by(line: Choices, model: Model, choices: Choices, taken: set[str]) -> By:
-    if not line["field"]:
-        raise NotComplete(what="Choose the field to group by.")
     name = line["name"] or _word(line["field"] + ("_" + line["grain"] if line["grain"] else ""))
     if name in taken:
         name = _free(name, taken)
@@ -217,14 +218,12 @@ def _named_by(line: Choices, model: Model, choices: Choices, taken: set[str]) ->
 def group_label(model: Model, choices: Choices, line: Choices) -> str:
     """The words over a group's column where its field alone would not tell: the surgeon's name is headed Surgeon."""
     try:
-        steps, _, found = model.resolve(choices["entity"], line["field"])
+        found = model.resolve(choices["entity"], line["field"])[2]
     except UnknownWord:
         return ""
-    if found.label in ("Name", "Code", "Initials") and steps:
-        return told.path_words(model, choices["entity"], line["field"]).split(" > ")[-2]
     if line["grain"] and line["field"] != choices["period"]:
         return f"{found.label}, {line['grain']}"
-    return ""
+    return told.head(choices["entity"], line["field"], model)
 
 
 def _asks(choices: Choices) -> list[Choices]:
@@ -242,13 +241,15 @@ def _asks(choices: Choices) -> list[Choices]:
 
 
 def _filter(block: Choices) -> Any:
-    tests = [{"all": one["all"]} if "all" in one else _condition(one) for one in block["any"]]
+    tests = [
+        {"all": one["all"]} if "all" in one else _condition(one) for one in block["any"] if "all" in one or one["field"]
+    ]
+    if not tests:
+        return None
     return tests[0] if len(tests) == 1 and "all" not in tests[0] else {"any": tests}
 
 
 def _condition(one: Choices) -> Choices:
-    if not one["field"]:
-        raise NotComplete(what="Choose the field of each test.")
     made = {name: one[name] for name in ("field", "op", "value", "parameter")}
     if made["parameter"] or made["op"] in ("empty", "not_empty"):
         made["value"] = None

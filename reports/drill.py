@@ -9,6 +9,7 @@ from typing import Any
 from reports.model import Condition, Model
 from reports.periods import months_before
 from reports.spec import By, Counted, ReportSpec, Shown
+from reports.told import head
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -26,7 +27,9 @@ def drill(spec: ReportSpec, model: Model, at: Mapping[str, Any], number: str = "
         if by.column in at:
             filters += _equal(by, at[by.column])
     filters += _tests(spec, model, number)
-    columns = [Shown(field=path, name=path.replace(".", "_")) for path in entity.rows]
+    columns = [
+        Shown(field=path, name=path.replace(".", "_"), label=head(spec.entity, path, model)) for path in entity.rows
+    ]
     by_day = entity.day if entity.day in entity.rows else ""
     return ReportSpec(
         title=spec.title, group=spec.group, entity=spec.entity, permission=spec.permission, period=spec.period,

@@ -70,6 +70,12 @@ def path_words(model: Model, start: str, path: str) -> str:
     return " > ".join([*(step.replace("_", " ").capitalize() for step in steps), model.resolve(start, path)[2].label])
 
 
+def head(start: str, path: str, model: Model) -> str:
+    """The words over a column where its field alone would not tell: a provider's name is headed Provider."""
+    *steps, last = path_words(model, start, path).split(" > ")
+    return steps[-1] if steps and last in ("Name", "Code", "Initials") else ""
+
+
 def _value(value: Any, type_: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"

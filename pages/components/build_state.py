@@ -133,7 +133,7 @@ def sentence(failure: Refusal) -> None:
 def change(name: str, *, own: bool) -> None:
     """The way from a report into the builder: to change a saved one, or a copy of one the product comes with."""
     by = {"by": st.query_params["by"]} if "by" in st.query_params else {}
-    with st.container(key="change_report", width="content"):
+    with st.container(key="open_builder", width="content"):
         st.page_link(
             "reporting/builder.py", label="Change" if own else "Copy and change", icon=":material/edit:",
             query_params={"name" if own else "copy": name, **by}, width="content",

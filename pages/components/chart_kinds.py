@@ -28,7 +28,7 @@ def pie(spec: ReportSpec, result: Result) -> Any:
     place, first = result.index(spec.chart.y), next(column for column in result.columns if not column.is_measure)
     at, measure, wording = result.index(first.name), result.columns[place], wording_of(result.clinic)
     rows = sorted((row for row in result.rows if (row[place] or 0) > 0), key=lambda row: -row[place])
-    parts = [(words(first, row[at], wording), row[place]) for row in rows[:SLICES]]
+    parts = [(words(first, row[at], wording) or charts.NO_VALUE, row[place]) for row in rows[:SLICES]]
     rest = sum(row[place] for row in rows[SLICES:])
     taken: set[str] = set()
     colours = []
@@ -55,11 +55,15 @@ def heat(spec: ReportSpec, result: Result) -> Any:
     measure = result.columns[place]
     down, across = [column for column in result.columns if not column.is_measure][:2]
     at, by = result.index(down.name), result.index(across.name)
-    ys, xs = (sorted({row[one] for row in result.rows if row[one] is not None}) for one in (at, by))
+    ys, xs = (
+        sorted({row[one] for row in result.rows}, key=lambda value: (value is None, 0 if value is None else value))
+        for one in (at, by)
+    )
     cells = {(row[at], row[by]): row[place] for row in result.rows}
     chart = go.Figure()
     chart.add_heatmap(
-        x=[words(across, x, wording) for x in xs], y=[words(down, y, wording) for y in ys],
+        x=[words(across, x, wording) or charts.NO_VALUE for x in xs],
+        y=[words(down, y, wording) or charts.NO_VALUE for y in ys],
         z=[[None if (v := cells.get((y, x))) is None else charts.scaled(measure, v) for x in xs] for y in ys],
         customdata=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
         hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,

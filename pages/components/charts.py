@@ -17,6 +17,7 @@ from reports.values import wording_of, words
 COLOURS = ("#0f766e", "#c2710c", "#4f5fb8", "#b4326b", "#6b7f1d")
 GREY = "#8a94a3"
 OTHER = "All others"
+NO_VALUE = "No value"
 CONFIG = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 ALWAYS = {"dog": 0, "cat": 1, "rabbit": 2, "Dog": 0, "Cat": 1, "Rabbit": 2, "Female": 3, "Male": 2,
           "Card": 0, "Cash": 1, "Check": 2}  # fmt: skip
@@ -122,22 +123,24 @@ def _single(
     rows = [row for row in result.rows if row[place] is not None]
     if ranked:
         rows = sorted(rows, key=lambda row: row[place])
-    names = [words(first, row[at], wording) for row in rows]
+    names = [words(first, row[at], wording) or NO_VALUE for row in rows]
     values = [scaled(measure, row[place]) for row in rows]
     texts = [words(measure, row[place], wording) for row in rows]
+    stands = {id(row): number for number, row in enumerate(result.rows)}
+    marks = [[text, stands[id(row)]] for text, row in zip(texts, rows, strict=True)]
     few = len(rows) <= 14 and not grey
     if line:
         chart.add_scatter(
-            x=names, y=values, mode="lines+markers", name=measure.label, customdata=texts, showlegend=grey,
+            x=names, y=values, mode="lines+markers", name=measure.label, customdata=marks, showlegend=grey,
             line={"color": GREY if grey else COLOURS[0], "width": 2, "dash": "dot" if grey else "solid"},
-            hovertemplate="%{customdata}",
+            hovertemplate="%{customdata[0]}",
         )  # fmt: skip
         return
     along = {"x": values, "y": names, "orientation": "h"} if ranked else {"x": names, "y": values}
     chart.add_bar(
         **along, text=texts if few else None, textposition="outside" if few else None, cliponaxis=False,
-        customdata=texts, marker={"color": GREY if grey else COLOURS[0]},
-        hovertemplate="%{customdata}<extra></extra>", name=measure.label, showlegend=grey,
+        customdata=marks, marker={"color": GREY if grey else COLOURS[0]},
+        hovertemplate="%{customdata[0]}<extra></extra>", name=measure.label, showlegend=grey,
     )  # fmt: skip
 
 
@@ -151,26 +154,29 @@ def _split(
     kept = sorted(sizes, key=lambda name: -sizes[name])[:5]
     xs: dict[Any, None] = dict.fromkeys(row[first] for row in result.rows)
     cells: dict[tuple[Any, Any], float] = defaultdict(float)
-    for row in result.rows:
+    stands: dict[tuple[Any, Any], int] = {}
+    for number, row in enumerate(result.rows):
+        stands.setdefault((row[first], row[second]), number)
         cells[row[first], row[second] if row[second] in kept else OTHER] += row[place] or 0
     series = [*kept, OTHER] if len(sizes) > len(kept) and measure.type in _ADDS_UP else kept
     taken: set[str] = set()
-    labels = [words(groups[0], x, wording) for x in xs]
+    labels = [words(groups[0], x, wording) or NO_VALUE for x in xs]
     for name in series:
-        label = OTHER if name == OTHER else words(groups[1], name, wording)
-        shade = GREY if name == OTHER else colour(label, taken)
+        label = OTHER if name == OTHER else words(groups[1], name, wording) or NO_VALUE
+        shade = GREY if name in (OTHER, None) else colour(label, taken)
         taken.add(shade)
         values = [cells.get((x, name), 0) for x in xs]
+        marks = [[words(measure, value, wording), stands.get((x, name))] for x, value in zip(xs, values, strict=True)]
         if line:
             chart.add_scatter(
                 x=labels, y=[scaled(measure, value) for value in values], mode="lines+markers", name=label,
-                line={"color": shade, "width": 2}, hovertemplate="%{customdata}",
-                customdata=[words(measure, value, wording) for value in values],
+                line={"color": shade, "width": 2}, hovertemplate="%{customdata[0]}",
+                customdata=marks,
             )  # fmt: skip
             continue
         chart.add_bar(
             x=labels, y=[scaled(measure, value) for value in values], name=label, marker={"color": shade},
-            customdata=[words(measure, value, wording) for value in values], hovertemplate="%{customdata}",
+            customdata=marks, hovertemplate="%{customdata[0]}",
         )  # fmt: skip
 
 

@@ -9,13 +9,15 @@ import streamlit as st
 
 from data import mart
 from data.wording import Wording
-from pages.components import chart_kinds, charts, frame, show
+from pages.components import chart_kinds, charts, frame, report_grid, report_rows, show
 from reports.compile import ResultColumn
+from reports.grid import grid
 from reports.run import Result
 from reports.spec import ReportSpec
 from reports.values import is_number, is_shown, plain, wording_of, words
 
 HTML_ROWS = 400
+MARKED = "_marked_row"
 
 
 def facts(result: Result) -> str:
@@ -42,15 +44,45 @@ def draw(spec: ReportSpec, result: Result, *, narrow: bool = False) -> None:
         _totals(result)
     if spec.columns or narrow:
         _chart(spec, result)
-        table(result)
+        _table(spec, result)
         _definitions(result)
         return
     left, right = st.columns([3, 1], gap="large")
     with left:
         _chart(spec, result)
-        table(result)
+        _table(spec, result)
     with right:
         _definitions(result)
+
+
+def _table(spec: ReportSpec, result: Result) -> None:
+    """The table, and where a number or a mark of the chart was chosen, the rows behind it."""
+    marked = st.session_state.pop(MARKED, None)
+    laid_out = grid(spec, result) if spec.measures and len(result.rows) <= HTML_ROWS else None
+    if laid_out is None:
+        table(result)
+    else:
+        wording = wording_of(result.clinic)
+        digits = {
+            one.place: _digits(result, one.place, wording) for one in laid_out.over if one.column.type == "number"
+        }  # fmt: skip
+        st.html(report_grid.html(laid_out, result.title, wording, "report", digits))
+        cell = report_grid.clicked("report")
+        if cell is not None and cell[0] < len(laid_out.lines) and cell[1] < len(laid_out.over):
+            report_rows.ask(spec, result, *laid_out.at(*cell))
+            return
+    if marked is not None and 0 <= marked < len(result.rows):
+        groups = [column for column in result.columns if not column.is_measure][:2]
+        at = {group.name: result.rows[marked][result.index(group.name)] for group in groups}
+        report_rows.ask(spec, result, at, spec.chart.y)
+
+
+def _mark() -> None:
+    """A mark of the chart was chosen: its customdata holds the row it stands for."""
+    points = st.session_state["report_chart"].selection.points
+    data = points[0].get("customdata") if points else None
+    if isinstance(data, list | tuple) and len(data) > 1 and data[1] is not None:
+        st.session_state[MARKED] = int(data[1])
 
 
 def table(result: Result) -> None:
@@ -86,7 +118,8 @@ def _chart(spec: ReportSpec, result: Result) -> None:
     key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
            hash(spec.model_dump_json()), change)  # fmt: skip
     figure = charts.cached(key, spec, result)
-    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result))
+    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), on_select=_mark,
+                    selection_mode="points")  # fmt: skip
     st.caption(frame.plain(charts.told(spec, result)))
 
 

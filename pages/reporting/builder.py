@@ -26,7 +26,7 @@ made = Built(query.get("name", ""), query.get("copy", ""), query.get("by", ""))
 title = made.card.spec.title if made.card else ""
 actions = frame.head(
     f"Change {title}" if made.name else f"Copy of {title}" if title else "New report",
-    "Choose on the left; the result follows." if not title else "What you change here is saved only when you say so.",
+    "The result follows as you choose." if not title else "What you change here is saved only when you say so.",
 )
 with actions:
     pressed = st.button("Save report", type="primary", icon=":material/save:", key="save-report")

@@ -1,6 +1,7 @@
 """The report builder as a page: what it opens with, what it keeps, what it saves, what it says when it cannot."""
 
 import copy
+import re
 
 import pytest
 from sqlalchemy import select
@@ -34,7 +35,7 @@ def test_what_is_built_is_seen_and_kept(small):
     page = build(small)
     widget(page.selectbox, "Opens with").select("all_time").run()
     widget(page.selectbox, "Number").select("m:no_shows").run()
-    assert '<td class="s">Mar 2024</td><td class="n">1</td>' in told(page)
+    assert re.search(r'<td class="s">Mar 2024</td><td class="n"[^>]*>1</td>', told(page))
     assert drafts.load("report:", by=small.clinic.actor("olive"))["numbers"][0]["measure"] == "no_shows"
 
     again = build(small)
@@ -61,5 +62,5 @@ def test_a_saved_report_with_a_field_that_is_gone_stays_changeable(small):
 
 
 def test_who_may_not_build_does_not_reach_it(small):
-    page = opened(small.clinic, "mona", "reporting/builder.py")
-    assert "This page is not open to you" in told(page)
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        opened(small.clinic, "mona", "reporting/builder.py")

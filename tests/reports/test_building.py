@@ -108,9 +108,12 @@ def test_names_of_columns_stay_and_never_meet():
 def test_what_is_missing_is_said_in_words():
     choices = building.begin(model(), "appointment")
     choices["groups"].append(building.group(""))
-    with pytest.raises(building.NotComplete, match="Choose the field to group by"):
+    choices["filters"].append({"id": "x", "any": [building.test("", "in")]})
+    made = building.spec_of(choices, model())
+    assert len(made.breakdowns[0].by) == 1 and not made.filters, "what is not chosen yet waits"
+    choices["numbers"] = [building.number(agg="sum")]
+    with pytest.raises(building.NotComplete, match="Choose the field for the sum"):
         building.spec_of(choices, model())
-    choices["groups"].pop()
     choices["numbers"] = []
     with pytest.raises(building.NotComplete, match="at least one number"):
         building.spec_of(choices, model())
