@@ -8,7 +8,19 @@ from typing import Any
 
 from sqlalchemy import select
 
-from data.models import Appointment, Client, Invoice, InvoiceLine, Location, Patient, Payment, Service
+from data.models import (
+    Appointment,
+    Bottle,
+    Client,
+    Drug,
+    DrugLogEntry,
+    Invoice,
+    InvoiceLine,
+    Location,
+    Patient,
+    Payment,
+    Service,
+)
 from data.session import write
 from data.types import new_id
 from opening.start import furnish
@@ -20,8 +32,11 @@ STAGES = ("checked_out",) * 8 + ("no_show", "cancelled")
 CHUNK = 20_000
 
 
-def sized_clinic(rows: int) -> str:
-    """Write a clinic of about ``rows`` fact rows: 2 appointments : 5 lines : 2 payments, and 1 invoice; its id."""
+def sized_clinic(rows: int, *, drug_lines: bool = False) -> str:  # noqa: C901 - one small function for each table
+    """Write a clinic of about ``rows`` fact rows: 2 appointments : 5 lines : 2 payments, and 1 invoice; its id.
+
+    With ``drug_lines`` there is a line of the drug log for each invoice beside them.
+    """
     new = NewClinic("bench", "Bench clinic")
     clinic_id = create_clinic(new)
     furnish(clinic_id, new)
@@ -73,9 +88,28 @@ def sized_clinic(rows: int) -> str:
             "event_at": at, "day": at.date(),
         }  # fmt: skip
 
+    drugs, bottles = [new_id() for _ in range(6)], [new_id() for _ in range(60)]
+
+    def drug(n: int) -> dict[str, Any]:
+        return {"id": drugs[n], "code": f"bench-{n}", "name": f"Bench drug {n}"}
+
+    def bottle(n: int) -> dict[str, Any]:
+        return {"id": bottles[n], "drug_id": drugs[n % 6], "number": f"B{n}", "size": 10**9,
+                "received_on": begin.date(), "location_id": location}  # fmt: skip
+
+    def drawn(n: int) -> dict[str, Any]:
+        return {
+            "id": new_id(), "bottle_id": bottles[n % 60], "kind": "use", "delta": -500 - n % 7, "given": 500 + n % 7,
+            "patient_id": patients[n % len(patients)], "event_at": moment(n, len(invoices)),
+        }  # fmt: skip
+
+    logged = (
+        (Drug, drug, len(drugs)), (Bottle, bottle, len(bottles)), (DrugLogEntry, drawn, len(invoices))
+    )  # fmt: skip
     plan = (
         (Client, client, len(clients)), (Patient, patient, len(patients)), (Appointment, visit, visits),
         (Invoice, invoice, len(invoices)), (InvoiceLine, line, len(invoices) * 5), (Payment, payment, visits),
+        *(logged if drug_lines else ()),
     )  # fmt: skip
     for model, make, count in plan:
         for start in range(0, count, CHUNK):

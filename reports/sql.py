@@ -41,6 +41,7 @@ _DESCRIBES_SOMEBODY = {
     "patient": {"caution", "born_on"},
     "drug_log": {"reason"},
     "invoice": {"number"},
+    "audit": {"person"},
 }
 """What is not told in SQL beside the fields that name somebody: free text, numbers on papers, places and birthdays."""
 _CENTS = re.compile(r"_cents\W?$")

@@ -75,7 +75,11 @@ export default function ({ data, parentElement, setStateValue }) {
     tally();
   };
   area.onblur = send;
-  area.onkeydown = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send(); };
+  area.onkeydown = (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    send();
+    if (data.submit) setTimeout(() => document.querySelector(`.st-key-${data.submit} button`)?.click(), 60);
+  };
   return () => { clearTimeout(area.pause); };
 }
 """
@@ -85,10 +89,12 @@ PAUSE_MS = 600
 
 
 def draft_text(
-    label: str, place: str, *, placeholder: str = "", longest: int = 20_000, start: str = "", code: bool = False
-) -> str:
+    label: str, place: str, *, placeholder: str = "", longest: int = 20_000, start: str = "", code: bool = False,
+    submit: str = "",
+) -> str:  # fmt: skip
     """Draw the field and return its text. ``place`` names the draft, such as ``note:CLIENT``; after the save call
-    ``forget(place)``. ``start`` is what stands in the field without a draft; ``code`` sets it in even letters."""
+    ``forget(place)``. ``start`` is what stands in the field without a draft; ``code`` sets it in even letters;
+    ``submit`` is the key of the button that Ctrl+Enter presses."""
     slot = _slot(place)
     if slot not in st.session_state:
         kept = drafts.load(place, by=frame.actor())
@@ -96,7 +102,7 @@ def draft_text(
         st.session_state[slot] = {
             "born": uuid.uuid4().hex, "text": text or start, "state": "Your draft from earlier" if text else "",
         }  # fmt: skip
-    _typing(label, place, placeholder, longest, code)
+    _typing(label, place, placeholder, longest, code, submit)
     return str(st.session_state[slot]["text"])
 
 
@@ -117,11 +123,12 @@ def forget(place: str) -> None:
 
 
 @st.fragment
-def _typing(label: str, place: str, placeholder: str, longest: int, code: bool) -> None:
+def _typing(label: str, place: str, placeholder: str, longest: int, code: bool, submit: str) -> None:
     held = st.session_state[_slot(place)]
     data = {
         "label": label, "placeholder": placeholder, "longest": longest, "pause": PAUSE_MS,
         "born": held["born"], "text": held["text"], "state": held["state"], "code": code,
+        "submit": submit,
     }  # fmt: skip
     key = f"text_{place}_{held['born']}"
     typed = st.session_state.get(key, {}).get("text")

@@ -66,7 +66,7 @@ def tables() -> None:
 def text_of(card: QueryCard | None) -> str:
     """The field for the query; what is typed is kept as a draft."""
     start = card.saved.text if card else ""
-    return draft_text("Query", place(card), placeholder=EXAMPLE, start=start, code=True)
+    return draft_text("Query", place(card), placeholder=EXAMPLE, start=start, code=True, submit="sql_run")
 
 
 def place(card: QueryCard | None) -> str:
@@ -77,14 +77,15 @@ def place(card: QueryCard | None) -> str:
 def actions(card: QueryCard | None, text: str) -> None:
     """Run, save, take away."""
     with st.container(horizontal=True, key="sql_actions"):
-        if st.button("Run query", key="sql_run", type="primary", icon=":material/play_arrow:", shortcut="Ctrl+Enter"):
-            _run(card, text)
+        run = st.button("Run query", key="sql_run", type="primary", icon=":material/play_arrow:", shortcut=frame.SEND)
         with st.popover("Save query", icon=":material/save:", key="sql_save"):
             _save(card, text)
         if card and _mine(card) and st.button("Remove query", key="sql_remove", icon=":material/delete:"):
             sql.remove_query(card.name, by=frame.actor(), key=frame.form_key("sql_remove"))
             frame.new_form_key("sql_remove")
             _go("")
+    if run:
+        _run(card, text)
 
 
 def _mine(card: QueryCard) -> bool:
