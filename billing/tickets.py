@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import and_, or_, select
 
 from appointments.funding import fund_balance
+from appointments.moves import stage_label
 from appointments.stages import ON_SITE
 from billing import ledger
 from billing.checkout import invoice_of, places, price_for, standing_lines, suggestions_of
@@ -52,6 +53,8 @@ class Waiting:
     client: str
     phone: str
     stage: str
+    stage_label: str
+    """The clinic's word for the stage."""
     since: datetime
     balance: int | None
     total: int | None
@@ -159,6 +162,7 @@ class Ticket:
     weight_grams: int | None
     appointment_id: str | None
     stage: str
+    stage_label: str
     issued_on: date
     due_on: date | None
     description: str
@@ -199,6 +203,7 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
             .join(Client, Client.id == Appointment.client_id)
             .where(shown)
         ).all()
+        words = {stage: stage_label(session, stage) for stage in {row[0].stage for row in rows}}
         invoices = _invoices_by_appointment(session, [row[0].id for row in rows])
         found, closed = [], Closed(session, by)
         for appointment, patient, species, client in rows:
@@ -207,14 +212,14 @@ def waiting(day: date, *, by: Actor) -> list[Waiting]:
                 found.append(
                     Waiting(
                         appointment.id, invoice_id, appointment.number, NAME, species, client.id, "", "",
-                        appointment.stage, appointment.stage_at, None, None, "", "",
+                        appointment.stage, words[appointment.stage], appointment.stage_at, None, None, "", "",
                     )
                 )  # fmt: skip
                 continue
             found.append(
                 Waiting(
                     appointment.id, invoice_id, appointment.number, patient, species, client.id, _name(client),
-                    client.phone, appointment.stage, appointment.stage_at,
+                    client.phone, appointment.stage, words[appointment.stage], appointment.stage_at,
                     stands.balance if stands else None, stands.total if stands else None,
                     stands.label if stands else "", appointment.funding,
                 )
@@ -318,6 +323,7 @@ def _ticket(session: ClinicSession, invoice: Invoice) -> Ticket:
         weight_grams=patient.weight_grams if patient else None,
         appointment_id=invoice.appointment_id,
         stage=appointment.stage if appointment else "",
+        stage_label=stage_label(session, appointment.stage) if appointment else "",
         issued_on=invoice.issued_on,
         due_on=invoice.due_on,
         description=invoice.description,

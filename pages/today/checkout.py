@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from appointments.stages import LABELS
 from billing import checkout, tickets
 from billing.tickets import Waiting
 from pages.components import counter, counter_sale, frame, show
@@ -73,7 +72,7 @@ def _sold(by: Actor) -> None:
 
 def _line(row: Waiting) -> Row:
     since = "" if row.stage == "checked_out" else "since "
-    about = f"{LABELS.get(row.stage, row.stage)} {since}{show.clock_time(row.since)}"
+    about = f"{row.stage_label} {since}{show.clock_time(row.since)}"
     phone = show.phone(row.phone).replace(" ", "\u00a0")
     amount = tag = tone = ""
     if row.balance is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from appointments.stages import LABELS
 from billing import checkout, tickets
 from billing.tickets import Offer, Ticket
 from data.errors import Refusal
@@ -24,7 +23,7 @@ def main() -> None:
     who = ticket.patient or ticket.client
     facts = [f"Ticket {ticket.number}", ticket.client if ticket.patient else "", ticket.species.capitalize()]
     if ticket.patient:
-        facts += [show.weight(ticket.weight_grams), LABELS.get(ticket.stage, "")]
+        facts += [show.weight(ticket.weight_grams), ticket.stage_label]
     facts.append(show.day(ticket.issued_on))
     with frame.head(who, " · ".join(fact for fact in facts if fact)):
         if ticket.standing.document != "draft" or ticket.standing.paid:

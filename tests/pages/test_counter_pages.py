@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from billing import checkout, invoices, tickets, today
 from billing.payments import Tender, take_payment
-from data.models import Appointment
-from data.session import read
+from data.models import Appointment, Invoice, Location
+from data.session import read, write
 from data.types import clock
-from security import drafts
+from security import drafts, settings
 from tests.billing.visits import visit
 from tests.screen import opened, told
 
@@ -95,6 +95,34 @@ def test_staff_see_no_list_of_all_invoices_and_managers_do(sqlite_clinic):
     assert {"record", "forgive", "void"} <= keys and not {"refund", "unpay"} & keys
     at = opened(sqlite_clinic, "sam", "money/invoice.py", id=invoice_id)
     assert not {"forgive", "void", "refund", "unpay"} & {button.key for button in at.button}
+
+
+def test_a_long_list_of_invoices_says_how_many_there_are_and_gives_the_rest(sqlite_clinic):
+    _, client_id = visit(sqlite_clinic)
+    with write(sqlite_clinic.id) as session:
+        place = session.scalars(select(Location.id)).first()
+        for number in range(1, 221):
+            session.add(Invoice(number=number, client_id=client_id, location_id=place, currency="USD",
+                                issued_on=_day(sqlite_clinic)))  # fmt: skip
+    at = opened(sqlite_clinic, "mona", "money/invoices.py")
+    assert at.caption[-1].value == "The newest 100 of 220 are shown."
+    at.button(key="invoice_more").click().run()
+    assert at.caption[-1].value == "The newest 200 of 220 are shown."
+    assert at.button(key="invoice_more").label == "Show 20 more"
+    at.button(key="invoice_more").click().run()
+    assert "invoice_more" not in {button.key for button in at.button}
+    at.selectbox(key="invoice_status").select("draft").run()
+    assert at.caption[-1].value == "The newest 100 of 220 are shown.", "another question begins at the top again"
+
+
+def test_the_counter_calls_a_stage_as_the_clinic_does(sqlite_clinic):
+    by = sqlite_clinic.actor("adam")
+    (look,) = settings.entries("flow-stages", by=by)
+    stages = [stage | {"label": "Home time"} if stage["stage"] == "ready" else stage for stage in look.body["stages"]]
+    settings.save_definition("flow-stages", look.slug, {"stages": stages}, expected=look.number, by=by)
+    appointment_id, _ = visit(sqlite_clinic)
+    assert "Home time since" in told(opened(sqlite_clinic, "sam", "today/checkout.py"))
+    assert "Home time" in opened(sqlite_clinic, "sam", "today/ticket.py", visit=appointment_id).caption[0].value
 
 
 def test_refund_is_offered_where_something_is_paid(sqlite_clinic):

@@ -35,6 +35,15 @@ def test_the_common_editor_draws_every_kind_and_saving_it_unchanged_changes_noth
         assert settings.entries(kind, by=by) == before
 
 
+def test_the_price_list_says_what_is_not_saved_yet_with_both_prices(sqlite_clinic):
+    """A grid takes what is typed into it fast by halves; the slip must show before it is saved."""
+    by = sqlite_clinic.actor("adam")
+    drafts.save("setting:price-list", {"nail-trim": {"price_cents": 350}, "rabies": {"tax_code": "sales"}}, by=by)
+    at = opened(sqlite_clinic, "adam", "settings/price_list.py")
+    (line,) = [caption.value for caption in at.caption if caption.value.startswith("Not saved yet")]
+    assert line.replace("\\", "") == "Not saved yet: Nail trim, $10.00 becomes $3.50; Rabies vaccine, tax"
+
+
 def test_a_changed_setting_is_saved_and_shows_in_its_history(sqlite_clinic):
     at = opened(sqlite_clinic, "adam", "settings/editor.py", kind="appointment-type", entry="surgery")
     at.number_input(key="appointment-type-surgery-1-capacity").set_value(28)
