@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from data import mart
 from data.errors import BadInput, NotPermitted
+from data.kept import kept
 from data.models import Clinic
 from data.session import ClinicSession
 from data.types import clock
@@ -24,6 +25,12 @@ from security.clinics import clinic_of
 from security.permissions import PERMISSIONS
 from security.rules import act, authorize, look
 
+UNASKED = frozenset(("refresh", "choices"))
+"""Looks that nobody asked for just now: a screen that refreshes by itself, whose opening was recorded, and the values
+that a filter offers. They leave no audit row, and so never count as input by the person."""
+SCREENS = UNASKED | {"screen"}
+KEPT_ROWS = 2_000
+KEPT_FOR = timedelta(minutes=30)
 _AUDITED: dict[tuple[str, ...], float] = {}
 _AUDIT_AGAIN_SECONDS = 300
 
@@ -113,8 +120,11 @@ def run_spec(
     asked = asked_by(name, spec, params, by=by, form=form)
     query = asked.query
     began = time.perf_counter()
-    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS if form == "screen" else 0) as cursor:
-        rows = fetch(cursor, query)
+    if form in SCREENS:
+        rows = _looked_up(query, by.clinic_id, asked.change)
+    else:
+        with mart.reading(by.clinic_id, max_age=0) as cursor:
+            rows = fetch(cursor, query)
     seconds = time.perf_counter() - began
     rows, total, subtotals = _sorted_out(rows, query)
     audit_run(name, asked, len(rows), form, by)
@@ -133,6 +143,8 @@ class Asked:
     definition: str
     filters: tuple[str, ...]
     clinic: Clinic
+    change: int | None = None
+    """The change of the clinic's content that an answer may be kept under."""
 
 
 def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str) -> Asked:
@@ -140,6 +152,8 @@ def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, b
     with look(by, "reports.view") as session:
         reader = Reader.of(by, _allowed(session, by, spec, _permission(form)))
         model = model_of(session)
+        # looks change no content, so what is asked about looks themselves is never kept
+        change = None if model.entity(spec.entity).permission else session.seen_change()
     clinic = clinic_of(by.clinic_id)
     chosen = parameters(name, spec, params or {}, clinic.zone)
     query = compile_spec(spec, _bound(chosen, clinic.zone), reader, model)
@@ -148,11 +162,11 @@ def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, b
         for one in spec.filters
         if not (isinstance(one, Condition) and one.parameter and chosen.get(one.parameter) is None)
     )
-    return Asked(query, chosen, told.definition(spec, model), filters, clinic)
+    return Asked(query, chosen, told.definition(spec, model), filters, clinic, change)
 
 
 def _permission(form: str) -> str:
-    return "reports.view" if form == "screen" else "reports.export"
+    return "reports.view" if form in SCREENS else "reports.export"
 
 
 def _sorted_out(
@@ -168,6 +182,31 @@ def _sorted_out(
     plain = levels.pop(0, [])
     totals = levels.pop((1 << query.groups) - 1, [])
     return plain, (totals[0] if totals and plain else None), levels
+
+
+class _TooMany(Exception):
+    """More rows than are worth keeping."""
+
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        self.rows = rows
+
+
+def _looked_up(query: Query, clinic_id: str, change: int | None) -> list[tuple[Any, ...]]:
+    """The rows for a screen, kept until the clinic's content moves on from ``change``: the query names all that the
+    person may see and chose, so that equal queries have equal answers."""
+
+    def ask() -> list[tuple[Any, ...]]:
+        with mart.reading(clinic_id, max_age=0 if change is not None else mart.REFRESH_SECONDS) as cursor:
+            rows = fetch(cursor, query)  # what is kept must be no older than the change it is kept under
+        if len(rows) > KEPT_ROWS:
+            raise _TooMany(rows)
+        return rows
+
+    try:
+        key = ("report rows", query.sql, repr(sorted(query.values.items())))
+        return list(kept(clinic_id, change, key, ask, KEPT_FOR))
+    except _TooMany as found:
+        return found.rows
 
 
 def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:
@@ -229,6 +268,8 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
 
 def audit_run(name: str, asked: Asked, rows: int, form: str, by: Actor) -> None:
     """One row for each run; looking at the same screen again within five minutes is one look."""
+    if form in UNASKED:
+        return
     params = dict(asked.chosen)
     if form == "screen":
         key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(params.items(), key=str)))

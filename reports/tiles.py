@@ -1,0 +1,207 @@
+"""The answer of one tile of a dashboard: its report, run like any other, narrowed by what the dashboard asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from data.errors import BadInput, NotFound, NotPermitted, Refusal, SessionEnded
+from data.types import clock
+from reports import saved
+from reports.dashboards import Dashboard, Narrowing, Tile
+from reports.fields import model_of
+from reports.model import Condition, Model
+from reports.periods import Days, days_of
+from reports.run import Result, run_spec
+from reports.spec import Breakdown, By, Counted, ReportSpec
+from reports.told import path_words
+from security.actor import Actor
+from security.clinics import clinic_of
+from security.rules import look
+
+MOST_CHOICES = 60
+"""Values that a filter offers; somebody who needs more builds a report."""
+GONE = "This report was removed, or is not shared with you."
+CLOSED = "Your role does not open this report."
+_FEW = ("choice", "text", "yes_no")
+"""Types of fields that people choose values of."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What stands in a tile: a result, or the sentence why there is none. ``untouched`` are the filters that its rows
+    know nothing of; ``before`` the same number of the year before, for one that is told big."""
+
+    tile: Tile
+    title: str
+    spec: ReportSpec | None = None
+    result: Result | None = None
+    problem: str = ""
+    untouched: tuple[str, ...] = ()
+    params: Mapping[str, Any] | None = None
+
+
+def answer(
+    tile: Tile, board: Dashboard, days: Days | None, chosen: Mapping[str, Sequence[str]], *, by: Actor,
+    timed: bool = False,
+) -> Answer:  # fmt: skip
+    """Fill one tile. ``days`` are those of the whole dashboard, None where each report keeps its own; ``chosen`` are
+    the values of its filters by field. ``timed`` says that nobody asked: a screen that refreshes by itself.
+
+    A report that is gone, closed or broken is told in its place. Raises SessionEnded, and NotPermitted for people
+    without reports.
+    """
+    with look(by, "reports.view") as session:
+        model = model_of(session)
+    try:
+        card = saved.card(tile.report, by=by)
+    except NotFound:
+        return Answer(tile, tile.title or "A report", problem=GONE)
+    title = tile.title or card.spec.title
+    try:
+        spec, untouched = narrowed(card.spec, model, board.filters, chosen)
+        params = _params(tile, spec, days, clock.today(clinic_of(by.clinic_id).zone))
+        if tile.show == "number":
+            spec = one_number(spec, tile, params)
+            params.pop("by", None)
+        result = run_spec(tile.report, spec, params, by=by, form="refresh" if timed else "screen")
+    except SessionEnded:
+        raise
+    except NotPermitted:
+        return Answer(tile, title, card.spec, problem=CLOSED)
+    except Refusal as refusal:
+        return Answer(tile, title, card.spec, problem=refusal.message)
+    return Answer(tile, title, spec, result, untouched=tuple(untouched), params=params)
+
+
+def narrowed(
+    spec: ReportSpec, model: Model, filters: Sequence[Narrowing], chosen: Mapping[str, Sequence[str]]
+) -> tuple[ReportSpec, list[str]]:
+    """The report with the dashboard's filters among its tests, and the labels of those that do not fit its rows."""
+    tests, untouched = [], []
+    for one in filters:
+        values = list(chosen.get(one.field) or ())
+        if not values:
+            continue
+        path = path_in(spec.entity, model, one.field)
+        if path is None:
+            untouched.append(one.label)
+        else:
+            tests.append(Condition(field=path, op="in", value=_typed(values, model.resolve(spec.entity, path)[2].type)))
+    return (spec.model_copy(update={"filters": [*spec.filters, *tests]}) if tests else spec), untouched
+
+
+def path_in(entity: str, model: Model, path: str) -> str | None:
+    """Where the rows of an entity have a field that is named from the rows of another: there, one link further, or in
+    the row itself."""
+    head, _, rest = path.partition(".")
+    candidates = [path, *([rest] if rest and head == entity else [])]
+    if entity in model.entities:
+        candidates += [f"{link}.{path}" for link in model.entity(entity).joins]
+    for candidate in candidates:
+        try:
+            model.resolve(entity, candidate)
+        except BadInput:
+            continue
+        return candidate
+    return None
+
+
+def filter_fields(board: Dashboard, *, by: Actor) -> dict[str, str]:
+    """What the tiles of a dashboard could be narrowed by: paths with their words, those first that most tiles know.
+
+    Raises NotPermitted.
+    """
+    with look(by, "reports.view") as session:
+        model, found = model_of(session), {}
+        specs = [one.spec for tile in board.tiles if (one := _card(session, tile.report, by))]
+    counts: dict[str, int] = {}
+    for entity in {spec.entity for spec in specs if spec.entity in model.entities}:
+        for path in _choosable(entity, model):
+            if path not in found:
+                found[path] = path_words(model, entity, path)
+    for path in found:
+        counts[path] = sum(path_in(spec.entity, model, path) is not None for spec in specs)
+    return {path: found[path] for path in sorted(found, key=lambda path: (-counts[path], found[path]))}
+
+
+def choices(board: Dashboard, field: str, *, by: Actor) -> list[str]:
+    """The values a filter offers, the most frequent first, as machines write them. Raises NotPermitted."""
+    with look(by, "reports.view") as session:
+        model = model_of(session)
+        specs = [one.spec for tile in board.tiles if (one := _card(session, tile.report, by))]
+    for spec in specs:
+        path = path_in(spec.entity, model, field)
+        if path is None:
+            continue
+        counted = Counted(name="rows", agg="count")
+        asked = ReportSpec(
+            title="Choices", entity=spec.entity, permission=spec.permission, total=False, sort=["-rows"],
+            breakdowns=[Breakdown(name="by", label="By", by=[By(field=path, name="choice")])], measures=[counted],
+            limit=MOST_CHOICES,
+        )  # fmt: skip
+        try:
+            result = run_spec("choices", asked, {}, by=by, form="choices")
+        except SessionEnded:
+            raise
+        except Refusal:
+            continue
+        values = [row[result.index("choice")] for row in result.rows]
+        return [str(value).lower() if isinstance(value, bool) else str(value) for value in values if value is not None]
+    return []
+
+
+def one_number(spec: ReportSpec, tile: Tile, params: Mapping[str, Any]) -> ReportSpec:
+    """The report's total of one number, and how it moved against the year before where the period has two ends.
+
+    Of a ratio the difference is told, of everything else the share it changed by.
+    """
+    numbers = {counted.name: counted for counted in spec.numbers if counted.show == "value"}
+    if not numbers:
+        return spec
+    counted = numbers.get(tile.number) or numbers.get(spec.chart.y) or next(iter(numbers.values()))
+    needed = [numbers[part] for part in (counted.num, counted.den) if part in numbers]
+    measures = [counted, *needed]
+    compare = ""
+    if spec.period and params.get("from") and params.get("to") and not (counted.num and counted.den):
+        compare = "year_before"
+        measures += [
+            counted.model_copy(update={"name": "change_to_before", "show": "change"}),
+            counted.model_copy(update={"name": "percent_to_before", "show": "change_percent"}),
+        ]
+    body = spec.model_dump() | {
+        "breakdowns": [], "across": None, "measures": [one.model_dump() for one in measures], "compare": compare,
+        "sort": [], "limit": 0, "subtotals": False, "leave_out_zero": [], "total": False,
+    }  # fmt: skip
+    return ReportSpec.model_validate(body)
+
+
+def _card(session: Any, name: str, by: Actor) -> saved.Card | None:
+    try:
+        return saved.find(session, name, by)
+    except NotFound:
+        return None
+
+
+def _params(tile: Tile, spec: ReportSpec, days: Days | None, today: date) -> dict[str, Any]:
+    known = spec.parameters
+    params: dict[str, Any] = {name: value for name, value in tile.params.items() if name in known}
+    if "from" in known:
+        own = days_of(tile.preset, today) if tile.preset else None
+        params["from"], params["to"] = own or days or days_of(spec.preset, today)
+    return params
+
+
+def _choosable(entity: str, model: Model) -> list[str]:
+    here = model.entity(entity)
+    paths = [name for name, column in here.fields.items() if column.type in _FEW and not column.phi]
+    for link, join in here.joins.items():
+        there = model.entity(join.entity)
+        paths += [f"{link}.{name}" for name, column in there.fields.items() if column.type in _FEW and not column.phi]
+    return paths
+
+
+def _typed(values: list[str], type_: str) -> Any:
+    return [value == "true" for value in values] if type_ == "yes_no" else values
