@@ -23,6 +23,7 @@ from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
+from opening import demo_reports
 from opening.demo_history import SEASON, Maker, Setting
 from opening.start import furnish
 from records.search import search_text
@@ -87,6 +88,7 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int) -> N
     rng = Random(seed)  # noqa: S311 - made-up data
     with write(clinic_id) as session:
         setting = _set_up(session, zone, rng)
+        demo_reports.keep(session)
         session.flush()
         audit.append(session, by, "demo.settings", "clinic", clinic_id, {"seed": seed})
     maker = Maker(setting, rng)

@@ -46,6 +46,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/library.py", "Reports", "bar_chart", "reports.view", "reports"),
         Page("reporting/report.py", "Report", "table_chart", "reports.view", "report", in_menu=False),
         Page("reporting/sql.py", "Ask in SQL", "terminal", "reports.sql", "report-sql"),
+        Page("reporting/dashboard.py", "Dashboard", "dashboard", "reports.view", "dashboard", in_menu=False),
         Page("reporting/versions.py", "Versions", "history", "reports.view", "report-versions", in_menu=False),
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
     ),

@@ -12,7 +12,7 @@ from data.types import clock
 from reports import saved
 from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.fields import model_of
-from reports.model import Condition, Model
+from reports.model import Condition, Entity, Model
 from reports.periods import Days, days_of
 from reports.run import Result, run_spec
 from reports.spec import Breakdown, By, Counted, ReportSpec
@@ -27,6 +27,10 @@ GONE = "This report was removed, or is not shared with you."
 CLOSED = "Your role does not open this report."
 _FEW = ("choice", "text", "yes_no")
 """Types of fields that people choose values of."""
+_NO_CHOICE = frozenset((
+    "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "microchip", "licence",
+))  # fmt: skip
+"""Fields whose values are nearly as many as their rows, or of no use for choosing."""
 
 
 @dataclass(frozen=True)
@@ -196,11 +200,15 @@ def _params(tile: Tile, spec: ReportSpec, days: Days | None, today: date) -> dic
 
 def _choosable(entity: str, model: Model) -> list[str]:
     here = model.entity(entity)
-    paths = [name for name, column in here.fields.items() if column.type in _FEW and not column.phi]
+    paths = _few(here)
     for link, join in here.joins.items():
-        there = model.entity(join.entity)
-        paths += [f"{link}.{name}" for name, column in there.fields.items() if column.type in _FEW and not column.phi]
+        paths += [f"{link}.{name}" for name in _few(model.entity(join.entity))]
     return paths
+
+
+def _few(entity: Entity) -> list[str]:
+    fields = entity.fields.items()
+    return [name for name, one in fields if one.type in _FEW and not one.phi and name not in _NO_CHOICE]
 
 
 def _typed(values: list[str], type_: str) -> Any:

@@ -1,30 +1,25 @@
-"""What can be done with a report besides running it: change, copy, versions, place and readers, remove."""
+"""What can be done with a report besides running it: pin, copy, versions, place and readers, remove."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, show
+from pages.components import board_shelf, frame, show
 from reports import saved
 from reports.saved import Card
 
 NEW_FOLDER = "New folder …"
 
 
-def has_builder() -> bool:
-    """Whether reports can be built on screen."""
-    return (Path(__file__).parent.parent / "reporting" / "builder.py").exists()
-
-
-def menu(card: Card) -> None:
-    """The small menu beside a report's title."""
+def menu(card: Card, params: dict[str, Any]) -> None:
+    """The small menu beside a report's title. ``params`` are what it is shown with."""
     if "reports.build" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
-        if card.saved and has_builder() and _item("Change", "edit", "change_report"):
-            st.switch_page("reporting/builder.py", query_params={"name": card.name})
+        if _item("Pin to a dashboard", "keep", "pin_report"):
+            board_shelf.pin(card, params)
         if _item("Copy", "content_copy", "copy_report"):
             copy(card)
         if card.saved:

@@ -150,7 +150,17 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
 
 _box = st.components.v2.component("ballast_search", html=HTML, css=CSS, js=JS)
 MOST = 6
-OF_A_RECORD = {"client", "patient", "new-patient", "visit", "setting", "staff-profile", "report", "report-versions"}
+OF_A_RECORD = {
+    "client",
+    "patient",
+    "new-patient",
+    "visit",
+    "setting",
+    "staff-profile",
+    "report",
+    "report-versions",
+    "dashboard",
+}
 """Pages that show one record and are of no use by themselves."""
 
 

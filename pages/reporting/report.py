@@ -19,8 +19,10 @@ with frame.refusals():
     with actions:
         if "reports.build" in frame.may():
             change(name, own=card.saved is not None)
-        report_shelf.menu(card)
+    more = actions.container(width="content")
     params = report_choices.choose(spec, offers.model_for(frame.actor()) if spec.asks else None)
+    with more:
+        report_shelf.menu(card, params)
     preparing.wait()
     with st.spinner("Adding up …"):
         result = run(name, params, by=frame.actor())

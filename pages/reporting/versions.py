@@ -1,46 +1,85 @@
-"""The versions of a report that was built here: who saved what when, what it changed, and the way back."""
+"""The versions of a report or dashboard that was built here: who saved what when, what it changed, and the way back."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from pages.components import frame, show
-from reports import saved
-from reports.saved import Card, Version
+from reports import dashboards, saved
+from reports.shelf import K, Version
 
 
 def main() -> None:
-    """The page."""
-    name, by = st.query_params.get("name", ""), frame.actor()
+    """The page, of ``?name=`` a report or ``?board=`` a dashboard."""
     with frame.refusals():
-        card = saved.card(name, by=by)
-        with st.container(key="report_back"):
-            st.page_link(
-                "reporting/report.py", label=frame.plain(card.spec.title), icon=":material/arrow_back:",
-                query_params={"name": name},
-            )  # fmt: skip
-        if card.saved is None:
-            frame.head(f"Versions of {card.spec.title}")
-            st.info("This report comes with Ballast and never changes here. Copy it to make it yours.")
-            return
-        found, words = saved.versions(name, by=by), saved.version_words(name, by=by)
-        frame.head(f"Versions of {card.spec.title}", _facts(found))
-        for version in found:
-            _draw(card, version, words[version.number], found[0])
+        if "board" in st.query_params:
+            _of_dashboard(st.query_params["board"])
+        else:
+            _of_report(st.query_params.get("name", ""))
 
 
-def _facts(found: list[Version]) -> str:
+def _of_report(name: str) -> None:
+    by = frame.actor()
+    card = saved.card(name, by=by)
+    _back("reporting/report.py", card.spec.title, name)
+    if card.saved is None:
+        frame.head(f"Versions of {card.spec.title}")
+        st.info("This report comes with Ballast and never changes here. Copy it to make it yours.")
+        return
+    _draw(
+        card.spec.title, saved.versions(name, by=by), saved.version_words(name, by=by),
+        lambda number, key: saved.roll_back(name, number, version=card.number, by=by, key=key),
+    )  # fmt: skip
+
+
+def _of_dashboard(name: str) -> None:
+    by = frame.actor()
+    board = dashboards.board(name, by=by)
+    _back("reporting/dashboard.py", board.dashboard.title, name)
+    found = dashboards.dashboard_versions(name, by=by)
+    kept = {one.number: one.saved for one in found}
+    words = {
+        number: dashboards.told_changes(kept[number - 1], one) if number - 1 in kept else []
+        for number, one in kept.items()
+    }
+    _draw(
+        board.dashboard.title, found, words,
+        lambda number, key: dashboards.roll_back_dashboard(name, number, version=board.number, by=by, key=key),
+    )  # fmt: skip
+
+
+def _back(script: str, title: str, name: str) -> None:
+    with st.container(key="report_back"):
+        st.page_link(script, label=frame.plain(title), icon=":material/arrow_back:", query_params={"name": name})
+
+
+def _draw(
+    title: str, found: list[Version[K]], words: dict[int, list[str]], roll_back: Callable[[int, str], None]
+) -> None:
     count = f"{len(found)} versions" if len(found) > 1 else "1 version, later changes will be listed here"
-    return f"{count}. Bringing one back makes a new version; nothing is lost."
+    frame.head(f"Versions of {title}", f"{count}. Bringing one back makes a new version; nothing is lost.")
+    for version in found:
+        _version(version, words[version.number], found[0], roll_back)
 
 
-def _draw(card: Card, version: Version, words: list[str], newest: Version) -> None:
+def _version(version: Version[K], words: list[str], newest: Version[K], roll_back: Callable[[int, str], None]) -> None:
     in_use = version is newest
     with st.container(border=True, gap="xxsmall", key=f"version-{version.number}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**Version {version.number}**{' · in use' if in_use else ''}", width="content")
-            if not in_use and "reports.build" in frame.may():
-                _way_back(card, version)
+            key = f"back-{version.number}-{newest.number}"
+            if (
+                not in_use
+                and "reports.build" in frame.may()
+                and st.button("Bring back", key=key, icon=":material/history:")
+            ):
+                with frame.refusals():
+                    roll_back(version.number, frame.form_key(key))
+                    frame.new_form_key(key)
+                    st.toast(f"Version {version.number} is in use again.", icon=":material/check:")
+                    st.rerun()
         st.caption(f"{frame.plain(version.who or 'Ballast')} · {show.moment(version.at)}")
         if version.comment:
             st.markdown(f"“{frame.plain(version.comment)}”")
@@ -49,16 +88,6 @@ def _draw(card: Card, version: Version, words: list[str], newest: Version) -> No
         if version.changes:
             with st.expander("Line by line", key=f"lines-{version.number}"):
                 st.code(version.changes, language="diff", wrap_lines=True)
-
-
-def _way_back(card: Card, version: Version) -> None:
-    key = f"back-{version.number}-{card.number}"
-    if st.button("Bring back", key=key, icon=":material/history:"):
-        with frame.refusals():
-            saved.roll_back(card.name, version.number, version=card.number, by=frame.actor(), key=frame.form_key(key))
-            frame.new_form_key(key)
-            st.toast(f"Version {version.number} is in use again.", icon=":material/check:")
-            st.rerun()
 
 
 main()

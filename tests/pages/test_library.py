@@ -55,12 +55,12 @@ def test_who_only_runs_reports_is_offered_nothing_to_change(built):
     page = opened(built, "mona", "reporting/library.py")
     assert not [button for button in page.button if button.key == "new_report"]
     page = opened(built, "mona", "reporting/report.py", name="cats-of-the-month")
-    assert not {"change_report", "copy_report", "remove_report"} & {button.key for button in page.button}
+    assert not {"pin_report", "copy_report", "remove_report"} & {button.key for button in page.button}
 
 
 def test_a_report_is_copied_moved_removed_and_put_back(built):
     page = opened(built, "adam", "reporting/report.py", name="tax")
-    assert {"copy_report"} == {"copy_report", "change_report", "remove_report"} & {b.key for b in page.button}
+    assert {"copy_report"} == {"copy_report", "place_report", "remove_report"} & {b.key for b in page.button}
     press(page, "copy_report", "copy_save", copy_title="My tax")
     page = opened(built, "adam", "reporting/report.py", name="my-tax")
     assert page.title[0].value == "My tax"

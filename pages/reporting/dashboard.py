@@ -1,0 +1,120 @@
+"""One dashboard: its tiles with one period and filters over them, its full screen, and changing it without code."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from data.types import clock
+from pages.components import board_edit, board_shelf, board_tiles, frame, preparing, report_choices, show
+from reports import dashboards, tiles
+from reports.dashboards import Board
+from reports.periods import Days, days_of, label_of
+
+REFRESH_SECONDS = 60
+OWN = "As each report has it"
+_CHOSEN = "_board_chosen"
+_ASKED = "_board_asked"
+Choice = tuple[str, Days | None, dict[str, list[str]]]
+FULL = """<style>
+[data-testid="stSidebar"], [data-testid="stHeader"], .st-key-banner { display: none; }
+[data-testid="stMainBlockContainer"] { max-width: none; padding: 1rem 1.25rem; }
+</style>"""
+
+
+def main() -> None:
+    """The page."""
+    name, by = st.query_params.get("name", ""), frame.actor()
+    with frame.refusals():
+        board = dashboards.board(name, by=by)
+        if "full" in st.query_params:
+            _full(name)
+        elif "change" in st.query_params and "reports.build" in frame.may():
+            board_edit.draw(board)
+        else:
+            _calm(board)
+
+
+def _calm(board: Board) -> None:
+    with st.container(key="report_back"):
+        st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
+    one = board.dashboard
+    actions = frame.head(one.title, one.description)
+    with actions:
+        if one.tiles and st.button("Full screen", icon=":material/fullscreen:", key="board_full"):
+            st.query_params["full"] = "1"
+            st.rerun()
+        board_shelf.menu(board)
+    if not one.tiles:
+        _first_step()
+        return
+    preparing.wait()
+    chosen = _choose(board)
+    st.session_state[_CHOSEN] = board.name, chosen
+    board_tiles.grid(one, *chosen)
+
+
+def _choose(board: Board) -> Choice:
+    """The row of choices above the tiles."""
+    one, today = board.dashboard, show.today()
+    names = list(
+        dict.fromkeys([*([] if one.preset else [""]), *report_choices.OFFERED, *([one.preset] * bool(one.preset))])
+    )
+    labels = {label_of(name) if name else OWN: name for name in names}
+    start = list(labels.values()).index(one.preset)
+    with st.container(key="board_choices", horizontal=True, vertical_alignment="bottom"):
+        period = st.selectbox("Period", list(labels), index=start, key="board_period", width=210, bind="query-params")
+        chosen = {}
+        for place, narrowing in enumerate(one.filters):
+            options = tiles.choices(one, narrowing.field, by=frame.actor())
+            chosen[narrowing.field] = st.multiselect(
+                narrowing.label, options, key=f"board_filter_{place}", format_func=_value, placeholder="All", width=230
+            )
+    preset = labels[period]
+    return period, days_of(preset, today) if preset else None, chosen
+
+
+def _full(name: str) -> None:
+    """Nothing but the tiles; they follow the clinic by themselves, which never counts as somebody being there."""
+    st.html(FULL)
+    st.session_state[_ASKED] = True
+    _self_refreshing(name)
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _self_refreshing(name: str) -> None:
+    timed = not st.session_state.pop(_ASKED, False)
+    with frame.refusals():
+        board = dashboards.board(name, by=frame.actor())
+        one = board.dashboard
+        kept_name, (period, days, chosen) = st.session_state.get(_CHOSEN, ("", ("", None, {})))
+        if kept_name != name:
+            period, days, chosen = label_of(one.preset) if one.preset else OWN, None, {}
+        presets = {label_of(preset): preset for preset in (*report_choices.OFFERED, one.preset) if preset}
+        if period in presets:  # today moves on while a screen hangs on the wall
+            days = days_of(presets[period], show.today())
+        told = [period, *(_value(value) for values in chosen.values() for value in values)]
+        action = frame.head(one.title, f"{' · '.join(told)} · as of {show.clock_time(clock.now())}")
+        if action.button("Leave full screen", icon=":material/fullscreen_exit:", key="board_calm", type="tertiary"):
+            del st.query_params["full"]
+            st.rerun()
+        preparing.wait()
+        board_tiles.grid(one, period, days, chosen, timed=timed)
+
+
+def _first_step() -> None:
+    with st.container(key="board_empty", horizontal_alignment="center"):
+        st.markdown(":material/dashboard_customize: There is nothing on this dashboard yet.")
+        if "reports.build" in frame.may():
+            if st.button("Add reports", type="primary", key="board_start"):
+                st.query_params["change"] = "1"
+                st.rerun()
+        else:
+            st.caption("Whoever builds reports can put some here.")
+
+
+def _value(value: str) -> str:
+    words = {"true": "Yes", "false": "No"}
+    return words.get(value, value.replace("_", " ")[:1].upper() + value.replace("_", " ")[1:])
+
+
+main()
