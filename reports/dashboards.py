@@ -223,7 +223,7 @@ def roll_back_dashboard(
 
 def told_changes(before: Dashboard, after: Dashboard) -> list[str]:
     """What one version of a dashboard changed against another, in sentences."""
-    old, new = ({tile.id: tile for tile in one.tiles} for one in (before, after))
+    old, new = ({(tile.id, tile.report): tile for tile in one.tiles} for one in (before, after))
     told = [f"Title: {after.title} instead of {before.title}"] if before.title != after.title else []
     told += [f"Added: {_tile(tile)}" for id, tile in new.items() if id not in old]
     told += [f"Removed: {_tile(tile)}" for id, tile in old.items() if id not in new]

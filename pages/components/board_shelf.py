@@ -64,7 +64,7 @@ def begin() -> None:
     title = st.text_input("Title", key="board_title", max_chars=80, placeholder="The clinic today")
     shared = st.toggle("Everybody who runs reports sees it", False, key="board_shared")
     with frame.refusals():
-        if st.button("Make the dashboard", type="primary", key="board_make", disabled=not title.strip()):
+        if st.button("Make the dashboard", type="primary", key="board_make"):
             made = dashboards.save_dashboard(
                 Dashboard(title=title.strip() or "Dashboard", shared=shared), by=frame.actor(),
                 key=frame.form_key("new_board"),

@@ -22,7 +22,9 @@ def press(page, opens, does, **entered):
     """Open a dialog, fill it in and press its button; the bench runs whole pages, so the opening click is repeated."""
     page.button(key=opens).click().run()
     for key, value in entered.items():
-        next(one for one in (*page.text_input, *page.selectbox, *page.toggle) if one.key == key).set_value(value)
+        next(
+            one for one in (*page.text_input, *page.selectbox, *page.toggle, *page.segmented_control) if one.key == key
+        ).set_value(value)
     page.button(key=opens).click()
     page.button(key=does).click().run()
     assert not page.exception and not page.error
