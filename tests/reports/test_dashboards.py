@@ -175,7 +175,7 @@ def test_who_sees_no_money_sees_none_on_a_dashboard_that_somebody_else_just_look
     one = board({"report": "grants", "show": "table"}, {"report": "no-show-rate"})
     answers(one, clinic.actor("adam"))
     with write(clinic.id) as session:
-        role = Role(label="Reader", permissions=["reports.view"], own_rows=True)
+        role = Role(label="Reader", permissions=["reports.view"])  # and not reports.others
         definitions.save(session, ROLE, "reader", role, by_user_id=None)
         session.query(User).filter_by(username="clara").one().role = "reader"
     grants, own = answers(one, clinic.actor("clara"))
