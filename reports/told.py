@@ -82,5 +82,5 @@ def _value(value: Any, type_: str) -> str:
     if type_ == "money" and isinstance(value, int | float):
         return f"{value / 100:,.2f}"
     if type_ == "choice":
-        return str(value).replace("_", " ")
+        return "canceled" if value == "cancelled" else str(value).replace("_", " ")
     return str(value)

@@ -38,6 +38,14 @@ def words(column: ResultColumn, value: Any, wording: Wording) -> str:
     return spell(value, wording) if spell else str(value)
 
 
+def choice(value: Any) -> str:
+    """One of a fixed set of values, in the words of the screens."""
+    return SPELLED.get(str(value), str(value).replace("_", " ").capitalize())
+
+
+SPELLED = {"cancelled": "Canceled", "no_show": "No-show", "premedicated": "Pre-medicated"}
+
+
 def plain(column: ResultColumn, value: Any) -> Any:
     """The value for machines: money in whole cents, days in ISO form, weekdays in English."""
     if value is None:
@@ -91,7 +99,7 @@ _WORDS: dict[FieldType, Callable[[Any, Wording], str]] = {
     "hour": lambda value, wording: wording.clock_time(time(int(value))),
     "instant": lambda value, wording: wording.moment(value.replace(tzinfo=UTC)),
     "yes_no": lambda value, _: "Yes" if value else "No",
-    "choice": lambda value, _: str(value).replace("_", " ").capitalize(),
+    "choice": lambda value, _: choice(value),
 }
 
 _PLAIN: dict[FieldType, Callable[[Any], Any]] = {

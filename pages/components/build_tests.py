@@ -13,7 +13,7 @@ from reports import building, offers
 from reports.model import Column
 from reports.periods import PERIODS
 from reports.told import OF_DAYS, OPERATORS
-from reports.values import WEEKDAYS
+from reports.values import WEEKDAYS, choice
 
 LISTED = ("choice", "weekday", "hour")
 NUMBERS = ("whole", "number", "money", "minutes", "ratio", "per_10000")
@@ -176,7 +176,7 @@ def _said(column: Column, one: Any) -> str:
         return WEEKDAYS[int(one) - 1]
     if column.type == "hour":
         return f"{int(one):02d}:00"
-    return str(one).replace("_", " ").capitalize() if column.type == "choice" else str(one)
+    return choice(one) if column.type == "choice" else str(one)
 
 
 @frame.kept_for(60)

@@ -104,6 +104,14 @@ def passed(result: Result, place: int) -> dict[str, int]:
     return told
 
 
+def told(result: Result, place: int) -> str:
+    """The finding of the funnel in words."""
+    counts, wording, measure = passed(result, place), wording_of(result.clinic), result.columns[place]
+    due, out = counts["Due to arrive"], counts[LABELS["checked_out"]]
+    share = f" ({round(100 * out / due)}%)" if due else ""
+    return f"Of {words(measure, due, wording)} due to arrive, {words(measure, out, wording)} were checked out{share}."
+
+
 def number(spec: ReportSpec, result: Result) -> None:
     """One number, large, with its change against the period compared with, and its course over the groups."""
     place, wording = result.index(spec.chart.y), wording_of(result.clinic)

