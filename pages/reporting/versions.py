@@ -13,6 +13,10 @@ from reports.shelf import K, Version
 
 def main() -> None:
     """The page, of ``?name=`` a report or ``?board=`` a dashboard."""
+    if not {"name", "board"} & set(st.query_params):
+        frame.head("Versions of a report", "Choose a report that was built here, then its versions.")
+        st.page_link("reporting/library.py", label="Open the reports", icon=":material/bar_chart:")
+        return
     with frame.refusals():
         if "board" in st.query_params:
             _of_dashboard(st.query_params["board"])
