@@ -15,6 +15,8 @@ from security.actor import Actor
 BATCH_ROWS = 100_000
 _BLANKS = r"\s\x{0b}\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _FORMULA = rf"^([\t\r\n]|[{_BLANKS}]*[=+\-@|%＝＋－＠])"
+_HARMLESS = r'[A-Za-z0-9][^",\r\n]*'
+"""What most cells are: nothing in them to look at any closer."""
 _DAYS = ", ".join(f"'{day}'" for day in WEEKDAYS)
 _CELL = {
     "money": "(({c})::BIGINT * 0.01)::VARCHAR",
@@ -83,5 +85,6 @@ def _quoted(column: ResultColumn) -> str:
     safe = f"CASE WHEN regexp_matches({name}::VARCHAR, '{_FORMULA}') THEN '''' ELSE '' END || {name}::VARCHAR"
     quoted = f"'\"' || replace({safe}, '\"', '\"\"') || '\"'"
     return (
-        f"coalesce(CASE WHEN regexp_matches({name}::VARCHAR, '[\",\\r\\n]') THEN {quoted} ELSE {safe} END, '')"
+        f"coalesce(CASE WHEN regexp_full_match({name}::VARCHAR, '{_HARMLESS}') THEN {name}::VARCHAR "
+        f"WHEN regexp_matches({name}::VARCHAR, '[\",\\r\\n]') THEN {quoted} ELSE {safe} END, '')"
     )  # fmt: skip
