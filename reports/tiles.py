@@ -131,6 +131,18 @@ def filter_fields(board: Dashboard, *, by: Actor) -> dict[str, str]:
     return {path: found[path] for path in sorted(found, key=lambda path: (-counts[path], found[path]))}
 
 
+def numbers(report: str, *, by: Actor) -> dict[str, str]:
+    """The numbers of a report that can be told big, by name with their words. Raises NotFound, NotPermitted."""
+    with look(by, "reports.view") as session:
+        spec, model = saved.find(session, report, by).spec, model_of(session)
+    known = model.entities[spec.entity].measures if spec.entity in model.entities else {}
+    return {
+        one.name: one.label or (known[one.measure].label if one.measure in known else one.name.replace("_", " "))
+        for one in spec.numbers
+        if one.show == "value"
+    }
+
+
 def choices(board: Dashboard, field: str, *, by: Actor) -> list[str]:
     """The values a filter offers, the most frequent first, as machines write them. Raises NotPermitted."""
     with look(by, "reports.view") as session:

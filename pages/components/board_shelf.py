@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import frame, show
-from reports import dashboards
+from reports import dashboards, tiles
 from reports.dashboards import Board, Dashboard, Tile
 from reports.saved import Card
 
@@ -99,8 +99,7 @@ def pin(card: Card, params: dict[str, Any]) -> None:
 
 def number_of(card: Card, key: str, start: str = "") -> str:
     """Which number of a report is told big."""
-    labels = {one.name: one.label or one.name.replace("_", " ").capitalize() for one in card.spec.numbers
-              if one.show == "value"}  # fmt: skip
+    labels = tiles.numbers(card.name, by=frame.actor())
     if not labels:
         st.caption("This report lists rows and has no number to show.")
         return ""

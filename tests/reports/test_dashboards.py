@@ -221,6 +221,12 @@ def test_a_refresh_is_no_input_and_leaves_no_row(visits):
     assert state()[0] == before[0] + 2, "a look that a person takes is written down"
 
 
+def test_numbers_are_offered_by_their_words(sqlite_clinic):
+    offered = tiles.numbers("no-show-rate", by=sqlite_clinic.actor("mona"))
+    assert offered["rate_of_arrivals"] == "No-show rate" and offered["cancelled"] == "Canceled"
+    assert tiles.numbers("roster", by=sqlite_clinic.actor("mona")) == {}
+
+
 def test_filters_find_their_field_from_other_rows():
     from reports import model
 
