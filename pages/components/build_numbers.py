@@ -103,9 +103,10 @@ def _more(made: Built, line: building.Choices) -> None:
     """What of a number is shown; only what can be worked out is offered."""
     offered = {show: words for show, words in SHOWS.items() if show in possible(made, line) or show in line["shows"]}
     key = made.key(line["id"], "shows", *offered)
-    if key not in st.session_state:
-        st.session_state[key] = line["shows"]
-    shows = st.pills("Show", list(offered), format_func=offered.get, selection_mode="multi", key=key)
+    shows = typed(
+        st.pills, "Show", [show for show in line["shows"] if show in offered], key, options=list(offered),
+        format_func=offered.get, selection_mode="multi",
+    )  # fmt: skip
     line["shows"] = [show for show in SHOWS if show in shows] or ["value"]
     line["label"] = typed(st.text_input, "Words over it", line["label"], made.key(line["id"], "label"), max_chars=80,
                           placeholder=told(made, line)).strip()  # fmt: skip

@@ -103,10 +103,10 @@ def pick(label: str, options: Mapping[Any, str], value: Any, key: str, **more: A
 
 
 def typed(widget: Callable[..., Any], label: str, value: Any, key: str, **more: Any) -> Any:
-    """Any other entry, beginning with what is chosen."""
-    if key not in st.session_state:
-        st.session_state[key] = value
-    return widget(label, key=key, **more)
+    """Any other entry, beginning with what is chosen. It is told each time, for an entry in a closed popover is drawn
+    by the browser only when that opens."""
+    begun = {"default" if "options" in more else "value": st.session_state.get(key, value)}
+    return widget(label, key=key, **begun, **more)
 
 
 def remove(words: str, lines: list[Any], line: Any, key: str) -> None:
