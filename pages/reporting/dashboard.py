@@ -24,6 +24,8 @@ FULL = """<style>
 def main() -> None:
     """The page."""
     name, by = st.query_params.get("name", ""), frame.actor()
+    if not name:
+        st.switch_page("reporting/library.py")
     with frame.refusals():
         board = dashboards.board(name, by=by)
         if "full" in st.query_params:
