@@ -44,12 +44,16 @@ Project = Callable[[ClinicSession, str, Any], None]
 
 @dataclass(frozen=True)
 class Kind(Generic[D]):
-    """One kind of definition, such as ``role``: its document class and how it reaches a table, if it does."""
+    """One kind of definition, such as ``role``: its document class and how it reaches a table, if it does.
+
+    ``has_own_rules``: who may see and change it is decided elsewhere, so the rules for plain settings leave it alone.
+    """
 
     name: str
     label: str
     document: type[D]
     project: Project | None = None
+    has_own_rules: bool = False
 
     def parse(self, body: object, what: str = "") -> D:
         """A checked document; raises BadDefinition naming the first wrong place."""
@@ -96,9 +100,11 @@ def _said(error: Any) -> str:
 KINDS: dict[str, Kind[Any]] = {}
 
 
-def register(name: str, label: str, document: type[D], project: Project | None = None) -> Kind[D]:
+def register(
+    name: str, label: str, document: type[D], project: Project | None = None, *, has_own_rules: bool = False
+) -> Kind[D]:
     """Make a kind known; returns it."""
-    kind = Kind(name, label, document, project)
+    kind = Kind(name, label, document, project, has_own_rules)
     KINDS[name] = kind
     return kind
 

@@ -65,17 +65,17 @@ def claim(clinic_id: str, owner: str, zone: str) -> Job | None:
                 or_(Job.state == "waiting", (Job.state == "running") & (Job.lease_until < now)),
             )
             .order_by(Job.due_at)
+            .limit(1)
             .with_for_update(skip_locked=True)
         )
-        for row in session.scalars(due):
-            if row.state == "running" and row.attempts >= ATTEMPTS:
-                row.error = "The worker ended each time it did this."
-                _give_up(row, zone)
-                continue
+        while (row := session.scalars(due).first()) is not None and row.state == "running" and row.attempts >= ATTEMPTS:
+            row.error = "The worker ended each time it did this."
+            _give_up(row, zone)
+            session.flush()
+        if row is not None:
             row.state, row.lease_owner, row.lease_until = "running", owner, now + LEASE
             row.attempts += 1
-            return row
-    return None
+        return row
 
 
 def finish(clinic_id: str, job: Job, zone: str, result: dict[str, object]) -> None:

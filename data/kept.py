@@ -35,14 +35,14 @@ def kept(
     what: tuple[Hashable, ...],
     compute: Callable[[], T],
     lasts: timedelta = LASTS,
-    keep: Callable[[], bool] = lambda: True,
+    keep: Callable[[T], bool] = lambda _: True,
 ) -> T:
     """The answer to ``what``: the one kept at this change number of the clinic, or computed now.
 
     It is shared: treat it as unchangeable. Whoever asks puts into ``what`` everything the answer depends on. Without
     a change number (``ClinicSession.seen_change``) it is always computed; with always the same one it is computed
-    anew when it is ``lasts`` old. ``keep`` is asked after computing: an answer that was read in another snapshot than
-    the number belongs to nobody but who asked.
+    anew when it is ``lasts`` old. ``keep`` is asked with the answer: one that was read in another snapshot than the
+    number, or is too large, belongs to nobody but who asked.
     """
     if change is None:
         return compute()
@@ -62,7 +62,7 @@ def kept(
             return found[2]  # type: ignore[no-any-return]
     try:
         answer = compute()
-        if keep():
+        if keep(answer):
             with _lock:
                 answers[key] = (change, clock.now(), answer)
                 answers.move_to_end(key)
@@ -102,6 +102,8 @@ def carried(
     answers, key = database().answers, (clinic_id, "carried", *what)
     with _lock:
         found = answers.get(key)
+        if found is not None:
+            answers.move_to_end(key)
     if found is not None and found[0] == change:
         return found[2]  # type: ignore[no-any-return]
     answer = compute() if found is None or found[0] > change else follow(found[2], found[0])

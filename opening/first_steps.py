@@ -70,7 +70,7 @@ class Settled(definitions.Document):
         return sorted(MAY_SETTLE.intersection(names))
 
 
-SETTLED = definitions.register("first-steps", "First steps", Settled)
+SETTLED = definitions.register("first-steps", "First steps", Settled, has_own_rules=True)
 SLUG = "home"
 
 

@@ -153,6 +153,7 @@ def import_clinic(path: Path, *, progress: Progress | None = None) -> Imported:
     try:
         archive = Archive(path)
         return _bring(archive, progress or (lambda _share: None))
+    # zipfile says NotImplementedError of a compression it does not know, RuntimeError of a file with a password
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, UnicodeError, csv.Error) as failure:
         raise ExportDamaged(folder=path, problem=f"a file in it cannot be read ({type(failure).__name__})") from None
     finally:

@@ -77,7 +77,7 @@ class Dashboard(Kept):
         return next(f"t{count}" for count in range(1, MOST_TILES * 2 + 2) if f"t{count}" not in taken)
 
 
-DASHBOARD = definitions.register("dashboard", "Dashboard", Dashboard)
+DASHBOARD = definitions.register("dashboard", "Dashboard", Dashboard, has_own_rules=True)
 Version = shelf.Version[Dashboard]
 
 

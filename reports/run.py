@@ -184,29 +184,17 @@ def _sorted_out(
     return plain, (totals[0] if totals and plain else None), levels
 
 
-class _TooMany(Exception):
-    """More rows than are worth keeping."""
-
-    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
-        self.rows = rows
-
-
 def _looked_up(query: Query, clinic_id: str, change: int | None) -> list[tuple[Any, ...]]:
     """The rows for a screen, kept until the clinic's content moves on from ``change``: the query names all that the
     person may see and chose, so that equal queries have equal answers."""
 
     def ask() -> list[tuple[Any, ...]]:
         with mart.reading(clinic_id, max_age=0 if change is not None else mart.REFRESH_SECONDS) as cursor:
-            rows = fetch(cursor, query)  # what is kept must be no older than the change it is kept under
-        if len(rows) > KEPT_ROWS:
-            raise _TooMany(rows)
-        return rows
+            return fetch(cursor, query)  # what is kept must be no older than the change it is kept under
 
-    try:
-        key = ("report rows", query.sql, repr(sorted(query.values.items())))
-        return list(kept(clinic_id, change, key, ask, KEPT_FOR))
-    except _TooMany as found:
-        return found.rows
+    key = ("report rows", query.sql, repr(sorted(query.values.items())))
+    found = kept(clinic_id, change, key, ask, KEPT_FOR, keep=lambda rows: len(rows) <= KEPT_ROWS)
+    return list(found)
 
 
 def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:

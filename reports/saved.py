@@ -30,7 +30,7 @@ class SavedReport(Kept):
         return self.spec.title
 
 
-REPORT = definitions.register("report", "Report", SavedReport)
+REPORT = definitions.register("report", "Report", SavedReport, has_own_rules=True)
 Version = shelf.Version[SavedReport]
 
 

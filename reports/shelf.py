@@ -4,6 +4,7 @@ versions. The rules that open transactions are in saved.py and dashboards.py; th
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,9 +32,9 @@ class Kept(Document):
     shared: bool = True
 
     @property
+    @abstractmethod
     def called(self) -> str:
         """What people call it."""
-        raise NotImplementedError
 
     def shown_to(self, by: Actor) -> bool:
         """Whether this person sees it."""

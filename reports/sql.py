@@ -243,7 +243,7 @@ class SavedQuery(Document):
     shared: bool = True
 
 
-QUERY = definitions.register("report-query", "SQL query", SavedQuery)
+QUERY = definitions.register("report-query", "SQL query", SavedQuery, has_own_rules=True)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Role(definitions.Document):
         return sorted(set(names))
 
 
-ROLE = definitions.register("role", "Role", Role)
+ROLE = definitions.register("role", "Role", Role, has_own_rules=True)
 
 
 def permissions_of(session: ClinicSession, slug: str) -> frozenset[str]:

@@ -139,7 +139,7 @@ def remembered(permission: str | None, *, personal: bool = False) -> Callable[[C
             asked = repr((args, sorted((name, value) for name, value in kwargs.items() if name != "by")))
             what = (rule.__module__, rule.__qualname__, *reader, personal and by.user_id, asked)
 
-            def unmoved() -> bool:
+            def unmoved(_: object) -> bool:
                 """Whether the answer, read after the look above, is still of the same clinic and the same rights."""
                 with look(by, permission) as session:
                     return _reader(session, by) == (change, reader)

@@ -21,8 +21,6 @@ from data.session import ClinicSession
 from security.actor import Actor
 from security.rules import act, look
 
-HAS_OWN_RULES = frozenset({"role", "report", "dashboard", "schedule"})
-
 
 class SettingEdited(EditedMeanwhile):
     """{who} changed this {what} while you had it open ({fields}). Nothing of yours was saved: look at the new version
@@ -52,7 +50,7 @@ class Version:
 def setting_kind(name: str) -> Kind[Any]:
     """The kind with this name, if settings may change it; raises NotFound."""
     kind = KINDS.get(name)
-    if kind is None or name in HAS_OWN_RULES:
+    if kind is None or kind.has_own_rules:
         raise NotFound(what="setting", name=name)
     return kind
 

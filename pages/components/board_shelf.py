@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, show
+from pages.components import frame, shelf
 from reports import dashboards, tiles
 from reports.dashboards import Board, Dashboard, Tile
 from reports.saved import Card
@@ -22,40 +22,32 @@ def menu(board: Board) -> None:
     if "reports.build" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="board_menu"):
-        if _item("Change", "edit", "change_board"):
+        if shelf.item("Change", "edit", "change_board"):
             st.query_params["change"] = "1"
             st.rerun()
-        if _item("Copy", "content_copy", "copy_board"):
+        if shelf.item("Copy", "content_copy", "copy_board"):
             with frame.refusals():
                 key = frame.form_key(f"copy_{board.name}")
                 made = dashboards.copy_dashboard(board.name, "", by=frame.actor(), key=key)
                 frame.new_form_key(f"copy_{board.name}")
                 st.switch_page("reporting/dashboard.py", query_params={"name": made, "change": "1"})
-        if _item("Versions", "history", "board_versions"):
+        if shelf.item("Versions", "history", "board_versions"):
             st.switch_page("reporting/versions.py", query_params={"board": board.name})
-        if _item("Remove", "delete", "remove_board"):
+        if shelf.item("Remove", "delete", "remove_board"):
             remove(board)
-
-
-def _item(label: str, icon: str, key: str) -> bool:
-    return st.button(label, icon=f":material/{icon}:", key=key, type="tertiary", width="stretch")
 
 
 @st.dialog("Remove this dashboard")
 def remove(board: Board) -> None:
     """Asks once more."""
-    st.markdown(
+    shelf.ask_removal(
+        "dashboard",
         f"**{frame.plain(board.dashboard.title)}** leaves the library for everybody. Its reports stay, and it can be "
-        "put back from the end of the library."
+        "put back from the end of the library.",
+        f"remove_board_{board.name}_{board.number}",
+        lambda key: dashboards.remove_dashboard(board.name, by=frame.actor(), key=key),
+        key="remove_board",
     )
-    with frame.refusals(), st.container(horizontal=True):
-        if st.button("Remove the dashboard", type="primary", key="remove_board_yes"):
-            key = f"remove_board_{board.name}_{board.number}"
-            dashboards.remove_dashboard(board.name, by=frame.actor(), key=frame.form_key(key))
-            frame.new_form_key(key)
-            st.switch_page("reporting/library.py")
-        if st.button("Keep it", key="remove_board_no"):
-            st.rerun()
 
 
 @st.dialog("New dashboard")
@@ -110,16 +102,8 @@ def number_of(card: Card, key: str, start: str = "") -> str:
 
 def taken_out() -> None:
     """At the end of the library: the dashboards that were removed, and the way back."""
-    found = dashboards.removed_dashboards(by=frame.actor())
-    if not found:
-        return
-    with st.expander(f"Removed dashboards ({len(found)})", key="removed_boards"):
-        for one in found:
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{frame.plain(one.title)}  \n:small[Removed on {show.moment(one.at)}]")
-                if st.button("Put back", key=f"restore_board_{one.name}", icon=":material/undo:"):
-                    with frame.refusals():
-                        key = f"restore_board_{one.name}"
-                        dashboards.restore_dashboard(one.name, by=frame.actor(), key=frame.form_key(key))
-                        frame.new_form_key(key)
-                        st.rerun()
+    by = frame.actor()
+    shelf.taken_out(
+        "dashboards", dashboards.removed_dashboards(by=by),
+        lambda name, key: dashboards.restore_dashboard(name, by=by, key=key), key="restore_board",
+    )  # fmt: skip

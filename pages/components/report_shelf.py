@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import board_shelf, frame, show
+from pages.components import board_shelf, frame, shelf
 from reports import saved
 from reports.saved import Card
 
@@ -18,21 +18,17 @@ def menu(card: Card, params: dict[str, Any]) -> None:
     if "reports.build" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
-        if _item("Pin to a dashboard", "keep", "pin_report"):
+        if shelf.item("Pin to a dashboard", "keep", "pin_report"):
             board_shelf.pin(card, params)
-        if _item("Copy", "content_copy", "copy_report"):
+        if shelf.item("Copy", "content_copy", "copy_report"):
             copy(card)
         if card.saved:
-            if _item("Folder and readers", "folder", "place_report"):
+            if shelf.item("Folder and readers", "folder", "place_report"):
                 place(card)
-            if _item("Versions", "history", "report_versions"):
+            if shelf.item("Versions", "history", "report_versions"):
                 st.switch_page("reporting/versions.py", query_params={"name": card.name})
-            if _item("Remove", "delete", "remove_report"):
+            if shelf.item("Remove", "delete", "remove_report"):
                 remove(card)
-
-
-def _item(label: str, icon: str, key: str) -> bool:
-    return st.button(label, icon=f":material/{icon}:", key=key, type="tertiary", width="stretch")
 
 
 @st.dialog("Copy this report")
@@ -71,33 +67,23 @@ def place(card: Card) -> None:
 @st.dialog("Remove this report")
 def remove(card: Card) -> None:
     """Asks once more."""
-    st.markdown(
+    shelf.ask_removal(
+        "report",
         f"**{frame.plain(card.spec.title)}** leaves the library for everybody. Its versions are kept: "
-        "whoever builds reports can put it back from the end of the library."
+        "whoever builds reports can put it back from the end of the library.",
+        f"remove_{card.name}_{card.number}",
+        lambda key: saved.remove_report(card.name, by=frame.actor(), key=key),
+        key="remove",
     )
-    with frame.refusals(), st.container(horizontal=True):
-        if st.button("Remove the report", type="primary", key="remove_yes"):
-            saved.remove_report(card.name, by=frame.actor(), key=frame.form_key(f"remove_{card.name}_{card.number}"))
-            frame.new_form_key(f"remove_{card.name}_{card.number}")
-            st.switch_page("reporting/library.py")
-        if st.button("Keep it", key="remove_no"):
-            st.rerun()
 
 
 def taken_out() -> None:
     """At the end of the library: what was removed, and the way back."""
-    found = saved.removed_reports(by=frame.actor())
-    if not found:
-        return
-    with st.expander(f"Removed reports ({len(found)})", key="removed_reports"):
-        for one in found:
-            with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.markdown(f"{frame.plain(one.title)}  \n:small[Removed on {show.moment(one.at)}]")
-                if st.button("Put back", key=f"restore_{one.name}", icon=":material/undo:"):
-                    with frame.refusals():
-                        saved.restore_report(one.name, by=frame.actor(), key=frame.form_key(f"restore_{one.name}"))
-                        frame.new_form_key(f"restore_{one.name}")
-                        st.rerun()
+    by = frame.actor()
+    shelf.taken_out(
+        "reports", saved.removed_reports(by=by),
+        lambda name, key: saved.restore_report(name, by=by, key=key), key="restore",
+    )  # fmt: skip
 
 
 def _folder(current: str, key: str) -> str:

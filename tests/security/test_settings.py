@@ -96,3 +96,16 @@ def test_a_new_one_does_not_overwrite_an_old_one(clinic):
         settings.save_definition(
             "service", "cat-spay", entry(clinic, "service", "rabies").body, expected=0, by=clinic.actor("adam")
         )
+
+
+@pytest.mark.parametrize("kind", ["role", "report", "dashboard", "report-query", "first-steps"])
+def test_what_has_rules_of_its_own_is_not_read_nor_changed_as_a_plain_setting(clinic, kind):
+    import reports.dashboards
+    import reports.saved
+    import reports.sql  # noqa: F401 - they register their kinds
+
+    adam = clinic.actor("adam")
+    with pytest.raises(NotFound):
+        settings.entries(kind, by=adam)
+    with pytest.raises(NotFound):
+        settings.save_definition(kind, "x", {}, expected=0, by=adam)
