@@ -65,7 +65,9 @@ class Fact:
 
     ``moment`` names the instant that gives ``local_at``, ``local_day``, ``hour`` and ``weekday`` (1 Monday to 7) in
     the zone of the row's place, or of the clinic; ``place`` is the SQL that finds the place's id, in the row ``d`` or
-    in the one ``p`` of the table ``through``. ``derived`` maps a column to (type, SQL over the same two).
+    in the one ``p`` of the table ``through``. ``derived`` maps a column to (type, SQL over the same two); what a report
+    would have to join for each row is so taken over once. ``settled`` is SQL for what hangs on further rows of the same
+    clinic, run when those past ``$since`` are here; rows of ``through`` that others must follow go to ``moved_…``.
     """
 
     model: type[Base]
@@ -74,6 +76,7 @@ class Fact:
     place: str = ""
     through: str = ""
     derived: tuple[tuple[str, str, str], ...] = ()
+    settled: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,6 +88,42 @@ class Fact:
         """The columns read from the system of record."""
         return ("id", "change", *self.columns.split())
 
+
+_STANDING = (
+    """
+    CREATE OR REPLACE TEMP TABLE standing AS
+    SELECT i.id, coalesce(bool_or(e.kind = 'voided'), false) AS voided,
+           coalesce(bool_or(e.kind = 'drafted') AND NOT bool_or(e.kind IN ('opened', 'reopened', 'forgiven')), false)
+               AS draft
+    FROM invoice i LEFT JOIN invoice_event e ON e.invoice_id = i.id
+    WHERE i.change > $since OR i.id IN (SELECT invoice_id FROM invoice_event WHERE change > $since)
+    GROUP BY i.id
+    """,
+    "INSERT INTO moved_invoice SELECT id FROM standing WHERE $since >= 0",
+    """
+    UPDATE invoice SET voided = s.voided, draft = s.draft FROM standing s
+    WHERE s.id = invoice.id AND (s.voided <> invoice.voided OR s.draft <> invoice.draft)
+    """,
+)
+"""What became of each invoice, as records/standing.py tells it: a void invoice stays void."""
+_CHARGE_DAYS = """
+UPDATE invoice_line SET charge_day = o.day FROM invoice_line o
+WHERE o.id = invoice_line.reverses_id AND (
+    invoice_line.change > $since OR invoice_line.invoice_id IN (SELECT id FROM moved_invoice)
+)
+"""
+"""A correction stands with the charge it takes back."""
+_EFFECTIVE_KINDS = """
+UPDATE drug_log_entry SET effective_kind = o.kind FROM drug_log_entry o
+WHERE o.id = drug_log_entry.reverses_id AND drug_log_entry.kind = 'reversal' AND (
+    drug_log_entry.change > $since OR drug_log_entry.bottle_id IN (SELECT id FROM moved_bottle)
+)
+"""
+"""A reversal counts as what it takes back."""
+_TAKEN_OVER = {
+    "appointment": ("location_id", "patient_id"), "bottle": ("location_id", "drug_id"), "invoice": ("client_id",),
+}  # fmt: skip
+"""What the rows that hang on another take over from it."""
 
 FACTS: tuple[Fact, ...] = (
     Fact(models.Location, "name zone"),
@@ -100,7 +139,11 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.Patient, "client_id name species breed sex altered born_on weight_grams microchip caution died_on"),
     Fact(models.Service, "code name category procedure reminder_days"),
     Fact(models.Fund, "code name kind"),
-    Fact(models.Drug, "code name strength unit schedule"),
+    Fact(
+        models.Drug,
+        "code name strength unit schedule",
+        derived=(("full_name", "VARCHAR", "trim(d.name || ' ' || d.strength)"),),
+    ),
     Fact(models.Bottle, "drug_id number lot expires_on size received_on location_id opened_at closed_at"),
     Fact(
         models.Appointment,
@@ -146,11 +189,20 @@ FACTS: tuple[Fact, ...] = (
         models.Invoice,
         "number client_id appointment_id location_id issued_on due_on",
         derived=(("voided", "BOOLEAN", "false"), ("draft", "BOOLEAN", "false")),
+        settled=_STANDING,
     ),
     Fact(
         models.InvoiceLine,
         "invoice_id day patient_id service_id description quantity unit_price_cents discount_cents subsidy_cents "
         "fund_id net_cents tax_cents tax_code tax_rate_millionths tax_included provider_id reverses_id",
+        through="invoice",
+        derived=(
+            ("client_id", "UUID", "p.client_id"),
+            ("voided", "BOOLEAN", "coalesce(p.voided, false)"),
+            ("draft", "BOOLEAN", "coalesce(p.draft, false)"),
+            ("charge_day", "DATE", "d.day"),
+        ),
+        settled=(_CHARGE_DAYS,),
     ),
     Fact(
         models.Payment,
@@ -168,6 +220,11 @@ FACTS: tuple[Fact, ...] = (
         moment="event_at",
         place="p.location_id",
         through="bottle",
+        derived=(
+            ("drug_id", "UUID", "p.drug_id"),
+            ("effective_kind", "VARCHAR", "CASE WHEN d.kind = 'reversal' THEN 'adjusted' ELSE d.kind END"),
+        ),
+        settled=(_EFFECTIVE_KINDS,),
     ),
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
@@ -177,9 +234,6 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.AuditLog, "seq logged_at user_id actor source action entity", "logged_at"),
 )
 """In load order: a table whose place is found through another stands after it."""
-
-_TAKEN_OVER = {"appointment": ("location_id", "patient_id"), "bottle": ("location_id",)}
-"""What the rows that hang on another take over from it."""
 
 
 @dataclass
@@ -407,7 +461,7 @@ def _label(source: Database, clinic_id: str) -> Label:
     from data.schema import current_revision
 
     tables = [(fact.name, [(name, _kind(fact, name)) for name in fact.sources], fact) for fact in FACTS]
-    form = hashlib.sha256(repr((tables, _LOCAL, _DOCUMENTS, _SUMS, duckdb.__version__)).encode()).hexdigest()
+    form = hashlib.sha256(repr((tables, _LOCAL, _SUMS, duckdb.__version__)).encode()).hexdigest()
     return Label(source.home.id, clinic_id, current_revision(source) or "", form)
 
 
@@ -460,7 +514,7 @@ def _carry(
 
     ``tell`` hears how much of a first load is done.
     """
-    moved, touched = 0, set()
+    moved = 0
     sizes = _sizes(connection) if since < 0 else {}
     whole, done = sum(sizes.values()) or 1, 0
     cursor.execute("BEGIN")
@@ -481,12 +535,10 @@ def _carry(
                     tell((done + min(count, sizes.get(fact.name, 0))) / whole)
             if since >= 0 and fact.through:
                 _move_along(cursor, fact, head.zone)
+            for sql in fact.settled:
+                cursor.execute(sql, {"since": since} if "$since" in sql else {})
             done += sizes.get(fact.name, 0)
-            if count:
-                touched.add(fact.name)
-                moved += count
-        if touched & {"invoice", "invoice_event"}:
-            cursor.execute(_DOCUMENTS)
+            moved += count
         cursor.execute("DELETE FROM mart_mark")
         cursor.execute(
             "INSERT INTO mart_mark VALUES (?, ?, ?, ?)", [head.change, head.zone, head.audit_seq, head.audit_hash]
@@ -497,18 +549,6 @@ def _carry(
             cursor.execute("ROLLBACK")
         raise
     return moved
-
-
-_DOCUMENTS = """
-UPDATE invoice SET voided = v.voided, draft = v.draft FROM (
-    SELECT i.id, coalesce(bool_or(e.kind = 'voided'), false) AS voided,
-           coalesce(bool_or(e.kind = 'drafted') AND NOT bool_or(e.kind IN ('opened', 'reopened', 'forgiven')), false)
-               AS draft
-    FROM invoice i LEFT JOIN invoice_event e ON e.invoice_id = i.id
-    GROUP BY i.id
-) v WHERE v.id = invoice.id AND (v.voided IS DISTINCT FROM invoice.voided OR v.draft IS DISTINCT FROM invoice.draft)
-"""
-"""What became of each document, as records/standing.py tells it: a void invoice stays void."""
 
 
 def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:

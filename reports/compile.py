@@ -102,18 +102,24 @@ class _Build:
         self.values[name] = value
         return f"${name}"
 
+    @property
+    def copies(self) -> Mapping[str, str]:
+        """What the entity's own rows hold of those they lead to."""
+        return self.model.entity(self.spec.entity).copies
+
     def alias(self, steps: tuple[str, ...]) -> str:
         """The alias of the row at the end of a path of joins, each of which finds at most one row."""
         if not steps:
             return "t"
         alias = "_".join(("t", *steps))
         if steps not in self.joins:
-            here = self.alias(steps[:-1])
             owner = self.model.resolve_entity(self.spec.entity, steps[:-1])
             join = self.model.entity(owner).joins[steps[-1]]
+            copy = self.copies.get(".".join(steps))
+            held = f't."{copy}"' if copy else f'{self.alias(steps[:-1])}."{join.on}"'
             extra = f" AND {join.where.replace('@', alias)}" if join.where else ""
             source = self.source(join.entity)
-            self.joins[steps] = f'LEFT JOIN {source} {alias} ON {alias}."{join.key}" = {here}."{join.on}"{extra}'
+            self.joins[steps] = f'LEFT JOIN {source} {alias} ON {alias}."{join.key}" = {held}{extra}'
         return alias
 
     def source(self, entity_name: str) -> str:
@@ -127,6 +133,8 @@ class _Build:
     def column(self, path: str) -> tuple[str, models.Column]:
         """The SQL of a field, and the field."""
         steps, _, found = self.model.resolve(self.spec.entity, path)
+        if path in self.copies:
+            return f't."{self.copies[path]}"', found
         if found.sql:
             return self.of_row(found.sql, steps), found
         return f'{self.alias(steps)}."{path.split(".")[-1]}"', found
@@ -136,7 +144,7 @@ class _Build:
         sql, found = self.column(by.field)
         if self.shift and by.field == self.spec.period:
             sql = f"({sql} + {self.shift})::DATE"
-        return (f"date_trunc('{by.grain}', {sql})::DATE" if by.grain in _GRAINS else sql), found
+        return (_begin(by.grain, sql, found) if by.grain in _GRAINS else sql), found
 
     def test(self, one: Condition | AllOf | AnyOf) -> str:
         """The SQL of tests; empty when every one of them was left open."""
@@ -525,6 +533,15 @@ def _type_of(agg: str, type_: FieldType) -> FieldType:
     if agg == "count_distinct":
         return "whole"
     return "number" if agg in ("avg", "median") and type_ == "whole" else type_
+
+
+def _begin(grain: str, sql: str, column: models.Column) -> str:
+    """SQL of the first day of the week, month, quarter or year. Stepping back from a day takes DuckDB less than half
+    the time of cutting it off."""
+    step = {"week": "isodow", "month": "day", "year": "dayofyear"}.get(grain)
+    if column.type == "day" and step:
+        return f"({sql} - ({step}({sql}) - 1)::INTEGER)"
+    return f"date_trunc('{grain}', {sql})::DATE"
 
 
 def _label(by: By, column: models.Column) -> str:

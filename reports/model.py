@@ -118,6 +118,8 @@ class Entity(Document):
     table: str = ""
     source: str = ""
     joins: dict[str, Join] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+    """Columns here that hold what a path leads to: the key of a row further on, or a field of one. They save joins."""
     fields: dict[str, Column] = field(default_factory=dict)
     measures: dict[str, Measure] = field(default_factory=dict)
     offered: bool = False

@@ -13,12 +13,14 @@ from data.models import (
     Drug,
     DrugLogEntry,
     FlowEvent,
+    Invoice,
     Location,
     Patient,
     Surgery,
 )
 from data.session import write
 from data.types import new_id
+from tests.reports.small_clinic import Small
 
 
 def place(clinic, starts_at, *, stage="booked", location=None, notes="", day=None):
@@ -118,6 +120,11 @@ def test_what_hangs_on_a_visit_or_a_bottle_moves_with_it_to_another_place(clinic
         row.location_id, row.patient_id = west_id, session.get(Appointment, (clinic.id, other)).patient_id
         session.get(Bottle, (clinic.id, bottle_id)).location_id = west_id
     assert sorted(ask(clinic, hours)) == [(2,), (2,), (23,), (23,), (23,)]
+    same_as_a_first_load(clinic)
+
+
+def same_as_a_first_load(clinic):
+    """Every table as it would be if nothing had been loaded before."""
     assert mart.mart().verify(clinic.id) == {}
     fresh = mart.Mart(mart.mart().source, use_snapshots=False)
     for fact in mart.FACTS:
@@ -125,6 +132,58 @@ def test_what_hangs_on_a_visit_or_a_bottle_moves_with_it_to_another_place(clinic
         with fresh.reading(clinic.id) as cursor:
             assert ask(clinic, whole) == cursor.execute(whole).fetchall(), fact.name
     fresh.close()
+
+
+def test_lines_follow_what_becomes_of_their_invoice_and_of_what_they_take_back(clinic):
+    """Client, draft and void come from the invoice, which changes while its lines do not."""
+    small = Small(clinic)
+    first, second = small.client(), small.client()
+    ticket = small.invoice(first, "2024-05-01")
+    small.event(ticket, "drafted", "2024-05-01")
+    line = small.line(ticket, "2024-05-01", 10_000)
+    standing = "SELECT client_id::VARCHAR, draft, voided, charge_day FROM invoice_line ORDER BY day"
+    drafted = (str(first), True, False, date(2024, 5, 1))
+    assert ask(clinic, standing) == [drafted]
+    same_as_a_first_load(clinic)
+
+    small.event(ticket, "opened", "2024-05-01")
+    small.line(ticket, "2024-05-09", 10_000, sign=-1, reverses_id=line)
+    open_ = (str(first), False, False, date(2024, 5, 1))
+    assert ask(clinic, standing) == [open_, open_]
+    same_as_a_first_load(clinic)
+
+    with write(clinic.id) as session:
+        session.get(Invoice, (clinic.id, ticket)).client_id = second
+    small.event(ticket, "voided", "2024-05-10")
+    void = (str(second), False, True, date(2024, 5, 1))
+    assert ask(clinic, standing) == [void, void]
+    same_as_a_first_load(clinic)
+
+
+def test_a_reversal_counts_as_what_it_takes_back_wherever_its_bottle_goes(clinic):
+    with write(clinic.id) as session:
+        west = Location(name="West", zone="America/Los_Angeles")
+        drugs = [Drug(code=code, name=code, strength="100 mg/ml", unit="ml") for code in ("ket", "dex")]
+        session.add_all([west, *drugs])
+        session.flush()
+        bottle = Bottle(drug_id=drugs[0].id, number="1", size=10_000, received_on=date(2024, 4, 1))
+        session.add(bottle)
+        session.flush()
+        at = datetime(2024, 5, 1, 6, tzinfo=UTC)
+        use = DrugLogEntry(bottle_id=bottle.id, kind="use", delta=-100, event_at=at)
+        session.add(use)
+        session.flush()
+        bottle_id, use_id, west_id, dex_id = bottle.id, use.id, west.id, drugs[1].id
+    kinds = "SELECT kind, effective_kind, d.full_name FROM drug_log_entry JOIN drug d ON d.id = drug_id ORDER BY delta"
+    assert ask(clinic, kinds) == [("use", "use", "ket 100 mg/ml")]
+    with write(clinic.id) as session:
+        session.add(DrugLogEntry(bottle_id=bottle_id, kind="reversal", delta=100, event_at=at, reverses_id=use_id))
+    assert ask(clinic, kinds) == [("use", "use", "ket 100 mg/ml"), ("reversal", "use", "ket 100 mg/ml")]
+    with write(clinic.id) as session:
+        moved = session.get(Bottle, (clinic.id, bottle_id))
+        moved.location_id, moved.drug_id = west_id, dex_id
+    assert ask(clinic, kinds) == [("use", "use", "dex 100 mg/ml"), ("reversal", "use", "dex 100 mg/ml")]
+    same_as_a_first_load(clinic)
 
 
 def test_a_reader_keeps_its_moment_while_rows_arrive(sqlite_clinic):
