@@ -461,7 +461,7 @@ def _label(source: Database, clinic_id: str) -> Label:
     from data.schema import current_revision
 
     tables = [(fact.name, [(name, _kind(fact, name)) for name in fact.sources], fact) for fact in FACTS]
-    form = hashlib.sha256(repr((tables, _LOCAL, _SUMS, duckdb.__version__)).encode()).hexdigest()
+    form = hashlib.sha256(repr((mart_snapshot.FORM, tables, _LOCAL, _SUMS, duckdb.__version__)).encode()).hexdigest()
     return Label(source.home.id, clinic_id, current_revision(source) or "", form)
 
 

@@ -1,7 +1,8 @@
 """The mart of one clinic as an encrypted file, so that a start need not read the whole system of record again.
 
 A sealed stream (data/sealed.py, the key of purpose ``mart``): one line of JSON that says what it belongs to, then for
-each table its rows as Parquet in batches, each behind its length; a length of zero ends a table. It holds patients'
+each table its rows in parts, each behind its length; a length of zero ends a table. A part is an Arrow stream (LZ4):
+as small as Parquet here, and read in a fifth of its time. It holds patients'
 data, so nothing of it ever lies on the disk in the clear. A snapshot is only ever a shortcut: one that is damaged, of
 another clinic, of another form or of another history is passed over.
 """
@@ -9,20 +10,27 @@ another clinic, of another form or of another history is passed over.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import duckdb
 
 from data.home import Home
 from data.sealed import CHUNK, BlobDamaged, SealedReader, SealedWriter
 
-BATCH_ROWS = 250_000
+BATCH_ROWS = 122_880
+"""A row group of DuckDB: several of them in one part are inserted side by side."""
+PART_BATCHES = 4
+FORM = "arrow-1"
+"""How the rows are written; another form is another version."""
 _LENGTH = 8
+T = TypeVar("T")
 
 
 class Unfit(Exception):
@@ -73,7 +81,7 @@ def write(
             sealed = SealedWriter(file, home.key("mart"))
             sealed.write(head.encode() + b"\n")
             for name in tables:
-                for part in _parquet(cursor, name):
+                for part in _encoded(cursor, name):
                     sealed.write(len(part).to_bytes(_LENGTH, "big"))
                     sealed.write(part)
                 sealed.write(bytes(_LENGTH))
@@ -87,15 +95,17 @@ def write(
     return size
 
 
-def _parquet(cursor: duckdb.DuckDBPyConnection, table: str) -> Iterator[bytes]:
+def _encoded(cursor: duckdb.DuckDBPyConnection, table: str) -> Iterator[bytes]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    for batch in cursor.sql(f"SELECT * FROM {table}").to_arrow_reader(BATCH_ROWS):  # noqa: S608
-        if batch.num_rows:
-            held = io.BytesIO()
-            pq.write_table(pa.Table.from_batches([batch]), held, compression="lz4")
-            yield held.getvalue()
+    reader = cursor.sql(f"SELECT * FROM {table}").to_arrow_reader(BATCH_ROWS)  # noqa: S608
+    packed = pa.ipc.IpcWriteOptions(compression="lz4")
+    while batches := [batch for batch in itertools.islice(reader, PART_BATCHES) if batch.num_rows]:
+        held = io.BytesIO()
+        with pa.ipc.new_stream(held, reader.schema, options=packed) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+        yield held.getvalue()
 
 
 class Snapshot:
@@ -127,23 +137,26 @@ class Snapshot:
         Raises Unfit; what was inserted by then is the caller's to take back.
         """
         try:
-            for name, checks in tables.items():
-                for part in self._parts():
-                    _insert(cursor, name, part)
+            for name, arrived in _ahead(self._tables(tables)):
+                if arrived is not None:
+                    _insert(cursor, name, arrived)
                     yield self._file.tell() / self.size
-                if _sums(cursor, name, checks) != self._expected[name]:
+                elif _sums(cursor, name, tables[name]) != self._expected[name]:
                     raise Unfit(f"the sums of {name} differ")
             if self._plain.read(1):
                 raise Unfit("it goes on behind its end")
         except (BlobDamaged, OSError, KeyError, duckdb.Error, ValueError) as failure:
             raise Unfit(f"it cannot be read ({type(failure).__name__})") from None
 
-    def _parts(self) -> Iterator[bytes]:
-        while True:
-            length = self._exactly(_LENGTH)
-            if not any(length):
-                return
-            yield self._exactly(int.from_bytes(length, "big"))
+    def _tables(self, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+        """Each table's parts as Arrow, then None for its end."""
+        import pyarrow as pa
+
+        for name in names:
+            while any(length := self._exactly(_LENGTH)):
+                part = self._exactly(int.from_bytes(length, "big"))
+                yield name, pa.ipc.open_stream(pa.BufferReader(part)).read_all()
+            yield name, None
 
     def _exactly(self, count: int) -> bytes:
         found = self._plain.read(count) or b""
@@ -152,11 +165,17 @@ class Snapshot:
         return found
 
 
-def _insert(cursor: duckdb.DuckDBPyConnection, table: str, part: bytes) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _ahead(parts: Iterator[T]) -> Iterator[T]:
+    """The same, each opened by another thread while the one before it is at work."""
+    with ThreadPoolExecutor(1, "mart-snapshot") as other:
+        coming = other.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = other.submit(next, parts, None)
+            yield part
 
-    cursor.register("arrived", pq.ParquetFile(pa.BufferReader(part)).read())
+
+def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
+    cursor.register("arrived", rows)
     try:
         cursor.execute(f"INSERT INTO {table} SELECT * FROM arrived")  # noqa: S608
     finally:

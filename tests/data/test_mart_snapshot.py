@@ -148,21 +148,21 @@ def test_nothing_of_a_patient_is_readable_on_the_disk(sqlite_clinic, monkeypatch
     fill(sqlite_clinic)
     folder = sqlite_clinic.home.path / "mart"
     seen = []
-    real = mart_snapshot._parquet
+    real = mart_snapshot._encoded
 
     def watched(cursor, table):
         for part in real(cursor, table):
             seen.extend(file.read_bytes() for file in folder.iterdir())
             yield part
 
-    monkeypatch.setattr(mart_snapshot, "_parquet", watched)
+    monkeypatch.setattr(mart_snapshot, "_encoded", watched)
     first, _ = opened(sqlite_clinic)
     first.keep(sqlite_clinic.id)
     (file,) = folder.iterdir()
     assert file.stat().st_mode & 0o077 == 0
     for held in (*seen, file.read_bytes()):
         assert SECRET.encode() not in held
-        assert b"PAR1" not in held
+        assert b"ARROW" not in held
         assert b"appointment" not in held
     assert SECRET in str(content(first, sqlite_clinic)["client"])
 
