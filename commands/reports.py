@@ -14,7 +14,8 @@ from data.errors import BadInput, NotFound
 from data.models import Clinic, User
 from data.session import read
 from reports import export
-from reports.run import Result, run_spec
+from reports.result import Result
+from reports.run import run_spec
 from reports.saved import card
 from reports.saved import cards as list_reports
 from reports.streamed import can_stream, write_csv

@@ -10,6 +10,7 @@ from data import definitions
 from data.models import User
 from data.session import ClinicSession
 from reports.dashboards import DASHBOARD, Dashboard
+from reports.queries import QUERY, SavedQuery
 from reports.saved import REPORT, SavedReport
 
 MONTH = {"field": "day", "grain": "month", "label": "Month"}
@@ -91,6 +92,28 @@ BOARDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+QUERIES: dict[str, dict[str, Any]] = {
+    "new-and-returning-clients": {
+        "title": "New and returning clients",
+        "purpose": "How many clients of a month came for the first time?",
+        "chart": {"kind": "stacked", "x": "month", "y": "clients", "series": "client"},
+        "text": """WITH visit AS (
+  SELECT client_id, day, min(day) OVER (PARTITION BY client_id) AS first_visit
+  FROM appointment
+  WHERE stage = 'checked_out'
+)
+SELECT date_trunc('month', day) AS month,
+       CASE WHEN day = first_visit THEN 'New' ELSE 'Returning' END AS client,
+       count(DISTINCT client_id) AS clients
+FROM visit, period
+WHERE day BETWEEN first_day AND last_day
+GROUP BY 1, 2
+ORDER BY 1, 2""",
+    },
+}
+"""What is asked in SQL."""
+
+
 def keep(session: ClinicSession) -> None:
     """Save all of them as if the owner and the administrator had built them."""
     people = {
@@ -107,6 +130,9 @@ def keep(session: ClinicSession) -> None:
         report(first, REPORTS[first] | was, people.get("administrator", ""), comment)
     for name, spec in REPORTS.items():
         report(name, spec, owner, "with a chart" if name == first else "")
+    for name, body in QUERIES.items():
+        asked = SavedQuery.model_validate(body | {"folder": FOLDER, "owner": owner, "shared": True})
+        definitions.save(session, QUERY, name, asked, by_user_id=owner or None)
     for name, body in BOARDS.items():
         placed = [{"id": f"t{count}", "width": 1, "height": 1} | tile for count, tile in enumerate(body["tiles"], 1)]
         board = Dashboard.model_validate(body | {"tiles": placed, "owner": owner, "shared": True})

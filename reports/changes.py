@@ -12,6 +12,7 @@ from reports.spec import By, Counted, ReportSpec
 from reports.told import path_words, test
 
 if TYPE_CHECKING:
+    from reports.queries import SavedQuery
     from reports.saved import SavedReport
 
 COMPARED = {"": "nothing", "year_before": "the year before", "period_before": "the period before"}
@@ -25,13 +26,14 @@ SHOWN = {
 }  # fmt: skip
 
 
-def in_words(before: SavedReport, after: SavedReport, model: Model) -> list[str]:
+def in_words(before: SavedReport | SavedQuery, after: SavedReport | SavedQuery, model: Model) -> list[str]:
     """One sentence for each thing that differs; empty when nothing does."""
     old, new = before.spec, after.spec
     told = [
         _turned("Title", old.title, new.title),
         _turned("Folder", before.folder or "none", after.folder or "none"),
         _turned("Seen by", _readers(before), _readers(after)),
+        _rewritten(old, new),
         _turned("Asks about", _entity(old, model), _entity(new, model)),
         _turned("Period at first", label_of(old.preset), label_of(new.preset)),
         _turned("Compared with", COMPARED[old.compare], COMPARED[new.compare]),
@@ -51,6 +53,10 @@ def in_words(before: SavedReport, after: SavedReport, model: Model) -> list[str]
     return found or (["Something small was changed"] if before != after else [])
 
 
+def _rewritten(old: ReportSpec, new: ReportSpec) -> str:
+    return "The query was rewritten" if getattr(old, "sql", "") != getattr(new, "sql", "") else ""
+
+
 def _turned(what: str, old: str, new: str) -> str:
     return f"{what}: {new} instead of {old}" if old != new else ""
 
@@ -62,7 +68,7 @@ def _listed(now: str, no_longer: str, old: list[str], new: list[str]) -> list[st
     return [f"{words}: {', '.join(found)}" for words, found in ((now, more), (no_longer, gone)) if found]
 
 
-def _readers(saved: SavedReport) -> str:
+def _readers(saved: SavedReport | SavedQuery) -> str:
     return "everybody who runs reports" if saved.shared else "only the person who built it"
 
 

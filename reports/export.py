@@ -13,7 +13,7 @@ from typing import Any
 from data.spreadsheet import safe
 from reports.compile import ResultColumn
 from reports.laid_out import LaidOut, Line, lay_out
-from reports.run import Result
+from reports.result import Result
 from reports.values import is_number, is_shown, plain, wording_of, words
 
 FORMATS = {"csv": "text/csv", "json": "application/json", "parquet": "application/vnd.apache.parquet",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.compile import ResultColumn
-from reports.run import Result
+from reports.result import Result
 from reports.spec import ReportSpec
 
 Key = tuple[Any, ...]

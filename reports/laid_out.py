@@ -8,7 +8,7 @@ from typing import Any
 
 from data.wording import Wording
 from reports.compile import ResultColumn
-from reports.run import Result
+from reports.result import Result
 from reports.values import words
 
 WIDEST = 200

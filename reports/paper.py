@@ -12,7 +12,7 @@ from forms.chart import Chart
 from forms.print import Column, Head, table_pdf
 from reports.compile import ResultColumn
 from reports.export import table
-from reports.run import Result
+from reports.result import Result
 from reports.values import wording_of, words
 from security.profile import profile
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -14,25 +14,21 @@ from data.kept import kept
 from data.models import Clinic
 from data.session import ClinicSession
 from data.types import clock
-from reports import saved, told
-from reports.compile import Query, Reader, ResultColumn, compile_spec
+from reports import saved, sql, told
+from reports.audited import SCREENS, note, permission_for
+from reports.compile import Query, Reader, compile_spec
 from reports.fields import model_of
 from reports.model import Condition
+from reports.queries import Written
+from reports.result import Result
 from reports.spec import ReportSpec
-from reports.values import wording_of
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.permissions import PERMISSIONS
-from security.rules import act, authorize, look
+from security.rules import authorize, look
 
-UNASKED = frozenset(("refresh", "choices"))
-"""Looks that nobody asked for just now: a screen that refreshes by itself, whose opening was recorded, and the values
-that a filter offers. They leave no audit row, and so never count as input by the person."""
-SCREENS = UNASKED | {"screen"}
 KEPT_ROWS = 2_000
 KEPT_FOR = timedelta(minutes=30)
-_AUDITED: dict[tuple[str, ...], float] = {}
-_AUDIT_AGAIN_SECONDS = 300
 
 
 class UnknownParameter(BadInput):
@@ -49,52 +45,6 @@ class BackwardPeriod(BadInput):
 
 class UnknownBreakdown(BadInput):
     """The report {report} cannot be broken down by {value}. Choose one of: {known}."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a report answered. ``rows`` are tuples in the order of ``columns``; ``total`` is exact, from the rows."""
-
-    name: str
-    title: str
-    params: dict[str, Any]
-    definition: str
-    columns: tuple[ResultColumn, ...]
-    rows: list[tuple[Any, ...]]
-    total: tuple[Any, ...] | None
-    left_out: tuple[str, ...]
-    clinic: Clinic
-    seconds: float
-    subtotals: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
-    """Lines that add up others, by which of the groups they add up: the bits of reports.compile.Query."""
-    groups: int = 0
-    spec: ReportSpec | None = None
-    filters: tuple[str, ...] = ()
-    """The tests that the rows had to pass, in words, with what was chosen in them."""
-
-    def index(self, column: str) -> int:
-        """Where a column stands."""
-        return [c.name for c in self.columns].index(column)
-
-    @property
-    def facts(self) -> str:
-        """The choices as a line of words, printed on every export."""
-        wording = wording_of(self.clinic)
-        days = {name: wording.day(value) for name, value in self.params.items() if isinstance(value, date)}
-        start, end = days.get("from"), days.get("to")
-        words = []
-        if "from" in self.params:
-            words.append(
-                f"{start} to {end}" if start and end else f"from {start}" if start else f"until {end}" if end
-                else "all time"
-            )  # fmt: skip
-        if "as_of" in days:
-            words.append(f"as of {days['as_of']}")
-        if "date" in days:
-            words.append(days["date"])
-        if self.params.get("by") and self.params["by"] != "none":
-            words.append(f"by {self.params['by'].replace('-', ', ')}")
-        return " · ".join(words)
 
 
 def run(
@@ -116,7 +66,11 @@ def run(
 def run_spec(
     name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str = "screen"
 ) -> Result:
-    """The same for a spec that is not in the library, such as an unsaved one."""
+    """The same for a spec that is not in the library, such as an unsaved one. One in SQL that is not kept under this
+    name needs the right to ask in SQL, and raises what sql.ask raises."""
+    if isinstance(spec, Written):
+        chosen = parameters(name, spec, params or {}, clinic_of(by.clinic_id).zone)
+        return sql.ask(name, spec, chosen, by=by, form=form).result
     asked = asked_by(name, spec, params, by=by, form=form)
     query = asked.query
     began = time.perf_counter()
@@ -150,7 +104,7 @@ class Asked:
 def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, by: Actor, form: str) -> Asked:
     """Check what the person may and compile it for them. Raises what run_spec raises."""
     with look(by, "reports.view") as session:
-        reader = Reader.of(by, _allowed(session, by, spec, _permission(form)))
+        reader = Reader.of(by, _allowed(session, by, spec, permission_for(form)))
         model = model_of(session)
         # looks change no content, so what is asked about looks themselves is never kept
         change = None if model.entity(spec.entity).permission else session.seen_change()
@@ -163,10 +117,6 @@ def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, b
         if not (isinstance(one, Condition) and one.parameter and chosen.get(one.parameter) is None)
     )
     return Asked(query, chosen, told.definition(spec, model), filters, clinic, change)
-
-
-def _permission(form: str) -> str:
-    return "reports.view" if form in SCREENS else "reports.export"
 
 
 def _sorted_out(
@@ -255,19 +205,5 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
 
 
 def audit_run(name: str, asked: Asked, rows: int, form: str, by: Actor) -> None:
-    """One row for each run; looking at the same screen again within five minutes is one look."""
-    if form in UNASKED:
-        return
-    params = dict(asked.chosen)
-    if form == "screen":
-        key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(params.items(), key=str)))
-        now = time.monotonic()
-        if now - _AUDITED.get(key, -1e9) < _AUDIT_AGAIN_SECONDS:
-            return
-        if len(_AUDITED) > 10_000:
-            _AUDITED.clear()
-        _AUDITED[key] = now
-    with act(by, _permission(form)) as work:
-        work.session.quiet = True
-        action = "report.viewed" if form == "screen" else "report.exported"
-        work.audit(action, "report", name, parameters=params, rows=rows, form=form)
+    """One row for each run."""
+    note(name, {"parameters": dict(asked.chosen)}, rows, form, by)

@@ -4,14 +4,17 @@ reports. The reports the product ships with are read-only; a copy of one is like
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from data import definitions
+from data.definitions import Kind
 from data.errors import BadInput
 from data.session import ClinicSession
 from reports import shelf
 from reports import spec as library
 from reports.changes import in_words
 from reports.fields import model_of
+from reports.queries import QUERY, SavedQuery, Written
 from reports.shelf import NO_FOLDER, Kept, NotYourReport, Removed
 from reports.spec import ReportSpec
 from reports.told import definition
@@ -29,9 +32,16 @@ class SavedReport(Kept):
         """Its title."""
         return self.spec.title
 
+    def moved(self, title: str, folder: str, *, shared: bool) -> dict[str, Any]:
+        """Its body under another title, in another place."""
+        spec = self.spec.model_dump() | {"title": title}
+        return self.model_dump() | {"spec": spec, "folder": folder, "shared": shared}
+
 
 REPORT = definitions.register("report", "Report", SavedReport, has_own_rules=True)
-Version = shelf.Version[SavedReport]
+Version = shelf.Version[Any]
+CHANGES = {REPORT.name: "reports.build", QUERY.name: "reports.sql"}
+"""What a person needs to change each kind."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Card:
 
     name: str
     spec: ReportSpec
-    saved: SavedReport | None = None
+    saved: SavedReport | SavedQuery | None = None
     owner: str = ""
     """The name of the person who built it."""
     number: int = 0
@@ -53,6 +63,11 @@ class Card:
     def folder(self) -> str:
         """Where it stands in the library."""
         return (self.saved.folder or NO_FOLDER) if self.saved else self.spec.group
+
+    @property
+    def in_sql(self) -> bool:
+        """Whether it was written in SQL."""
+        return isinstance(self.spec, Written)
 
 
 def cards(*, by: Actor) -> list[Card]:
@@ -71,7 +86,7 @@ def cards(*, by: Actor) -> list[Card]:
         found.sort(key=lambda card: (order.get(card.spec.group, 99), card.spec.title))
         own = [
             _card(session, name, saved, by)
-            for name, saved in definitions.load_all(session, REPORT).items()
+            for name, saved in _kept(session).items()
             if saved.shown_to(by) and _open(session, saved.spec, may)
         ]
     return found + sorted(own, key=lambda card: (card.folder == NO_FOLDER, card.folder.lower(), _title(card)))
@@ -88,8 +103,9 @@ def find(session: ClinicSession, name: str, by: Actor) -> Card:
     if name in library.built_in():
         spec = library.built_in()[name]
         return Card(name, spec, about=spec.purpose)
-    saved = shelf.find(session, REPORT, name, by)
-    return _card(session, name, saved, by, definitions.number_of(session, REPORT, name))
+    kind = _kind(session, name)
+    saved = shelf.find(session, kind, name, by)
+    return _card(session, name, saved, by, definitions.number_of(session, kind, name))
 
 
 def save_report(
@@ -107,10 +123,26 @@ def save_report(
         model_of(work.session).entity(spec.entity)
         _refuse_built_in(name)
         kept = SavedReport(spec=spec, folder=folder, shared=shared)
-        name, number = shelf.keep(
-            work, REPORT, kept, name, version=version, comment=comment, reserved=library.built_in()
-        )
+        taken = _reserved(work.session, REPORT)
+        name, number = shelf.keep(work, REPORT, kept, name, version=version, comment=comment, reserved=taken)
         work.audit("report.saved", "report", name, version=number, over=spec.entity, shared=shared)
+        work.result = name
+    return name
+
+
+def save_query(
+    query: SavedQuery, *, name: str | None = None, version: int | None = None, comment: str = "", by: Actor,
+    key: str | None = None,
+) -> str:  # fmt: skip
+    """The same for a question in SQL. Raises NotPermitted, NotFound, OnlyTheirs, EditedMeanwhile, BadDefinition."""
+    with act(by, "reports.sql", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        _refuse_built_in(name)
+        checked = QUERY.parse(query.model_dump(), query.title)
+        taken = _reserved(work.session, QUERY)
+        name, number = shelf.keep(work, QUERY, checked, name, version=version, comment=comment, reserved=taken)
+        work.audit("report.saved", "report", name, version=number, over="sql", shared=query.shared)
         work.result = name
     return name
 
@@ -122,14 +154,15 @@ def copy_report(
 
     Raises NotPermitted, NotFound, BadDefinition.
     """
-    with act(by, "reports.build", key=key) as work:
+    with act(by, _needed(name, by), key=key) as work:
         if work.repeated:
             return str(work.result)
-        spec = find(work.session, name, by).spec
-        was = spec.title
-        kept = _retitled(spec, title.strip() or f"Copy of {was}"[:80], folder, shared)
-        made, number = shelf.keep(work, REPORT, kept, None, comment=f"a copy of {was}", reserved=library.built_in())
-        work.audit("report.saved", "report", made, version=number, over=spec.entity, shared=shared, copy_of=name)
+        kind, spec = _kind(work.session, name), find(work.session, name, by).spec
+        standing = SavedReport(spec=spec) if kind is REPORT else shelf.find(work.session, kind, name, by)
+        kept = _moved(kind, standing, title.strip() or f"Copy of {spec.title}"[:80], folder, shared=shared)
+        taken = _reserved(work.session, kind)
+        made, number = shelf.keep(work, kind, kept, None, comment=f"a copy of {spec.title}", reserved=taken)
+        work.audit("report.saved", "report", made, version=number, over=_over(spec), shared=shared, copy_of=name)
         work.result = made
     return made
 
@@ -141,62 +174,67 @@ def place_report(
 
     Raises NotPermitted, NotFound, NotYourReport, OnlyTheirs, EditedMeanwhile, BadDefinition.
     """
-    with act(by, "reports.build", key=key) as work:
+    with act(by, _needed(name, by), key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
-        standing = shelf.find(work.session, REPORT, name, by)
-        kept = _retitled(standing.spec, title, folder, shared)
-        _, number = shelf.keep(work, REPORT, kept, name, version=version)
+        kind = _kind(work.session, name)
+        kept = _moved(kind, shelf.find(work.session, kind, name, by), title, folder, shared=shared)
+        _, number = shelf.keep(work, kind, kept, name, version=version)
         work.audit("report.saved", "report", name, version=number, shared=shared)
 
 
 def remove_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Take a saved report out of the library; its versions stay. Raises NotPermitted, NotFound, NotYourReport."""
-    with act(by, "reports.build", key=key) as work:
+    with act(by, _needed(name, by), key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
-        shelf.find(work.session, REPORT, name, by)
-        definitions.remove(work.session, REPORT, name)
+        kind = _kind(work.session, name)
+        shelf.find(work.session, kind, name, by)
+        definitions.remove(work.session, kind, name)
         work.audit("report.removed", "report", name)
 
 
 def removed_reports(*, by: Actor) -> list[Removed]:
-    """The reports that were taken out, the latest first. Raises NotPermitted."""
-    with look(by, "reports.build") as session:
-        return shelf.removed(session, REPORT, by)
+    """The reports that were taken out and this person may put back, the latest first. Raises NotPermitted."""
+    with look(by, "reports.view") as session:
+        may = authorize(session, by, None)
+        kinds: list[Kind[Any]] = [kind for kind in (REPORT, QUERY) if CHANGES[kind.name] in may]
+        found = [one for kind in kinds for one in shelf.removed(session, kind, by)]
+    return sorted(found, key=lambda one: one.at, reverse=True)
 
 
 def restore_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Put a report that was taken out back into the library. Raises NotPermitted, NotFound."""
-    with act(by, "reports.build", key=key) as work:
+    with act(by, _needed(name, by), key=key) as work:
         if work.repeated:
             return
-        number = shelf.restore(work.session, REPORT, name, by)
+        number = shelf.restore(work.session, _kind(work.session, name, removed=True), name, by)
         work.audit("report.saved", "report", name, version=number, restored=True)
 
 
 def folders(*, by: Actor) -> list[str]:
     """The folders there are, in the order of the alphabet. Raises NotPermitted."""
     with look(by, "reports.view") as session:
-        kept = definitions.load_all(session, REPORT).values()
+        kept = _kept(session).values()
         return sorted({saved.folder for saved in kept if saved.folder and saved.shown_to(by)}, key=str.lower)
 
 
 def versions(name: str, *, by: Actor) -> list[Version]:
     """Every version, newest first. Raises NotFound, NotPermitted."""
     with look(by, "reports.view") as session:
-        shelf.find(session, REPORT, name, by)
-        return shelf.versions(session, REPORT, name)
+        kind = _kind(session, name)
+        shelf.find(session, kind, name, by)
+        return shelf.versions(session, kind, name)
 
 
 def version_words(name: str, *, by: Actor) -> dict[int, list[str]]:
     """What each version changed, as sentences by its number. Raises NotFound, NotPermitted."""
     with look(by, "reports.view") as session:
-        shelf.find(session, REPORT, name, by)
-        model = model_of(session)
-        found = {one.number: one.saved for one in shelf.versions(session, REPORT, name)}
+        kind, model = _kind(session, name), model_of(session)
+        shelf.find(session, kind, name, by)
+        found = {one.number: one.saved for one in shelf.versions(session, kind, name)}
         return {
             number: in_words(found[number - 1], saved, model) if number - 1 in found else []
             for number, saved in found.items()
@@ -209,18 +247,46 @@ def roll_back(name: str, number: int, *, version: int | None = None, by: Actor, 
 
     Raises NotPermitted, NotFound, NotYourReport, EditedMeanwhile.
     """
-    with act(by, "reports.build", key=key) as work:
+    with act(by, _needed(name, by), key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
-        standing = shelf.find(work.session, REPORT, name, by)
-        made = shelf.roll_back(work, REPORT, name, standing, number, version)
+        kind = _kind(work.session, name)
+        standing = shelf.find(work.session, kind, name, by)
+        made = shelf.roll_back(work, kind, name, standing, number, version)
         work.audit("report.saved", "report", name, version=made, back_to=number)
 
 
-def _retitled(spec: ReportSpec, title: str, folder: str, shared: bool) -> SavedReport:
-    body = {"spec": spec.model_dump() | {"title": title}, "folder": folder, "shared": shared}
-    return REPORT.parse(body, title or "The report")
+def _moved(kind: Kind[Any], one: SavedReport | SavedQuery, title: str, folder: str, *, shared: bool) -> Any:
+    return kind.parse(one.moved(title, folder, shared=shared), title or "The report")
+
+
+def _kept(session: ClinicSession) -> dict[str, SavedReport | SavedQuery]:
+    """What people saved, by name; a name is never of two."""
+    queries, reports = definitions.load_all(session, QUERY), definitions.load_all(session, REPORT)
+    return {**queries, **reports}
+
+
+def _kind(session: ClinicSession, name: str, *, removed: bool = False) -> Kind[Any]:
+    """Whether a name is of a question in SQL or of a report; of a report where it is of none."""
+    if removed:
+        return QUERY if name in definitions.all_slugs(session, QUERY) else REPORT
+    return QUERY if isinstance(_kept(session).get(name), SavedQuery) else REPORT
+
+
+def _needed(name: str, by: Actor) -> str:
+    """What a person needs to change what has this name."""
+    with look(by, None) as session:
+        return CHANGES[_kind(session, name, removed=name not in _kept(session)).name]
+
+
+def _reserved(session: ClinicSession, kind: Kind[Any]) -> set[str]:
+    """Names that are not free for this kind, because they open something else."""
+    return {*library.built_in(), *definitions.all_slugs(session, REPORT if kind is QUERY else QUERY)}
+
+
+def _over(spec: ReportSpec) -> str:
+    return "sql" if isinstance(spec, Written) else spec.entity
 
 
 def _refuse_built_in(name: str | None) -> None:
@@ -228,7 +294,7 @@ def _refuse_built_in(name: str | None) -> None:
         raise NotYourReport(title=library.built_in()[name].title, owner="Ballast itself")
 
 
-def _card(session: ClinicSession, name: str, saved: SavedReport, by: Actor, number: int = 0) -> Card:
+def _card(session: ClinicSession, name: str, saved: SavedReport | SavedQuery, by: Actor, number: int = 0) -> Card:
     return Card(
         name, saved.spec, saved, shelf.name_of(session, saved.owner), number, _about(session, saved.spec),
         bool(by.user_id) and saved.owner == by.user_id,
@@ -236,8 +302,8 @@ def _card(session: ClinicSession, name: str, saved: SavedReport, by: Actor, numb
 
 
 def _about(session: ClinicSession, spec: ReportSpec) -> str:
-    if spec.purpose:
-        return spec.purpose
+    if spec.purpose or isinstance(spec, Written):
+        return spec.purpose or "A question in SQL."
     try:
         return definition(spec, model_of(session))
     except BadInput as problem:

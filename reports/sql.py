@@ -8,62 +8,38 @@ somebody. The query itself runs in a child process (reports/sandbox.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import date, timedelta
+from time import perf_counter
 from typing import IO, Any
 
-from pydantic import Field
-from sqlalchemy import select
-
 from data import definitions, mart
-from data.definitions import Document
-from data.errors import BadInput, NotFound
-from data.models import User
+from data.errors import NotPermitted
+from data.kept import kept
 from data.session import ClinicSession
 from data.types import clock
 from reports import sandbox
-from reports.compile import Reader, ResultColumn, compile_spec
-from reports.fields import model_of
-from reports.model import Column, FieldType, Model
-from reports.run import Result
-from reports.spec import ReportSpec, Shown
+from reports.audited import SCREENS, note, permission_for
+from reports.compile import Reader, compile_spec
+from reports.model import Model
+from reports.queries import DAYS, QUERY, Written, written
+from reports.result import Result
+from reports.spec import Chart
+from reports.sql_columns import drawn_along, typed_columns
+from reports.sql_tables import Relation, listing, model_for, reader_of, relations_of
 from security.actor import Actor
 from security.clinics import clinic_of
-from security.rules import act, authorize, look
+from security.permissions import PERMISSIONS
+from security.rules import authorize, look
 
 SCREEN_ROWS, FILE_ROWS = 2_000, 100_000
 NAME = "sql"
-_DESCRIBES_SOMEBODY = {
-    "appointment": {"caution", "number"},
-    "client": {"number", "city", "postal_code"},
-    "patient": {"caution", "born_on"},
-    "drug_log": {"reason"},
-    "invoice": {"number"},
-    "audit": {"person"},
-}
-"""What is not told in SQL beside the fields that name somebody: free text, numbers on papers, places and birthdays."""
-_CENTS = re.compile(r"_cents\W?$")
+KEPT_FOR = timedelta(minutes=30)
 
 
-class QueryNotYours(BadInput):
-    """{title} belongs to {owner}. Save a copy of your own instead."""
-
-
-@dataclass(frozen=True)
-class Relation:
-    """One table open to SQL. Amounts are whole cents and their columns end in ``_cents``."""
-
-    name: str
-    label: str
-    row: str
-    columns: tuple[ResultColumn, ...]
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names to write in a query."""
-        return [column.name for column in self.columns]
+class RoleReadsLess(NotPermitted):
+    """{title} reads {what}, which your role does not open. Ask an administrator to change your role."""
 
 
 @dataclass(frozen=True)
@@ -78,43 +54,137 @@ class Queried:
 def relations(*, by: Actor) -> list[Relation]:
     """The tables this person may ask, those of the report builder first. Raises NotPermitted."""
     with look(by, "reports.sql") as session:
-        model, reader = _model(session), _reader(session, by)
-    return list(_relations(model, reader).values())
+        model, reader = model_for(session), reader_of(by, authorize(session, by, "reports.sql"))
+    return list(relations_of(model, reader).values())
 
 
-def run_sql(text: str, *, by: Actor, form: str = "screen", title: str = "SQL query", name: str = NAME) -> Queried:
-    """Run one SELECT, at most SCREEN_ROWS rows of it, or FILE_ROWS where ``form`` is a file, which needs the right to
-    export. Raises NotPermitted and the failures of reports/sandbox.py."""
-    with look(by, "reports.sql") as session:
-        if form != "screen":
-            authorize(session, by, "reports.export")
-        model, reader = _model(session), _reader(session, by)
-    open_ = _relations(model, reader)
-    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS if form == "screen" else 0) as cursor:
+def run_sql(
+    text: str, *, by: Actor, form: str = "screen", title: str = "SQL query", name: str = NAME,
+    chart: Chart | None = None, days: tuple[date | None, date | None] = (None, None),
+) -> Queried:  # fmt: skip
+    """Run one SELECT that is not kept. Raises what ``ask`` raises."""
+    spec = written(title, text, chart=chart)
+    chosen = dict(zip(("from", "to"), days, strict=True)) if spec.period else {}
+    return ask(name, spec, chosen, by=by, form=form)
 
-        def pour(table: str, columns: Sequence[str], file: IO[bytes]) -> None:
-            import pyarrow as pa
 
-            query = compile_spec(_listing(model, table, columns), _days(by), reader, model, ordered=False)
-            reader_ = cursor.sql(query.sql, params=query.values).to_arrow_reader(50_000)
-            with pa.ipc.new_stream(file, reader_.schema) as writer:
-                for batch in reader_:
-                    writer.write_batch(batch)
+def ask(name: str, spec: Written, chosen: Mapping[str, Any], *, by: Actor, form: str = "screen") -> Queried:
+    """Run a question in SQL: at most SCREEN_ROWS rows of it, or FILE_ROWS where ``form`` is no screen.
 
-        answer = sandbox.answer(
-            text, {one.name: one.column_names for one in open_.values()}, pour,
-            rows=SCREEN_ROWS if form == "screen" else FILE_ROWS,
-        )  # fmt: skip
-    columns, rows = _told(answer.table)
-    with act(by, "reports.sql") as work:
-        work.session.quiet = True
-        action = "report.viewed" if form == "screen" else "report.exported"
-        work.audit(action, "report", name, sql=without_values(text), tables=answer.read, rows=len(rows), form=form)
-    meaning = f"Asked in SQL: {' '.join(text.split())}"
+    One that is kept under ``name`` and shown to the person needs no right to ask in SQL, and reads with the rights of
+    the person. ``chosen`` holds the days ``from`` and ``to``, None for an open end. Raises NotPermitted, RoleReadsLess
+    and the failures of reports/sandbox.py.
+    """
+    with look(by, "reports.view") as session:
+        may = authorize(session, by, permission_for(form))
+        stands = _stands(session, name, spec, by)
+        if not stands:
+            may = authorize(session, by, "reports.sql")
+        model, reader, change = model_for(session), reader_of(by, may), session.seen_change()
+    clinic, began = clinic_of(by.clinic_id), perf_counter()
+    question = _Question(spec.sql, model, reader, relations_of(model, reader), dict(chosen), clock.today(clinic.zone))
+    try:
+        if stands and form in SCREENS:
+            answer = _looked_up(question, by, change)
+        else:
+            answer = question.put(by, SCREEN_ROWS if form in SCREENS else FILE_ROWS, fresh=form not in SCREENS)
+    except (sandbox.TableNotOpen, sandbox.QueryFailed):
+        closed = question.beyond() if stands else ""
+        if closed:
+            raise RoleReadsLess(title=spec.title, what=closed) from None
+        raise
+    columns, rows = typed_columns(answer.table)
+    asked = {"sql": without_values(spec.sql), "tables": answer.read} | ({"parameters": dict(chosen)} if chosen else {})
+    note(name, asked, len(rows), form, by)
+    meaning = " ".join(filter(None, (spec.purpose, f"Asked in SQL: {' '.join(spec.sql.split())}")))
+    columns, seconds = drawn_along(columns, spec.chart), perf_counter() - began
     result = Result(
-        name, title, {}, meaning, columns, rows, None, (), clinic_of(by.clinic_id), answer.seconds
-    )  # fmt: skip
+        name, spec.title, dict(chosen), meaning, columns, rows, None, (), clinic, seconds, spec=spec, cut=answer.cut
+    )
     return Queried(result, answer.cut, answer.read)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A text, with what the person who asks may read."""
+
+    text: str
+    model: Model
+    reader: Reader
+    open_: dict[str, Relation]
+    chosen: dict[str, Any]
+    today: date
+
+    def put(self, by: Actor, rows: int, *, fresh: bool) -> sandbox.Answer:
+        """Run it on copies of what it reads."""
+        with mart.reading(by.clinic_id, max_age=0 if fresh else mart.REFRESH_SECONDS) as cursor:
+
+            def pour(table: str, columns: Sequence[str], file: IO[bytes]) -> None:
+                import pyarrow as pa
+
+                if table == DAYS:
+                    batches = iter(self._days(columns).to_batches())
+                    schema = self._days(columns).schema
+                else:
+                    known = {"today": self.today, "opening_before": date(1, 1, 1)}
+                    asked = listing(self.model, table, columns)
+                    query = compile_spec(asked, known, self.reader, self.model, ordered=False)
+                    batches = cursor.sql(query.sql, params=query.values).to_arrow_reader(50_000)
+                    schema = batches.schema
+                with pa.ipc.new_stream(file, schema) as writer:
+                    for batch in batches:
+                        writer.write_batch(batch)
+
+            names = {one.name: one.column_names for one in self.open_.values()}
+            return sandbox.answer(self.text, names, pour, rows=rows)
+
+    def _days(self, columns: Sequence[str]) -> Any:
+        import pyarrow as pa
+
+        days = {
+            "first_day": self.chosen.get("from") or date(1, 1, 1), "last_day": self.chosen.get("to") or date.max,
+            "today": self.today,
+        }  # fmt: skip
+        return pa.table({name: pa.array([days[name]], pa.date32()) for name in columns})
+
+    def key(self) -> tuple[Hashable, ...]:
+        """All that decides the answer, besides the clinic's content."""
+        open_ = tuple((name, tuple(one.column_names)) for name, one in self.open_.items())
+        return self.text, open_, self.reader.only_own, repr(sorted(self.chosen.items())), self.today
+
+    def beyond(self) -> str:
+        """What the text names that the person may not read, in words; empty where that is not why it failed."""
+        named = set(re.findall(r"[a-z_]+", without_values(self.text).lower()))
+        everything = relations_of(self.model, Reader(frozenset(PERMISSIONS) - {"clients.view"}))
+        tables = [one.label.lower() for name, one in everything.items() if name in named and name not in self.open_]
+        if tables:
+            return " and ".join(tables)
+        hidden = {
+            column.label.lower()
+            for name in named & self.open_.keys()
+            for column in everything[name].columns
+            if column.name in named - set(self.open_[name].column_names)
+        }
+        return " and ".join(sorted(hidden))
+
+
+def _looked_up(question: _Question, by: Actor, change: int | None) -> sandbox.Answer:
+    """The answer for a screen, kept until the clinic's content moves on. One that reads what changes without that, such
+    as the audit log, is never kept."""
+
+    def keep(answer: sandbox.Answer) -> bool:
+        return not any(question.model.entity(name).permission for name in answer.read if name != DAYS)
+
+    def put() -> sandbox.Answer:
+        return question.put(by, SCREEN_ROWS, fresh=True)
+
+    return kept(by.clinic_id, change, ("sql rows", *question.key()), put, KEPT_FOR, keep)
+
+
+def _stands(session: ClinicSession, name: str, spec: Written, by: Actor) -> bool:
+    """Whether this very question is kept under the name, for this person to read."""
+    saved = definitions.load_all(session, QUERY).get(name)
+    return saved is not None and saved.shown_to(by) and saved.text == spec.sql
 
 
 def without_values(text: str) -> str:
@@ -122,225 +192,3 @@ def without_values(text: str) -> str:
     text = re.sub(r"--[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
     text = re.sub(r"'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$", "'…'", text, flags=re.DOTALL)
     return " ".join(re.sub(r"\d{4,}", "…", text).split())[:2_000]
-
-
-def _reader(session: ClinicSession, by: Actor) -> Reader:
-    """What they may see of reports, less all that names somebody, whoever asks."""
-    may = authorize(session, by, "reports.sql")
-    return Reader.of(by, may - {"clients.view"})
-
-
-def _days(by: Actor) -> dict[str, Any]:
-    return {"today": clock.today(clinic_of(by.clinic_id).zone), "opening_before": date(1, 1, 1)}
-
-
-def _model(session: ClinicSession) -> Model:
-    """The report model with the ids that join its rows, and without what describes somebody."""
-    known = {fact.name: set(fact.sources) | {name for name, _, _ in fact.derived} for fact in mart.FACTS}
-    entities = {}
-    for name, entity in model_of(session).entities.items():
-        keys = [join.on for join in entity.joins.values() if join.key == "id"]
-        if "id" in known.get(entity.table, ()):
-            keys.insert(0, "id")
-        fields = {key: Column(label=_spelled(key), type="id") for key in keys if key not in entity.fields}
-        hidden = _DESCRIBES_SOMEBODY.get(name, set())
-        fields |= {field: column for field, column in entity.fields.items() if field not in hidden}
-        entities[name] = entity.model_copy(update={"fields": fields})
-    return Model(entities)
-
-
-def _relations(model: Model, reader: Reader) -> dict[str, Relation]:
-    found = {}
-    for name, entity in sorted(model.entities.items(), key=lambda one: (not one[1].offered, one[0])):
-        if not entity.fields or (entity.permission and entity.permission not in reader.may):
-            continue
-        if reader.only_own is not None and not entity.own:
-            continue
-        columns = tuple(
-            ResultColumn(_column_name(field, column), column.type, column.label)
-            for field, column in entity.fields.items()
-            if not column.phi and (not column.money or "reports.money" in reader.may)
-        )
-        if columns:
-            found[name] = Relation(name, entity.label, entity.row, columns)
-    return found
-
-
-def _listing(model: Model, table: str, columns: Sequence[str]) -> ReportSpec:
-    entity = model.entity(table)
-    names = {_column_name(field, column): field for field, column in entity.fields.items()}
-    return ReportSpec(
-        title=table, entity=table, columns=[Shown(field=names[one], name=one) for one in columns], total=False
-    )  # fmt: skip
-
-
-def _column_name(field: str, column: Column) -> str:
-    return f"{field}_cents" if column.money else field
-
-
-def _spelled(key: str) -> str:
-    return "Id" if key == "id" else f"Id of {key.removesuffix('_id').replace('_', ' ')}"
-
-
-def _told(table: Any) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
-    """An Arrow table as typed columns and rows."""
-    columns, values = [], []
-    for field, held in zip(table.schema, table.columns, strict=True):
-        cells = held.to_pylist()
-        type_, spell = _type(field, cells)
-        number = type_ in ("whole", "number", "money")
-        columns.append(ResultColumn(field.name, type_, _label(field.name, type_), is_measure=number))
-        values.append([None if cell is None else spell(cell) for cell in cells])
-    return tuple(columns), list(zip(*values, strict=True)) if values else []
-
-
-def _type(field: Any, cells: list[Any]) -> tuple[FieldType, Any]:
-    import pyarrow as pa
-
-    kind = field.type
-    if pa.types.is_boolean(kind):
-        return "yes_no", bool
-    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
-        return ("money" if _CENTS.search(field.name) else "whole"), int
-    if pa.types.is_decimal(kind) or pa.types.is_floating(kind):
-        return "number", _finite
-    if pa.types.is_date(kind):
-        return "day", _same
-    if pa.types.is_timestamp(kind):
-        if all(cell is None or cell.timetz() in (time(0), time(0, tzinfo=UTC)) for cell in cells):
-            return "day", datetime.date
-        return "instant", _naive
-    return "text", str
-
-
-def _finite(value: float | Decimal) -> float | None:
-    number = float(value)
-    return number if abs(number) < float("inf") else None
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _naive(value: datetime) -> datetime:
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
-
-
-def _label(name: str, type_: FieldType) -> str:
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        return name
-    return (name.removesuffix("_cents") if type_ == "money" else name).replace("_", " ").capitalize()
-
-
-class SavedQuery(Document):
-    """A question in SQL that somebody keeps. ``owner`` is the id of the person; ``shared`` shows it to everybody who
-    may ask in SQL."""
-
-    title: str = Field(min_length=1, max_length=80)
-    text: str = Field(min_length=1, max_length=20_000)
-    folder: str = Field(default="", max_length=60)
-    owner: str = ""
-    shared: bool = True
-
-
-QUERY = definitions.register("report-query", "SQL query", SavedQuery, has_own_rules=True)
-
-
-@dataclass(frozen=True)
-class QueryCard:
-    """One kept query, who wrote it, and the version that stands."""
-
-    name: str
-    saved: SavedQuery
-    owner: str
-    number: int
-
-
-def queries(*, by: Actor) -> list[QueryCard]:
-    """The kept queries this person sees, by title. Raises NotPermitted."""
-    with look(by, "reports.sql") as session:
-        found = [
-            QueryCard(name, saved, _name_of(session, saved.owner), definitions.number_of(session, QUERY, name))
-            for name, saved in definitions.load_all(session, QUERY).items()
-            if _seen(saved, by)
-        ]
-    return sorted(found, key=lambda one: one.saved.title.lower())
-
-
-def query(name: str, *, by: Actor) -> QueryCard:
-    """One kept query; raises NotPermitted, NotFound."""
-    for card in queries(by=by):
-        if card.name == name:
-            return card
-    raise NotFound(what="SQL query called", name=name)
-
-
-def save_query(
-    title: str, text: str, *, name: str | None = None, folder: str = "", shared: bool = True,
-    version: int | None = None, comment: str = "", by: Actor, key: str | None = None,
-) -> str:  # fmt: skip
-    """Keep a query, as a new version of ``name`` or as a new one; returns the name.
-
-    Raises NotPermitted, NotFound, QueryNotYours, EditedMeanwhile, BadDefinition.
-    """
-    with act(by, "reports.sql", key=key) as work:
-        if work.repeated:
-            return str(work.result)
-        session, owner = work.session, by.user_id or ""
-        standing = definitions.load_all(session, QUERY)
-        if name is None:
-            name = _free_name(set(definitions.all_slugs(session, QUERY)), title)
-        else:
-            owner = _changeable(session, standing.get(name), name, by).owner
-        body = {"title": title, "text": text.strip(), "folder": folder.strip(), "owner": owner, "shared": shared}
-        number = definitions.save(
-            session, QUERY, name, QUERY.parse(body, "The query"), by_user_id=by.user_id, comment=comment.strip(),
-            expected=version,
-        )  # fmt: skip
-        work.audit("report.saved", "report", name, version=number, over="sql", shared=shared)
-        work.result = name
-    return name
-
-
-def remove_query(name: str, *, by: Actor, key: str | None = None) -> None:
-    """Take a kept query away; its versions stay. Raises NotPermitted, NotFound, QueryNotYours."""
-    with act(by, "reports.sql", key=key) as work:
-        if work.repeated:
-            return
-        _changeable(work.session, definitions.load_all(work.session, QUERY).get(name), name, by)
-        definitions.remove(work.session, QUERY, name)
-        work.audit("report.removed", "report", name)
-
-
-def query_versions(name: str, *, by: Actor) -> list[tuple[int, datetime, str, str, str]]:
-    """Every version, newest first: number, moment, who, comment, text. Raises NotPermitted, NotFound."""
-    query(name, by=by)
-    with look(by, "reports.sql") as session:
-        return [
-            (row.number, row.at, _name_of(session, row.by_user_id or ""), row.comment, str(row.body["text"]))
-            for row in definitions.history(session, QUERY, name)
-        ]
-
-
-def _changeable(session: ClinicSession, saved: SavedQuery | None, name: str, by: Actor) -> SavedQuery:
-    if saved is None or not _seen(saved, by):
-        raise NotFound(what="SQL query called", name=name)
-    if saved.owner and saved.owner != by.user_id and not by.is_trusted:
-        raise QueryNotYours(title=saved.title, owner=_name_of(session, saved.owner))
-    return saved
-
-
-def _seen(saved: SavedQuery, by: Actor) -> bool:
-    return saved.shared or by.is_trusted or saved.owner == by.user_id
-
-
-def _name_of(session: ClinicSession, user_id: str) -> str:
-    if not user_id:
-        return ""
-    return session.scalar(select(User.name).where(User.id == user_id)) or ""
-
-
-def _free_name(taken: set[str], title: str) -> str:
-    base = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50] or "query"
-    names = (base, *(f"{base}-{count}" for count in range(2, len(taken) + 3)))
-    return next(name for name in names if name not in taken)

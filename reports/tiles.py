@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -14,7 +14,9 @@ from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.fields import model_of
 from reports.model import Condition, Entity, Model
 from reports.periods import Days, days_of
-from reports.run import Result, run_spec
+from reports.queries import Written
+from reports.result import Result
+from reports.run import run_spec
 from reports.spec import Breakdown, By, Counted, ReportSpec
 from reports.told import path_words
 from security.actor import Actor
@@ -31,6 +33,10 @@ _NO_CHOICE = frozenset((
     "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "microchip", "licence",
 ))  # fmt: skip
 """Fields whose values are nearly as many as their rows, or of no use for choosing."""
+
+
+class ManyRows(BadInput):
+    """{title} answers {rows} rows. A big number is of a question that answers one; show this one as a table."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +73,12 @@ def answer(
     try:
         spec, untouched = narrowed(card.spec, model, board.filters, chosen)
         params = _params(tile, spec, days, clock.today(clinic_of(by.clinic_id).zone))
-        if tile.show == "number":
+        if tile.show == "number" and not isinstance(spec, Written):
             spec = one_number(spec, tile, params)
             params.pop("by", None)
         result = run_spec(tile.report, spec, params, by=by, form="refresh" if timed else "screen")
+        if tile.show == "number" and isinstance(spec, Written):
+            result = _only(result, tile.number or spec.chart.y)
     except SessionEnded:
         raise
     except NotPermitted:
@@ -135,6 +143,8 @@ def numbers(report: str, *, by: Actor) -> dict[str, str]:
     """The numbers of a report that can be told big, by name with their words. Raises NotFound, NotPermitted."""
     with look(by, "reports.view") as session:
         spec, model = saved.find(session, report, by).spec, model_of(session)
+    if isinstance(spec, Written):
+        return _columns(report, spec, by)
     known = model.entities[spec.entity].measures if spec.entity in model.entities else {}
     return {
         one.name: one.label or (known[one.measure].label if one.measure in known else one.name.replace("_", " "))
@@ -192,6 +202,30 @@ def one_number(spec: ReportSpec, tile: Tile, params: Mapping[str, Any]) -> Repor
         "sort": [], "limit": 0, "subtotals": False, "leave_out_zero": [], "total": False,
     }  # fmt: skip
     return ReportSpec.model_validate(body)
+
+
+def _columns(report: str, spec: Written, by: Actor) -> dict[str, str]:
+    """The numbers that a question in SQL answers now; none where it cannot be asked."""
+    days = days_of(spec.preset, clock.today(clinic_of(by.clinic_id).zone))
+    try:
+        params = dict(zip(("from", "to"), days, strict=True)) if spec.period else {}
+        result = run_spec(report, spec, params, by=by, form="choices")
+    except SessionEnded:
+        raise
+    except Refusal:
+        return {}
+    return {one.name: one.label for one in result.columns if one.is_measure}
+
+
+def _only(result: Result, number: str) -> Result:
+    """One number of an answer in one row, told big. Raises ManyRows."""
+    if len(result.rows) > 1:
+        raise ManyRows(title=result.title, rows=len(result.rows))
+    places = [place for place, one in enumerate(result.columns) if one.is_measure]
+    place = next((at for at in places if result.columns[at].name == number), places[0] if places else None)
+    if place is None:
+        return replace(result, columns=(), rows=[])
+    return replace(result, columns=(result.columns[place],), rows=[(row[place],) for row in result.rows])
 
 
 def _card(session: Any, name: str, by: Actor) -> saved.Card | None:

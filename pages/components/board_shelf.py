@@ -71,7 +71,8 @@ def pin(card: Card, params: dict[str, Any]) -> None:
     found = {board.name: board.dashboard.title for board in dashboards.boards(by=frame.actor())}
     name = st.selectbox("Dashboard", [*found, NEW], format_func=lambda one: found.get(one, NEW), key="pin_board")
     title = st.text_input("Title of the new dashboard", key="pin_title", max_chars=80) if name == NEW else ""
-    ways = ["chart"] * (card.spec.chart.kind != "none") + ["table"] + ["number"] * bool(card.spec.measures)
+    counts = bool(card.spec.measures) or card.in_sql
+    ways = ["chart"] * (card.spec.chart.kind != "none") + ["table"] + ["number"] * counts
     way = st.segmented_control(
         "Shown as", ways, default=ways[0], format_func=SHOWN.__getitem__, key="pin_show", required=True
     ) or ways[0]  # fmt: skip

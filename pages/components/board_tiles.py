@@ -13,7 +13,7 @@ from reports import tiles
 from reports.compile import ResultColumn
 from reports.dashboards import Dashboard
 from reports.periods import Days, label_of
-from reports.run import Result
+from reports.result import Result
 from reports.tiles import Answer
 from reports.values import wording_of, words
 
@@ -55,15 +55,15 @@ def _draw(answer: Answer, period: str) -> None:
         st.caption(frame.plain(answer.spec.empty))
     elif answer.tile.show == "number":
         _number(result, answer.title)
-    elif answer.tile.show == "chart" and charts.drawable(answer.spec, result):
-        _chart(answer)
+    elif answer.tile.show == "chart" and charts.drawable(answer.spec, drawn := charts.of_query(answer.spec, result)):
+        _chart(answer, drawn)
     else:
         report_view.table(result)
 
 
-def _chart(answer: Answer) -> None:
-    spec, result = answer.spec, answer.result
-    assert spec is not None and result is not None
+def _chart(answer: Answer, result: Result) -> None:
+    spec = answer.spec
+    assert spec is not None
     look = tuple((column.name, column.label) for column in result.columns)
     key = ("tile", result.clinic.id, spec.model_dump_json(), look, hash(repr(result.rows)))
     st.plotly_chart(

@@ -13,6 +13,7 @@ from pages.components import frame
 from pages.components.draft_form import Draft
 from reports import building, offers, saved
 from reports.model import Column, Model, UnknownWord
+from reports.saved import Card
 from reports.spec import ReportSpec
 from reports.told import path_words
 
@@ -130,11 +131,18 @@ def sentence(failure: Refusal) -> None:
         st.markdown(f":material/info: {frame.plain(failure.message)}")
 
 
-def change(name: str, *, own: bool) -> None:
-    """The way from a report into the builder: to change a saved one, or a copy of one the product comes with."""
-    by = {"by": st.query_params["by"]} if "by" in st.query_params else {}
+def change(card: Card) -> None:
+    """The way from a report to where it is changed, for those who may: a saved one, or a copy of one the product comes
+    with."""
+    if ("reports.sql" if card.in_sql else "reports.build") not in frame.may():
+        return
+    script, query = "reporting/builder.py", {"name" if card.saved else "copy": card.name}
+    if card.in_sql:
+        script, query = "reporting/sql.py", {"query": card.name}
+    elif "by" in st.query_params:
+        query["by"] = st.query_params["by"]
     with st.container(key="open_builder", width="content"):
         st.page_link(
-            "reporting/builder.py", label="Change" if own else "Copy and change", icon=":material/edit:",
-            query_params={"name" if own else "copy": name, **by}, width="content",
+            script, label="Change" if card.saved else "Copy and change", icon=":material/edit:", query_params=query,
+            width="content",
         )  # fmt: skip

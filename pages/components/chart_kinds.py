@@ -8,7 +8,7 @@ import streamlit as st
 
 from appointments.stages import ATTENDED, FLOW, LABELS
 from pages.components import charts
-from reports.run import Result
+from reports.result import Result
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
 

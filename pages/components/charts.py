@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,8 @@ import streamlit as st
 from pages.components import show
 from reports.compile import ResultColumn
 from reports.model import Model, UnknownWord
-from reports.run import Result
+from reports.queries import Written
+from reports.result import Result
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
 
@@ -39,6 +41,29 @@ def possible(spec: ReportSpec, model: Model) -> list[str]:
     kinds += ["heatmap"] * (len(groups) == 2)
     kinds += ["funnel"] * (len(groups) == 1 and spec.entity == "appointment" and groups[0].field == "stage")
     return [*kinds, "number"]
+
+
+def of_query(spec: ReportSpec, result: Result) -> Result:
+    """The answer of a question in SQL as far as its chart draws it: what it is along, what splits it, its number,
+    lines that are alike in these added up. Days that all begin a month are months. Any other answer as it is."""
+    chart = spec.chart
+    names = [column.name for column in result.columns]
+    wanted = [name for name in dict.fromkeys((chart.x, chart.series, chart.y)) if name in names]
+    if not isinstance(spec, Written) or chart.x not in wanted or chart.y not in wanted:
+        return result
+    places = [names.index(name) for name in wanted]
+    columns = [result.columns[place] for place in places]
+    days = [row[places[0]] for row in result.rows]
+    if columns[0].type == "day" and all(day is not None and day.day == 1 for day in days):
+        columns[0] = replace(columns[0], type="month")
+    sums: dict[tuple[Any, ...], Any] = {}
+    for row in result.rows:
+        *key, value = (row[place] for place in places)
+        if value is not None:
+            sums[tuple(key)] = (sums.get(tuple(key)) or 0) + value
+        else:
+            sums.setdefault(tuple(key), None)
+    return replace(result, columns=tuple(columns), rows=[(*key, value) for key, value in sums.items()])
 
 
 def drawable(spec: ReportSpec, result: Result) -> bool:

@@ -90,17 +90,24 @@ PAUSE_MS = 600
 
 def draft_text(
     label: str, place: str, *, placeholder: str = "", longest: int = 20_000, start: str = "", code: bool = False,
-    submit: str = "",
+    submit: str = "", version: int | None = None,
 ) -> str:  # fmt: skip
     """Draw the field and return its text. ``place`` names the draft, such as ``note:CLIENT``; after the save call
     ``forget(place)``. ``start`` is what stands in the field without a draft; ``code`` sets it in even letters;
-    ``submit`` is the key of the button that Ctrl+Enter presses."""
+    ``submit`` is the key of the button that Ctrl+Enter presses; ``version`` is that of the record whose text this is,
+    and ``typed_at`` tells over which one somebody typed."""
     slot = _slot(place)
-    if slot not in st.session_state:
-        kept = drafts.load(place, by=frame.actor())
+    held = st.session_state.get(slot)
+    if held is not None and held["text"] == held["start"] != start:
+        held = None  # somebody saved a newer version, and nothing was typed here
+    if held is None:
+        kept, at = drafts.load(place, by=frame.actor()), version
+        if isinstance(kept, dict):
+            kept, at = kept.get("typed"), kept.get("version")
         text = kept if isinstance(kept, str) else ""
         st.session_state[slot] = {
             "born": uuid.uuid4().hex, "text": text or start, "state": "Your draft from earlier" if text else "",
+            "start": start, "version": at,
         }  # fmt: skip
     _typing(label, place, placeholder, longest, code, submit)
     return str(st.session_state[slot]["text"])
@@ -114,6 +121,12 @@ def long_text(label: str, *, key: str, text: str = "", placeholder: str = "", lo
     }  # fmt: skip
     typed = _field(key=key, data=data, default={"text": text}, on_text_change=_nothing).text
     return typed[:longest] if isinstance(typed, str) else text
+
+
+def typed_at(place: str) -> int | None:
+    """The version that what stands in the field was typed over."""
+    held = st.session_state.get(_slot(place))
+    return held["version"] if held else None
 
 
 def forget(place: str) -> None:
@@ -135,7 +148,10 @@ def _typing(label: str, place: str, placeholder: str, longest: int, code: bool, 
     if isinstance(typed, str) and typed != held["text"]:
         with frame.refusals():
             held["text"] = typed[:longest]
-            drafts.save(place, held["text"], by=frame.actor())
+            body = held["text"]
+            if body and held["version"] is not None:
+                body = {"version": held["version"], "typed": body}
+            drafts.save(place, body, by=frame.actor())
             held["state"] = f"Draft kept {show.clock_time(show.clock.now())}" if held["text"] else ""
             data["state"] = held["state"]
     _field(key=key, data=data, default={"text": held["text"]}, on_text_change=_nothing)

@@ -12,6 +12,7 @@ from forms.print import within
 from pages.components import frame
 from reports import export, saved
 from reports.run import run_spec
+from reports.spec import ReportSpec
 from reports.streamed import can_stream, write_csv
 from security.actor import Actor
 
@@ -23,28 +24,32 @@ KINDS = {
 }
 
 
-def downloads(name: str, params: dict[str, str | date | None], *, disabled: bool) -> None:
-    """The menu, for those who may take results out."""
+def downloads(
+    name: str, params: dict[str, str | date | None], *, disabled: bool, spec: ReportSpec | None = None
+) -> None:
+    """The menu, for those who may take results out; of the report kept under the name, or of ``spec``."""
     by = frame.actor()
     if "reports.export" not in frame.may():
         return
     with st.popover("Download", icon=":material/download:", disabled=disabled, key="downloads"):
         for kind, (label, icon) in KINDS.items():
             st.download_button(
-                label, partial(make, name, params, kind, by), file_name=_file_name(name, params, kind),
+                label, partial(make, name, params, kind, by, spec), file_name=_file_name(name, params, kind),
                 mime=export.FORMATS[kind], key=f"download_{kind}", icon=f":material/{icon}:", type="tertiary",
                 on_click="ignore", width="stretch",
             )  # fmt: skip
 
 
-def make(name: str, params: dict[str, str | date | None], kind: str, by: Actor) -> bytes:
+def make(
+    name: str, params: dict[str, str | date | None], kind: str, by: Actor, spec: ReportSpec | None = None
+) -> bytes:
     """The bytes of one download; audited as an export. Raises NotPermitted, PrintTookTooLong."""
-    card = saved.card(name, by=by)
-    if kind == "csv" and can_stream(card.spec):
+    spec = spec or saved.card(name, by=by).spec
+    if kind == "csv" and can_stream(spec):
         file = io.BytesIO()
-        write_csv(name, card.spec, params, file, by=by)
+        write_csv(name, spec, params, file, by=by)
         return file.getvalue()
-    return within(20, export.render, run_spec(name, card.spec, params, by=by, form=kind), kind)
+    return within(20, export.render, run_spec(name, spec, params, by=by, form=kind), kind)
 
 
 def _file_name(name: str, params: dict[str, str | date | None], kind: str) -> str:

@@ -11,7 +11,8 @@ import streamlit as st
 from pages.components import frame, show
 from reports import offers, periods
 from reports.drill import drill
-from reports.run import Result, run_spec
+from reports.result import Result
+from reports.run import run_spec
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
 

@@ -11,18 +11,20 @@ from reports import saved
 from reports.saved import Card
 
 NEW_FOLDER = "New folder …"
+EVERYBODY = "Everybody who runs reports sees it"
 
 
 def menu(card: Card, params: dict[str, Any]) -> None:
     """The small menu beside a report's title. ``params`` are what it is shown with."""
-    if "reports.build" not in frame.may():
+    changes = ("reports.sql" if card.in_sql else "reports.build") in frame.may()
+    if not changes and "reports.build" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
-        if shelf.item("Pin to a dashboard", "keep", "pin_report"):
+        if "reports.build" in frame.may() and shelf.item("Pin to a dashboard", "keep", "pin_report"):
             board_shelf.pin(card, params)
-        if shelf.item("Copy", "content_copy", "copy_report"):
+        if changes and shelf.item("Copy", "content_copy", "copy_report"):
             copy(card)
-        if card.saved:
+        if changes and card.saved:
             if shelf.item("Folder and readers", "folder", "place_report"):
                 place(card)
             if shelf.item("Versions", "history", "report_versions"):
@@ -98,4 +100,4 @@ def _folder(current: str, key: str) -> str:
 
 
 def _readers(shared: bool, key: str) -> bool:
-    return st.toggle("Everybody who runs reports sees it", shared, key=f"{key}_shared")
+    return st.toggle(EVERYBODY, shared, key=f"{key}_shared")

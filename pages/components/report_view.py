@@ -12,7 +12,8 @@ from data.wording import Wording
 from pages.components import chart_kinds, charts, frame, report_grid, report_rows, show
 from reports.compile import ResultColumn
 from reports.grid import grid
-from reports.run import Result
+from reports.queries import Written
+from reports.result import Result
 from reports.spec import ReportSpec
 from reports.values import is_number, is_shown, plain, wording_of, words
 
@@ -32,6 +33,8 @@ def facts(result: Result) -> str:
         parts.append(show.day(params["date"], style="heading"))
     count = len(result.rows)
     parts.append(f"{show.number(count)} {'row' if count == 1 else 'rows'}")
+    if result.cut:
+        parts[-1] = f"The first {parts[-1]}"
     if result.left_out:
         parts.append(f"without {', '.join(result.left_out)}, which your role does not see")
     return " · ".join(parts)
@@ -43,13 +46,13 @@ def draw(spec: ReportSpec, result: Result, *, narrow: bool = False) -> None:
     if spec.chart.kind != "number":
         _totals(result)
     if spec.columns or narrow:
-        _chart(spec, result)
+        chart(spec, result)
         _table(spec, result)
         _definitions(result)
         return
     left, right = st.columns([3, 1], gap="large")
     with left:
-        _chart(spec, result)
+        chart(spec, result)
         _table(spec, result)
     with right:
         _definitions(result)
@@ -106,7 +109,10 @@ def _totals(result: Result) -> None:
                 st.metric(column.label, words(column, value, wording), width="content")
 
 
-def _chart(spec: ReportSpec, result: Result) -> None:
+def chart(spec: ReportSpec, result: Result) -> None:
+    """The chart of a result, if it has one, with its finding in words."""
+    if isinstance(spec, Written):
+        result = charts.of_query(spec, result)
     if spec.chart.kind == "number":
         chart_kinds.number(spec, result)
         return
@@ -118,18 +124,30 @@ def _chart(spec: ReportSpec, result: Result) -> None:
     key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
            hash(spec.model_dump_json()), change)  # fmt: skip
     figure = charts.cached(key, spec, result)
-    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), on_select=_mark,
-                    selection_mode="points")  # fmt: skip
+    drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures else {}
+    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), **drills)
     st.caption(frame.plain(charts.told(spec, result)))
 
 
 def _definitions(result: Result) -> None:
     with st.container(key="report_definitions", border=True):
         st.markdown("**What these numbers mean**")
+        if isinstance(result.spec, Written):
+            _query(result.spec)
+            return
         st.caption(frame.plain(result.definition))
         for column in result.columns:
             if column.definition and column.definition != result.definition:
                 st.caption(f"**{frame.plain(column.label)}** – {frame.plain(column.definition)}")
+
+
+def _query(spec: Written) -> None:
+    """What a question in SQL is for, and its text."""
+    if spec.purpose:
+        st.caption(frame.plain(spec.purpose))
+    st.caption("Asked in SQL, over tables that hold no names, notes or contact details.")
+    with st.expander("The query", key="report_query"):
+        st.code(spec.sql, language="sql", wrap_lines=True)
 
 
 def _html(result: Result) -> str:

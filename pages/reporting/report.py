@@ -17,14 +17,13 @@ with frame.refusals():
     actions = frame.head(spec.title, spec.purpose)
     files = actions.container(width="content")
     with actions:
-        if "reports.build" in frame.may():
-            change(name, own=card.saved is not None)
+        change(card)
     more = actions.container(width="content")
     params = report_choices.choose(spec, offers.model_for(frame.actor()) if spec.asks else None)
     with more:
         report_shelf.menu(card, params)
     preparing.wait()
-    with st.spinner("Adding up …"):
+    with st.spinner("Adding up …", show_time=True):
         result = run(name, params, by=frame.actor())
     with files:
         downloads(name, params, disabled=not result.rows)

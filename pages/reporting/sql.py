@@ -4,9 +4,9 @@ import streamlit as st
 
 from pages.components import frame, preparing, sql_parts
 
-frame.head("Ask in SQL", "One SELECT over tables that hold no names, notes or contact details")
 with st.container(key="report_back"):
     st.page_link("reporting/library.py", label="All reports", icon=":material/arrow_back:")
+frame.head("Ask in SQL", "One SELECT over tables that hold no names, notes or contact details")
 preparing.wait()
 with frame.refusals():
     card = sql_parts.chosen()
@@ -16,5 +16,4 @@ with frame.refusals():
     with right:
         text = sql_parts.text_of(card)
         sql_parts.actions(card, text)
-        sql_parts.answer()
-        sql_parts.history(card)
+        sql_parts.answer(card)

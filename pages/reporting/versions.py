@@ -32,8 +32,9 @@ def _of_report(name: str) -> None:
         frame.head(f"Versions of {card.spec.title}")
         st.info("This report comes with Ballast and never changes here. Copy it to make it yours.")
         return
+    changes = saved.CHANGES["report-query" if card.in_sql else "report"] in frame.may()
     _draw(
-        card.spec.title, saved.versions(name, by=by), saved.version_words(name, by=by),
+        card.spec.title, saved.versions(name, by=by), saved.version_words(name, by=by), changes,
         lambda number, key: saved.roll_back(name, number, version=card.number, by=by, key=key),
     )  # fmt: skip
 
@@ -49,7 +50,7 @@ def _of_dashboard(name: str) -> None:
         for number, one in kept.items()
     }
     _draw(
-        board.dashboard.title, found, words,
+        board.dashboard.title, found, words, "reports.build" in frame.may(),
         lambda number, key: dashboards.roll_back_dashboard(name, number, version=board.number, by=by, key=key),
     )  # fmt: skip
 
@@ -60,25 +61,24 @@ def _back(script: str, title: str, name: str) -> None:
 
 
 def _draw(
-    title: str, found: list[Version[K]], words: dict[int, list[str]], roll_back: Callable[[int, str], None]
-) -> None:
+    title: str, found: list[Version[K]], words: dict[int, list[str]], changes: bool,
+    roll_back: Callable[[int, str], None],
+) -> None:  # fmt: skip
     count = f"{len(found)} versions" if len(found) > 1 else "1 version, later changes will be listed here"
     frame.head(f"Versions of {title}", f"{count}. Bringing one back makes a new version; nothing is lost.")
     for version in found:
-        _version(version, words[version.number], found[0], roll_back)
+        _version(version, words[version.number], found[0], roll_back if changes else None)
 
 
-def _version(version: Version[K], words: list[str], newest: Version[K], roll_back: Callable[[int, str], None]) -> None:
+def _version(
+    version: Version[K], words: list[str], newest: Version[K], roll_back: Callable[[int, str], None] | None
+) -> None:
     in_use = version is newest
     with st.container(border=True, gap="xxsmall", key=f"version-{version.number}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**Version {version.number}**{' · in use' if in_use else ''}", width="content")
             key = f"back-{version.number}-{newest.number}"
-            if (
-                not in_use
-                and "reports.build" in frame.may()
-                and st.button("Bring back", key=key, icon=":material/history:")
-            ):
+            if not in_use and roll_back is not None and st.button("Bring back", key=key, icon=":material/history:"):
                 with frame.refusals():
                     roll_back(version.number, frame.form_key(key))
                     frame.new_form_key(key)

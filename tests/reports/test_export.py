@@ -18,7 +18,8 @@ from data.models import AuditLog, Clinic
 from data.session import read, write
 from reports import export, spec
 from reports.compile import Reader, ResultColumn, compile_spec
-from reports.run import BackwardPeriod, BadDay, Result, UnknownBreakdown, UnknownParameter, run, run_spec
+from reports.result import Result
+from reports.run import BackwardPeriod, BadDay, UnknownBreakdown, UnknownParameter, run, run_spec
 from security import sessions
 
 DANGEROUS = "=+-@\t\r\n|%＝＋－＠"

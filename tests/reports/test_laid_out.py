@@ -13,7 +13,8 @@ from reports import export
 from reports.compile import ResultColumn
 from reports.laid_out import lay_out
 from reports.paper import LONGEST, TooLongForPaper, chart_of, to_pdf
-from reports.run import Result, run_spec
+from reports.result import Result
+from reports.run import run_spec
 from reports.spec import ReportSpec
 from reports.streamed import _quoted, write_csv
 from reports.values import wording_of

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from data.errors import EditedMeanwhile, NotFound, NotPermitted
+from data.errors import NotPermitted
 from data.models import AuditLog
 from data.session import read, write
 from reports import sandbox, sql
@@ -320,22 +320,3 @@ def test_rows_beyond_the_limit_are_cut_and_said(small, monkeypatch):
     monkeypatch.setattr(sql, "SCREEN_ROWS", 3)
     asked = run_sql("SELECT * FROM (VALUES (5), (4), (3), (2), (1)) v(x) ORDER BY x", by=small.clinic.actor("adam"))
     assert asked.result.rows == [(1,), (2,), (3,)] and asked.cut
-
-
-def test_a_query_is_kept_with_its_versions(small):
-    adam, olive = small.clinic.actor("adam"), small.clinic.actor("olive")
-    name = sql.save_query("Revenue by hand", "SELECT 1", by=adam, key="k")
-    assert sql.save_query("Revenue by hand", "SELECT 1", by=adam, key="k") == name
-    sql.save_query("Revenue by hand", "SELECT 2", name=name, version=1, by=adam)
-    assert [(line[0], line[4]) for line in sql.query_versions(name, by=olive)] == [(2, "SELECT 2"), (1, "SELECT 1")]
-    with pytest.raises(EditedMeanwhile):
-        sql.save_query("Revenue by hand", "SELECT 3", name=name, version=1, by=adam)
-    with pytest.raises(sql.QueryNotYours):
-        sql.save_query("Mine now", "SELECT 3", name=name, by=olive)
-    own = sql.save_query("Hers", "SELECT 4", shared=False, by=olive)
-    assert [card.name for card in sql.queries(by=adam)] == [name]
-    with pytest.raises(NotFound):
-        sql.query(own, by=adam)
-    sql.remove_query(name, by=adam)
-    assert sql.queries(by=adam) == []
-    assert sql.save_query("Revenue by hand", "SELECT 5", by=adam) != name

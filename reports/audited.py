@@ -1,0 +1,41 @@
+"""Who asked for which report: one row in the audit log for each run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from security.actor import Actor
+from security.rules import act
+
+UNASKED = frozenset(("refresh", "choices"))
+"""Looks that nobody asked for just now: a screen that refreshes by itself, whose opening was recorded, and the values
+that a filter offers. They leave no audit row, and so never count as input by the person."""
+SCREENS = UNASKED | {"screen"}
+_NOTED: dict[tuple[str, ...], float] = {}
+_AGAIN_SECONDS = 300
+
+
+def permission_for(form: str) -> str:
+    """What a person needs to get a result in this form."""
+    return "reports.view" if form in SCREENS else "reports.export"
+
+
+def note(name: str, detail: Mapping[str, Any], rows: int, form: str, by: Actor) -> None:
+    """Write down a run. ``detail`` says what was asked; looking at the same screen again within five minutes is one
+    look."""
+    if form in UNASKED:
+        return
+    if form == "screen":
+        key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(detail.items(), key=str)))
+        now = time.monotonic()
+        if now - _NOTED.get(key, -1e9) < _AGAIN_SECONDS:
+            return
+        if len(_NOTED) > 10_000:
+            _NOTED.clear()
+        _NOTED[key] = now
+    with act(by, permission_for(form)) as work:
+        work.session.quiet = True
+        action = "report.viewed" if form == "screen" else "report.exported"
+        work.audit(action, "report", name, **detail, rows=rows, form=form)
