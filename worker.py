@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,8 @@ from data.home import Home
 from data.models import Clinic, Heartbeat, Job, Ticket
 from data.session import write
 from data.types import clock, new_id
-from messages import delivery
+from messages import delivery, outbox
+from reports import mailing
 from security import audit, backups
 from security.actor import Actor
 from security.clinics import clinics
@@ -44,15 +45,17 @@ def back_up(clinic: Clinic, job: Job) -> dict[str, object]:
 
 
 def tidy(clinic: Clinic, job: Job) -> dict[str, object]:
-    """Hide tickets that can no longer be used."""
+    """Hide tickets that can no longer be used, and empty the files of mails that went out long ago."""
     with write(clinic.id) as session:
         rows = session.scalars(select(Ticket).where(Ticket.expires_at < clock.now() - timedelta(days=30))).all()
         for row in rows:
             row.deleted_at = clock.now()
-        if rows:
+        files = outbox.let_go_of_files(session)
+        if rows or files:
             session.flush()
-            audit.append(session, Actor.worker(clinic.id, job.id), "tickets.tidied", detail={"rows": len(rows)})
-    return {"tickets": len(rows)}
+            detail = {"rows": len(rows), "files": files}
+            audit.append(session, Actor.worker(clinic.id, job.id), "tickets.tidied", detail=detail)
+    return {"tickets": len(rows), "files": files}
 
 
 def keep_report_data(clinic: Clinic, _job: Job) -> dict[str, object]:
@@ -66,7 +69,11 @@ def keep_report_data(clinic: Clinic, _job: Job) -> dict[str, object]:
         fresh.close()
 
 
-HANDLERS: dict[str, Handler] = {"backup": back_up, "tidy": tidy, "snapshot": keep_report_data}
+HANDLERS: dict[str, Handler] = {
+    "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
+}  # fmt: skip
+BESIDE = frozenset(("schedule",))
+"""Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
 RECURRING = {"backup": "daily 01:30", "tidy": "daily 03:10", "snapshot": "daily 02:20"}
 """Kind to local rule. A whole-home job such as the backup runs for the first clinic only."""
@@ -79,13 +86,14 @@ class Worker:
         self.owner = f"worker-{os.getpid()}-{new_id()[-6:]}"
         self.stopping = threading.Event()
         self._beats: dict[str, datetime] = {}
+        self._beside: threading.Thread | None = None
 
     def run(self) -> None:
         """Work until asked to stop."""
         log.info("worker started")
         while not self.stopping.is_set():
             try:
-                busy = self.round()
+                busy = self.round(wait=False)
             except Exception as failure:
                 log.error("a round of the worker failed: %s", place(failure))
                 busy = False
@@ -93,16 +101,41 @@ class Worker:
                 self.stopping.wait(PAUSE)
         log.info("worker stopped")
 
-    def round(self) -> bool:
-        """One look at every clinic; returns whether something was done."""
+    def round(self, *, wait: bool = True) -> bool:
+        """One look at every clinic; returns whether something was done. Without ``wait`` what is done beside the loop
+        goes on after it."""
         busy = False
         for index, clinic in enumerate(clinics()):
             self._prepare(clinic, whole_home=index == 0)
             busy |= bool(delivery.deliver(clinic.id, self.owner))
-            while not self.stopping.is_set() and (job := jobs.claim(clinic.id, self.owner, clinic.zone)) is not None:
+            while not self.stopping.is_set() and (job := self._claim(clinic, but=BESIDE)) is not None:
                 self._carry_out(clinic, job)
                 busy = True
+            while not self.stopping.is_set() and self._start_beside(clinic):
+                busy = True
+                if not wait:
+                    break
+                self._wait_beside()
+            if busy:
+                delivery.deliver(clinic.id, self.owner)
         return busy
+
+    def _claim(self, clinic: Clinic, *, only: Collection[str] = (), but: Collection[str] = ()) -> Job | None:
+        return jobs.claim(clinic.id, self.owner, clinic.zone, only=only, but=but)
+
+    def _start_beside(self, clinic: Clinic) -> bool:
+        if self._beside is not None and self._beside.is_alive():
+            return False
+        job = self._claim(clinic, only=BESIDE)
+        if job is None:
+            return False
+        self._beside = threading.Thread(target=self._carry_out, args=(clinic, job), name="beside", daemon=True)
+        self._beside.start()
+        return True
+
+    def _wait_beside(self) -> None:
+        if self._beside is not None:
+            self._beside.join()
 
     def _prepare(self, clinic: Clinic, *, whole_home: bool) -> None:
         now = clock.now()
@@ -112,6 +145,10 @@ class Worker:
         delivery.settle_expired(clinic.id)
         if whole_home and database().home.sweep():
             log.warning("removed what an export or backup that broke off had left in the staging folder")
+        try:
+            mailing.plan(clinic.id, clinic.zone)
+        except Exception as failure:  # the rest of the worker's work does not wait for it
+            log.error("subscriptions could not be looked at: %s", place(failure))
         with write(clinic.id) as session:
             row = session.scalars(select(Heartbeat).where(Heartbeat.part == "worker")).one_or_none()
             if row is None:

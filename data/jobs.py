@@ -7,6 +7,7 @@ zone, so that half past one stays half past one across daylight saving.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -51,8 +52,11 @@ def enqueue(
         session.add(Job(kind=kind, dedupe_key=dedupe_key, payload=payload, due_at=due_at or clock.now()))
 
 
-def claim(clinic_id: str, owner: str, zone: str) -> Job | None:
-    """Take the job that has been due longest, or one whose worker died; None when there is none.
+def claim(
+    clinic_id: str, owner: str, zone: str, *, only: Collection[str] = (), but: Collection[str] = ()
+) -> Job | None:
+    """Take the job that has been due longest, or one whose worker died; None when there is none. ``only`` and ``but``
+    are the kinds to choose from, or to leave alone.
 
     What ended its worker five times is given up like what failed five times, so that it does not end every other.
     """
@@ -63,6 +67,8 @@ def claim(clinic_id: str, owner: str, zone: str) -> Job | None:
             .where(
                 Job.due_at <= now,
                 or_(Job.state == "waiting", (Job.state == "running") & (Job.lease_until < now)),
+                *([Job.kind.in_(only)] if only else []),
+                Job.kind.not_in(but),
             )
             .order_by(Job.due_at)
             .limit(1)

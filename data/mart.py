@@ -258,6 +258,7 @@ class Mart:
         self._seen: dict[str, _Seen] = {}
         self._progress: dict[str, float] = {}
         self._preparing: dict[str, threading.Thread] = {}
+        self._at_work: dict[int, duckdb.DuckDBPyConnection] = {}
         self._duck = duckdb.connect(
             ":memory:",
             config={
@@ -285,14 +286,26 @@ class Mart:
     def reading(self, clinic_id: str, *, max_age: float = REFRESH_SECONDS) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor over one clinic at one moment, at most ``max_age`` seconds old; 0 waits for the newest."""
         self.refresh(clinic_id, max_age=max_age)
-        cursor = self._duck.cursor()
+        cursor, thread = self._duck.cursor(), threading.get_ident()
+        around = self._at_work.get(thread)
+        self._at_work[thread] = cursor
         try:
             cursor.execute(f"USE {_schema(clinic_id)}")
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             yield cursor
             cursor.execute("COMMIT")
         finally:
+            if around is None:
+                del self._at_work[thread]
+            else:
+                self._at_work[thread] = around
             cursor.close()
+
+    def interrupt(self, thread: int | None) -> None:
+        """Break off what a thread is asking at this moment: it took too long."""
+        cursor = self._at_work.get(thread or 0)
+        if cursor is not None:
+            cursor.interrupt()
 
     def change(self, clinic_id: str) -> int:
         """The change number the clinic's data stands at: part of every cache key over the mart."""

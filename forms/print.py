@@ -222,11 +222,10 @@ def table_pdf(
     heads = [Column(column) if isinstance(column, str) else column for column in columns]
     head = Head(clinic) if isinstance(clinic, str) else clinic
     tall = PAPERS.get(paper, PAPERS["letter"])
-    needed = _wanted(heads, rows, size, totals)
     if landscape is None:
-        landscape = sum(high for _, high in needed) > (tall[0] - 2 * MARGIN) * 1.05
+        landscape = Table.wanted(heads, rows, size, totals) > (tall[0] - 2 * MARGIN) * 1.05
     page = (tall[1], tall[0]) if landscape else tall
-    table = _Table(heads, _fit(heads, needed, page[0] - 2 * MARGIN), size, page)
+    table = Table.of(heads, rows, size, page, totals)
     file = io.BytesIO()
     canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
     note = wrap(definition, 7.5, page[0] - 2 * MARGIN, 40) if definition else []
@@ -249,7 +248,7 @@ TOGETHER = 3
 
 
 def _wanted(
-    columns: list[Column], rows: Sequence[Sequence[str]], size: float, totals: Sequence[str] | None
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], size: float, totals: Sequence[str] | None
 ) -> list[tuple[float, float]]:
     """For each column the width below which words break, and the width at which nothing wraps."""
     sample = rows if len(rows) <= 400 else [*rows[:200], *rows[:: max(1, len(rows) // 200)]]
@@ -269,7 +268,7 @@ def _wanted(
     return needed
 
 
-def _fit(columns: list[Column], needed: list[tuple[float, float]], width: float) -> list[float]:
+def _fit(columns: Sequence[Column], needed: list[tuple[float, float]], width: float) -> list[float]:
     least, ideal = [low for low, _ in needed], [high for _, high in needed]
     free = width - sum(ideal)
     if free >= 0:
@@ -286,7 +285,7 @@ def _fit(columns: list[Column], needed: list[tuple[float, float]], width: float)
     return [low + room * (high - low) / wishes for low, high in needed]
 
 
-class _Table:
+class Table:
     """The table while it is drawn, from the top of the room down, page by page."""
 
     def __init__(self, columns: list[Column], widths: list[float], size: float, page: tuple[float, float]) -> None:
@@ -294,6 +293,22 @@ class _Table:
         self.leading = size * 1.28
         self.y = 0.0
         self.lefts = [MARGIN + sum(widths[:index]) for index in range(len(widths))]
+
+    @classmethod
+    def of(
+        cls, columns: Sequence[Column], rows: Sequence[Sequence[str]], size: float, page: tuple[float, float],
+        totals: Sequence[str] | None,
+    ) -> Table:  # fmt: skip
+        """A table across the page, each column as wide as its content needs."""
+        needed = _wanted(columns, rows, size, totals)
+        return cls(list(columns), _fit(columns, needed, page[0] - 2 * MARGIN), size, page)
+
+    @staticmethod
+    def wanted(
+        columns: Sequence[Column], rows: Sequence[Sequence[str]], size: float, totals: Sequence[str] | None
+    ) -> float:
+        """The width in points at which nothing wraps."""
+        return sum(high for _, high in _wanted(columns, rows, size, totals))
 
     def draw(
         self, canvas: Any, top: float, rows: Sequence[Sequence[str]], totals: Sequence[str] | None, empty: str,

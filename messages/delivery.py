@@ -12,7 +12,7 @@ import ipaddress
 import os
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from email.message import EmailMessage
@@ -25,15 +25,18 @@ from sqlalchemy import or_, select
 from data.engine import database
 from data.errors import BadInput, EnvironmentFailure
 from data.models import OutboxMessage
-from data.session import write
+from data.session import ClinicSession, read, write
 from data.types import clock
-from messages.outbox import content_of
+from messages.outbox import Content, File, content_of, file_of
 
 LEASE = timedelta(minutes=5)
 RETRY = (1, 5, 15, 60, 240, 720)
 """Minutes until the next try after a passing failure."""
 RESEND = {"alert", "invitation", "reset", "vault", "reminder"}
 """Purposes for which a duplicate is better than a miss."""
+Judge = Callable[[ClinicSession, OutboxMessage], str]
+JUDGES: dict[str, Judge] = {}
+"""By purpose what says, just before a message goes out, why it must not go any more; an empty text lets it pass."""
 
 
 class BadMailAddress(BadInput):
@@ -95,7 +98,7 @@ def deliver(clinic_id: str, owner: str, *, limit: int = 50) -> dict[str, int]:
     try:
         with smtp_connection(url) as server:
             for message_id in claimed:
-                state = _send(clinic_id, message_id, server)
+                state = _send(clinic_id, message_id, server, owner)
                 ended[state] = ended.get(state, 0) + 1
     except (OSError, smtplib.SMTPException) as failure:
         ended["deferred"] = ended.get("deferred", 0) + _defer_claimed(clinic_id, owner, str(failure))
@@ -136,14 +139,19 @@ def _claim(clinic_id: str, owner: str, limit: int) -> list[str]:
         return [row.id for row in rows]
 
 
-def _send(clinic_id: str, message_id: str, server: smtplib.SMTP) -> str:
+def _send(clinic_id: str, message_id: str, server: smtplib.SMTP, owner: str) -> str:
     with write(clinic_id) as session:
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
-        if row.state != "claimed":
+        if row.state != "claimed" or row.lease_owner != owner:
+            return row.state  # its lease ran out meanwhile, and another worker has it
+        judge = JUDGES.get(row.purpose)
+        why_not = judge(session, row) if judge else ""
+        if why_not:
+            _settle(row, "suppressed", why_not)
             return row.state
         row.state, row.attempts, row.lease_until = "sending", row.attempts + 1, clock.now() + LEASE
     try:
-        server.send_message(_compose(row), from_addr=sender(), to_addrs=[row.recipient])
+        server.send_message(_compose(row, *_content(clinic_id, row)), from_addr=sender(), to_addrs=[row.recipient])
         state, reply = "sent", ""
     except smtplib.SMTPRecipientsRefused as refused:
         code, text = next(iter(refused.recipients.values()))
@@ -157,6 +165,21 @@ def _send(clinic_id: str, message_id: str, server: smtplib.SMTP) -> str:
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
         _settle(row, state, reply)
         return row.state
+
+
+def send_again(session: ClinicSession, message_id: str) -> None:
+    """Put a message that may not have arrived, or failed, on its way once more, under the same Message-ID."""
+    row = session.get_one(OutboxMessage, (session.clinic_id, message_id))
+    if row.state in ("uncertain", "failed"):
+        row.state, row.attempts, row.due_at, row.reply = "pending", 0, clock.now(), ""
+
+
+def _content(clinic_id: str, row: OutboxMessage) -> tuple[Content, list[File]]:
+    content = content_of(row)
+    if not content.files:
+        return content, []
+    with read(clinic_id) as session:
+        return content, [file_of(session, file_id) for file_id in content.files]
 
 
 def _settle(row: OutboxMessage, state: str, reply: str) -> None:
@@ -189,15 +212,18 @@ def sender() -> str:
     return set_by_hand or (user if "@" in user else "ballast@localhost.localdomain")
 
 
-def _compose(row: OutboxMessage) -> EmailMessage:
-    content = content_of(row)
+def _compose(row: OutboxMessage, content: Content, files: list[File]) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["From"] = sender()
     message["To"] = row.recipient
     message["Subject"] = row.subject
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = row.message_id
+    message["X-Ballast-Message"] = row.id  # some servers write a Message-ID of their own
     message.set_content(content.text)
     if content.html:
         message.add_alternative(content.html, subtype="html")
+    for file in files:
+        kind, _, sort = file.mime.partition("/")
+        message.add_attachment(file.content, maintype=kind, subtype=sort, filename=file.name)
     return message

@@ -41,7 +41,9 @@ from security.owner_mail import alert_owners
 from security.rules import act, authorize
 
 FORMAT = 1
-KEYED = {("app_user", "totp_secret"): "token", ("outbox_message", "body"): "token"}
+KEYED = {
+    ("app_user", "totp_secret"): "token", ("outbox_message", "body"): "token", ("outbox_file", "body"): "token",
+}  # fmt: skip
 """Columns stored encrypted under a key of the home: opened, then sealed for the journey."""
 SEALED = {("app_user", "pin_hash"), ("draft", "body"), *KEYED}
 DERIVED = {("document", "blob")}

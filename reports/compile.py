@@ -71,7 +71,7 @@ class Reader:
     @classmethod
     def of(cls, by: Actor, may: frozenset[str]) -> Reader:
         """Somebody who may do this."""
-        return cls(may, None if by.is_trusted or "reports.others" in may else by.user_id)
+        return cls(may, None if by.is_trusted or "reports.others" in may else by.own or by.user_id)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -60,12 +61,47 @@ def to_csv(result: Result) -> bytes:
 def to_xlsx(result: Result) -> bytes:
     """A workbook: the table with real numbers and days, its pivot and subtotals kept, and a sheet that says what was
     asked and what it means."""
+    return workbook([("Report", result)])
+
+
+def workbook(sheets: Sequence[tuple[str, Result]], figures: Sequence[tuple[str, ...]] = ()) -> bytes:
+    """A workbook with a sheet for each result, and one that says what was asked. ``figures`` are lines of words that
+    stand on a sheet of their own in front."""
     import xlsxwriter
 
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    sheet = book.add_worksheet("Report")
+    if figures:
+        front = book.add_worksheet("Figures")
+        front.set_column(0, 0, 34)
+        front.set_column(1, 3, 24)
+        for number, line in enumerate(figures):
+            for place, told in enumerate(line):
+                front.write_string(number, place, told, bold if not number else None)
+    for name, result in sheets:
+        _sheet(book, name, result, bold)
+    about = book.add_worksheet("About")
+    about.set_column(0, 0, 24)
+    about.set_column(1, 1, 110, book.add_format({"text_wrap": True}))
+    lines = [line for _, result in sheets for line in [*_about(result), ("", "")]]
+    for number, (label, value) in enumerate(lines[:-1]):
+        about.write_string(number, 0, label, bold if label else None)
+        about.write_string(number, 1, value)
+    book.close()
+    return out.getvalue()
+
+
+def sheet_name(title: str, taken: Collection[str]) -> str:
+    """A name that a workbook takes: at most 31 characters, none of those it refuses, none twice."""
+    base = re.sub(r"[\[\]:*?/\\']", " ", title).strip()[:31] or "Sheet"
+    used = {name.lower() for name in (*taken, "figures", "about", "history")}
+    names = [base, *(f"{base[:28]} {count}" for count in range(2, len(used) + 3))]
+    return next(name for name in names if name.lower() not in used)
+
+
+def _sheet(book: Any, name: str, result: Result, bold: Any) -> None:
+    sheet = book.add_worksheet(name)
     laid = lay_out(result, wording_of(result.clinic))
     top = _heads(sheet, laid, bold)
     plain_cells, strong_cells = (_writers(sheet, laid.columns, book, strong=strong) for strong in (False, True))
@@ -77,14 +113,6 @@ def to_xlsx(result: Result) -> bytes:
                 write(number, place, value)
         if line.label:
             sheet.write_string(number, _label_place(laid, line), line.label, bold)
-    about = book.add_worksheet("About")
-    about.set_column(0, 0, 24)
-    about.set_column(1, 1, 110, book.add_format({"text_wrap": True}))
-    for number, (label, value) in enumerate(_about(result)):
-        about.write_string(number, 0, label, bold)
-        about.write_string(number, 1, value)
-    book.close()
-    return out.getvalue()
 
 
 def _heads(sheet: Any, laid: LaidOut, bold: Any) -> int:

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from data.errors import BadInput
+from data.models import Clinic
 from data.session import read
 from data.wording import Wording
 from forms.chart import Chart
 from forms.print import Column, Head, table_pdf
 from reports.compile import ResultColumn
-from reports.export import table
+from reports.export import Printed, table
 from reports.result import Result
 from reports.values import wording_of, words
 from security.profile import profile
@@ -34,15 +35,25 @@ def to_pdf(result: Result) -> bytes:
         raise TooLongForPaper(
             title=result.title, rows=wording.number(len(printed.rows)), longest=wording.number(LONGEST)
         )
-    columns = [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
-    with read(result.clinic.id) as session:
-        about = profile(session)
-    head = Head(result.clinic.name, tuple(filter(None, (about.address.replace("\n", ", "), about.phone))))
+    columns = columns_of(printed)
+    head, paper = head_of(result.clinic)
     return table_pdf(
-        result.title, chosen(result), columns, printed.rows, clinic=head, paper=about.paper, totals=printed.total,
+        result.title, chosen(result), columns, printed.rows, clinic=head, paper=paper, totals=printed.total,
         definition=meaning(result), footer=f"{result.clinic.name} · {result.title}", strong=printed.strong,
         chart=chart_of(result), empty=result.spec.empty if result.spec else "Nothing to show.",
     )  # fmt: skip
+
+
+def columns_of(printed: Printed) -> list[Column]:
+    """The columns of a printed table; numbers stand on the right."""
+    return [Column(label, "right" if number else "left", lines=8) for label, number in printed.columns]
+
+
+def head_of(clinic: Clinic) -> tuple[Head, str]:
+    """The clinic's head, and the paper it prints on."""
+    with read(clinic.id) as session:
+        about = profile(session)
+    return Head(clinic.name, tuple(filter(None, (about.address.replace("\n", ", "), about.phone)))), about.paper
 
 
 def chosen(result: Result) -> str:

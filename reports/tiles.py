@@ -9,7 +9,9 @@ from typing import Any
 
 from data.errors import BadInput, NotFound, NotPermitted, Refusal, SessionEnded
 from data.types import clock
+from data.wording import NONE
 from reports import saved
+from reports.compile import ResultColumn
 from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.fields import model_of
 from reports.model import Condition, Entity, Model
@@ -19,6 +21,7 @@ from reports.result import Result
 from reports.run import run_spec
 from reports.spec import Breakdown, By, Counted, ReportSpec
 from reports.told import path_words
+from reports.values import wording_of, words
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.rules import look
@@ -53,12 +56,44 @@ class Answer:
     params: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Big:
+    """A number told big: its column, the number in words, how it moved against the year before (empty where that is
+    not known) and the move itself."""
+
+    column: ResultColumn
+    value: str
+    moved: str = ""
+    change: float | None = None
+
+
+def big(result: Result) -> Big | None:
+    """The first number of a result, told big; None for a list of rows."""
+    numbers = [one for one in result.columns if one.is_measure]
+    if not numbers:
+        return None
+    values = result.total or (result.rows[0] if len(result.rows) == 1 else None)
+    told = {column.name: (column, values[place]) for place, column in enumerate(result.columns)} if values else {}
+    first, wording = numbers[0], wording_of(result.clinic)
+    if not told:
+        return Big(first, "0" if first.type == "whole" else NONE)
+    value = words(*told[first.name], wording)
+    if first.type == "ratio":
+        change = told.get("change_to_before", (first, None))[1]
+        moved = "" if change is None else f"{change * 100:+.1f} points"
+    else:
+        column, change = told.get("percent_to_before", (first, None))
+        moved = "" if change is None else ("+" if change > 0 else "") + words(column, change, wording)
+    return Big(first, value, "no change" if change == 0 else moved, change)
+
+
 def answer(
     tile: Tile, board: Dashboard, days: Days | None, chosen: Mapping[str, Sequence[str]], *, by: Actor,
-    timed: bool = False,
+    timed: bool = False, form: str = "screen",
 ) -> Answer:  # fmt: skip
     """Fill one tile. ``days`` are those of the whole dashboard, None where each report keeps its own; ``chosen`` are
-    the values of its filters by field. ``timed`` says that nobody asked: a screen that refreshes by itself.
+    the values of its filters by field. ``timed`` says that nobody asked: a screen that refreshes by itself. ``form`` is
+    where it goes, as in run.py.
 
     A report that is gone, closed or broken is told in its place. Raises SessionEnded, and NotPermitted for people
     without reports.
@@ -76,7 +111,7 @@ def answer(
         if tile.show == "number" and not isinstance(spec, Written):
             spec = one_number(spec, tile, params)
             params.pop("by", None)
-        result = run_spec(tile.report, spec, params, by=by, form="refresh" if timed else "screen")
+        result = run_spec(tile.report, spec, params, by=by, form="refresh" if timed else form)
         if tile.show == "number" and isinstance(spec, Written):
             result = _only(result, tile.number or spec.chart.y)
     except SessionEnded:

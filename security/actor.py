@@ -11,7 +11,8 @@ SOURCES = ("web", "command", "worker", "portal", "demo")
 class Actor:
     """The acting party of one rule call. A person has a user and a session; a job a job id; the operator neither.
 
-    ``name`` is what the audit log shows for those without a user.
+    ``name`` is what the audit log shows for those without a user. ``within`` narrows what the person may do, where
+    their work goes to somebody who may do less; ``own`` is whose rows count as their own there.
     """
 
     clinic_id: str
@@ -20,6 +21,8 @@ class Actor:
     session_id: str | None = None
     job_id: str | None = None
     name: str = ""
+    within: frozenset[str] | None = None
+    own: str | None = None
 
     @staticmethod
     def operator(clinic_id: str) -> Actor:
@@ -30,6 +33,11 @@ class Actor:
     def worker(clinic_id: str, job_id: str | None = None) -> Actor:
         """The background worker."""
         return Actor(clinic_id, "worker", job_id=job_id, name="worker")
+
+    @staticmethod
+    def job_of(clinic_id: str, user_id: str, *, within: frozenset[str] | None = None, own: str | None = None) -> Actor:
+        """A job that acts for a person, with what that person may do at the time."""
+        return Actor(clinic_id, "worker", user_id, within=within, own=own)
 
     @property
     def is_trusted(self) -> bool:

@@ -78,6 +78,9 @@ _ALL = (
     Permission("reports.money", "see money in reports"),
     Permission("reports.export", "take report results out as files"),
     Permission("reports.build", "build and change reports"),
+    Permission(
+        "reports.schedule", "mail reports on a schedule", "With the rights of one person, to people and addresses."
+    ),
     Permission("reports.sql", "ask in SQL", "Over copies of the tables without names, notes and contact details."),
     Permission("campaigns.use", "run campaigns"),
     Permission("settings.edit", "change settings"),

@@ -115,7 +115,10 @@ def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writ
         raise AssertionError(f"no such permission: {permission}")
     if by.is_trusted:
         return frozenset(PERMISSIONS)
-    allowed = session.info["may"] = _permissions_now(session, by, writing)
+    allowed = _permissions_now(session, by, writing)
+    if by.within is not None:
+        allowed &= by.within
+    session.info["may"] = allowed
     if permission is not None and permission not in allowed:
         raise NotPermitted(action=PERMISSIONS[permission].action)
     return allowed

@@ -27,7 +27,7 @@ from data.models.clinic import ChainHead, Clinic, CustomValue, Definition, Defin
 from data.models.drugs import Bottle, Drug, DrugCount, DrugLogEntry
 from data.models.outage import DocumentPage, FormSheet, Outage, PrintRun, Waiver
 from data.models.security import AuditLog, BreakGlass, Draft, Idempotency, Ticket, Training, User, UserSession
-from data.models.work import BackupRun, Heartbeat, Job, OutboxMessage
+from data.models.work import BackupRun, Heartbeat, Job, OutboxFile, OutboxMessage, ScheduleRun
 
 __all__ = [
     "Appointment",
@@ -69,6 +69,7 @@ __all__ = [
     "Note",
     "Observation",
     "Outage",
+    "OutboxFile",
     "OutboxMessage",
     "Patient",
     "Payment",
@@ -78,6 +79,7 @@ __all__ = [
     "Record",
     "Recovery",
     "Reminder",
+    "ScheduleRun",
     "Service",
     "Surgery",
     "Ticket",

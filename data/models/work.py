@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Record
@@ -59,6 +59,44 @@ class OutboxMessage(Record, Base):
     keys = (
         UniqueConstraint("clinic_id", "dedupe_key", name="uq_outbox_message_dedupe_key"),
         Index("ix_outbox_message_due", "state", "due_at"),
+    )
+
+
+class OutboxFile(Record, Base):
+    """A file that goes out with mails, kept once for all who get it. ``body`` is encrypted under the token key, and
+    emptied when nobody can need it any more."""
+
+    name: Mapped[str] = mapped_column(String(200))
+    mime: Mapped[str] = mapped_column(String(120))
+    size: Mapped[int] = mapped_column(Integer)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ScheduleRun(Record, Base):
+    """One run of a subscription, due at an instant or asked for: how it ended, for whom, and why not for others.
+
+    ``schedule`` is the name of its definition; ``occasion`` is due or asked; ``key`` makes a run exist once.
+    """
+
+    schedule: Mapped[str] = mapped_column(String(80))
+    key: Mapped[str] = mapped_column(String(160))
+    occasion: Mapped[str] = mapped_column(String(8), default="due")
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    """waiting, running, retrying; sent, no_data, quiet, failed, missed."""
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    rows: Mapped[int | None] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text, default="")
+    mails: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    """For each mail its message and ``to``: a person's id, or an address."""
+    left_out: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    """For each who got nothing: ``who`` and ``why``."""
+    asked_by: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+    keys = (
+        UniqueConstraint("clinic_id", "key", name="uq_schedule_run_key"),
+        Index("ix_schedule_run_due", "clinic_id", "schedule", "due_at"),
     )
 
 

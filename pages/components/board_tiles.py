@@ -7,15 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from data.wording import NONE
 from pages.components import charts, frame, report_choices, report_view
 from reports import tiles
-from reports.compile import ResultColumn
 from reports.dashboards import Dashboard
 from reports.periods import Days, label_of
 from reports.result import Result
 from reports.tiles import Answer
-from reports.values import wording_of, words
 
 HEIGHTS = {1: 74, 2: 218, 3: 362, 4: 506}
 """Pixels left for what a tile shows, by its height in rows."""
@@ -73,39 +70,17 @@ def _chart(answer: Answer, result: Result) -> None:
 
 
 def _number(result: Result, title: str) -> None:
-    values = result.total or (result.rows[0] if len(result.rows) == 1 else None)
-    told = {column.name: (column, values[place]) for place, column in enumerate(result.columns)} if values else {}
-    numbers = [one for one in result.columns if one.is_measure]
-    if not numbers:
+    told = tiles.big(result)
+    if told is None:
         st.caption("This report lists rows and has no number to show.")
         return
-    first, wording = numbers[0], wording_of(result.clinic)
-    value = words(*told[first.name], wording) if told else _nothing(first)
-    delta, colour = _delta(first, told, result)
+    moved: Any = told.moved or None
+    colour: Any = "inverse" if told.column.name in LESS_IS_BETTER else "normal"
     st.metric(
-        first.label, value, delta, delta_color=colour, width="stretch",
-        label_visibility="collapsed" if first.label == title else "visible",
-        delta_description="against the year before" if delta else None,
+        told.column.label, told.value, moved, delta_color=colour if told.change else "off", width="stretch",
+        label_visibility="collapsed" if told.column.label == title else "visible",
+        delta_description="against the year before" if moved else None,
     )  # fmt: skip
-
-
-def _delta(first: ResultColumn, told: Mapping[str, tuple[ResultColumn, Any]], result: Result) -> tuple[Any, Any]:
-    """How it moved, and whether that is good: of a ratio in points, of everything else in percent."""
-    if first.type == "ratio":
-        change = told.get("change_to_before", (first, None))[1]
-        moved = None if change is None else f"{change * 100:+.1f} points"
-    else:
-        column, change = told.get("percent_to_before", (first, None))
-        moved = (
-            None if change is None else ("+" if change > 0 else "") + words(column, change, wording_of(result.clinic))
-        )
-    if moved is None or not change:
-        return (None if moved is None else "no change"), "off"
-    return moved, "inverse" if first.name in LESS_IS_BETTER else "normal"
-
-
-def _nothing(column: ResultColumn) -> str:
-    return "0" if column.type == "whole" else NONE
 
 
 def _address(answer: Answer, period: str) -> dict[str, str]:

@@ -416,6 +416,31 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "outbox_file",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("mime", sa.String(length=120), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_outbox_file")),
+    )
+    with op.batch_alter_table("outbox_file", schema=None) as batch_op:
+        batch_op.create_index("ix_outbox_file_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_file_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "outbox_message",
         sa.Column("channel", sa.String(length=8), nullable=False),
         sa.Column("purpose", sa.String(length=30), nullable=False),
@@ -472,6 +497,42 @@ def upgrade() -> None:
         batch_op.create_index("ix_print_run_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index(
             "ix_print_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "schedule_run",
+        sa.Column("schedule", sa.String(length=80), nullable=False),
+        sa.Column("key", sa.String(length=160), nullable=False),
+        sa.Column("occasion", sa.String(length=8), nullable=False),
+        sa.Column("due_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("started_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("mails", sa.JSON(), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
+        sa.Column("asked_by", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_schedule_run")),
+        sa.UniqueConstraint("clinic_id", "key", name="uq_schedule_run_key"),
+    )
+    with op.batch_alter_table("schedule_run", schema=None) as batch_op:
+        batch_op.create_index("ix_schedule_run_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_schedule_run_due", ["clinic_id", "schedule", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_schedule_run_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -2121,6 +2182,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_service_change")
 
     op.drop_table("service")
+    with op.batch_alter_table("schedule_run", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_schedule_run_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_schedule_run_due")
+        batch_op.drop_index("ix_schedule_run_change")
+
+    op.drop_table("schedule_run")
     with op.batch_alter_table("print_run", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_print_run_import",
@@ -2140,6 +2211,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_outbox_message_change")
 
     op.drop_table("outbox_message")
+    with op.batch_alter_table("outbox_file", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outbox_file_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_outbox_file_change")
+
+    op.drop_table("outbox_file")
     with op.batch_alter_table("outage", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outage_import",
