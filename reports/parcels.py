@@ -13,7 +13,8 @@ from data.types import clock
 from messages.outbox import File
 from reports import dashboards, export, saved, tiles
 from reports.periods import days_of, label_of
-from reports.run import Result, run_spec
+from reports.result import Result
+from reports.run import run_spec
 from reports.schedules import FORMATS, Schedule, asked, password_of
 from reports.spec import ReportSpec
 from reports.tiles import Answer
