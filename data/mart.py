@@ -39,7 +39,15 @@ from data.mart_snapshot import Label, Mark, Snapshot, Unfit
 from data.models import AuditLog, Base, ChainHead, Clinic
 
 log = logging.getLogger("ballast.mart")
-MEMORY_LIMIT = os.environ.get("BALLAST_MART_MEMORY", "2GB")
+
+
+def _memory() -> str:
+    """What the mart may take: what BALLAST_MART_MEMORY says, else a third of the machine's, at least 2 GB."""
+    third = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 3
+    return os.environ.get("BALLAST_MART_MEMORY") or f"{max(third, 2_000_000_000) // 1_000_000}MB"
+
+
+MEMORY_LIMIT = _memory()
 REFRESH_SECONDS = 1.0
 KEEP_AFTER_ROWS = 20_000
 """So many rows behind, and a new snapshot is worth writing."""
@@ -52,6 +60,11 @@ _LOCAL = {"local_at": "TIMESTAMP", "local_day": "DATE", "hour": "TINYINT", "week
 class MartFault(EnvironmentFailure):
     """The report data did not arrive whole ({table}: {problem}). Try again; if it happens twice, restart Ballast and
     report it. The records themselves are not affected."""
+
+
+class MartTooSmall(EnvironmentFailure):
+    """The records do not fit into the memory that reports may take ({limit}). Set BALLAST_MART_MEMORY to more, such as
+    8GB, and restart Ballast. The records themselves are not affected."""
 
 
 class RecordsTooOld(EnvironmentFailure):
@@ -252,7 +265,7 @@ class Mart:
     """The DuckDB of one opened system of record. Without ``use_snapshots`` it always reads the records themselves."""
 
     def __init__(self, source: Database, *, memory_limit: str = MEMORY_LIMIT, use_snapshots: bool = True) -> None:
-        self.source = source
+        self.source, self.memory_limit = source, memory_limit
         self._use_snapshots = use_snapshots
         self._lock, self._starting = threading.Lock(), threading.Lock()
         self._seen: dict[str, _Seen] = {}
@@ -401,6 +414,8 @@ class Mart:
                 moved = _carry(connection, cursor, clinic_id, head, since, tell)
                 if moved < 0:  # a location moved to another zone: every local hour is worked out anew
                     moved = _carry(connection, cursor, clinic_id, head, -1, tell)
+            except duckdb.OutOfMemoryException:
+                raise MartTooSmall(limit=self.memory_limit) from None
             finally:
                 cursor.close()
             self._seen[clinic_id] = _Seen(head.change, checked, time.monotonic(), head.zone, behind + moved)
@@ -614,7 +629,8 @@ def _stage(cursor: duckdb.DuckDBPyConnection, fact: Fact, chunk: Any) -> None:
     try:
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE stage AS SELECT {casts} FROM arrived")  # noqa: S608
     finally:
-        cursor.unregister("arrived")
+        with contextlib.suppress(duckdb.Error):  # after a failure nothing but a rollback is open
+            cursor.unregister("arrived")
     import pyarrow as pa
     import pyarrow.compute as pc
 

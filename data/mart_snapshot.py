@@ -9,6 +9,7 @@ another clinic, of another form or of another history is passed over.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import json
@@ -179,7 +180,8 @@ def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: Any) -> None:
     try:
         cursor.execute(f"INSERT INTO {table} SELECT * FROM arrived")  # noqa: S608
     finally:
-        cursor.unregister("arrived")
+        with contextlib.suppress(duckdb.Error):  # after a failure nothing but a rollback is open
+            cursor.unregister("arrived")
 
 
 def _sums(cursor: duckdb.DuckDBPyConnection, table: str, checks: Sequence[str]) -> list[int]:

@@ -60,6 +60,11 @@ class Query:
     groups: int = 0
     left_out: tuple[str, ...] = ()
 
+    def first(self, rows: int) -> str:
+        """The same, read no further than so many rows."""
+        limited = self.sql.rsplit("\n", 1)[-1].startswith("LIMIT ")
+        return f"SELECT * FROM (\n{self.sql}\n) LIMIT {rows:d}" if limited else f"{self.sql}\nLIMIT {rows:d}"  # noqa: S608
+
 
 @dataclass(frozen=True)
 class Reader:

@@ -20,6 +20,7 @@ from reports.compile import Query, Reader, compile_spec
 from reports.fields import model_of
 from reports.model import Condition
 from reports.queries import Written
+from reports.reading import read
 from reports.result import Result
 from reports.spec import ReportSpec
 from security.actor import Actor
@@ -57,7 +58,7 @@ def run(
     """Run a report. Days are inclusive and in the clinic's zone; an open end means everything recorded.
 
     ``form`` is where it goes: screen, command, or a file format, which needs the right to export. Raises NotFound,
-    UnknownParameter, BadDay, BackwardPeriod, NotPermitted.
+    UnknownParameter, BadDay, BackwardPeriod, NotPermitted, TakesTooLong, NotEnoughMemory, TooManyRows.
     """
     spec = saved.card(name, by=by).spec
     return run_spec(name, spec, params, by=by, form=form)
@@ -75,16 +76,16 @@ def run_spec(
     query = asked.query
     began = time.perf_counter()
     if form in SCREENS:
-        rows = _looked_up(query, by.clinic_id, asked.change)
+        rows, cut = _looked_up(query, by.clinic_id, asked.change)
     else:
         with mart.reading(by.clinic_id, max_age=0) as cursor:
-            rows = fetch(cursor, query)
+            rows, cut = read(cursor, query, form)
     seconds = time.perf_counter() - began
     rows, total, subtotals = _sorted_out(rows, query)
     audit_run(name, asked, len(rows), form, by)
     return Result(
         name, spec.title, asked.chosen, asked.definition, query.columns, rows, total, query.left_out, asked.clinic,
-        seconds, subtotals, query.groups, spec, asked.filters,
+        seconds, subtotals, query.groups, spec, asked.filters, cut,
     )  # fmt: skip
 
 
@@ -134,23 +135,17 @@ def _sorted_out(
     return plain, (totals[0] if totals and plain else None), levels
 
 
-def _looked_up(query: Query, clinic_id: str, change: int | None) -> list[tuple[Any, ...]]:
+def _looked_up(query: Query, clinic_id: str, change: int | None) -> tuple[list[tuple[Any, ...]], bool]:
     """The rows for a screen, kept until the clinic's content moves on from ``change``: the query names all that the
     person may see and chose, so that equal queries have equal answers."""
 
-    def ask() -> list[tuple[Any, ...]]:
+    def ask() -> tuple[list[tuple[Any, ...]], bool]:
         with mart.reading(clinic_id, max_age=0 if change is not None else mart.REFRESH_SECONDS) as cursor:
-            return fetch(cursor, query)  # what is kept must be no older than the change it is kept under
+            return read(cursor, query, "screen")  # what is kept must be no older than the change it is kept under
 
     key = ("report rows", query.sql, repr(sorted(query.values.items())))
-    found = kept(clinic_id, change, key, ask, KEPT_FOR, keep=lambda rows: len(rows) <= KEPT_ROWS)
-    return list(found)
-
-
-def fetch(cursor: Any, query: Query) -> list[tuple[Any, ...]]:
-    """The rows of a compiled query, as tuples."""
-    rows: list[tuple[Any, ...]] = cursor.execute(query.sql, query.values).fetchall()
-    return rows
+    rows, cut = kept(clinic_id, change, key, ask, KEPT_FOR, keep=lambda answer: len(answer[0]) <= KEPT_ROWS)
+    return list(rows), cut
 
 
 def parameters(

@@ -7,16 +7,22 @@ from typing import IO, Any
 
 from data import mart
 from reports.compile import ResultColumn
+from reports.reading import watched
 from reports.run import asked_by, audit_run
 from reports.spec import ReportSpec
 from reports.values import NUMBERS, WEEKDAYS
 from security.actor import Actor
 
 BATCH_ROWS = 100_000
+LONGEST = 600.0
+"""Seconds: whoever takes the rows may be slow."""
 _BLANKS = r"\s\x{0b}\x{1c}-\x{1f}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _FORMULA = rf"^([\t\r\n]|[{_BLANKS}]*[=+\-@|%＝＋－＠])"
-_HARMLESS = r'[A-Za-z0-9][^",\r\n]*'
-"""What most cells are: nothing in them to look at any closer."""
+_HARMLESS = (
+    "({c} >= '0' AND {c} < ':' OR {c} >= 'A' AND {c} < '[' OR {c} >= 'a' AND {c} < '{{') AND NOT (contains({c}, ',') "
+    "OR contains({c}, '\"') OR contains({c}, chr(10)) OR contains({c}, chr(13)))"
+)
+"""What most cells are: a letter or digit first and nothing to quote. Comparing costs less than a regular expression."""
 _DAYS = ", ".join(f"'{day}'" for day in WEEKDAYS)
 _CELL = {
     "money": "(({c})::BIGINT * 0.01)::VARCHAR",
@@ -49,12 +55,12 @@ def write_csv(
     asked = asked_by(name, spec, params, by=by, form="csv")
     columns = asked.query.columns
     file.write((",".join(column.name for column in columns) + "\r\n").encode())
-    line = " || ',' || ".join(_quoted(column) for column in columns)
+    line = f"concat_ws(',', {', '.join(_quoted(column) for column in columns)})"
     if len(columns) == 1:
         line = f"coalesce(nullif({line}, ''), '\"\"')"
     sql = f"SELECT {line} || chr(13) || chr(10) AS line FROM (\n{asked.query.sql}\n)"  # noqa: S608 - compiled
     rows = 0
-    with mart.reading(by.clinic_id, max_age=0) as cursor:
+    with mart.reading(by.clinic_id, max_age=0) as cursor, watched(cursor, LONGEST):
         for batch in cursor.sql(sql, params=asked.query.values).to_arrow_reader(BATCH_ROWS):
             rows += batch.num_rows
             _write(batch.column(0), file)
@@ -80,11 +86,12 @@ def _quoted(column: ResultColumn) -> str:
     if column.type in _CELL:
         return f"coalesce({_CELL[column.type].format(c=name)}, '')"
     if column.type in NUMBERS:
-        told = f"printf('%.9f', {name}::DOUBLE)"
-        return f"coalesce(rtrim(rtrim({told}, '0'), '.'), '')"
+        told = f"rtrim(rtrim(printf('%.9f', {name}::DOUBLE), '0'), '.')"
+        even = f"{name} = trunc({name}) AND abs({name}) BETWEEN 1 AND 1e15"
+        return f"coalesce(CASE WHEN {even} THEN {name}::BIGINT::VARCHAR ELSE {told} END, '')"
     safe = f"CASE WHEN regexp_matches({name}::VARCHAR, '{_FORMULA}') THEN '''' ELSE '' END || {name}::VARCHAR"
     quoted = f"'\"' || replace({safe}, '\"', '\"\"') || '\"'"
     return (
-        f"coalesce(CASE WHEN regexp_full_match({name}::VARCHAR, '{_HARMLESS}') THEN {name}::VARCHAR "
+        f"coalesce(CASE WHEN {_HARMLESS.format(c=f'{name}::VARCHAR')} THEN {name}::VARCHAR "
         f"WHEN regexp_matches({name}::VARCHAR, '[\",\\r\\n]') THEN {quoted} ELSE {safe} END, '')"
     )  # fmt: skip
