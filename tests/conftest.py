@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import gc
 import os
 import shutil
 import socket
@@ -230,6 +231,13 @@ def postgres_clinic(
 def clinic(request: pytest.FixtureRequest) -> TestClinic:
     """The clinic on each database in turn."""
     return request.getfixturevalue(f"{request.param}_clinic")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass by what stays to the end: half a million objects looked over again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

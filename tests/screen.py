@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from pages.components import frame
 from tests.conftest import ROOT, TestClinic
 
 APP = ROOT / "pages" / "navigation.py"
+
+# A server looks once for installed components and compiles a page once; AppTest would for every test and every run.
+manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+_compiled = ScriptCache()
+local_script_runner.ScriptCache = lambda: _compiled
 
 
 def start(token: str = "", **query: str) -> AppTest:
