@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
-from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from pages.components import frame
 from tests.conftest import ROOT, TestClinic
@@ -18,24 +18,37 @@ APP = ROOT / "pages" / "navigation.py"
 # A server looks once for installed components and compiles a page once; AppTest would for every test and every run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
 _compiled = ScriptCache()
-local_script_runner.ScriptCache = lambda: _compiled
+local_script_runner.ScriptCache = app_test.ScriptCache = lambda: _compiled
+_addresses: dict[str, Any] = {}
+"""The pages that were offered to anybody so far, as AppTest keeps them."""
 
 
-def start(token: str = "", **query: str) -> AppTest:
-    """The app, opened with the token of a sign-in or by a stranger."""
+def _app(token: str) -> AppTest:
     st.cache_data.clear()  # the clinic of another test has the same id
     frame._clinics.clear()
     at = AppTest.from_file(APP, default_timeout=60)
     if token:
         at.user = {"session": token}
+    return at
+
+
+def start(token: str = "", **query: str) -> AppTest:
+    """The app, opened with the token of a sign-in or by a stranger."""
+    at = _app(token)
     for name, value in query.items():
         at.query_params[name] = value
     return at.run()
 
 
 def opened(clinic: TestClinic, username: str, script: str, **query: str) -> AppTest:
-    """The page with this script (below pages/) as this person sees it; it must open without a fault."""
-    at = start(clinic.token(username), **query)
+    """The page with this script (below pages/), by its own address, as this person sees it; it must open."""
+    token = clinic.token(username)
+    if any(str(page.get("script_path")).endswith(f"/pages/{script}") for page in _addresses.values()):
+        at = _app(token)
+        at._registered_pages = _addresses
+    else:
+        at = start(token)
+        _addresses.update({key: page for key, page in at._registered_pages.items() if page.get("script_path")})
     at.switch_page(script)
     for name, value in query.items():
         at.query_params[name] = value

@@ -2,13 +2,13 @@
 
 import pytest
 from sqlalchemy import select
-from streamlit.testing.v1 import AppTest
 
 from data.models import OutboxMessage, User
 from data.session import read, write
 from security.permissions import DEFAULT_ROLES
 from tests import everything
-from tests.conftest import PASSWORD, PEOPLE, ROOT
+from tests.conftest import PASSWORD, PEOPLE
+from tests.screen import opened
 from tests.security import permission_table as table
 
 CANARY = "Zephyrine"
@@ -27,18 +27,6 @@ def kept(sqlite_clinic):
 
 def address(kept, script) -> dict[str, str]:
     return {ADDRESS.get(script, "id"): getattr(kept, RECORDS[script])} if script in RECORDS else {}
-
-
-def opened(clinic, name, script, **query):
-    at = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=60)
-    at.user = {"session": clinic.token(name)}
-    at.run()
-    for key, value in query.items():
-        at.query_params[key] = value
-    at.switch_page(script)
-    at.run()
-    assert not at.exception, at.exception
-    return at
 
 
 def said(block) -> str:
