@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from reports.model import Condition, Model
+from reports.model import AllOf, AnyOf, Condition, Model
 from reports.periods import months_before
 from reports.spec import By, Counted, ReportSpec, Shown
 from reports.told import head
@@ -16,7 +16,7 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
 def drill(spec: ReportSpec, model: Model, at: Mapping[str, Any], number: str = "", *, limit: int = 0) -> ReportSpec:
     """The rows that a number adds up. ``at`` holds the values of the group columns that stand on its line (fewer on a
-    subtotal, none on the total), ``number`` is the column. Raises UnknownWord.
+    subtotal, none on the total; a list where it stands for several), ``number`` is the column. Raises UnknownWord.
 
     Its parameters are those of the report. Rows of a ratio are those of its divisor; a distinct count lists each row
     that it looked at.
@@ -46,7 +46,23 @@ def _groups(spec: ReportSpec) -> list[By]:
     return list(found.values())
 
 
-def _equal(by: By, value: Any) -> list[Condition]:
+def counting(listing: ReportSpec) -> ReportSpec:
+    """How many rows a listing has in all, as its one number."""
+    rows = Counted(name="rows", label="Rows", agg="count")
+    body = listing.model_dump() | {"columns": [], "measures": [rows], "sort": [], "limit": 0, "total": False}
+    return ReportSpec.model_validate(body)
+
+
+def _among(by: By, values: list[Any]) -> AnyOf:
+    """One of several values, as a mark for all the others stands for."""
+    tests = [_equal(by, value) for value in values]
+    parts = [one for test in tests for one in (test if len(test) == 1 else [AllOf(all=test)])]
+    return AnyOf(any=parts)
+
+
+def _equal(by: By, value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [_among(by, value)]
     if value is None:
         return [Condition(field=by.field, op="is")]
     if by.grain in ("week", *_MONTHS) and isinstance(value, date):

@@ -15,7 +15,7 @@ from data.models import Clinic
 from data.session import ClinicSession
 from data.types import clock
 from reports import saved, sql, told
-from reports.audited import SCREENS, note, permission_for
+from reports.audited import SCREENS, note, permission_for, shape_of, without_persons
 from reports.compile import Query, Reader, compile_spec
 from reports.fields import model_of
 from reports.model import Condition
@@ -98,6 +98,8 @@ class Asked:
     definition: str
     filters: tuple[str, ...]
     clinic: Clinic
+    told: Mapping[str, Any]
+    """What the audit log keeps of the question."""
     change: int | None = None
     """The change of the clinic's content that an answer may be kept under."""
 
@@ -106,7 +108,7 @@ def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, b
     """Check what the person may and compile it for them. Raises what run_spec raises."""
     with look(by, "reports.view") as session:
         reader = Reader.of(by, _allowed(session, by, spec, permission_for(form)))
-        model = model_of(session)
+        model, stands = model_of(session), saved.stands(session, name, spec, by)
         # looks change no content, so what is asked about looks themselves is never kept
         change = None if model.entity(spec.entity).permission else session.seen_change()
     clinic = clinic_of(by.clinic_id)
@@ -117,7 +119,11 @@ def asked_by(name: str, spec: ReportSpec, params: Mapping[str, Any] | None, *, b
         for one in spec.filters
         if not (isinstance(one, Condition) and one.parameter and chosen.get(one.parameter) is None)
     )
-    return Asked(query, chosen, told.definition(spec, model), filters, clinic, change)
+    kept_words = {} if stands else shape_of(spec, chosen)
+    return Asked(
+        query, chosen, told.definition(spec, model), filters, clinic,
+        {"parameters": without_persons(spec, model, chosen)} | kept_words, change,
+    )  # fmt: skip
 
 
 def _sorted_out(
@@ -201,4 +207,4 @@ def _allowed(session: ClinicSession, by: Actor, spec: ReportSpec, permission: st
 
 def audit_run(name: str, asked: Asked, rows: int, form: str, by: Actor) -> None:
     """One row for each run."""
-    note(name, {"parameters": dict(asked.chosen)}, rows, form, by)
+    note(name, asked.told, rows, form, by)

@@ -285,6 +285,14 @@ def _reserved(session: ClinicSession, kind: Kind[Any]) -> set[str]:
     return {*library.built_in(), *definitions.all_slugs(session, REPORT if kind is QUERY else QUERY)}
 
 
+def stands(session: ClinicSession, name: str, spec: ReportSpec, by: Actor) -> bool:
+    """Whether the name opens just this report, for this person."""
+    if name in library.built_in():
+        return library.built_in()[name] == spec
+    kept = _kept(session).get(name)
+    return kept is not None and kept.shown_to(by) and kept.spec == spec
+
+
 def _over(spec: ReportSpec) -> str:
     return "sql" if isinstance(spec, Written) else spec.entity
 

@@ -9,6 +9,8 @@ from pages.components.build_state import Built, pick, typed
 from reports.building import NotComplete
 from reports.spec import ReportSpec
 
+MOST_KEYS = 4
+NATURAL = "The order of the groups"
 KINDS = {
     "none": "Table only", "bar": "Bars", "stacked": "Stacked bars", "line": "Lines", "ranked": "Ranked bars",
     "pie": "Pie", "heatmap": "Heat map", "number": "Big number", "funnel": "Funnel",
@@ -66,14 +68,25 @@ def _order(made: Built, spec: ReportSpec) -> None:
     else:
         groups = [by.column for by in spec.breakdowns[0].by]
         names = {name: _words(made, spec, name) for name in [*groups, *(one.name for one in spec.numbers)]}
-    options = {"": "The order of the groups" if not spec.columns else "As they come"}
-    for name, words in names.items():
-        options |= {f"-{name}": f"{words}, largest first", name: f"{words}, smallest first"}
-    first = next(iter(spec.sort), "")
-    with st.container(horizontal=True, gap="small"):
-        chosen = pick("Order by", options, first, made.key("order", *options))
-        limit = typed(st.number_input, "Only the first", made.choices["limit"] or None, made.key("limit"), min_value=1,
-                      max_value=100_000, step=1, placeholder="All", width=130)  # fmt: skip
-    if chosen != first:
-        made.choices["sort"] = [chosen] if chosen else []
+    made.choices["sort"] = _keys(made, names, list(spec.sort), "As they come" if spec.columns else NATURAL)
+    limit = typed(st.number_input, "Only the first", made.choices["limit"] or None, made.key("limit"), min_value=1,
+                  max_value=100_000, step=1, placeholder="All", width=130)  # fmt: skip
     made.choices["limit"] = int(limit or 0)
+
+
+def _keys(made: Built, names: dict[str, str], now: list[str], natural: str) -> list[str]:
+    """What the lines are ordered by: the first key, and after each that is chosen the next."""
+    chosen: list[str] = []
+    left = dict(names)
+    while left and len(chosen) < MOST_KEYS:
+        options = {"": "Nothing more" if chosen else natural}
+        for name, words in left.items():
+            options |= {f"-{name}": f"{words}, largest first", name: f"{words}, smallest first"}
+        label = "Then by" if chosen else "Order by"
+        standing = now[len(chosen)] if len(chosen) < len(now) else ""
+        key = pick(label, options, standing, made.key("order", str(len(chosen)), *options))
+        if not key:
+            break
+        chosen.append(key)
+        left.pop(key.lstrip("-"))
+    return chosen

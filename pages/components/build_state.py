@@ -93,14 +93,19 @@ class Built:
 
 
 def pick(label: str, options: Mapping[Any, str], value: Any, key: str, **more: Any) -> Any:
-    """A choice of one. Where nothing is chosen yet, it waits to be."""
+    """A choice of one. Where nothing is chosen yet, it waits to be. It is told each time, as in ``typed``."""
     if not value and value not in options:
-        value, more = None, {"index": None, "placeholder": "Choose a field"} | more
+        value, more = None, {"placeholder": "Choose a field"} | more
     elif value not in options:
         value = next(iter(options), None)
-    if key not in st.session_state or (st.session_state[key] is not None and st.session_state[key] not in options):
-        st.session_state[key] = value
-    return st.selectbox(label, list(options), format_func=lambda one: options.get(one, str(one)), key=key, **more)
+    held = st.session_state.get(key, value)
+    if held is not None and held not in options:
+        del st.session_state[key]
+        held = value
+    index = None if held is None else list(options).index(held)
+    return st.selectbox(
+        label, list(options), index=index, format_func=lambda one: options.get(one, str(one)), key=key, **more
+    )
 
 
 def typed(widget: Callable[..., Any], label: str, value: Any, key: str, **more: Any) -> Any:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from appointments.stages import ATTENDED, FLOW, LABELS
 from pages.components import charts
+from reports.compile import ResultColumn
 from reports.result import Result
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
@@ -25,9 +26,8 @@ def pie(spec: ReportSpec, result: Result) -> Any:
     """Parts of a whole: the five largest, everything else in grey."""
     import plotly.graph_objects as go
 
-    place, first = result.index(spec.chart.y), next(column for column in result.columns if not column.is_measure)
+    place, first, rows = _largest_first(spec, result)
     at, measure, wording = result.index(first.name), result.columns[place], wording_of(result.clinic)
-    rows = sorted((row for row in result.rows if (row[place] or 0) > 0), key=lambda row: -row[place])
     parts = [(words(first, row[at], wording) or charts.NO_VALUE, row[place]) for row in rows[:SLICES]]
     rest = sum(row[place] for row in rows[SLICES:])
     taken: set[str] = set()
@@ -47,18 +47,19 @@ def pie(spec: ReportSpec, result: Result) -> Any:
     return chart
 
 
+def _largest_first(spec: ReportSpec, result: Result) -> tuple[int, ResultColumn, list[tuple[Any, ...]]]:
+    place, first = result.index(spec.chart.y), next(column for column in result.columns if not column.is_measure)
+    return place, first, sorted((row for row in result.rows if (row[place] or 0) > 0), key=lambda row: -row[place])
+
+
 def heat(spec: ReportSpec, result: Result) -> Any:
     """One group down, the other across, such as weekday and hour."""
     import plotly.graph_objects as go
 
     place, wording = result.index(spec.chart.y), wording_of(result.clinic)
     measure = result.columns[place]
-    down, across = [column for column in result.columns if not column.is_measure][:2]
+    down, across, ys, xs = _cells(result)
     at, by = result.index(down.name), result.index(across.name)
-    ys, xs = (
-        sorted({row[one] for row in result.rows}, key=lambda value: (value is None, 0 if value is None else value))
-        for one in (at, by)
-    )
     cells = {(row[at], row[by]): row[place] for row in result.rows}
     chart = go.Figure()
     chart.add_heatmap(
@@ -72,6 +73,32 @@ def heat(spec: ReportSpec, result: Result) -> Any:
     chart.update_xaxes(type="category", showgrid=False, title=None, nticks=14)
     chart.update_layout(height=max(200, 34 * len(ys) + 60), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False)
     return chart
+
+
+def _cells(result: Result) -> tuple[ResultColumn, ResultColumn, list[Any], list[Any]]:
+    """What stands down and across, and the values of both in order."""
+    down, across = [column for column in result.columns if not column.is_measure][:2]
+    ys, xs = (
+        sorted({row[place] for row in result.rows}, key=lambda value: (value is None, 0 if value is None else value))
+        for place in (result.index(down.name), result.index(across.name))
+    )
+    return down, across, ys, xs
+
+
+def behind(spec: ReportSpec, result: Result, mark: list[int]) -> dict[str, Any]:
+    """The groups that a mark stands for, as in a drill: one value of each, or several. Empty for what is no mark."""
+    if spec.chart.kind == "heatmap":
+        down, across, ys, xs = _cells(result)
+        if len(mark) == 2 and mark[0] < len(ys) and mark[1] < len(xs):
+            return {down.name: ys[mark[0]], across.name: xs[mark[1]]}
+        return {}
+    if spec.chart.kind == "funnel":
+        stages = next(column for column in result.columns if not column.is_measure)
+        seen = {row[result.index(stages.name)] for row in result.rows}
+        return {stages.name: sorted(seen & came_to(mark[0]))}
+    _, first, rows = _largest_first(spec, result)
+    values = [row[result.index(first.name)] for row in rows]
+    return {first.name: values[mark[0]] if mark[0] < SLICES else values[SLICES:]}
 
 
 def funnel(spec: ReportSpec, result: Result) -> Any:
@@ -102,6 +129,14 @@ def passed(result: Result, place: int) -> dict[str, int]:
     for number, stage in enumerate(PASSED):
         told[LABELS[stage]] = sum(far.get(later, 0) for later in PASSED[number:])
     return told
+
+
+def came_to(bar: int) -> set[str]:
+    """The stages of those who came as far as a bar of the funnel; the first is of all that were due."""
+    if not bar:
+        return {"no_show", *ATTENDED}
+    far = set(PASSED[bar - 1 :])
+    return far | {left for left, stage in ON_THE_WAY.items() if stage in far}
 
 
 def told(result: Result, place: int) -> str:

@@ -157,7 +157,7 @@ def _single(
     values = [scaled(measure, row[place]) for row in rows]
     texts = [words(measure, row[place], wording) for row in rows]
     stands = {id(row): number for number, row in enumerate(result.rows)}
-    marks = [[text, stands[id(row)]] for text, row in zip(texts, rows, strict=True)]
+    marks = [[text, str(stands[id(row)])] for text, row in zip(texts, rows, strict=True)]
     few = len(rows) <= 14 and not grey
     if line:
         chart.add_scatter(
@@ -184,10 +184,11 @@ def _split(
     kept = sorted(sizes, key=lambda name: -sizes[name])[:5]
     xs: dict[Any, None] = dict.fromkeys(row[first] for row in result.rows)
     cells: dict[tuple[Any, Any], float] = defaultdict(float)
-    stands: dict[tuple[Any, Any], int] = {}
+    stands: dict[tuple[Any, Any], list[int]] = defaultdict(list)
     for number, row in enumerate(result.rows):
-        stands.setdefault((row[first], row[second]), number)
-        cells[row[first], row[second] if row[second] in kept else OTHER] += row[place] or 0
+        name = row[second] if row[second] in kept else OTHER
+        stands[row[first], name].append(number)
+        cells[row[first], name] += row[place] or 0
     series = [*kept, OTHER] if len(sizes) > len(kept) and measure.type in _ADDS_UP else kept
     taken: set[str] = set()
     labels = [words(groups[0], x, wording) or NO_VALUE for x in xs]
@@ -196,7 +197,7 @@ def _split(
         shade = GREY if name in (OTHER, None) else colour(label, taken)
         taken.add(shade)
         values = [cells.get((x, name), 0) for x in xs]
-        marks = [[words(measure, value, wording), stands.get((x, name))] for x, value in zip(xs, values, strict=True)]
+        marks = [[words(measure, value, wording), _lines(stands[x, name])] for x, value in zip(xs, values, strict=True)]
         if line:
             chart.add_scatter(
                 x=labels, y=[scaled(measure, value) for value in values], mode="lines+markers", name=label,
@@ -208,6 +209,11 @@ def _split(
             x=labels, y=[scaled(measure, value) for value in values], name=label, marker={"color": shade},
             customdata=marks, hovertemplate="%{customdata[0]}",
         )  # fmt: skip
+
+
+def _lines(places: list[int]) -> str:
+    """The lines that a mark stands for, as the browser sends them back: only one text passes unchanged."""
+    return " ".join(map(str, places))
 
 
 def before_of(spec: ReportSpec, result: Result, show: str = "before") -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
@@ -25,17 +26,19 @@ KINDS = {
 
 
 def downloads(
-    name: str, params: dict[str, str | date | None], *, disabled: bool, spec: ReportSpec | None = None
-) -> None:
+    name: str, params: dict[str, str | date | None], *, disabled: bool, spec: ReportSpec | None = None,
+    key: str = "download", kinds: Sequence[str] = tuple(KINDS), suffix: str = "",
+) -> None:  # fmt: skip
     """The menu, for those who may take results out; of the report kept under the name, or of ``spec``."""
     by = frame.actor()
     if "reports.export" not in frame.may():
         return
-    with st.popover("Download", icon=":material/download:", disabled=disabled, key="downloads"):
-        for kind, (label, icon) in KINDS.items():
+    with st.popover("Download", icon=":material/download:", disabled=disabled, key=f"{key}s"):
+        for kind in kinds:
+            label, icon = KINDS[kind]
             st.download_button(
-                label, partial(make, name, params, kind, by, spec), file_name=_file_name(name, params, kind),
-                mime=export.FORMATS[kind], key=f"download_{kind}", icon=f":material/{icon}:", type="tertiary",
+                label, partial(make, name, params, kind, by, spec), file_name=_file_name(name + suffix, params, kind),
+                mime=export.FORMATS[kind], key=f"{key}_{kind}", icon=f":material/{icon}:", type="tertiary",
                 on_click="ignore", width="stretch",
             )  # fmt: skip
 

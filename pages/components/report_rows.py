@@ -8,15 +8,18 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, show
+from data.wording import Wording
+from pages.components import frame, report_files, show
 from reports import offers, periods
-from reports.drill import drill
+from reports.compile import ResultColumn
+from reports.drill import counting, drill
 from reports.result import Result
 from reports.run import run_spec
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
 
 MOST = 300
+FEW = 4
 ASKED = "_rows_behind"
 
 
@@ -24,7 +27,7 @@ def ask(spec: ReportSpec, result: Result, at: Mapping[str, Any], number: str) ->
     """Show the rows behind a number: ``at`` are the values of the groups that it stands for."""
     columns = {column.name: column for column in result.columns}
     wording = wording_of(result.clinic)
-    parts = [words(columns[name], value, wording) or "no value" for name, value in at.items()]
+    parts = [_said(columns[name], value, wording) for name, value in at.items()]
     if number in columns:
         parts.append(columns[number].label)
     _rows(spec, result, dict(at), number, " · ".join(parts))
@@ -36,17 +39,32 @@ def _rows(spec: ReportSpec, result: Result, at: dict[str, Any], number: str, tol
 
     with frame.refusals():
         params, at = _days(spec, result, at, number)
-        listing = drill(spec, offers.model_for(frame.actor()), at, number, limit=MOST + 1)
+        by = frame.actor()
+        everything = drill(spec, offers.model_for(by), at, number)
+        listing = everything.model_copy(update={"limit": MOST + 1})
         params = {name: value for name, value in params.items() if name in listing.parameters}
-        found = run_spec(result.name, listing, params, by=frame.actor())
+        found = run_spec(result.name, listing, params, by=by)
         count = len(found.rows)
-        st.caption(frame.plain(f"{told or 'In all'} · {f'the first {MOST}' if count > MOST else show.number(count)} "
-                               f"{'row' if count == 1 else 'rows'}"))  # fmt: skip
-        if count:
-            del found.rows[MOST:]
-            report_view.table(found)
-        else:
+        if not count:
             st.markdown("No rows stand behind this number.")
+            return
+        if count > MOST:
+            count = run_spec(result.name, counting(everything), params, by=by, form="choices").rows[0][0]
+        first = f"the first {show.number(MOST)} of " if count > MOST else ""
+        rows = f"{first}{show.number(count)} {'row' if count == 1 else 'rows'}"
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.caption(frame.plain(f"{told or 'In all'} · {rows}"))
+            report_files.downloads(
+                result.name, params, disabled=False, spec=everything, key="rows", kinds=("csv", "xlsx"), suffix="-rows"
+            )  # fmt: skip
+        del found.rows[MOST:]
+        report_view.table(found)
+
+
+def _said(column: ResultColumn, value: Any, wording: Wording) -> str:
+    values = value if isinstance(value, list) else [value]
+    told = [words(column, one, wording) or "no value" for one in values]
+    return ", ".join(told) if len(told) <= FEW else f"{', '.join(told[: FEW - 1])} and {len(told) - FEW + 1} more"
 
 
 def _days(spec: ReportSpec, result: Result, at: dict[str, Any], number: str) -> tuple[dict[str, Any], dict[str, Any]]:

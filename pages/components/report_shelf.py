@@ -22,9 +22,9 @@ def menu(card: Card, params: dict[str, Any]) -> None:
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
         if "reports.build" in frame.may() and shelf.item("Pin to a dashboard", "keep", "pin_report"):
             board_shelf.pin(card, params)
-        if changes and shelf.item("Copy", "content_copy", "copy_report"):
-            copy(card)
         if changes and card.saved:
+            if shelf.item("Copy", "content_copy", "copy_report"):
+                copy(card)
             if shelf.item("Folder and readers", "folder", "place_report"):
                 place(card)
             if shelf.item("Versions", "history", "report_versions"):

@@ -9,7 +9,7 @@ import streamlit as st
 
 from data import mart
 from data.wording import Wording
-from pages.components import chart_kinds, charts, frame, report_grid, report_rows, show
+from pages.components import chart_kinds, chart_marks, charts, frame, report_grid, report_rows, show
 from reports.compile import ResultColumn
 from reports.grid import grid
 from reports.queries import Written
@@ -74,18 +74,26 @@ def _table(spec: ReportSpec, result: Result) -> None:
         if cell is not None and cell[0] < len(laid_out.lines) and cell[1] < len(laid_out.over):
             report_rows.ask(spec, result, *laid_out.at(*cell))
             return
-    if marked is not None and 0 <= marked < len(result.rows):
-        groups = [column for column in result.columns if not column.is_measure][:2]
-        at = {group.name: result.rows[marked][result.index(group.name)] for group in groups}
-        report_rows.ask(spec, result, at, spec.chart.y)
+    if marked:
+        report_rows.ask(spec, result, marked if isinstance(marked, dict) else _at(result, marked), spec.chart.y)
+
+
+def _at(result: Result, marked: list[int]) -> dict[str, Any]:
+    """The values of the first two groups on the lines that a mark stands for."""
+    lines = [result.rows[place] for place in marked if 0 <= place < len(result.rows)]
+    found = {}
+    for group in [column for column in result.columns if not column.is_measure][:2]:
+        values = list(dict.fromkeys(line[result.index(group.name)] for line in lines))
+        found[group.name] = values if len(values) > 1 else values[0] if values else None
+    return found if lines else {}
 
 
 def _mark() -> None:
-    """A mark of the chart was chosen: its customdata holds the row it stands for."""
+    """A mark of the chart was chosen: its customdata holds the rows it stands for."""
     points = st.session_state["report_chart"].selection.points
     data = points[0].get("customdata") if points else None
-    if isinstance(data, list | tuple) and len(data) > 1 and data[1] is not None:
-        st.session_state[MARKED] = int(data[1])
+    if isinstance(data, list | tuple) and len(data) > 1 and data[1]:
+        st.session_state[MARKED] = [int(place) for place in str(data[1]).split()]
 
 
 def table(result: Result) -> None:
@@ -124,8 +132,13 @@ def chart(spec: ReportSpec, result: Result) -> None:
     key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
            hash(spec.model_dump_json()), change)  # fmt: skip
     figure = charts.cached(key, spec, result)
-    drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures else {}
+    whole = spec.chart.kind in chart_kinds.WHOLE
+    drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures and not whole else {}
     st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), **drills)
+    if spec.measures and whole:
+        mark = chart_marks.clicked("report_chart")
+        if mark is not None:
+            st.session_state[MARKED] = chart_kinds.behind(spec, result, mark)
     st.caption(frame.plain(charts.told(spec, result)))
 
 

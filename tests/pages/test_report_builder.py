@@ -90,3 +90,49 @@ def test_who_may_not_build_does_not_reach_it(small):
     opened(small.clinic, "olive", "reporting/builder.py")
     at = opened(small.clinic, "mona", "reporting/builder.py")
     assert [title.value for title in at.title] == ["This page is not open to you"]
+
+
+    with pytest.raises(ValueError, match="Could not find a navigation page"):
+        opened(small.clinic, "mona", "reporting/builder.py")
+
+
+def test_lines_are_ordered_by_several_keys(small):
+    for kind in ("cat", "cat", "dog", "dog", "rabbit"):
+        small.surgery("2024-03-04T15:00", 10, patient_id=small.patient(species=kind))
+    spec = ReportSpec.model_validate({
+        "title": "Ordered", "entity": "surgery", "measures": ["surgeries"], "preset": "all_time", "period": "day",
+        "breakdowns": [{"name": "k", "label": "K", "by": [{"field": "patient.species", "name": "kind"}]}],
+        "sort": ["-surgeries"],
+    })  # fmt: skip
+    name = saved.save_report(spec, by=small.clinic.actor("olive"))
+    page = build(small, name=name)
+
+    def kinds():
+        return re.findall(r'<td class="s">(Cat|Dog|Rabbit)</td>', told(page))
+
+    assert kinds() == ["Cat", "Dog", "Rabbit"]
+    assert widget(page.selectbox, "Order by").value == "-surgeries"
+    widget(page.selectbox, "Then by").select("-kind").run()
+    assert kinds() == ["Dog", "Cat", "Rabbit"]
+    kept = drafts.kept(f"report:{name}", by=small.clinic.actor("olive")).body["typed"]
+    assert kept["sort"] == ["-surgeries", "-kind"]
+    widget(page.selectbox, "Order by").select("").run()
+    assert kinds() == ["Cat", "Dog", "Rabbit"] and "Then by" not in [one.label for one in page.selectbox]
+
+
+def test_two_windows_on_one_report_never_overwrite_each_other(small):
+    by = small.clinic.actor("olive")
+    spec = {"title": "Shared", "entity": "surgery", "measures": ["surgeries"], "period": "day"}
+    name = saved.save_report(ReportSpec.model_validate(spec), by=by)
+    first, second = build(small, name=name), build(small, name=name)
+    widget(first.selectbox, "Opens with").select("this_year").run()
+    saved.save_report(ReportSpec.model_validate(spec | {"preset": "last_year"}), name=name, version=1, by=by)
+    widget(second.button, "Save report").click().run()
+    assert saved.card(name, by=by).number == 2 and saved.card(name, by=by).spec.preset == "last_year"
+    first.run()
+    assert "saved a newer version" in told(first)
+    assert widget(first.selectbox, "Opens with").value == "this_year", "what was chosen stays on top of it"
+    widget(first.button, "Save report").click().run()
+    widget(first.button, "Save report").click()
+    next(one for one in first.button if str(one.key).endswith(":go")).click().run()
+    assert saved.card(name, by=by).spec.preset == "this_year" and saved.card(name, by=by).number == 3

@@ -21,6 +21,7 @@ from reports.compile import Reader, ResultColumn, compile_spec
 from reports.result import Result
 from reports.run import BackwardPeriod, BadDay, UnknownBreakdown, UnknownParameter, run, run_spec
 from security import sessions
+from tests.reports import small_clinic
 
 DANGEROUS = "=+-@\t\r\n|%＝＋－＠"
 
@@ -217,3 +218,26 @@ def test_every_report_and_column_is_documented():
         section = text.split(f"#### `{name}`")[1].split("####")[0]
         for column in compile_spec(one, chosen, Reader(frozenset(PERMISSIONS))).columns:
             assert f"| `{column.name}` | {column.type} |" in section, (name, column.name)
+
+
+def test_a_question_that_is_not_kept_is_written_down_without_what_names_somebody(sqlite_clinic):
+    asked = spec.ReportSpec.model_validate({
+        "title": "Unsaved", "entity": "appointment", "measures": ["all_rows"], "period": "day",
+        "breakdowns": [{"name": "m", "label": "M", "by": [{"field": "day", "grain": "month"}]}],
+        "asks": [{"name": "who", "label": "Client", "field": "client.name"}],
+        "filters": [{"field": "client.name", "op": "contains", "parameter": "who"},
+                    {"any": [{"field": "patient.species", "op": "is", "value": "cat"},
+                             {"field": "patient.name", "op": "is", "value": "Zorro"}]}],
+    })  # fmt: skip
+    small = small_clinic.Small(sqlite_clinic)
+    small.visit("2024-03-04", "no_show", patient_id=small.patient())
+    by = sqlite_clinic.actor("adam")
+    run_spec("new report", asked, {"who": "Zimmermann"}, by=by)
+    run("no-show-rate", {}, by=by)
+    with read(sqlite_clinic.id) as session:
+        rows = session.scalars(select(AuditLog).where(AuditLog.action == "report.viewed")).all()
+    unsaved, kept = (json.loads(row.detail) for row in rows)
+    assert unsaved["over"] == "appointment" and unsaved["numbers"] == ["all_rows"] and unsaved["by"] == ["day month"]
+    assert unsaved["where"] == ["client.name", "patient.name", "patient.species"]
+    assert unsaved["parameters"]["who"] == "…" and "Zorro" not in rows[0].detail and "Zimmermann" not in rows[0].detail
+    assert "over" not in kept, "the name of a kept report says what it asks"
