@@ -92,10 +92,6 @@ def test_who_may_not_build_does_not_reach_it(small):
     assert [title.value for title in at.title] == ["This page is not open to you"]
 
 
-    with pytest.raises(ValueError, match="Could not find a navigation page"):
-        opened(small.clinic, "mona", "reporting/builder.py")
-
-
 def test_lines_are_ordered_by_several_keys(small):
     for kind in ("cat", "cat", "dog", "dog", "rabbit"):
         small.surgery("2024-03-04T15:00", 10, patient_id=small.patient(species=kind))
@@ -116,6 +112,8 @@ def test_lines_are_ordered_by_several_keys(small):
     assert kinds() == ["Dog", "Cat", "Rabbit"]
     kept = drafts.kept(f"report:{name}", by=small.clinic.actor("olive")).body["typed"]
     assert kept["sort"] == ["-surgeries", "-kind"]
+    box = widget(page.selectbox, "Then by")
+    assert box.proto.default == box.index != 0, "a popover that opens again shows what is chosen"
     widget(page.selectbox, "Order by").select("").run()
     assert kinds() == ["Cat", "Dog", "Rabbit"] and "Then by" not in [one.label for one in page.selectbox]
 
