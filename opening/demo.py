@@ -88,7 +88,7 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int) -> N
     rng = Random(seed)  # noqa: S311 - made-up data
     with write(clinic_id) as session:
         setting = _set_up(session, zone, rng)
-        demo_reports.keep(session)
+        demo_reports.keep(session, str(zone))
         session.flush()
         audit.append(session, by, "demo.settings", "clinic", clinic_id, {"seed": seed})
     maker = Maker(setting, rng)
@@ -118,6 +118,10 @@ def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
     ):
         fund = billing.settings.FundDocument(name=name, kind=kind, discount_cents=discount, deduction_cents=deduction)
         definitions.save(session, billing.settings.FUND, slug, fund, by_user_id=None)
+    for role in SIGN_INS:
+        session.scalars(
+            select(models.User).where(models.User.username == role)
+        ).one().email = f"{role}@harbor.example.org"
     vets, speed, staff = [], {}, []
     for username, name, factor in VETS:
         user = session.scalars(select(models.User).where(models.User.name == name)).one_or_none()

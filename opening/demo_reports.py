@@ -9,6 +9,7 @@ from sqlalchemy import select
 from data import definitions
 from data.models import User
 from data.session import ClinicSession
+from opening import demo_subscriptions
 from reports.dashboards import DASHBOARD, Dashboard
 from reports.queries import QUERY, SavedQuery
 from reports.saved import REPORT, SavedReport
@@ -114,10 +115,11 @@ ORDER BY 1, 2""",
 """What is asked in SQL."""
 
 
-def keep(session: ClinicSession) -> None:
+def keep(session: ClinicSession, zone: str) -> None:
     """Save all of them as if the owner and the administrator had built them."""
     people = {
-        user.role: user.id for user in session.scalars(select(User).where(User.role.in_(("owner", "administrator"))))
+        user.role: user.id
+        for user in session.scalars(select(User).where(User.role.in_(("owner", "administrator", "manager"))))
     }
     owner = people.get("owner", "")
 
@@ -137,3 +139,4 @@ def keep(session: ClinicSession) -> None:
         placed = [{"id": f"t{count}", "width": 1, "height": 1} | tile for count, tile in enumerate(body["tiles"], 1)]
         board = Dashboard.model_validate(body | {"tiles": placed, "owner": owner, "shared": True})
         definitions.save(session, DASHBOARD, name, board, by_user_id=owner or None)
+    demo_subscriptions.keep(session, zone, people)

@@ -65,7 +65,7 @@ def find(one: Schedule, *, by: Actor) -> Found:
     if one.dashboard:
         return _board(one, clinic, today, by)
     card = saved.card(one.report, by=by)
-    spec, params = card.spec, days(one, card.spec, today) | dict(asked(one, card.spec.parameters))
+    spec, params = card.spec, chosen(one, card.spec, today)
     if spec.columns:
         most = min(spec.limit or MOST_ROWS + 1, MOST_ROWS + 1)
         result = run_spec(one.report, spec.model_copy(update={"limit": most}), params, by=by, form="mail")
@@ -76,14 +76,15 @@ def find(one: Schedule, *, by: Actor) -> Found:
     return Found(one.report, spec.title, result.facts, clinic, result)
 
 
-def days(one: Schedule, spec: ReportSpec, today: date) -> dict[str, Any]:
-    """The days a report is run for: those of the subscription's period, or the report's own."""
-    known, chosen = spec.parameters, {}
+def chosen(one: Schedule, spec: ReportSpec, today: date) -> dict[str, Any]:
+    """What a report is run with: the days of the subscription's period, or the report's own, and its answers."""
+    known = spec.parameters
+    found: dict[str, Any] = dict(asked(one, known))
     if "from" in known:
-        chosen["from"], chosen["to"] = days_of(one.preset or spec.preset, today)
+        found["from"], found["to"] = days_of(one.preset or spec.preset, today)
     for name in {"as_of", "date"} & set(known):
-        chosen[name] = (days_of(one.preset, today)[1] if one.preset else None) or today
-    return chosen
+        found[name] = (days_of(one.preset, today)[1] if one.preset else None) or today
+    return found
 
 
 def is_worth(one: Schedule, found: Found) -> bool:
@@ -150,13 +151,17 @@ def _board(one: Schedule, clinic: Clinic, today: date, by: Actor) -> Found:
     board = dashboards.board(one.dashboard, by=by).dashboard
     preset = one.preset or board.preset
     span = days_of(preset, today) if preset else None
-    chosen = {name: [str(item) for item in value] for name, value in one.params.items() if isinstance(value, list)}
-    answers = [tiles.answer(tile, board, span, chosen, by=by, form="mail") for tile in board.tiles]
+    narrowed = {name: [str(item) for item in value] for name, value in one.params.items() if isinstance(value, list)}
+    answers = [tiles.answer(tile, board, span, narrowed, by=by, form="mail") for tile in board.tiles]
     for answer in answers:
         if answer.result and len(answer.result.rows) > MOST_ROWS:
             raise TooMuchToMail(title=answer.title, most=wording_of(clinic).number(MOST_ROWS))
     wording = wording_of(clinic)
-    words = [label_of(preset) if preset else "", *(", ".join(values) for values in chosen.values()), wording.day(today)]
+    words = [
+        label_of(preset) if preset else "",
+        *(", ".join(values) for values in narrowed.values()),
+        wording.day(today),
+    ]
     return Found(one.dashboard, board.title, " · ".join(filter(None, words)), clinic, None, tuple(answers))
 
 
@@ -173,7 +178,8 @@ def _split(found: Found) -> tuple[list[tuple[Answer, tiles.Big]], list[Answer]]:
 
 def _board_pdf(found: Found) -> bytes:
     from forms.pages import Figure, Part, parts_pdf
-    from reports.paper import LONGEST, TooLongForPaper, chart_of, chosen, columns_of, head_of, meaning
+    from reports.paper import LONGEST, TooLongForPaper, chart_of, columns_of, head_of, meaning
+    from reports.paper import chosen as tests_of
 
     figures, others = _split(found)
     parts, notes = [], []
@@ -187,7 +193,7 @@ def _board_pdf(found: Found) -> bytes:
             number = wording_of(found.clinic).number
             raise TooLongForPaper(title=answer.title, rows=number(len(printed.rows)), longest=number(LONGEST))
         untouched = f"not narrowed by {', '.join(answer.untouched)}" if answer.untouched else ""
-        facts = " · ".join(filter(None, [chosen(result), untouched]))
+        facts = " · ".join(filter(None, [tests_of(result), untouched]))
         chart = chart_of(result) if answer.tile.show == "chart" else None
         empty = result.spec.empty if result.spec else "Nothing to show."
         parts.append(

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from data.errors import NotFound, NotPermitted
 from data.models import User
 from data.session import ClinicSession
+from data.types import clock
+from reports import dashboards, parcels, saved, shelf
+from reports.run import asked_by
 from reports.schedules import Schedule
 from security.actor import Actor
+from security.clinics import clinic_of
 from security.roles import permissions_of
+from security.rules import look
 
 NEVER_OUTSIDE = frozenset(("clients.view", "security.audit"))
 RUNS = frozenset(("reports.view", "reports.export"))
@@ -101,3 +107,46 @@ def _shared(may: frozenset[str], theirs: frozenset[str], runner: User, user: Use
 
 def _each_once(readers: Sequence[Reader]) -> tuple[Reader, ...]:
     return tuple({reader.address.lower(): reader for reader in reversed(readers)}.values())[::-1]
+
+
+@dataclass(frozen=True)
+class Gets:
+    """Some readers by name, the columns they get it without, and why they get nothing, where that is so."""
+
+    names: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    why_not: str = ""
+
+
+def preview(one: Schedule, *, by: Actor) -> list[Gets]:
+    """Who would get what of a subscription, as everybody's rights are now. Raises NotPermitted, NotFound."""
+    with look(by, "reports.schedule") as session:
+        runner = session.get(User, (session.clinic_id, one.run_as)) if one.run_as else None
+        if runner is None:
+            return []
+        found, left_out = circles(session, one, runner)
+
+        def name(who: str) -> str:
+            return who if "@" in who else shelf.name_of(session, who)
+
+        told = [Gets((name(one_.who),), why_not=one_.why) for one_ in left_out]
+        names = [(circle, tuple(name(reader.who) for reader in circle.readers)) for circle in found]
+    for circle, readers in names:
+        try:
+            told.append(Gets(readers, _lacks(one, circle.actor)))
+        except (NotPermitted, NotFound) as refusal:
+            told.append(Gets(readers, why_not=f"may not {refusal.facts.get('action', 'see it')}"))
+    return told
+
+
+def _lacks(one: Schedule, actor: Actor) -> tuple[str, ...]:
+    if one.dashboard:
+        dashboards.board(one.dashboard, by=actor)
+        within = actor.within or frozenset()
+        named = [] if "clients.view" in within else ["names of clients and patients"]
+        return (*named, *([] if "reports.money" in within else ["amounts"]))
+    card = saved.card(one.report, by=actor)
+    if card.in_sql:
+        return ()
+    params = parcels.chosen(one, card.spec, clock.today(clinic_of(actor.clinic_id).zone))
+    return asked_by(one.report, card.spec, params, by=actor, form="mail").query.left_out

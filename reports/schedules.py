@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from reports.when import When
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.permissions import PERMISSIONS
-from security.reach import check_access
+from security.reach import check_access, has_access
 from security.roles import permissions_of
 from security.rules import Work, act, look
 
@@ -249,10 +249,13 @@ def restore_schedule(name: str, *, by: Actor, key: str | None = None) -> None:
 
 
 def schedule_versions(name: str, *, by: Actor) -> list[Version]:
-    """Every version, newest first. Raises NotFound, NotPermitted."""
+    """Every version, newest first, without the lines of the file form, which hold a sealed password and ids.
+
+    Raises NotFound, NotPermitted.
+    """
     with look(by, "reports.schedule") as session:
         shelf.find(session, SCHEDULE, name, by)
-        return shelf.versions(session, SCHEDULE, name)
+        return [replace(version, changes="") for version in shelf.versions(session, SCHEDULE, name)]
 
 
 def roll_back_schedule(
@@ -276,11 +279,28 @@ def roll_back_schedule(
         work.audit("schedule.saved", "schedule", name, version=made, back_to=number)
 
 
-def people(*, by: Actor) -> dict[str, str]:
-    """Whom a subscription can go to, or run as: active people by id with their names. Raises NotPermitted."""
+@dataclass(frozen=True)
+class Person:
+    """Somebody of the clinic: whether mail reaches them, and whether one may have a subscription run in their name."""
+
+    id: str
+    name: str
+    reachable: bool
+    can_run: bool
+
+
+def people(*, by: Actor) -> list[Person]:
+    """Whom a subscription can go to, and as whom it can run, by name. Raises NotPermitted."""
     with look(by, "reports.schedule") as session:
         found = session.scalars(select(User).where(User.status == "active").order_by(User.name))
-        return {user.id: user.name for user in found}
+        return [
+            Person(
+                user.id, user.name, bool(user.email),
+                permissions_of(session, user.role).issuperset(NEEDED)
+                and (user.id == by.user_id or has_access(session, by, user.role)),
+            )
+            for user in found
+        ]  # fmt: skip
 
 
 def password_of(schedule: Schedule) -> str:

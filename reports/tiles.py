@@ -14,11 +14,11 @@ from reports import saved
 from reports.compile import ResultColumn
 from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.fields import model_of
-from reports.model import Condition, Entity, Model
+from reports.model import Condition, Entity, FieldType, Model
 from reports.periods import Days, days_of
 from reports.queries import Written
 from reports.result import Result
-from reports.run import run_spec
+from reports.run import asked_by, run_spec
 from reports.spec import Breakdown, By, Counted, ReportSpec
 from reports.told import path_words
 from reports.values import wording_of, words
@@ -186,6 +186,20 @@ def numbers(report: str, *, by: Actor) -> dict[str, str]:
         for one in spec.numbers
         if one.show == "value"
     }
+
+
+def number_types(report: str, *, by: Actor) -> dict[str, FieldType]:
+    """The types of a built report's numbers, by name. Raises NotFound, NotPermitted; a broken report has none."""
+    spec = saved.card(report, by=by).spec
+    if isinstance(spec, Written):
+        return {}
+    first, last = days_of("last_month", clock.today(clinic_of(by.clinic_id).zone))
+    days = {"from": first, "to": last} if "from" in spec.parameters else {}
+    try:
+        columns = asked_by(report, spec, days, by=by, form="choices").query.columns
+    except BadInput:
+        return {}
+    return {column.name: column.type for column in columns if column.is_measure}
 
 
 def choices(board: Dashboard, field: str, *, by: Actor) -> list[str]:

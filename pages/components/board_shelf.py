@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, shelf
+from pages.components import frame, shelf, subscription_menu
 from reports import dashboards, tiles
 from reports.dashboards import Board, Dashboard, Tile
 from reports.saved import Card
@@ -19,9 +19,13 @@ SIZES = {"chart": (2, 2), "table": (2, 3), "number": (1, 1)}
 
 def menu(board: Board) -> None:
     """The small menu beside a dashboard's title, for those who build reports."""
-    if "reports.build" not in frame.may():
+    builds = "reports.build" in frame.may()
+    if not builds and "reports.schedule" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="board_menu"):
+        subscription_menu.item(board=board.name)
+        if not builds:
+            return
         if shelf.item("Change", "edit", "change_board"):
             st.query_params["change"] = "1"
             st.rerun()

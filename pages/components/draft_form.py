@@ -24,6 +24,7 @@ Draw either inside a fragment or a dialog, so that typing reruns the form and no
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
@@ -85,6 +86,11 @@ class Kept:
     @property
     def _slot(self) -> str:
         return f"_form_{self.place}"
+
+    @property
+    def born(self) -> str:
+        """What tells this beginning of the form from the one before it was saved or discarded."""
+        return str(self._held.setdefault("born", uuid.uuid4().hex))
 
     @property
     def restored(self) -> bool:

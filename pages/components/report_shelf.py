@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import board_shelf, frame, shelf
+from pages.components import board_shelf, frame, shelf, subscription_menu
 from reports import saved
 from reports.saved import Card
 
@@ -17,11 +17,12 @@ EVERYBODY = "Everybody who runs reports sees it"
 def menu(card: Card, params: dict[str, Any]) -> None:
     """The small menu beside a report's title. ``params`` are what it is shown with."""
     changes = ("reports.sql" if card.in_sql else "reports.build") in frame.may()
-    if not changes and "reports.build" not in frame.may():
+    if not changes and not {"reports.build", "reports.schedule"} & frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
         if "reports.build" in frame.may() and shelf.item("Pin to a dashboard", "keep", "pin_report"):
             board_shelf.pin(card, params)
+        subscription_menu.of_report(card.name, params)
         if changes and card.saved:
             if shelf.item("Copy", "content_copy", "copy_report"):
                 copy(card)

@@ -159,6 +159,7 @@ OF_A_RECORD = {
     "staff-profile",
     "report",
     "report-versions",
+    "subscription",
     "dashboard",
 }
 """Pages that show one record and are of no use by themselves."""

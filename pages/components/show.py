@@ -129,6 +129,11 @@ def field_value(kind: str, value: object) -> str:
     return day(value) if isinstance(value, date) else str(value)
 
 
+def now() -> datetime:
+    """This moment."""
+    return clock.now()
+
+
 def hour_now() -> int:
     """The hour of the day at the clinic, 0 to 23."""
     return clock.now().astimezone(ZoneInfo(frame.clinic().zone)).hour

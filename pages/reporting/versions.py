@@ -1,4 +1,4 @@
-"""The versions of a report or dashboard that was built here: who saved what when, what it changed, and the way back."""
+"""The versions of a report, dashboard or subscription: who saved what when, what it changed, and the way back."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.components import frame, show
-from reports import dashboards, saved
+from reports import dashboards, saved, schedules
 from reports.shelf import K, Version
 
 
 def main() -> None:
-    """The page, of ``?name=`` a report or ``?board=`` a dashboard."""
-    if not {"name", "board"} & set(st.query_params):
+    """The page, of ``?name=`` a report, ``?board=`` a dashboard or ``?subscription=``."""
+    if not {"name", "board", "subscription"} & set(st.query_params):
         frame.head("Versions of a report", "Choose a report that was built here, then its versions.")
         st.page_link("reporting/library.py", label="Open the reports", icon=":material/bar_chart:")
         return
     with frame.refusals():
         if "board" in st.query_params:
             _of_dashboard(st.query_params["board"])
+        elif "subscription" in st.query_params:
+            _of_subscription(st.query_params["subscription"])
         else:
             _of_report(st.query_params.get("name", ""))
 
@@ -52,6 +54,22 @@ def _of_dashboard(name: str) -> None:
     _draw(
         board.dashboard.title, found, words, "reports.build" in frame.may(),
         lambda number, key: dashboards.roll_back_dashboard(name, number, version=board.number, by=by, key=key),
+    )  # fmt: skip
+
+
+def _of_subscription(name: str) -> None:
+    by = frame.actor()
+    card = schedules.subscription(name, by=by)
+    _back("reporting/subscription.py", card.schedule.title, name)
+    found = schedules.schedule_versions(name, by=by)
+    kept = {one.number: one.saved for one in found}
+    words = {
+        number: schedules.told_changes(kept[number - 1], one) if number - 1 in kept else []
+        for number, one in kept.items()
+    }
+    _draw(
+        card.schedule.title, found, words, True,
+        lambda number, key: schedules.roll_back_schedule(name, number, version=card.number, by=by, key=key),
     )  # fmt: skip
 
 
