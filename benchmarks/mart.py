@@ -35,14 +35,15 @@ from data.session import write
 SQL = "SELECT service_id, date_trunc('month', day), sum(net_cents) FROM invoice_line GROUP BY ALL"
 
 
-def opened(url: str | None) -> None:
-    """An empty home in a temporary directory."""
-    root = Path(tempfile.mkdtemp(prefix="ballast-bench-"))
+def opened(url: str | None, root: Path | None = None) -> None:
+    """A home in ``root``, the one that stands there already, or an empty one in a temporary directory."""
+    root = root or Path(tempfile.mkdtemp(prefix="ballast-bench-"))
     os.environ["BALLAST_KEY_FILE"] = str(root / "key")
     if url:
         os.environ["BALLAST_DATABASE_URL"] = url
     home = Home(root / "home")
-    home.create()
+    if not home.path.exists():
+        home.create()
     use(Database(home))
     upgrade(database())
 

@@ -119,20 +119,19 @@ _STANDING = (
     """,
 )
 """What became of each invoice, as records/standing.py tells it: a void invoice stays void."""
-_CHARGE_DAYS = """
-UPDATE invoice_line SET charge_day = o.day FROM invoice_line o
-WHERE o.id = invoice_line.reverses_id AND (
-    invoice_line.change > $since OR invoice_line.invoice_id IN (SELECT id FROM moved_invoice)
-)
-"""
-"""A correction stands with the charge it takes back."""
-_EFFECTIVE_KINDS = """
-UPDATE drug_log_entry SET effective_kind = o.kind FROM drug_log_entry o
-WHERE o.id = drug_log_entry.reverses_id AND drug_log_entry.kind = 'reversal' AND (
-    drug_log_entry.change > $since OR drug_log_entry.bottle_id IN (SELECT id FROM moved_bottle)
-)
-"""
-"""A reversal counts as what it takes back."""
+
+
+def _as_taken_back(table: str, parent: str, column: str, there: str) -> tuple[str, ...]:
+    """SQL that gives rows which take others of their table back what those have; few rows do."""
+    return (
+        f"CREATE OR REPLACE TEMP TABLE taking_back AS SELECT id, reverses_id FROM {table} "  # noqa: S608
+        f"WHERE reverses_id IS NOT NULL AND (change > $since OR {parent}_id IN (SELECT id FROM moved_{parent}))",
+        f"CREATE OR REPLACE TEMP TABLE taken_back AS SELECT b.id, o.{there} AS told "  # noqa: S608
+        f"FROM {table} o JOIN taking_back b ON b.reverses_id = o.id",
+        f"UPDATE {table} SET {column} = o.told FROM taken_back o WHERE o.id = {table}.id",  # noqa: S608
+    )
+
+
 _TAKEN_OVER = {
     "appointment": ("location_id", "patient_id"), "bottle": ("location_id", "drug_id"), "invoice": ("client_id",),
 }  # fmt: skip
@@ -215,7 +214,7 @@ FACTS: tuple[Fact, ...] = (
             ("draft", "BOOLEAN", "coalesce(p.draft, false)"),
             ("charge_day", "DATE", "d.day"),
         ),
-        settled=(_CHARGE_DAYS,),
+        settled=_as_taken_back("invoice_line", "invoice", "charge_day", "day"),
     ),
     Fact(
         models.Payment,
@@ -237,7 +236,7 @@ FACTS: tuple[Fact, ...] = (
             ("drug_id", "UUID", "p.drug_id"),
             ("effective_kind", "VARCHAR", "CASE WHEN d.kind = 'reversal' THEN 'adjusted' ELSE d.kind END"),
         ),
-        settled=(_EFFECTIVE_KINDS,),
+        settled=_as_taken_back("drug_log_entry", "bottle", "effective_kind", "kind"),
     ),
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
