@@ -59,6 +59,8 @@ class Query:
     has_levels: bool
     groups: int = 0
     left_out: tuple[str, ...] = ()
+    order: str = ""
+    """The last line of ``sql`` where it is an order and nothing limits the rows."""
 
     def first(self, rows: int) -> str:
         """The same, read no further than so many rows."""
@@ -445,12 +447,13 @@ def _listing(build: _Build, reader: Reader, ordered: bool) -> Query:
         columns.append(ResultColumn(shown.column, column.type, shown.label or column.label, hidden=shown.hidden))
     if not columns:
         raise NotPermitted(action="see what this report shows")
-    order, where = _order(spec, columns) if ordered else [], _where(build, reader)
+    keys, where = _order(spec, columns) if ordered else [], _where(build, reader)
+    order = f"ORDER BY {', '.join(keys)}" if keys else ""
     sql = _joined(
         f"SELECT {', '.join(selected)}", f"FROM {build.source(spec.entity)} t", *build.joins.values(), where,
-        f"ORDER BY {', '.join(order)}" if order else "", f"LIMIT {spec.limit}" if spec.limit else "",
+        order, f"LIMIT {spec.limit}" if spec.limit else "",
     )  # fmt: skip
-    return _finished(build, sql, columns, False, 0, left_out)
+    return replace(_finished(build, sql, columns, False, 0, left_out), order="" if spec.limit else order)
 
 
 def _where(build: _Build, reader: Reader) -> str:
