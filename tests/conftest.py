@@ -40,6 +40,7 @@ else:
 import httpx
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.util import LRUCache
 
 from data.engine import Database, use
 from data.home import Home
@@ -193,8 +194,24 @@ def home(tmp_path: Path, _template: tuple[Path, Path, str, dict[str, str]], monk
     return Home(tmp_path / "home")
 
 
+_spoken: dict[str, tuple[Any, Any]] = {}
+"""By kind of database, the dialect and the statements it compiled."""
+
+
+def _fluent(database: Database) -> Database:
+    """Hand on the statements that were compiled for databases before: all have the same tables."""
+    engine = database.engine
+    if engine.name not in _spoken:
+        with engine.connect():
+            _spoken[engine.name] = engine.dialect, LRUCache(3_000)
+    dialect, compiled = _spoken[engine.name]
+    for one in (engine, database.reader):
+        one.dialect, one._compiled_cache = dialect, compiled
+    return database
+
+
 def _opened(clinic_id: str, home: Home, users: dict[str, str]) -> Iterator[TestClinic]:
-    database = Database(home)
+    database = _fluent(Database(home))
     use(database)
     sign_in._recent.clear()  # failures of another test must not slow this one down
     yield TestClinic(clinic_id, home, database, users)
