@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -138,6 +138,19 @@ def narrowed(
         else:
             tests.append(Condition(field=path, op="in", value=_typed(values, model.resolve(spec.entity, path)[2].type)))
     return (spec.model_copy(update={"filters": [*spec.filters, *tests]}) if tests else spec), untouched
+
+
+def narrowings(entity: str, model: Model, fields: Iterable[str]) -> list[Narrowing]:
+    """Those of the fields that the rows of an entity can be narrowed by: none that is protected, unknown or secret."""
+    found = []
+    for field in fields:
+        path = path_in(entity, model, field)
+        if path is None:
+            continue
+        column = model.resolve(entity, path)[2]
+        if column.type in _FEW and not column.phi:
+            found.append(Narrowing(field=field, label=path_words(model, entity, path).split(" > ")[-1]))
+    return found
 
 
 def path_in(entity: str, model: Model, path: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import charts, frame, report_choices, report_view
+from pages.components import board_choices, charts, frame, report_address, report_choices, report_view
 from reports import tiles
 from reports.dashboards import Dashboard
 from reports.periods import Days, label_of
@@ -30,15 +30,15 @@ def grid(
     with st.container(key="board"):
         for tile in board.tiles:
             with st.container(key=f"tile-w{tile.width}-h{tile.height}-{tile.id}"):
-                _draw(tiles.answer(tile, board, days, chosen, by=frame.actor(), timed=timed), period)
+                _draw(tiles.answer(tile, board, days, chosen, by=frame.actor(), timed=timed), period, chosen)
 
 
-def _draw(answer: Answer, period: str) -> None:
+def _draw(answer: Answer, period: str, chosen: Mapping[str, Sequence[str]]) -> None:
     if answer.spec is None:
         st.markdown(f"**{frame.plain(answer.title)}**")
     else:
         st.page_link(
-            "reporting/report.py", label=frame.plain(answer.title), query_params=_address(answer, period),
+            "reporting/report.py", label=frame.plain(answer.title), query_params=address(answer, period, chosen),
             help="Open the report",
         )  # fmt: skip
     if answer.problem:
@@ -83,16 +83,25 @@ def _number(result: Result, title: str) -> None:
     )  # fmt: skip
 
 
-def _address(answer: Answer, period: str) -> dict[str, str]:
-    """Where the report opens with the tile's own choices."""
+def address(answer: Answer, period: str, chosen: Mapping[str, Sequence[str]]) -> dict[str, str | list[str]]:
+    """Where the report opens as the tile shows it: its days, its breakdown, the answers to its questions, and what the
+    dashboard narrows it to."""
     assert answer.spec is not None
-    query = {"name": answer.tile.report}
-    if "from" in answer.spec.parameters:
+    spec, params = answer.spec, answer.params or {}
+    query: dict[str, str | list[str]] = {"name": answer.tile.report}
+    if "from" in spec.parameters:
         own = label_of(answer.tile.preset) if answer.tile.preset else period
-        if own in {label_of(name) for name in report_choices.OFFERED}:
+        first, last = params.get("from"), params.get("to")
+        if own in {label_of(name) for name in (*report_choices.OFFERED, spec.preset)}:
             query["period"] = own
+        elif own != board_choices.OWN and first and last:
+            query |= {"period": report_choices.CUSTOM, "from": str(first), "to": str(last)}
+    labels = {choice.name: choice.label for choice in spec.breakdowns}
     by = answer.tile.params.get("by")
-    labels = {choice.name: choice.label for choice in answer.spec.breakdowns}
     if by in labels:
         query["by"] = labels[str(by)]
-    return query
+    for ask in spec.asks:
+        if ask.name in answer.tile.params and answer.tile.params[ask.name] != ask.default:
+            query[f"ask_{ask.name}"] = report_address.written(answer.tile.params[ask.name])
+    only = report_address.only(chosen)
+    return query | ({report_address.ONLY: only} if only else {})

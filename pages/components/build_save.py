@@ -41,7 +41,7 @@ def _save(made: Built) -> None:
     of, place = made.choices["of"], f"save-report-{made.draft.place}"
     name = saved.save_report(
         made.spec(), name=made.name, folder=of["folder"], shared=of["shared"], comment=of["comment"],
-        version=made.card.number if made.card and made.name else None, by=frame.actor(), key=frame.form_key(place),
+        version=made.number, by=frame.actor(), key=frame.form_key(place),
     )  # fmt: skip
     frame.new_form_key(place)
     made.forget()

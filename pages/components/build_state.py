@@ -21,7 +21,8 @@ FIRST = "appointment"
 
 
 class Built:
-    """One report in the builder. ``choices`` changes in place; ``name`` is the saved report that is being changed."""
+    """One report in the builder. ``choices`` changes in place; ``name`` is the saved report that is being changed,
+    ``number`` the version it was begun from."""
 
     def __init__(self, name: str, copied: str, by: str = "") -> None:
         self.model: Model = offers.model_for(frame.actor())
@@ -29,9 +30,12 @@ class Built:
         self.name = name or None
         self.card = saved.card(name or copied, by=frame.actor()) if name or copied else None
         place = f"report:{name}" if name else f"report-copy:{copied}" if copied else "report:"
-        self.draft = Draft(place, version=self.card.number if self.card and name else None)
+        self._from = f"_built_from:{place}"
+        self._stands = self.card.number if self.card and name else None
+        self.number: int | None = st.session_state.setdefault(self._from, self._stands)
+        self.draft = Draft(place, version=self.number)
         self._slot = self.draft.key(f"_built:{place}")
-        if self.draft.newer or self._slot not in st.session_state:
+        if self._slot not in st.session_state:
             st.session_state[self._slot] = self.draft.over(self._stored(by))
         self.choices: building.Choices = st.session_state[self._slot]
         self._offers: list[offers.Offer] | None = None
@@ -48,13 +52,21 @@ class Built:
         return building.spec_of(self.choices, self.model, title)
 
     def keep(self) -> None:
-        """Keep the choices as a draft."""
+        """Keep the choices as a draft; where a newer version stands by now, they come on top of that."""
         self.draft.keep(copy.deepcopy(self.choices))
+        if self.number != self._stands:
+            self._let_go()
+            self.draft.begin_anew()
+            st.rerun()
 
     def forget(self) -> None:
         """After the save."""
-        st.session_state.pop(self._slot, None)
+        self._let_go()
         self.draft.forget()
+
+    def _let_go(self) -> None:
+        st.session_state.pop(self._slot, None)
+        st.session_state.pop(self._from, None)
 
     def key(self, *parts: str) -> str:
         """The key of a widget."""

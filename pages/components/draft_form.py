@@ -174,8 +174,14 @@ class Draft(Kept):
             st.session_state[_DRAWN] = place
         super().__init__(place, version=version)
 
+    def begin_anew(self) -> None:
+        """Draw the form again with other widgets, from what is stored and kept by now: those on screen hold the version
+        before, and would put all of it back."""
+        st.session_state.pop(self._slot, None)
+        st.session_state[self._turns] = st.session_state.get(self._turns, 0) + 1
+
     def key(self, name: str) -> str:
-        """The key of a widget; another one after ``forget``, so that the widget begins anew."""
+        """The key of a widget; another one after ``forget`` or ``begin_anew``, so that the widget begins anew."""
         turn = st.session_state.get(self._turns, 0)
         return f"{name}-{turn}" if turn else name
 
@@ -198,7 +204,7 @@ class Draft(Kept):
     def forget(self) -> None:
         """Discard the draft; the next drawing begins with what is stored."""
         super().forget()
-        st.session_state[self._turns] = st.session_state.get(self._turns, 0) + 1
+        self.begin_anew()
 
 
 class DraftForm(Kept, Mapping[str, Any]):

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import build_tests, frame, show
+from pages.components import build_tests, frame, report_address, show
 from reports.model import AllOf, AnyOf, Model
 from reports.periods import PERIODS, days_of, label_of
 from reports.spec import ReportSpec
@@ -38,7 +38,7 @@ def choose(spec: ReportSpec, model: Model | None = None) -> dict[str, Any]:
             )  # fmt: skip
             params["by"] = labels[chosen or next(iter(labels))]
         if spec.asks and model is not None:
-            params |= _answers(spec, model)
+            params |= _answers(spec, model, addressed=True)
     return params
 
 
@@ -50,7 +50,7 @@ def asks(spec: ReportSpec, model: Model) -> dict[str, Any]:
         return _answers(spec, model)
 
 
-def _answers(spec: ReportSpec, model: Model) -> dict[str, Any]:
+def _answers(spec: ReportSpec, model: Model, *, addressed: bool = False) -> dict[str, Any]:
     tests = [part for one in spec.filters for part in (one.any if isinstance(one, AnyOf) else [one])]
     ops = {one.parameter: one.op for part in tests for one in (part.all if isinstance(part, AllOf) else [part])}
     found = {}
@@ -58,10 +58,13 @@ def _answers(spec: ReportSpec, model: Model) -> dict[str, Any]:
         column, op = model.resolve(spec.entity, ask.field)[2], ops.get(ask.name, "is")
         how = {"from": "from", "to": "to", "after": "after", "before": "before", "not_in": "not"}.get(op)
         label = f"{ask.label}, {how}" if how else ask.label
+        start = report_address.asked(ask, column, op) if addressed else ask.default
         with st.container(width=240, gap=None):
             found[ask.name] = build_tests.value(
-                spec.entity, ask.field, column, op, ask.default, f"ask_{ask.name}_{op}", label=label
+                spec.entity, ask.field, column, op, start, f"ask_{spec.title}_{ask.name}_{op}", label=label
             )  # fmt: skip
+        if addressed:
+            report_address.keep(ask, column, found[ask.name])
     return {name: None if answer == "" else answer for name, answer in found.items()}
 
 
@@ -84,11 +87,15 @@ def _period(spec: ReportSpec) -> tuple[date | None, date | None]:
     options = [*labels, CUSTOM]
     default = names.index(spec.preset)
     label = st.selectbox("Period", options, index=default, key="period", width=190, bind="query-params")
-    if label != CUSTOM:
-        return days_of(labels[label], today)
-    start = st.date_input("From", days_of("this_year", today)[0], key="from", format=_format(), width=170,
+    return free_days() if label == CUSTOM else days_of(labels[label], today)
+
+
+def free_days(prefix: str = "") -> tuple[date | None, date | None]:
+    """Two days of one's own; either may be left open."""
+    today = show.today()
+    start = st.date_input("From", days_of("this_year", today)[0], key=f"{prefix}from", format=_format(), width=170,
                           bind="query-params")  # fmt: skip
-    end = st.date_input("To", today, key="to", format=_format(), width=170, bind="query-params")
+    end = st.date_input("To", today, key=f"{prefix}to", format=_format(), width=170, bind="query-params")
     return start, end
 
 

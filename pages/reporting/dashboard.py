@@ -5,16 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from data.types import clock
-from pages.components import board_edit, board_shelf, board_tiles, frame, preparing, report_choices, show
-from reports import dashboards, tiles
+from pages.components import board_choices, board_edit, board_shelf, board_tiles, frame, preparing, report_choices, show
+from reports import dashboards
 from reports.dashboards import Board
-from reports.periods import Days, days_of, label_of
+from reports.periods import days_of, label_of
 
 REFRESH_SECONDS = 60
-OWN = "As each report has it"
 _CHOSEN = "_board_chosen"
 _ASKED = "_board_asked"
-Choice = tuple[str, Days | None, dict[str, list[str]]]
 FULL = """<style>
 [data-testid="stSidebar"], [data-testid="stHeader"], .st-key-banner { display: none; }
 [data-testid="stMainBlockContainer"] { max-width: none; padding: 1rem 1.25rem; }
@@ -50,29 +48,9 @@ def _calm(board: Board) -> None:
         _first_step()
         return
     preparing.wait()
-    chosen = _choose(board)
+    chosen = board_choices.choose(board)
     st.session_state[_CHOSEN] = board.name, chosen
     board_tiles.grid(one, *chosen)
-
-
-def _choose(board: Board) -> Choice:
-    """The row of choices above the tiles."""
-    one, today = board.dashboard, show.today()
-    names = list(
-        dict.fromkeys([*([] if one.preset else [""]), *report_choices.OFFERED, *([one.preset] * bool(one.preset))])
-    )
-    labels = {label_of(name) if name else OWN: name for name in names}
-    start = list(labels.values()).index(one.preset)
-    with st.container(key="board_choices", horizontal=True, vertical_alignment="bottom"):
-        period = st.selectbox("Period", list(labels), index=start, key="board_period", width=210, bind="query-params")
-        chosen = {}
-        for place, narrowing in enumerate(one.filters):
-            options = tiles.choices(one, narrowing.field, by=frame.actor())
-            chosen[narrowing.field] = st.multiselect(
-                narrowing.label, options, key=f"board_filter_{place}", format_func=_value, placeholder="All", width=230
-            )
-    preset = labels[period]
-    return period, days_of(preset, today) if preset else None, chosen
 
 
 def _full(name: str) -> None:
@@ -90,11 +68,11 @@ def _self_refreshing(name: str) -> None:
         one = board.dashboard
         kept_name, (period, days, chosen) = st.session_state.get(_CHOSEN, ("", ("", None, {})))
         if kept_name != name:
-            period, days, chosen = label_of(one.preset) if one.preset else OWN, None, {}
+            period, days, chosen = label_of(one.preset) if one.preset else board_choices.OWN, None, {}
         presets = {label_of(preset): preset for preset in (*report_choices.OFFERED, one.preset) if preset}
         if period in presets:  # today moves on while a screen hangs on the wall
             days = days_of(presets[period], show.today())
-        told = [period, *(_value(value) for values in chosen.values() for value in values)]
+        told = board_choices.told((period, days, chosen))
         action = frame.head(one.title, f"{' · '.join(told)} · as of {show.clock_time(clock.now())}")
         if action.button("Leave full screen", icon=":material/fullscreen_exit:", key="board_calm", type="tertiary"):
             del st.query_params["full"]
@@ -112,11 +90,6 @@ def _first_step() -> None:
                 st.rerun()
         else:
             st.caption("Whoever builds reports can put some here.")
-
-
-def _value(value: str) -> str:
-    words = {"true": "Yes", "false": "No"}
-    return words.get(value, value.replace("_", " ")[:1].upper() + value.replace("_", " ")[1:])
 
 
 main()

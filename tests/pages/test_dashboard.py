@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,10 @@ from sqlalchemy import select
 from data.models import UserSession
 from data.session import read
 from data.types import clock
-from reports import dashboards, saved
-from reports.dashboards import Dashboard, Tile
+from pages.components import board_tiles
+from reports import dashboards, saved, tiles
+from reports.dashboards import Dashboard, Narrowing, Tile
+from reports.spec import ReportSpec
 from tests.pages.test_library import press
 from tests.reports import small_clinic
 from tests.screen import opened, told
@@ -103,12 +106,94 @@ def test_a_dashboard_is_arranged_without_code(small, board):
 
 
 def test_somebody_elses_newer_version_is_not_overwritten(small, board):
+    by = small.clinic.actor("adam")
     page = opened(small.clinic, "adam", "reporting/dashboard.py", name=board, change="1")
     dashboards.pin("tax", Tile(id="x", report="x"), name=board, by=small.clinic.actor("olive"))
     page.text_input(key="edit_title").set_value("Mine").run()
+    assert "saved a newer version while you had this open" in told(page)
+    assert dashboards.board(board, by=by).dashboard.title == "Clinic day"
+    assert page.text_input(key="edit_title-1").value == "Mine"
     page.button(key="board_save").click().run()
-    assert "while you had it open" in page.error[0].value
-    assert dashboards.board(board, by=small.clinic.actor("adam")).dashboard.title == "Clinic day"
+    standing = dashboards.board(board, by=by).dashboard
+    assert standing.title == "Mine" and len(standing.tiles) == 4, "both changes are there"
+
+
+def test_what_was_changed_survives_a_refresh_until_it_is_saved_or_thrown_away(small, board):
+    adam = small.clinic.actor("adam")
+    page = opened(small.clinic, "adam", "reporting/dashboard.py", name=board, change="1")
+    page.button(key="icononly-away-t3").click().run()
+    page.selectbox(key="width_t2").set_value(4).run()
+    page = opened(small.clinic, "adam", "reporting/dashboard.py", name=board, change="1")
+    assert "Kept from" in told(page) and page.selectbox(key="width_t2").value == 4
+    assert not [box for box in page.selectbox if box.key == "width_t3"]
+    next(button for button in page.button if button.label == "Discard").click().run()
+    assert page.selectbox(key="width_t2-1").value == 2 and page.selectbox(key="width_t3-1").value
+    page.selectbox(key="width_t2-1").set_value(3).run()
+    page.button(key="board_leave").click().run()
+    page = opened(small.clinic, "adam", "reporting/dashboard.py", name=board, change="1")
+    assert "Kept from" not in told(page) and page.selectbox(key="width_t2").value == 2
+    assert dashboards.board(board, by=adam).number == 1
+
+
+def test_days_of_ones_own_hold_for_all_tiles_and_stand_in_the_address(small, board):
+    today = clock.today("America/New_York")
+    page = opened(small.clinic, "mona", "reporting/dashboard.py", name=board, board_period="Choose days",
+                  board_from="2024-03-01", board_to="2024-03-31")  # fmt: skip
+    assert [metric.value for metric in page.metric] == ["0"]
+    page.date_input(key="board_to").set_value(today).run()
+    assert [metric.value for metric in page.metric] == ["3"]
+    page.date_input(key="board_from").set_value(today + timedelta(days=1)).run()
+    assert "The period ends" in page.error[0].value
+
+
+def test_a_tile_leads_to_the_very_numbers_it_shows(small):
+    spec = ReportSpec.model_validate({
+        "title": "Visits", "entity": "appointment", "period": "day", "preset": "all_time", "measures": ["all_rows"],
+        "breakdowns": [{"name": "kind", "label": "Species", "by": [{"field": "patient.species", "name": "species"}]},
+                       {"name": "stage", "label": "Stage", "by": [{"field": "stage"}]}],
+        "asks": [{"name": "stages", "label": "Stage", "field": "stage"}],
+        "filters": [{"field": "stage", "op": "in", "parameter": "stages"}],
+    })  # fmt: skip
+    adam, today = small.clinic.actor("adam"), clock.today("America/New_York")
+    name = saved.save_report(spec, by=adam)
+    tile = Tile(id="t1", report=name, show="table", params={"by": "stage", "stages": ["checked_out", "no_show"]})
+    one = Dashboard(title="One", tiles=[tile], filters=[Narrowing(field="patient.species", label="Species")])
+    for days, period in (((today, today), "Choose days"), ((None, None), "All time")):
+        chosen = {"patient.species": ["cat"]}
+        shown = tiles.answer(tile, one, days, chosen, by=adam)
+        link = board_tiles.address(shown, period, chosen)
+        page = opened(small.clinic, "mona", "reporting/report.py", **link)
+        assert not page.error and "Species: Cat" in told(page).replace("\\", "")
+        assert re.findall(r'<td class="s">([^<]+)</td><td class="n"[^>]*>(\d+)</td>', tables(page)) == [
+            ("Checked out", "1"), ("No-show", "1"), ("Total", "2"),
+        ]  # fmt: skip
+        assert page.multiselect[0].value == ["checked_out", "no_show"]
+    page.button(key="report_everything").click().run()
+    assert ">2</td>" in tables(page) and "only" not in page.query_params
+
+
+def test_answers_stand_in_the_address_but_nothing_that_names_somebody(small):
+    spec = ReportSpec.model_validate({
+        "title": "Asked", "entity": "appointment", "measures": ["all_rows"],
+        "breakdowns": [{"name": "kind", "label": "Species", "by": [{"field": "patient.species", "name": "species"}]}],
+        "asks": [{"name": "kind", "label": "Species", "field": "patient.species", "default": ["cat"]},
+                 {"name": "who", "label": "Client", "field": "client.name"}],
+        "filters": [{"field": "patient.species", "op": "in", "parameter": "kind"},
+                    {"field": "client.name", "op": "contains", "parameter": "who"}],
+    })  # fmt: skip
+    name = saved.save_report(spec, by=small.clinic.actor("adam"))
+    page = opened(small.clinic, "mona", "reporting/report.py", name=name, ask_kind="dog")
+    assert "Dog" in tables(page) and "Cat" not in tables(page)
+    page.multiselect[0].set_value(["cat", "dog"]).run()
+    assert page.query_params["ask_kind"] == ["cat", "dog"] and "Cat" in tables(page)
+    page.multiselect[0].set_value([]).run()
+    assert page.query_params["ask_kind"] == "", "whoever opens the address gets the same answer: everything"
+    page.multiselect[0].set_value(["cat"]).run()
+    page.text_input[0].set_value("Zimmermann").run()
+    assert "ask_kind" not in page.query_params, "what the report offers by itself needs no place in it"
+    assert "Zimmermann" not in str(dict(page.query_params))
+    page = opened(small.clinic, "mona", "reporting/report.py", name=name, only="client.name:Zimmermann")
+    assert "Zimmermann" not in told(page), "an address narrows by nothing that is protected"
 
 
 def test_the_full_screen_hides_the_menu_and_signs_out_like_any_idle_screen(small, board):

@@ -124,7 +124,9 @@ def test_two_windows_on_one_report_never_overwrite_each_other(small):
     name = saved.save_report(ReportSpec.model_validate(spec), by=by)
     first, second = build(small, name=name), build(small, name=name)
     widget(first.selectbox, "Opens with").select("this_year").run()
-    saved.save_report(ReportSpec.model_validate(spec | {"preset": "last_year"}), name=name, version=1, by=by)
+    saved.save_report(
+        ReportSpec.model_validate(spec | {"preset": "last_year", "limit": 7}), name=name, version=1, by=by
+    )
     widget(second.button, "Save report").click().run()
     assert saved.card(name, by=by).number == 2 and saved.card(name, by=by).spec.preset == "last_year"
     first.run()
@@ -133,4 +135,5 @@ def test_two_windows_on_one_report_never_overwrite_each_other(small):
     widget(first.button, "Save report").click().run()
     widget(first.button, "Save report").click()
     next(one for one in first.button if str(one.key).endswith(":go")).click().run()
-    assert saved.card(name, by=by).spec.preset == "this_year" and saved.card(name, by=by).number == 3
+    made = saved.card(name, by=by)
+    assert (made.number, made.spec.preset, made.spec.limit) == (3, "this_year", 7), "nobody's change is lost"
