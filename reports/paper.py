@@ -20,6 +20,8 @@ from security.profile import profile
 LONGEST = 5_000
 _ADDS_UP = ("money", "whole", "number", "minutes")
 _BARS, _SERIES = 15, 6
+_LINES, _CELLS = 31, 31
+"""Of a heat map on one page."""
 OTHERS = "All others"
 
 
@@ -73,9 +75,9 @@ def meaning(result: Result) -> str:
 
 
 def chart_of(result: Result) -> Chart | None:
-    """The report's chart for paper; None where it has none or the table says it better (a heat map)."""
+    """The report's chart for paper; None where it has none, or its number stands in the table."""
     spec = result.spec
-    if spec is None or len(result.rows) < 2 or spec.chart.kind in ("none", "number", "heatmap"):
+    if spec is None or len(result.rows) < 2 or spec.chart.kind in ("none", "number"):
         return None
     names = [column.name for column in result.columns]
     groups = [column.name for column in result.columns if not column.is_measure]
@@ -101,6 +103,8 @@ def chart_of(result: Result) -> Chart | None:
         return _ranked(result, sums.get("", {}), xs, result.columns[at], told, wording)
     if result.columns[at].type not in ("text", "choice"):
         xs = sorted({one for one in xs if one is not None}) + [None] * (None in xs)
+    if spec.chart.kind == "heatmap" and series:
+        return _heat(result, sums, xs, result.columns[at], result.columns[by], told, wording)
     kinds: dict[str, Literal["line", "stacked", "bar"]] = {"line": "line", "stacked": "stacked"}
     kind = kinds.get(spec.chart.kind, "bar")
     lines_ = _largest(sums, result.columns[by] if series else None, wording, xs)
@@ -117,6 +121,21 @@ def _ranked(
     if len(order) > _BARS:
         shown.append((OTHERS, sum(found.get(one, 0.0) for one in order[_BARS:])))
     return Chart("ranked", result.spec.chart.title, [label for label, _ in shown], [("", [v for _, v in shown])], told)
+
+
+def _heat(
+    result: Result, sums: dict[Any, dict[Any, float]], downs: list[Any], down: ResultColumn, across: ResultColumn,
+    told: Callable[[float], str], wording: Wording,
+) -> Chart | None:  # fmt: skip
+    """What stands first goes down, what stands second across; None where there are too many of either."""
+    assert result.spec is not None
+    rights = sorted({one for one in sums if one is not None}) + [None] * (None in sums)
+    if len(downs) > _LINES or len(rights) > _CELLS:
+        return None
+    lines: list[tuple[str, list[float | None]]] = [
+        (_word(down, one, wording), [sums[right].get(one) for right in rights]) for one in downs
+    ]
+    return Chart("heatmap", result.spec.chart.title, [_word(across, one, wording) for one in rights], lines, told)
 
 
 def _largest(

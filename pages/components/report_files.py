@@ -12,7 +12,7 @@ import streamlit as st
 
 from forms.print import within
 from pages.components import frame, show
-from reports import export, waiting
+from reports import export, paper, waiting
 from reports.drill import counting
 from reports.result import Result
 from reports.run import run_spec
@@ -27,6 +27,7 @@ KINDS = {
     "parquet": ("Download Parquet", "database"),
 }
 WORTH_SAYING, SAMPLE = 1_000, 200
+TOO_LONG = "Paper takes {} lines. Choose a shorter period, or download it as Excel or CSV."
 
 
 def downloads(
@@ -38,9 +39,9 @@ def downloads(
     if "reports.export" not in frame.may():
         return
     with st.popover("Download", icon=":material/download:", disabled=not result.rows, key=f"{key}s"):
-        size = _size(name, params, spec, result) if can_stream(spec) else ""
-        if size:
-            st.caption(size)
+        count = _count(name, params, spec, result)
+        if can_stream(spec) and count >= WORTH_SAYING:
+            st.caption(_size(result, count))
         for kind in kinds:
             label, icon = KINDS[kind]
             file_name = _file_name(name + suffix, params, kind)
@@ -51,7 +52,8 @@ def downloads(
             st.download_button(
                 label, partial(make, name, params, kind, by, spec), file_name=file_name,
                 mime=export.FORMATS[kind], key=f"{key}_{kind}", icon=f":material/{icon}:", type="tertiary",
-                on_click="ignore", width="stretch",
+                on_click="ignore", width="stretch", disabled=kind == "pdf" and count > paper.LONGEST,
+                help=TOO_LONG.format(show.number(paper.LONGEST)) if kind == "pdf" and count > paper.LONGEST else None,
             )  # fmt: skip
 
 
@@ -60,14 +62,17 @@ def make(name: str, params: dict[str, Any], kind: str, by: Actor, spec: ReportSp
     return within(20, export.render, run_spec(name, spec, params, by=by, form=kind), kind)
 
 
-def _size(name: str, params: dict[str, Any], spec: ReportSpec, result: Result) -> str:
-    """How many rows a file holds and about how large it is as CSV, from the rows that are there; empty for a few."""
-    count = len(result.rows)
-    if result.cut:
-        counted = run_spec(name, counting(spec), params, by=frame.actor(), form="choices")
-        count = min(counted.rows[0][0] if counted.rows else count, spec.limit or 10**12)
-    if count < WORTH_SAYING:
-        return ""
+def _count(name: str, params: dict[str, Any], spec: ReportSpec, result: Result) -> int:
+    """How many rows a file holds."""
+    if not result.cut or not can_stream(spec):
+        return len(result.rows)
+    counted = run_spec(name, counting(spec), params, by=frame.actor(), form="choices")
+    count = counted.rows[0][0] if counted.rows else len(result.rows)
+    return min(count, spec.limit) if spec.limit else count
+
+
+def _size(result: Result, count: int) -> str:
+    """How many rows, and about how much that is as CSV, from the rows that are there."""
     sample = replace(result, rows=result.rows[:SAMPLE])
     size = len(export.to_csv(sample)) * count / len(sample.rows)
     told = f"{show.number(round(size / 1e6, 1 if size < 1e7 else 0))} MB" if size >= 1e5 else "less than 0.1 MB"
