@@ -177,10 +177,10 @@ class Form:
                 numbers = self._numbers()
                 form.among("number", numbers)
                 st.selectbox(
-                    "Number", list(numbers), format_func=numbers.__getitem__, key=form.key("number"), width=220
+                    "Number", list(numbers), format_func=numbers.__getitem__, key=form.key("number"), width=170
                 )
-                unit = {100.0: f", {show.currency_symbol()}", 0.01: ", %"}.get(self._scale(), "")
-                st.number_input(f"Limit{unit}", key=form.key("limit"), width=150)
+                unit, digits = {100.0: (f", {show.currency_symbol()}", 2), 0.01: (", %", 1)}.get(self._scale(), ("", 0))
+                st.number_input(f"Limit{unit}", key=form.key("limit"), width=120, step=1.0, format=f"%.{digits}f")
 
     def _how(self, board: bool) -> None:
         form = self.form
@@ -193,6 +193,7 @@ class Form:
         if form["format"] == "pdf" and form["protect"]:
             st.text_input(
                 "Password of the PDF", type="password", key=PASSWORD, autocomplete="new-password", width=320,
+                live=form.live,
                 placeholder="Stays as it is" if self.start.password else "At least 8 characters",
                 help="Tell it to the readers by phone or in person; it is in no mail.",
             )  # fmt: skip

@@ -33,6 +33,7 @@ def main() -> None:
         actions = frame.head(
             f"Change {card.schedule.title}" if card else "New subscription", "A report or dashboard by mail, by itself"
         )
+        problem = st.container()
         form = Form(
             card, query.get("report", ""), query.get("board", ""), query.get("group", ""), query.get("days", "")
         )
@@ -49,7 +50,8 @@ def main() -> None:
             shortcut=frame.SEND,
         )  # fmt: skip
         if pressed and entered:
-            _save(form, entered, name)
+            with problem:
+                _save(form, entered, name)
 
 
 def _told(one: Schedule) -> None:

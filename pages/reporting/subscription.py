@@ -25,15 +25,18 @@ def main() -> None:
         card = schedules.subscription(name, by=by)
         one = card.schedule
         actions = frame.head(one.title, "Paused" if one.paused else told(one.when, show.wording()))
+        sent = ""
         with actions:
             if st.button("Send one to me now", type="primary", icon=":material/send:", key="send_now"):
                 key = frame.form_key(f"now_{name}")
                 address = deliveries.send_now(name, by=by, key=key)
                 frame.new_form_key(f"now_{name}")
-                st.toast(f"It is being made, and goes to {frame.plain(address)}.", icon=":material/send:")
+                sent = f"It is being made, and goes to {address}. The log says when it is out."
             if st.button("Change", icon=":material/edit:", key="change_subscription"):
                 st.switch_page("reporting/subscribe.py", query_params={"name": name})
             subscription_menu.menu(card)
+        if sent:
+            st.success(frame.plain(sent), icon=":material/send:")
         if one.stopped:
             st.warning(frame.plain(one.stopped), icon=":material/block:")
         left, right = st.columns([3, 2], gap="large")
