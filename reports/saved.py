@@ -154,7 +154,7 @@ def copy_report(
 
     Raises NotPermitted, NotFound, BadDefinition.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return str(work.result)
         kind, spec = _kind(work.session, name), find(work.session, name, by).spec
@@ -174,7 +174,7 @@ def place_report(
 
     Raises NotPermitted, NotFound, NotYourReport, OnlyTheirs, EditedMeanwhile, BadDefinition.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -186,7 +186,7 @@ def place_report(
 
 def remove_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Take a saved report out of the library; its versions stay. Raises NotPermitted, NotFound, NotYourReport."""
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -207,7 +207,7 @@ def removed_reports(*, by: Actor) -> list[Removed]:
 
 def restore_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Put a report that was taken out back into the library. Raises NotPermitted, NotFound."""
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         number = shelf.restore(work.session, _kind(work.session, name, removed=True), name, by)
@@ -247,7 +247,7 @@ def roll_back(name: str, number: int, *, version: int | None = None, by: Actor, 
 
     Raises NotPermitted, NotFound, NotYourReport, EditedMeanwhile.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -274,10 +274,10 @@ def _kind(session: ClinicSession, name: str, *, removed: bool = False) -> Kind[A
     return QUERY if isinstance(_kept(session).get(name), SavedQuery) else REPORT
 
 
-def _needed(name: str, by: Actor) -> str:
-    """What a person needs to change what has this name."""
+def _in_sql(name: str, by: Actor) -> bool:
+    """Whether what has this name is a question in SQL, which only those who may ask in SQL change."""
     with look(by, None) as session:
-        return CHANGES[_kind(session, name, removed=name not in _kept(session)).name]
+        return _kind(session, name, removed=name not in _kept(session)) is QUERY
 
 
 def _reserved(session: ClinicSession, kind: Kind[Any]) -> set[str]:

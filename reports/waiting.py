@@ -19,6 +19,7 @@ from data.errors import NotFound
 from reports.spec import ReportSpec
 from reports.streamed import write_csv
 from security.actor import Actor
+from security.rules import look
 
 MOST = 2_000
 PIECE = 1 << 20
@@ -49,7 +50,12 @@ class Sent:
 
 
 def offer(name: str, spec: ReportSpec, params: Mapping[str, Any], file_name: str, *, by: Actor) -> str:
-    """The id under which this person's browser may fetch the list; the same for the same question."""
+    """The id under which this person's browser may fetch the list; the same for the same question.
+
+    Raises NotPermitted.
+    """
+    with look(by, "reports.export"):
+        pass
     key = by.session_id or "", repr((name, spec.model_dump_json(), sorted(params.items(), key=str), file_name))
     with _lock:
         found = _known.get(key)
@@ -65,7 +71,9 @@ def offer(name: str, spec: ReportSpec, params: Mapping[str, Any], file_name: str
 
 def fetch(id: str, *, by: Actor) -> Sent:
     """Start the list that waits under this id. Returns once its first bytes are there; raises NotFound for what was not
-    offered to this session, and what reports.run.run_spec raises."""
+    offered to this session, NotPermitted, and what reports.run.run_spec raises."""
+    with look(by, "reports.export"):
+        pass
     with _lock:
         found = _waiting.get(id)
     if found is None or not by.session_id or found.session != by.session_id:
