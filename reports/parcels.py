@@ -199,9 +199,8 @@ def _board_pdf(found: Found) -> bytes:
         parts.append(
             Part(answer.title, facts, columns_of(printed), printed.rows, printed.total, printed.strong, chart, empty)
         )
-    for answer in found.answers:
-        if answer.result:
-            notes.append(f"{answer.title}. {meaning(answer.result)}")
+    notes += [f"{answer.title}: {one.column.definition}" for answer, one in figures if one.column.definition]
+    notes += [f"{answer.title}. {meaning(answer.result)}" for answer in others if answer.result]
     told_big = [
         Figure(answer.title, one.value, f"{one.moved} against the year before" if one.moved else "")
         for answer, one in figures

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +21,8 @@ from security import audit, backups
 from security.actor import Actor
 from security.clinics import NewClinic, create_clinic
 from security.profile import PROFILE, ClinicProfile
+from tests import inbox as inboxes
+from tests.conftest import ROOT
 from worker import Worker
 
 ZONE = "America/New_York"
@@ -127,6 +131,32 @@ def test_a_message_that_cannot_be_sent_keeps_no_other_from_going(clinic, inbox):
     Worker().round()
     assert [mail.rcpt_tos for mail in inbox.mails] == [["amy@example.org"]]
     assert states(clinic) == ["failed", "failed", "sent"]
+
+
+@pytest.mark.parametrize(("purpose", "state", "arrived"), [("schedule", "uncertain", 1), ("alert", "sent", 2)])
+def test_a_worker_killed_when_the_server_had_taken_a_mail_loses_none_and_doubles_only_what_must_not_be_missed(
+    sqlite_clinic, monkeypatch, purpose, state, arrived
+):
+    first = post(sqlite_clinic, "schedule:run:amy@example.org", purpose=purpose)
+    post(sqlite_clinic, "after", recipient="bea@example.org")
+    with inboxes.serving() as (box, url):
+        monkeypatch.setenv("BALLAST_SMTP_URL", url)
+        command = [sys.executable, "-m", "worker", "--once", "--home", str(sqlite_clinic.home.path)]
+        process = subprocess.Popen(command, cwd=ROOT)
+        box.after = lambda _: process.kill()
+        process.wait(30)
+        assert len(box.mails) == 1 and states(sqlite_clinic) == ["claimed", "sending"]
+        box.after = None
+        clock.set(clock.now() + delivery.LEASE * 2)
+        monkeypatch.setattr(background, "RECURRING", {})
+        Worker().round()
+        clock.set(clock.now() + timedelta(minutes=5))
+        Worker().round()
+        with read(sqlite_clinic.id) as session:
+            assert session.get_one(OutboxMessage, (sqlite_clinic.id, first)).state == state
+        got = [inboxes.read(mail)["Message-ID"] for mail in box.mails if mail.rcpt_tos == ["amy@example.org"]]
+        assert len(got) == arrived and len(set(got)) == 1
+        assert len(box.to("bea@example.org")) == 1
 
 
 def test_the_mail_servers_password_is_not_sent_in_the_clear_to_another_machine(clinic, inbox, monkeypatch):
