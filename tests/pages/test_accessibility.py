@@ -15,6 +15,7 @@ from data.models import Appointment
 from data.session import read
 from reports import dashboards
 from reports.dashboards import Dashboard
+from reports.schedules import Only, Schedule, save_schedule
 from security import devices, invitations
 from tests.billing.visits import today, visit
 from tests.conftest import ROOT, start_app
@@ -101,8 +102,10 @@ def address(path: str, ids: dict[str, str]) -> str:
         return f"/new-patient?client={ids['client']}"
     if path == "dashboard":
         return f"/dashboard?name={ids['dashboard']}"
-    if path == "report":
-        return f"/report?name={ids['report']}"
+    if path in ("report", "subscription"):
+        return f"/{path}?name={ids[path]}"
+    if path == "subscribe":
+        return f"/subscribe?name={ids['subscription']}"
     return f"/{path}"
 
 
@@ -114,6 +117,7 @@ def test_every_page_can_be_read_and_worked_by_everybody(served, browser):
             "invoice": checkout.open_ticket(appointment, by=clinic.operator),
             "report": "revenue-by-service",
             "dashboard": dashboards.save_dashboard(BOARD, by=clinic.actor("olive")),
+            "subscription": _subscription(clinic),
         } | _people(clinic, appointment)
     page = browser("olive", "/home")
     wrong: dict[str, list[str]] = {}
@@ -131,6 +135,12 @@ def test_the_sign_in_can_be_read_and_worked_by_everybody(browser):
     page = browser(None, "/")
     page.get_by_label("Username").wait_for(timeout=20_000)
     assert faults(page) == []
+
+
+def _subscription(clinic: Any) -> str:
+    only = Only(rule="over", number="no_shows", value=3)
+    one = Schedule(title="Missed", report="no-show-rate", addresses=["books@example.com"], only=only, message="Look")
+    return save_schedule(one, by=clinic.actor("olive"))
 
 
 def _people(clinic: Any, appointment: str) -> dict[str, str]:
