@@ -169,7 +169,7 @@ def _heat(canvas: Any, chart: Chart, page: tuple[float, float], top: float) -> f
             canvas.setLineWidth(0.3)
             canvas.rect(x, y - _CELL, slot, _CELL, stroke=1, fill=1)
             if value and written:
-                canvas.setFillGray(1 if strength > 0.55 else INK)
+                canvas.setFillGray(1 if strength > 0.7 else INK)
                 canvas.drawCentredString(x + slot / 2, y - 10, texts[value])
         y -= _CELL
     _labels(canvas, chart, left, slot, y - 9)

@@ -14,6 +14,10 @@ from reports.spec import ReportSpec
 from reports.values import wording_of, words
 
 SLICES = 5
+DARK = 0.78
+"""From this share of the largest on, a cell is so dark that words on it are white in both themes."""
+WORDED = 8
+"""So many cells side by side have room for their number."""
 FALLING_IS_GOOD = {"no_shows", "rate_of_arrivals", "rate_of_all", "cancelled", "deaths", "per_10000", "complicated",
                    "complication_rate", "open", "refunded", "median_minutes", "wasted"}  # fmt: skip
 PASSED = (*FLOW[FLOW.index("checked_in") :],)
@@ -40,10 +44,12 @@ def pie(spec: ReportSpec, result: Result) -> Any:
     chart = go.Figure()
     chart.add_pie(
         labels=[label for label, _ in parts], values=[charts.scaled(measure, value) for _, value in parts], hole=0.55,
-        marker={"colors": colours}, sort=False, direction="clockwise", textinfo="label+percent", textposition="outside",
+        marker={"colors": colours}, sort=False, direction="clockwise", textposition="outside",
+        texttemplate="%{label}<br>%{percent:.0%}",
+        automargin=True,
         customdata=[words(measure, value, wording) for _, value in parts], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    chart.update_layout(height=320, showlegend=False, margin={"l": 8, "r": 8, "t": 32, "b": 32}, dragmode=False)
+    chart.update_layout(height=320, showlegend=False, margin={"l": 8, "r": 8, "t": 40, "b": 40}, dragmode=False)
     return chart
 
 
@@ -61,14 +67,24 @@ def heat(spec: ReportSpec, result: Result) -> Any:
     down, across, ys, xs = _cells(result)
     at, by = result.index(down.name), result.index(across.name)
     cells = {(row[at], row[by]): row[place] for row in result.rows}
+    rights = [words(across, x, wording) or charts.NO_VALUE for x in xs]
+    downs = [words(down, y, wording) or charts.NO_VALUE for y in ys]
+    values = {place: charts.scaled(measure, value) for place, value in cells.items() if value is not None}
+    low, high = min([*values.values(), 0.0]), max([*values.values(), 0.0])
     chart = go.Figure()
     chart.add_heatmap(
-        x=[words(across, x, wording) or charts.NO_VALUE for x in xs],
-        y=[words(down, y, wording) or charts.NO_VALUE for y in ys],
-        z=[[None if (v := cells.get((y, x))) is None else charts.scaled(measure, v) for x in xs] for y in ys],
-        customdata=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
-        hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,
+        x=rights, y=downs, z=[[values.get((y, x)) for x in xs] for y in ys], zmin=low, zmax=high or 1,
+        text=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,
     )  # fmt: skip
+    if len(xs) <= WORDED:
+        dark = {place for place, value in values.items() if value - low > DARK * (high - low)}
+        for among, font in ((dark, {"color": "#ffffff"}), (values.keys() - dark, {})):
+            chart.add_scatter(
+                x=[rights[xs.index(x)] for _, x in among], y=[downs[ys.index(y)] for y, _ in among], mode="text",
+                text=[words(measure, cells[place], wording) for place in among], textfont=font, hoverinfo="skip",
+                showlegend=False,
+            )  # fmt: skip
     chart.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True, title=None)
     chart.update_xaxes(type="category", showgrid=False, title=None, nticks=14)
     chart.update_layout(height=max(200, 34 * len(ys) + 60), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False)
@@ -109,7 +125,8 @@ def funnel(spec: ReportSpec, result: Result) -> Any:
     measure, counts = result.columns[place], passed(result, place)
     chart = go.Figure()
     chart.add_funnel(
-        y=list(counts), x=[charts.scaled(measure, value) for value in counts.values()], textinfo="text+percent initial",
+        y=list(counts), x=[charts.scaled(measure, value) for value in counts.values()],
+        texttemplate="%{text} · %{percentInitial}",
         text=[words(measure, value, wording) for value in counts.values()], marker={"color": charts.COLOURS[0]},
         hovertemplate="%{y}: %{text}<extra></extra>", connector={"fillcolor": "rgba(15,118,110,.12)"},
     )  # fmt: skip

@@ -60,6 +60,8 @@ def draw(spec: ReportSpec, result: Result, *, narrow: bool = False) -> None:
 
 def _table(spec: ReportSpec, result: Result) -> None:
     """The table, and where a number or a mark of the chart was chosen, the rows behind it."""
+    if spec.chart.kind == "number" and len(result.rows) == 1 and all(one.is_measure for one in result.columns):
+        return  # the number says it all
     marked = st.session_state.pop(MARKED, None)
     laid_out = grid(spec, result) if spec.measures and len(result.rows) <= HTML_ROWS else None
     if laid_out is None:
