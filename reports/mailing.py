@@ -41,6 +41,7 @@ BACK = timedelta(days=400)
 ENDED = frozenset(("sent", "no_data", "quiet", "failed", "missed"))
 MISSED = "Nothing was running at the time, and when it was again, that was more than 12 hours ago."
 NEWER = "Nothing was running at the time; the run after it was made up for."
+PAUSED = "All sending rests on this installation, as after a restore: remove the file sending-paused from its home."
 NO_SERVER = "No mail server is set, so nothing can leave. Set BALLAST_SMTP_URL, then send it now from its page."
 
 
@@ -150,7 +151,7 @@ def carry_out(clinic: Clinic, job: Job) -> dict[str, object]:
     except NotPermitted as refusal:
         with read(clinic.id) as session:
             name = shelf.name_of(session, begun.one.run_as)
-        return _ended(clinic.id, run_id, "failed", f"{name}'s role may not {refusal.facts.get('action', 'do this')}.")
+        return _ended(clinic.id, run_id, "failed", f"{name}'s role may not {readers.closed(refusal)}.")
     except Refusal as refusal:
         return _ended(clinic.id, run_id, "failed", refusal.message)
     except Exception as failure:
@@ -167,6 +168,9 @@ def _begin(clinic_id: str, run_id: str) -> Begun | None:
         one = definitions.load_all(session, SCHEDULE).get(run.schedule)
         if one is None or (one.paused and run.occasion == "due"):
             _end(session, run, "missed", "It was paused or removed before it could go out.")
+            return None
+        if delivery.is_paused():
+            _end(session, run, "missed", PAUSED)
             return None
         if not delivery.mail_server():
             _fail(session, run, NO_SERVER)
@@ -194,7 +198,7 @@ def _make(begun: Begun) -> Made:
         except (NotPermitted, NotFound) as refusal:
             if circle.sees_all:
                 raise
-            why = f"may not {refusal.facts.get('action', 'see it')}"
+            why = f"may not {readers.closed(refusal)}"
             made.left_out += [LeftOut(reader.who, why) for reader in circle.readers]
             continue
         file = parcels.file_of(one, found)

@@ -81,8 +81,8 @@ class Form:
             people=list(form["people"]), addresses=list(form["outside"]), amounts_outside=bool(form["amounts"]),
             only=Only(rule=rule, number=str(form["number"] or ""), value=self._limit()),  # type: ignore[arg-type]
             format=form["format"], subject=str(form["subject"] or "").strip(),
-            message=str(form["message"] or "").strip(), owner=self.start.owner, paused=self.start.paused,
-            stopped=self.start.stopped,
+            message=str(form["message"] or "").strip(), owner=self.start.owner,
+            paused=self.start.paused and not self.start.stopped,
         )  # fmt: skip
 
     def password(self) -> str | None:
