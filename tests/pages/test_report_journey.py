@@ -27,7 +27,7 @@ from tests.pages.test_builder_journey import choose, table
 from tests.reports.small_clinic import Small
 from worker import Worker
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TITLE = "Cats, this year and last"
 PASSWORD = "otter-copper-94"
 SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
