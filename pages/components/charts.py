@@ -76,9 +76,15 @@ def drawable(spec: ReportSpec, result: Result) -> bool:
     return len(_groups(result)) < 3 or measures[spec.chart.y].type in _ADDS_UP
 
 
+def kept(spec: ReportSpec, result: Result) -> Any:
+    """The figure of an answer, drawn once as long as the answer is the same."""
+    heads = [(column.name, column.type, column.label) for column in result.columns]
+    held = result.rows, result.total, result.subtotals, heads, wording_of(result.clinic), show.today()
+    return _drawn((result.clinic.id, spec.model_dump_json(), repr(held)), spec, result)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def cached(key: tuple[Any, ...], _spec: ReportSpec, _result: Result) -> Any:  # noqa: ARG001
-    """The figure of an answer, drawn once for each clinic, role, choice and state of the data."""
+def _drawn(key: tuple[str, ...], _spec: ReportSpec, _result: Result) -> Any:  # noqa: ARG001
     return figure(_spec, _result)
 
 

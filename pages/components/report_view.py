@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from data import mart
 from data.wording import Wording
 from pages.components import chart_kinds, chart_marks, charts, frame, report_grid, report_rows, show
 from reports.compile import ResultColumn
@@ -130,10 +129,7 @@ def chart(spec: ReportSpec, result: Result) -> None:
         return
     if spec.chart.title:
         st.markdown(f"**{frame.plain(spec.chart.title)}**")
-    change = mart.mart().change(result.clinic.id)
-    key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
-           hash(spec.model_dump_json()), change)  # fmt: skip
-    figure = charts.cached(key, spec, result)
+    figure = charts.kept(spec, result)
     whole = spec.chart.kind in chart_kinds.WHOLE
     drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures and not whole else {}
     st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), **drills)

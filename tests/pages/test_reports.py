@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from cli import run as ballast
-from data.models import AuditLog
-from data.session import read
+from data import definitions
+from data.models import AuditLog, User
+from data.session import read, write
 from reports.spec import built_in
+from security.roles import ROLE, Role
 from tests.reports import small_clinic
 from tests.screen import opened
 
@@ -80,6 +82,21 @@ def test_looking_twice_is_one_audit_row(small):
         rows = session.scalars(looks).all()
     assert len(rows) == 1
     assert json.loads(rows[0])["rows"] == 1
+
+
+def test_a_chart_is_of_the_rows_of_whoever_looks(small):
+    with write(small.clinic.id) as session:
+        definitions.save(session, ROLE, "vet", Role(label="Vet", permissions=["reports.view"]), by_user_id=None)
+        for username in ("clara", "sam"):
+            session.query(User).filter_by(username=username).one().role = "vet"
+    for username, month in (("clara", "01"), ("clara", "02"), ("sam", "03"), ("sam", "04")):
+        small.surgery(f"2024-{month}-05T15:00", 20, small.user(username))
+
+    chosen = {"name": "surgeries", "period": "All time", "by": "Month and species"}
+    clara, sam = (opened(small.clinic, name, "reporting/report.py", **chosen) for name in ("clara", "sam"))
+    for page, month in ((clara, "Jan"), (sam, "Mar"), (clara, "Jan"), (sam, "Mar")):
+        page.run()
+        assert month in page.get("plotly_chart")[0].proto.spec
 
 
 def test_staff_do_not_reach_reports(sqlite_clinic):
