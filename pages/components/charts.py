@@ -147,6 +147,7 @@ def figure(spec: ReportSpec, result: Result) -> Any:
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35,
         barmode="stack" if spec.chart.kind == "stacked" or (len(groups) > 1 and measure.type in _ADDS_UP) else "group",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None,
+                "bgcolor": "rgba(0,0,0,0)",
                 "traceorder": "normal"},
         hovermode="closest" if ranked else "x unified", dragmode=False,
     )  # fmt: skip
