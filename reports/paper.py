@@ -11,6 +11,7 @@ from data.session import read
 from data.wording import Wording
 from forms.chart import Chart
 from forms.print import Column, Head, table_pdf
+from reports import funnel
 from reports.compile import ResultColumn
 from reports.export import Printed, table
 from reports.result import Result
@@ -100,7 +101,7 @@ def chart_of(result: Result) -> Chart | None:
     wording = wording_of(result.clinic)
     told = _axis(column, wording)
     if one_series:
-        return _ranked(result, sums.get("", {}), xs, result.columns[at], told, wording)
+        return _ranked(result, sums.get("", {}), result.columns[at], told, wording)
     if result.columns[at].type not in ("text", "choice"):
         xs = sorted({one for one in xs if one is not None}) + [None] * (None in xs)
     if spec.chart.kind == "heatmap" and series:
@@ -112,11 +113,14 @@ def chart_of(result: Result) -> Chart | None:
 
 
 def _ranked(
-    result: Result, found: dict[Any, float], xs: list[Any], column: ResultColumn, told: Callable[[float], str],
-    wording: Wording,
+    result: Result, found: dict[Any, float], column: ResultColumn, told: Callable[[float], str], wording: Wording,
 ) -> Chart:  # fmt: skip
     assert result.spec is not None
-    order = xs if result.spec.chart.kind == "funnel" else sorted(found, key=lambda one: -found[one])
+    if result.spec.chart.kind == "funnel":
+        bars = funnel.passed(found)
+        labels = [funnel.called(bar) for bar in bars]
+        return Chart("ranked", result.spec.chart.title, labels, [("", list(bars.values()))], told)
+    order = sorted(found, key=lambda one: -found[one])
     shown = [(_word(column, one, wording), found.get(one, 0.0)) for one in order[:_BARS]]
     if len(order) > _BARS:
         shown.append((OTHERS, sum(found.get(one, 0.0) for one in order[_BARS:])))

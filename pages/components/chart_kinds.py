@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from appointments.stages import ATTENDED, FLOW, LABELS
 from pages.components import charts
+from reports import funnel as reached
 from reports.compile import ResultColumn
 from reports.result import Result
 from reports.spec import ReportSpec
@@ -20,9 +20,6 @@ WORDED = 8
 """So many cells side by side have room for their number."""
 FALLING_IS_GOOD = {"no_shows", "rate_of_arrivals", "rate_of_all", "cancelled", "deaths", "per_10000", "complicated",
                    "complication_rate", "open", "refunded", "median_minutes", "wasted"}  # fmt: skip
-PASSED = (*FLOW[FLOW.index("checked_in") :],)
-ON_THE_WAY = {"held_overnight": "ready", "declined": "examined", "died": "in_surgery"}
-"""How far those came who left the flow on the way."""
 SCALE = [[0, "rgba(15,118,110,.06)"], [1, charts.COLOURS[0]]]
 
 
@@ -111,7 +108,7 @@ def behind(spec: ReportSpec, result: Result, mark: list[int]) -> dict[str, Any]:
     if spec.chart.kind == "funnel":
         stages = next(column for column in result.columns if not column.is_measure)
         seen = {row[result.index(stages.name)] for row in result.rows}
-        return {stages.name: sorted(seen & came_to(mark[0]))}
+        return {stages.name: sorted(seen & reached.came_to(mark[0]))}
     _, first, rows = _largest_first(spec, result)
     values = [row[result.index(first.name)] for row in rows]
     return {first.name: values[mark[0]] if mark[0] < SLICES else values[SLICES:]}
@@ -125,7 +122,7 @@ def funnel(spec: ReportSpec, result: Result) -> Any:
     measure, counts = result.columns[place], passed(result, place)
     chart = go.Figure()
     chart.add_funnel(
-        y=list(counts), x=[charts.scaled(measure, value) for value in counts.values()],
+        y=[reached.called(bar) for bar in counts], x=[charts.scaled(measure, value) for value in counts.values()],
         texttemplate="%{text} · %{percentInitial}",
         text=[words(measure, value, wording) for value in counts.values()], marker={"color": charts.COLOURS[0]},
         hovertemplate="%{y}: %{text}<extra></extra>", connector={"fillcolor": "rgba(15,118,110,.12)"},
@@ -135,31 +132,16 @@ def funnel(spec: ReportSpec, result: Result) -> Any:
     return chart
 
 
-def passed(result: Result, place: int) -> dict[str, int]:
-    """The count at each stage with all that came further; those booked come first."""
+def passed(result: Result, place: int) -> dict[str, float]:
+    """The count at each bar of the funnel."""
     at = next(number for number, column in enumerate(result.columns) if not column.is_measure)
-    counts = {row[at]: row[place] or 0 for row in result.rows}
-    far = {ON_THE_WAY.get(stage, stage): 0 for stage in counts}
-    for stage, count in counts.items():
-        far[ON_THE_WAY.get(stage, stage)] += count
-    told = {"Due to arrive": counts.get("no_show", 0) + sum(counts.get(stage, 0) for stage in ATTENDED)}
-    for number, stage in enumerate(PASSED):
-        told[LABELS[stage]] = sum(far.get(later, 0) for later in PASSED[number:])
-    return told
-
-
-def came_to(bar: int) -> set[str]:
-    """The stages of those who came as far as a bar of the funnel; the first is of all that were due."""
-    if not bar:
-        return {"no_show", *ATTENDED}
-    far = set(PASSED[bar - 1 :])
-    return far | {left for left, stage in ON_THE_WAY.items() if stage in far}
+    return reached.passed({row[at]: row[place] or 0 for row in result.rows})
 
 
 def told(result: Result, place: int) -> str:
     """The finding of the funnel in words."""
     counts, wording, measure = passed(result, place), wording_of(result.clinic), result.columns[place]
-    due, out = counts["Due to arrive"], counts[LABELS["checked_out"]]
+    due, out = counts[reached.DUE], counts["checked_out"]
     share = f" ({round(100 * out / due)}%)" if due else ""
     return f"Of {words(measure, due, wording)} due to arrive, {words(measure, out, wording)} were checked out{share}."
 
