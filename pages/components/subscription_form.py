@@ -13,7 +13,7 @@ from pages.components.draft_text import long_text
 from reports import dashboards, offers, saved, schedules, tiles
 from reports.periods import PERIODS, label_of
 from reports.saved import Card
-from reports.schedules import FORMATS, Only, Schedule, Subscription
+from reports.schedules import FORMATS, MOST_READERS, SCHEDULE, Only, Schedule, Subscription
 from reports.when import DAYS, LAST, When, ordinal
 
 EVERY = {
@@ -66,24 +66,26 @@ class Form:
         return self.schedule(params)
 
     def schedule(self, params: dict[str, Any]) -> Schedule:
-        """What was entered, as a subscription."""
+        """What was entered, as a subscription. Raises BadDefinition."""
         form, (report, board) = self.form, self.what
         at: time = form["at"] or time(7)
         rule = str(form["rule"])
         title = str(form["title"] or "").strip() or (report.spec.title if report else self.boards.get(board, ""))
-        return Schedule(
-            title=title or "Subscription", report=report.name if report else "", dashboard=board, params=params,
-            preset=str(form["preset"] or ""), run_as=str(form["run_as"] or ""),
-            when=When(
-                every=form["every"], days=[DAYS.index(day) for day in form["days"]] or [0],
-                day=int(form["day" if form["every"] == "month" else "edge"]), at=f"{at:%H:%M}",
-            ),
-            people=list(form["people"]), addresses=list(form["outside"]), amounts_outside=bool(form["amounts"]),
-            only=Only(rule=rule, number=str(form["number"] or ""), value=self._limit()),  # type: ignore[arg-type]
-            format=form["format"], subject=str(form["subject"] or "").strip(),
-            message=str(form["message"] or "").strip(), owner=self.start.owner,
-            paused=self.start.paused and not self.start.stopped,
-        )  # fmt: skip
+        body = {
+            "title": title or "Subscription", "report": report.name if report else "", "dashboard": board,
+            "params": params, "preset": str(form["preset"] or ""), "run_as": str(form["run_as"] or ""),
+            "when": {
+                "every": form["every"], "days": [DAYS.index(day) for day in form["days"]] or [0],
+                "day": int(form["day" if form["every"] == "month" else "edge"]), "at": f"{at:%H:%M}",
+            },
+            "people": list(form["people"]), "addresses": list(form["outside"]),
+            "amounts_outside": bool(form["amounts"]),
+            "only": {"rule": rule, "number": str(form["number"] or ""), "value": self._limit()},
+            "format": form["format"], "subject": str(form["subject"] or "").strip(),
+            "message": str(form["message"] or "").strip(), "owner": self.start.owner,
+            "paused": self.start.paused and not self.start.stopped,
+        }  # fmt: skip
+        return SCHEDULE.parse(body, title)
 
     def password(self) -> str | None:
         """The password to set: None where it stays as it is."""
@@ -161,11 +163,12 @@ class Form:
         form.among("people", names)
         st.multiselect(
             "People of the clinic", list(names), format_func=names.__getitem__, key=form.key("people"),
-            placeholder="Choose people", help="Each gets what their own role sees.",
+            max_selections=MOST_READERS, placeholder="Choose people", help="Each gets what their own role sees.",
         )  # fmt: skip
         st.multiselect(
             "Addresses outside the clinic", list(form["outside"]), key=form.key("outside"), accept_new_options=True,
-            placeholder="Type an address", help="They never get names of clients or patients.",
+            max_selections=MOST_READERS, placeholder="Type an address",
+            help="They never get names of clients or patients.",
         )  # fmt: skip
         if form["outside"]:
             st.checkbox("Amounts may go to addresses outside", key=form.key("amounts"))
