@@ -214,14 +214,13 @@ def _board_pdf(found: Found) -> bytes:
 
 def _board_book(found: Found) -> bytes:
     figures, others = _split(found)
-    front: list[tuple[str, ...]] = [("", "", "Against the year before")] if figures else []
-    front += [(answer.title, one.value, one.moved) for answer, one in figures]
-    front += [(answer.title, answer.problem) for answer in others if not answer.result]
+    front = [export.Figure(answer.title, one.column, one.number, one.moved) for answer, one in figures]
+    remarks = [(answer.title, answer.problem) for answer in others if not answer.result]
     sheets: list[tuple[str, Result]] = []
     for answer in others:
         if answer.result:
             sheets.append((export.sheet_name(answer.title, [name for name, _ in sheets]), answer.result))
-    return export.workbook(sheets, front)
+    return export.workbook(sheets, front, remarks)
 
 
 def _protected(content: bytes, password: str) -> bytes:

@@ -59,12 +59,13 @@ class Answer:
 @dataclass(frozen=True)
 class Big:
     """A number told big: its column, the number in words, how it moved against the year before (empty where that is
-    not known) and the move itself."""
+    not known), the move itself, and the number as it is."""
 
     column: ResultColumn
     value: str
     moved: str = ""
     change: float | None = None
+    number: Any = None
 
 
 def big(result: Result) -> Big | None:
@@ -84,7 +85,7 @@ def big(result: Result) -> Big | None:
     else:
         column, change = told.get("percent_to_before", (first, None))
         moved = "" if change is None else ("+" if change > 0 else "") + words(column, change, wording)
-    return Big(first, value, "no change" if change == 0 else moved, change)
+    return Big(first, value, "no change" if change == 0 else moved, change, told[first.name][1])
 
 
 def answer(

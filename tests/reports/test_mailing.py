@@ -517,6 +517,7 @@ def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(on_sqlite,
     assert "The week" in words and "$200.00" in words and "Vera Vane" in words and "removed" in words
     with zipfile.ZipFile(io.BytesIO(files["the-week_2026-05-04.xlsx"])) as book:
         names = book.read("xl/workbook.xml").decode()
+        assert "<v>200</v>" in book.read("xl/worksheets/sheet1.xml").decode()
     assert 'name="Figures"' in names and 'name="Charges lines"' in names and 'name="Charges lines 2"' in names
     outside = inboxes.file_of(*inbox.to("books@example.com"))[1]
     with zipfile.ZipFile(io.BytesIO(outside)) as book:
