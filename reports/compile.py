@@ -281,16 +281,24 @@ def compile_spec(
 def _check_asked(build: _Build, may: frozenset[str]) -> None:
     """Nobody finds out by a test, or by the smallest of them, what they may not see."""
     spec = build.spec
-    tests: list[models.Filter | AllOf] = [*spec.filters, *(test for one in spec.numbers for test in one.where)]
-    while tests:
-        one = tests.pop()
-        if isinstance(one, Condition):
-            _check_seen(build.column(one.field)[1], may)
-        else:
-            tests += one.all if isinstance(one, AllOf) else one.any
+    for test in spec.tests:
+        _check_seen(build.column(test.field)[1], may)
     for counted in spec.numbers:
         if counted.of and "clients.view" not in may and build.column(counted.of)[1].phi:
             raise NotPermitted(action="see clients in reports")
+
+
+def names_somebody(spec: ReportSpec, model: Model) -> bool:
+    """Whether its tests and questions hold what only those read who see clients: a name, a phone, a text of the
+    clinic's own. What a field held that is gone may be that too."""
+    held = {test.field for test in spec.tests if test.value is not None}
+    for path in held | {ask.field for ask in spec.asks if ask.default is not None}:
+        try:
+            if model.resolve(spec.entity, path)[2].phi:
+                return True
+        except models.UnknownWord:
+            return True
+    return False
 
 
 def _counting(build: _Build, reader: Reader) -> Query:

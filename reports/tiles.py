@@ -105,6 +105,8 @@ def answer(
         card = saved.card(tile.report, by=by)
     except NotFound:
         return Answer(tile, tile.title or "A report", problem=GONE)
+    except NotPermitted:
+        return Answer(tile, tile.title or "A report", problem=CLOSED)
     title = tile.title or card.spec.title
     try:
         spec, untouched = narrowed(card.spec, model, board.filters, chosen)
@@ -294,7 +296,7 @@ def _only(result: Result, number: str) -> Result:
 def _card(session: Any, name: str, by: Actor) -> saved.Card | None:
     try:
         return saved.find(session, name, by)
-    except NotFound:
+    except (NotFound, NotPermitted):
         return None
 
 

@@ -185,8 +185,8 @@ def test_who_sees_no_money_sees_none_on_a_dashboard_that_somebody_else_just_look
 
 def test_what_is_kept_follows_the_next_change(visits, monkeypatch):
     adam, asked = visits.clinic.actor("adam"), []
-    real = run.fetch
-    monkeypatch.setattr(run, "fetch", lambda cursor, query: asked.append(1) or real(cursor, query))
+    real = run.read
+    monkeypatch.setattr(run, "read", lambda *told: asked.append(1) or real(*told))
     monkeypatch.setattr("data.mart.REFRESH_SECONDS", 0)
     one = board({"report": "no-show-rate", "show": "number", "number": "all_rows"})
     before, again = answers(one, adam)[0], answers(one, adam, timed=True)[0]
