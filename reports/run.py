@@ -190,7 +190,7 @@ def _day(name: str, value: str | date | None) -> date | None:
         return value
     try:
         return date.fromisoformat(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadDay(name=name, value=value) from None
 
 
