@@ -62,7 +62,7 @@ def label_of(period: str) -> str:
 
 
 def year_before(first: date | None, last: date | None) -> Days:
-    """The same days a calendar year earlier; Feb 29 becomes Feb 28. What ends with a whole February does so then too."""
+    """The same days a calendar year earlier; Feb 29 becomes Feb 28. What ends a whole February does so then too."""
     start, end = _year_back(first), _year_back(last)
     if first and last and end and first.day == 1 and (last + timedelta(days=1)).day == 1:
         end = months_before(end.replace(day=1), -1) - timedelta(days=1)
