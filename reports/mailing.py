@@ -234,9 +234,11 @@ def _queue(session: ClinicSession, run: ScheduleRun, begun: Begun, made: Made) -
     sender = shelf.name_of(session, one.owner)
     for found, file, people in made.files:
         file_id = attach(session, file)
-        text = parcels.letter(one, found, file, asked_for=bool(begun.asked_by), sender=sender)
         subject = one.subject or f"{found.title}, {found.clinic.name}"
         for reader in people:
+            text = parcels.letter(
+                one, found, file, asked_for=bool(begun.asked_by), sender=sender, outside=reader.who == reader.address
+            )
             message = queue(
                 session, purpose="schedule", dedupe_key=f"schedule:{run.id}:{reader.who}"[:160],
                 recipient=reader.address, subject=subject, text=text, files=[file_id],

@@ -126,8 +126,9 @@ def file_of(one: Schedule, found: Found) -> File:
     return File(name, export.FORMATS[one.format], content)
 
 
-def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: str) -> str:
-    """The words of the mail. They name nobody and tell no number but that of the rows."""
+def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: str, outside: bool = False) -> str:
+    """The words of the mail. They name nobody and tell no number but that of the rows. ``outside`` is for addresses
+    that are no person's of the clinic."""
     wording = wording_of(found.clinic)
     rows = f"{wording.number(found.rows)} {'row' if found.rows == 1 else 'rows'}"
     facts = " · ".join(filter(None, [found.facts, rows if found.result else ""]))
@@ -138,7 +139,8 @@ def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: 
     if not found.rows:
         lines.append("There was nothing to show for these days.")
     if found.left_out:
-        lines.append(f"Without {', '.join(found.left_out)}, which your role does not see.")
+        why = "which does not leave the clinic" if outside else "which your role does not see"
+        lines.append(f"Without {', '.join(found.left_out)}, {why}.")
     rhythm = told(one.when, wording)
     why = f"You asked for this mail. The others get it {rhythm[:1].lower()}{rhythm[1:]}." if asked_for else f"{rhythm}."
     lines += ["", f"{found.clinic.name} · {why}"]

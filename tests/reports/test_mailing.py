@@ -6,7 +6,7 @@ import io
 import threading
 import time
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pypdf import PdfReader
@@ -25,7 +25,7 @@ from reports.deliveries import log, send_now, standings
 from reports.queries import SavedQuery
 from reports.run import UnknownParameter
 from reports.schedules import Only, Schedule, save_schedule, subscription
-from reports.spec import Counted, ReportSpec, Shown
+from reports.spec import Counted, ReportSpec, Shown, built_in
 from reports.when import When
 from security import audit
 from security.alerts import alerts
@@ -170,12 +170,25 @@ def test_what_names_somebody_and_amounts_go_only_to_who_may_see_them(furnished, 
     assert len(inbox.mails) == 3
     [outside] = inbox.to("books@example.com")
     assert b"Vane" not in outside.as_bytes() and b"120.00" not in outside.as_bytes()
-    assert "Without Client" in outside.get_body(("plain",)).get_content()
+    assert "Without Client, Revenue, which does not leave the clinic" in outside.get_body(("plain",)).get_content()
     subscribe(clinic, name="money-on-mondays", people=[], addresses=["books@example.com"], amounts_outside=True)
     work(MONDAY + timedelta(days=1, minutes=1))
     assert rows_of(inbox.to("books@example.com")[1]) == [
         ["day", "amount"], ["2026-05-01", "80.00"], ["2026-05-01", "120.00"],
     ]  # fmt: skip
+
+
+def test_the_days_are_counted_from_the_day_it_goes_out():
+    """A day in words stands for its last day: the roster of tomorrow, what was owed at the end of last month."""
+    today = MONDAY.date()
+    for report, preset, days in (
+        ("roster", "tomorrow", {"date": date(2026, 5, 5)}), ("roster", "", {"date": today}),
+        ("ar-ageing", "last_month", {"as_of": date(2026, 4, 30)}),
+        ("no-show-rate", "yesterday", {"from": date(2026, 5, 3), "to": date(2026, 5, 3)}),
+        ("no-show-rate", "", {"from": date(2025, 6, 1), "to": today}),
+    ):  # fmt: skip
+        one = Schedule(title="Days", report=report, preset=preset, params={"date": "2020-01-01"})
+        assert parcels.chosen(one, built_in()[report], today) | days == parcels.chosen(one, built_in()[report], today)
 
 
 def test_who_may_see_nothing_of_it_is_left_out_and_named(on_sqlite, inbox):
