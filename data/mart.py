@@ -132,6 +132,14 @@ def _as_taken_back(table: str, parent: str, column: str, there: str) -> tuple[st
     )
 
 
+def _of_who_stayed(table: str) -> tuple[str, ...]:
+    """SQL that puts rows which stand for ever under a client that was merged under the one that stayed."""
+    return (
+        f"UPDATE {table} SET client_id = c.merged_into_id FROM client c "  # noqa: S608
+        f"WHERE c.id = {table}.client_id AND c.merged_into_id IS NOT NULL",
+    )
+
+
 _TAKEN_OVER = {
     "appointment": ("location_id", "patient_id"), "bottle": ("location_id", "drug_id"), "invoice": ("client_id",),
 }  # fmt: skip
@@ -222,6 +230,7 @@ FACTS: tuple[Fact, ...] = (
         "reverses_id deposit_cents",
         moment="event_at",
         place="d.location_id",
+        settled=_of_who_stayed("payment"),
     ),
     Fact(models.PaymentAllocation, "payment_id invoice_id amount_cents event_at", "event_at"),
     Fact(models.FundEntry, "fund_id kind amount_cents appointment_id invoice_line_id event_at", "event_at"),
@@ -240,7 +249,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
-    Fact(models.Consent, "client_id channel purpose given event_at"),
+    Fact(models.Consent, "client_id channel purpose given event_at", settled=_of_who_stayed("consent")),
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
     Fact(models.CustomValue, "entity entity_id field value"),
     Fact(models.AuditLog, "seq logged_at user_id actor source action entity", "logged_at"),

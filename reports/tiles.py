@@ -33,7 +33,8 @@ CLOSED = "Your role does not open this report."
 _FEW = ("choice", "text", "yes_no")
 """Types of fields that people choose values of."""
 _NO_CHOICE = frozenset((
-    "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "microchip", "licence",
+    "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "merged", "microchip",
+    "licence",
 ))  # fmt: skip
 """Fields whose values are nearly as many as their rows, or of no use for choosing."""
 
