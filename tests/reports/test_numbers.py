@@ -288,7 +288,9 @@ def test_what_was_written_under_a_merged_client_counts_for_the_one_that_stayed(s
     small.line(small.invoice(stays, "2023-03-10"), "2023-03-10", 1_800, service="rabies", patient_id=patient)
     for client, cents in ((first, 500), (second, 700), (stays, 100)):
         small.pay(client, "2024-01-05", cents)
-    small.add(Consent, client_id=first, channel="any", purpose="reminders", given=False, event_at=at("2023-03-13T15:00"))
+    small.add(
+        Consent, client_id=first, channel="any", purpose="reminders", given=False, event_at=at("2023-03-13T15:00")
+    )
 
     def paid():
         shape = {"title": "Paid", "entity": "payment", "measures": ["net"],
