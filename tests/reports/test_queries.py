@@ -140,6 +140,18 @@ def test_a_reader_without_money_is_told_so_and_one_of_own_rows_gets_those(small)
         run(visits, by=alone, form="csv")
 
 
+def test_no_file_is_made_of_a_part_of_an_answer(clinic, monkeypatch):
+    adam = clinic.actor("adam")
+    name = saved.save_query(query("SELECT * FROM (VALUES (1), (2), (3)) v(n) ORDER BY n"), by=adam)
+    monkeypatch.setattr(sql, "SCREEN_ROWS", 2)
+    monkeypatch.setattr(sql, "FILE_ROWS", 2)
+    shown = run(name, by=adam)
+    assert shown.rows == [(1,), (2,)] and shown.cut and "only the first 2 rows" in shown.facts
+    assert run(name, by=adam, form="command").cut
+    with pytest.raises(sql.LongerThanAFile, match="By hand answers more than 2 rows"):
+        run(name, by=adam, form="csv")
+
+
 def test_an_answer_on_screen_is_kept_until_the_clinic_changes(small, monkeypatch):
     adam, mona = small.clinic.actor("adam"), small.clinic.actor("mona")
     name = saved.save_query(query("SELECT count(*) AS n FROM client"), by=adam)
