@@ -43,7 +43,7 @@ class RoleReadsLess(NotPermitted):
 
 
 class LongerThanAFile(BadInput):
-    """{title} answers more than {most} rows, more than a file of it holds. Ask for fewer, such as a line for each day."""
+    """{title} answers more than {most} rows, more than a file of it holds. Ask for fewer, such as one for each day."""
 
 
 @dataclass(frozen=True)
