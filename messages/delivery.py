@@ -149,6 +149,8 @@ def _send(clinic_id: str, message_id: str, server: smtplib.SMTP, owner: str) -> 
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
         if row.state != "claimed" or row.lease_owner != owner:
             return row.state  # its lease ran out meanwhile, and another worker has it
+        if server.sock is None:  # nothing of this one went out
+            raise smtplib.SMTPServerDisconnected("the mail server closed the connection after the mail before")
         judge = JUDGES.get(row.purpose)
         why_not = judge(session, row) if judge else ""
         if why_not:

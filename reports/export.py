@@ -52,7 +52,7 @@ def to_csv(result: Result) -> bytes:
     formula gets an apostrophe in front. The total row is left out, so that summing a column gives it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([column.name for column in result.columns])
+    writer.writerow([safe(column.name) for column in result.columns])
     for row in result.rows:
         writer.writerow([_cell(column, value) for column, value in zip(result.columns, row, strict=True)])
     return out.getvalue().encode()

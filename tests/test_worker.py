@@ -230,6 +230,18 @@ def test_a_daily_job_keeps_its_wall_clock_over_daylight_saving(after, due):
     assert got == datetime.fromisoformat(due)
 
 
+def test_a_daily_job_follows_a_clock_that_was_set_back(sqlite_clinic):
+    def due(now):
+        clock.set(now)
+        with write(sqlite_clinic.id) as session:
+            jobs.ensure(session, "backup", "daily 01:30", ZONE)
+            return session.scalars(select(Job.due_at).where(Job.dedupe_key == "recurring:backup")).one()
+
+    assert due(datetime(2031, 1, 5, 12, tzinfo=UTC)) == datetime(2031, 1, 6, 6, 30, tzinfo=UTC)
+    assert due(datetime(2026, 1, 5, 12, tzinfo=UTC)) == datetime(2026, 1, 6, 6, 30, tzinfo=UTC)
+    assert due(datetime(2026, 1, 6, 7, tzinfo=UTC)) == datetime(2026, 1, 6, 6, 30, tzinfo=UTC), "one that waits is kept"
+
+
 def test_missed_runs_are_caught_up_by_one(sqlite_clinic):
     start = datetime(2026, 5, 1, 12, tzinfo=UTC)
     clock.set(start)

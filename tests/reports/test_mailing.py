@@ -500,6 +500,12 @@ def test_send_it_now_goes_to_who_asks_alone_whatever_the_condition(on_sqlite, in
         session.get_one(User, (clinic.id, person(clinic, "adam"))).email = ""
     with pytest.raises(deliveries.NoAddressOfYours):
         send_now("money-on-mondays", by=clinic.actor("adam"))
+    with write(clinic.id) as session:
+        role = Role(label="Planner", permissions=["reports.view", "reports.schedule"])
+        definitions.save(session, ROLE, "planner", role, by_user_id=None)
+        session.get_one(User, (clinic.id, person(clinic, "clara"))).role = "planner"
+    with pytest.raises(NotPermitted, match="out as files"):
+        send_now("money-on-mondays", by=clinic.actor("clara"))
 
 
 def test_without_a_mail_server_a_run_says_so_and_nothing_piles_up(on_sqlite, monkeypatch):
@@ -588,6 +594,37 @@ def test_a_mail_cut_off_on_its_way_is_held_for_a_person_who_may_send_it_again(fu
     assert mail["X-Ballast-Message"] == run.mails[0].message
     with pytest.raises(NotFound):
         deliveries.send_again(run.id, "0193d2a0-0000-7000-8000-000000000000", by=clinic.actor("adam"))
+
+
+def test_what_a_closed_connection_kept_back_is_tried_again_and_never_in_doubt(on_sqlite, inbox):
+    clinic = on_sqlite
+    subscribe(clinic, people=[person(clinic, name) for name in ("olive", "adam", "mona")])
+    inbox.reply = "421 4.3.2 shutting down"
+    work(MONDAY + MINUTE)
+    [run] = runs(clinic)
+    assert {mail.told for mail in run.mails} == {"tried again soon"}
+    inbox.reply = None
+    work(MONDAY + timedelta(minutes=9))
+    assert sorted(mail.rcpt_tos[0] for mail in inbox.mails) == [
+        "adam@example.org", "mona@example.org", "olive@example.org"
+    ]  # fmt: skip
+
+
+def test_a_clock_that_ran_ahead_and_was_set_back_silences_nothing_and_doubles_nothing(on_sqlite, inbox):
+    clinic = on_sqlite
+    subscribe(clinic)
+    work(MONDAY + MINUTE)
+    work(MONDAY - MINUTE)
+    work(MONDAY + 2 * MINUTE)
+    assert len(inbox.mails) == 1, "a clock set back by minutes repeats nothing"
+    work(MONDAY + timedelta(days=300, hours=2))
+    assert len(inbox.mails) == 2
+    work(MONDAY + timedelta(hours=3))
+    assert len(inbox.mails) == 2
+    for day in (1, 2):
+        work(MONDAY + timedelta(days=day, minutes=1))
+        assert len(inbox.mails) == 2 + day
+    assert standings(by=clinic.actor("adam"))["money-on-mondays"].last.due_at == MONDAY + timedelta(days=2, minutes=1)
 
 
 def test_the_file_of_a_mail_lies_encrypted_and_is_let_go_of_after_two_weeks(on_sqlite, inbox):
