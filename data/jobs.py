@@ -35,7 +35,7 @@ def next_run(rule: str, zone: str, after: datetime) -> datetime:
 
 
 def ensure(session: ClinicSession, kind: str, rule: str, zone: str, *, catch_up: str = "latest") -> None:
-    """Make sure a recurring job is waiting, and follows the rule as it is now, and the clock where that was set back."""
+    """Make sure a recurring job waits, and follows the rule as it is now, and the clock where that was set back."""
     row = session.scalars(select(Job).where(Job.dedupe_key == f"recurring:{kind}")).one_or_none()
     if row is None:
         due = next_run(rule, zone, clock.now())

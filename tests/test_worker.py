@@ -235,6 +235,7 @@ def test_a_daily_job_follows_a_clock_that_was_set_back(sqlite_clinic):
         clock.set(now)
         with write(sqlite_clinic.id) as session:
             jobs.ensure(session, "backup", "daily 01:30", ZONE)
+            session.flush()
             return session.scalars(select(Job.due_at).where(Job.dedupe_key == "recurring:backup")).one()
 
     assert due(datetime(2031, 1, 5, 12, tzinfo=UTC)) == datetime(2031, 1, 6, 6, 30, tzinfo=UTC)
