@@ -14,6 +14,7 @@ from reports import dashboards, offers, saved, schedules, tiles
 from reports.periods import PERIODS, label_of
 from reports.saved import Card
 from reports.schedules import FORMATS, MOST_READERS, SCHEDULE, Only, Schedule, Subscription
+from reports.values import choice
 from reports.when import DAYS, LAST, When, ordinal
 
 EVERY = {
@@ -33,7 +34,7 @@ class Form:
     def __init__(self, card: Subscription | None, report: str, board: str, by: str, preset: str) -> None:
         self.card = card
         self.reports = {one.name: one for one in saved.cards(by=frame.actor())}
-        self.boards = {one.name: one.dashboard.title for one in dashboards.boards(by=frame.actor())}
+        self.boards = {one.name: one.dashboard for one in dashboards.boards(by=frame.actor())}
         self.people = schedules.people(by=frame.actor())
         start = card.schedule if card else _begun(report, board, by, preset)
         place = f"subscription:{card.name if card else report or board or 'new'}"
@@ -70,7 +71,7 @@ class Form:
         form, (report, board) = self.form, self.what
         at: time = form["at"] or time(7)
         rule = str(form["rule"])
-        title = str(form["title"] or "").strip() or (report.spec.title if report else self.boards.get(board, ""))
+        title = str(form["title"] or "").strip() or (report.spec.title if report else self.boards[board].title)
         body = {
             "title": title or "Subscription", "report": report.name if report else "", "dashboard": board,
             "params": params, "preset": str(form["preset"] or ""), "run_as": str(form["run_as"] or ""),
@@ -96,7 +97,7 @@ class Form:
     def _what(self) -> dict[str, Any]:
         form = self.form
         names = {f"report:{name}": one.spec.title for name, one in self.reports.items()}
-        names |= {f"board:{name}": f"{title} (dashboard)" for name, title in self.boards.items()}
+        names |= {f"board:{name}": f"{one.title} (dashboard)" for name, one in self.boards.items()}
         form.among("what", [None, *names])
         st.selectbox(
             "Report or dashboard", list(names), index=None, format_func=names.__getitem__, key=form.key("what"),
@@ -123,7 +124,23 @@ class Form:
             ]
             spec = report.spec.model_copy(update={"asks": answered})
             params |= report_choices.asks(spec, offers.model_for(frame.actor()))
-        return params
+        return params | (self._narrowed(board) if board else {})
+
+    def _narrowed(self, board: str) -> dict[str, list[str]]:
+        """What the filters of a dashboard are set to; one left open narrows nothing."""
+        one, chosen = self.boards[board], {}
+        for place, narrowing in enumerate(one.filters):
+            start = self.start.params.get(narrowing.field)
+            start = start if isinstance(start, list) else []
+            known = tiles.choices(one, narrowing.field, by=frame.actor())
+            options = list(dict.fromkeys([*known, *start]))
+            found = st.multiselect(
+                narrowing.label, options, start, key=f"sub_narrow_{board}_{place}", format_func=_value,
+                placeholder="All",
+            )  # fmt: skip
+            if found:
+                chosen[narrowing.field] = found
+        return chosen
 
     def _period(self, report: Card | None) -> None:
         form = self.form
@@ -245,6 +262,10 @@ def limit_told(card: Subscription) -> str:
     value = f"{show.number(round(only.value * 100, 3))} %" if type_ == "ratio" else value
     name = names.get(only.number, "Number of rows")
     return f"Only if {name[:1].lower()}{name[1:]} is {'above' if only.rule == 'over' else 'below'} {value}"
+
+
+def _value(value: str) -> str:
+    return {"true": "Yes", "false": "No"}.get(value) or choice(value)
 
 
 def _title(words: str) -> None:

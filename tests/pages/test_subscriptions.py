@@ -10,10 +10,12 @@ from data.errors import NotPermitted
 from data.models import User
 from data.session import write
 from data.types import clock
-from reports import deliveries, schedules
+from reports import dashboards, deliveries, schedules
+from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.schedules import Only, Schedule, save_schedule, subscription
 from reports.when import When
 from tests import inbox as inboxes
+from tests.reports.small_clinic import Small
 from tests.screen import opened, told
 from worker import Worker
 
@@ -92,6 +94,21 @@ def test_what_was_chosen_comes_back_and_a_change_keeps_the_password(furnished):
     card = subscription(name, by=furnished.actor("adam"))
     assert (card.schedule.title, card.schedule.subject, card.number) == ("Missed", "As every morning", 3)
     assert card.schedule.only.value == 0.125 and schedules.password_of(card.schedule) == "otter-copper-94"
+
+
+def test_a_dashboard_goes_out_with_its_filters(furnished):
+    tile = Tile(id="t1", report="surgeries", show="number", number="surgeries")
+    species = Narrowing(field="patient.species", label="Species")
+    board = dashboards.save_dashboard(
+        Dashboard(title="Day", tiles=[tile], filters=[species]), by=furnished.actor("adam")
+    )
+    Small(furnished).surgery("2026-05-01T14:00", 20)
+    at = opened(furnished, "adam", SET_UP, board=board)
+    assert at.button_group(key="sub_format").options == ["PDF", "Excel"]
+    at.multiselect(key=f"sub_narrow_{board}_0").set_value(["dog"]).run()
+    at.button(key="save_subscription").click().run()
+    [card] = schedules.subscriptions(by=furnished.actor("adam"))
+    assert (card.schedule.dashboard, card.schedule.params) == (board, {"patient.species": ["dog"]})
 
 
 def test_the_page_of_one_tells_its_runs_and_sends_one_to_oneself(furnished):

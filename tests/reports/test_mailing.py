@@ -20,7 +20,7 @@ from data.session import read, write
 from data.types import clock
 from messages import delivery, outbox
 from reports import dashboards, deliveries, mailing, parcels, saved, schedules
-from reports.dashboards import Dashboard, Tile
+from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.deliveries import log, send_now, standings
 from reports.queries import SavedQuery
 from reports.run import UnknownParameter
@@ -527,10 +527,14 @@ def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(on_sqlite,
         Tile(id="t3", report="charges-of-last-week", title="Charges/lines", show="table", preset="last_month"),
         Tile(id="t4", report="gone-by-now", title="Old"),
     ]
-    dashboards.save_dashboard(Dashboard(title="The week", tiles=tiles), by=clinic.actor("adam"))
+    species = Narrowing(field="patient.species", label="Species")
+    dashboards.save_dashboard(Dashboard(title="The week", tiles=tiles, filters=[species]), by=clinic.actor("adam"))
+    subscribe(clinic, title="Cats", dashboard="the-week", format="pdf", only=Only(rule="data"),
+              params={"patient.species": ["cat"]})  # fmt: skip
     subscribe(clinic, title="Board", dashboard="the-week", format="pdf")
     subscribe(clinic, title="Board book", dashboard="the-week", format="xlsx", addresses=["books@example.com"])
     work(MONDAY + MINUTE)
+    assert [run.state for run in runs(clinic, "cats")] == ["no_data"]  # nothing was charged for a cat
     files = {name: content for name, content in map(inboxes.file_of, inbox.to("olive@example.org"))}
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(files["the-week_2026-05-04.pdf"])).pages)
     assert "The week" in words and "$200.00" in words and "Vera Vane" in words and "removed" in words
