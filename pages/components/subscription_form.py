@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, report_choices, show
+from pages.components import frame, preparing, report_choices, show
 from pages.components.draft_form import DraftForm
 from pages.components.draft_text import long_text
 from reports import dashboards, offers, saved, schedules, tiles
@@ -129,6 +129,8 @@ class Form:
     def _narrowed(self, board: str) -> dict[str, list[str]]:
         """What the filters of a dashboard are set to; one left open narrows nothing."""
         one, chosen = self.boards[board], {}
+        if one.filters:
+            preparing.wait()
         for place, narrowing in enumerate(one.filters):
             start = self.start.params.get(narrowing.field)
             start = start if isinstance(start, list) else []
