@@ -33,8 +33,9 @@ def query(text="SELECT 1 AS n", **more):
 
 
 @pytest.fixture
-def small(clinic):
-    made = small_clinic.Small(clinic)
+def small(sqlite_clinic):
+    """What is asked in SQL is asked of the mart, whichever database fills it."""
+    made = small_clinic.Small(sqlite_clinic)
     someone = made.client("Zimmermann", owner_type="public")
     visit = made.invoice(someone, "2024-03-04")
     made.line(visit, "2024-03-04", 12_345)
@@ -140,8 +141,8 @@ def test_a_reader_without_money_is_told_so_and_one_of_own_rows_gets_those(small)
         run(visits, by=alone, form="csv")
 
 
-def test_no_file_is_made_of_a_part_of_an_answer(clinic, monkeypatch):
-    adam = clinic.actor("adam")
+def test_no_file_is_made_of_a_part_of_an_answer(sqlite_clinic, monkeypatch):
+    adam = sqlite_clinic.actor("adam")
     name = saved.save_query(query("SELECT * FROM (VALUES (1), (2), (3)) v(n) ORDER BY n"), by=adam)
     monkeypatch.setattr(sql, "SCREEN_ROWS", 2)
     monkeypatch.setattr(sql, "FILE_ROWS", 2)
