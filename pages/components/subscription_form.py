@@ -18,7 +18,7 @@ from reports.values import choice
 from reports.when import DAYS, LAST, When, ordinal
 
 EVERY = {
-    "weekday": "Every weekday", "day": "Every day", "week": "On certain weekdays", "month": "Once a month",
+    "weekday": "Every weekday", "day": "Every day", "week": "Every week", "month": "Once a month",
     "quarter": "Once a quarter",
 }  # fmt: skip
 RULES = {
@@ -271,7 +271,7 @@ def _value(value: str) -> str:
 
 
 def _title(words: str) -> None:
-    st.markdown(f"### {words}")
+    st.subheader(words, anchor=False)
 
 
 def _begun(report: str, board: str, by: str, preset: str) -> Schedule:
