@@ -589,7 +589,7 @@ def _carry(
 
 def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:
     row = cursor.execute(
-        "SELECT count(*) FROM location l JOIN stage s ON s.id = l.id WHERE s.zone IS DISTINCT FROM l.zone"
+        "SELECT count(*) FROM location l JOIN stage s ON s.id = l.id WHERE s.gone OR s.zone IS DISTINCT FROM l.zone"
     ).fetchone()
     return bool(row and row[0])
 
@@ -611,9 +611,13 @@ def _make_room(cursor: duckdb.DuckDBPyConnection, fact: Fact) -> bool:
 
 
 def _note_moved(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Which of the rows that arrived have another place, or whatever else others take over from them, than before."""
+    """Which of the rows that arrived have another place, or whatever else others take over from them, than before;
+    what was removed or is here for the first time counts, as rows that hang on it may be here."""
     differs = " OR ".join(f"s.{name} IS DISTINCT FROM p.{name}" for name in _TAKEN_OVER[table])
-    cursor.execute(f"INSERT INTO moved_{table} SELECT s.id FROM stage s JOIN {table} p ON p.id = s.id WHERE {differs}")  # noqa: S608
+    cursor.execute(
+        f"INSERT INTO moved_{table} SELECT s.id FROM stage s LEFT JOIN {table} p ON p.id = s.id "  # noqa: S608
+        f"WHERE s.gone OR p.id IS NULL OR {differs}"
+    )
 
 
 def _move_along(cursor: duckdb.DuckDBPyConnection, fact: Fact, zone: str) -> None:
