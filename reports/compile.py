@@ -422,7 +422,8 @@ def _shown(
         both += [f'now."{name}" AS "{name}", earlier."{name}" AS "{name} before"' for name in names]
         joined = _joined(f"SELECT {', '.join(both)}", f"FROM now FULL JOIN earlier ON {on}")
         withs.append(f"together AS (\n{joined}\n)")
-    time = next((by.column for by in groups if by.grain or by.field == spec.period), "")
+    first = next((by.field for by in groups if by.grain or by.field == spec.period), "")
+    time = [by.column for by in groups if by.field == first]
     side = "together" if spec.compare else "now"
     picked = [f'"{key}"' for key in keys]
     picked += [f'{_told(number, spec, keys, time, len(groups) if sets else 0)} AS "{number.counted.name}"'
@@ -432,16 +433,17 @@ def _shown(
     return _joined(f"WITH {', '.join(withs)}", "SELECT * FROM told")
 
 
-def _told(number: _Number, spec: ReportSpec, keys: list[str], time: str, levels: int) -> str:
-    """What is shown of a number, over the sums now and before. ``levels``: how many groups a total row adds up."""
+def _told(number: _Number, spec: ReportSpec, keys: list[str], time: list[str], levels: int) -> str:
+    """What is shown of a number, over the sums now and before. ``time`` are the groups that follow the days, such as
+    year and month; ``levels``: how many groups a total row adds up."""
     name, show = number.counted.name, number.counted.show
     fill = number.additive and bool(spec.compare)
     now, then = (f'coalesce("{one}", 0)' if fill else f'"{one}"' for one in (name, f"{name} before"))
     if show == "running":
         if not time:
             raise CannotAddUp(label=number.label, how="a running total", why="the report is not by day or month")
-        apart = ", ".join(f'"{key}"' for key in keys if key != time)
-        made = f'sum({now}) OVER ({f"PARTITION BY {apart} " if apart else ""}ORDER BY "{time}")'
+        apart, along = (", ".join(f'"{key}"' for key in keys if (key in time) == told) for told in (False, True))
+        made = f"sum({now}) OVER ({f'PARTITION BY {apart} ' if apart else ''}ORDER BY {along})"
         return made + ("::BIGINT" if number.type in ("money", "whole") else "")
     if show == "share":
         whole = f'sum({now}) FILTER (WHERE "_level" = {(1 << levels) - 1}) OVER ()' if levels else f"sum({now}) OVER ()"

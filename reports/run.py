@@ -82,6 +82,8 @@ def run_spec(
             rows, cut = read(cursor, query, form)
     seconds = time.perf_counter() - began
     rows, total, subtotals = _sorted_out(rows, query)
+    if spec.limit and subtotals:
+        rows = _first_lines(spec, rows, subtotals, query.groups - bool(spec.across))
     audit_run(name, asked, len(rows), form, by)
     return Result(
         name, spec.title, asked.chosen, asked.definition, query.columns, rows, total, query.left_out, asked.clinic,
@@ -139,6 +141,15 @@ def _sorted_out(
     plain = levels.pop(0, [])
     totals = levels.pop((1 << query.groups) - 1, [])
     return plain, (totals[0] if totals and plain else None), levels
+
+
+def _first_lines(
+    spec: ReportSpec, rows: list[tuple[Any, ...]], subtotals: Mapping[int, list[tuple[Any, ...]]], heads: int
+) -> list[tuple[Any, ...]]:
+    """The rows of as many lines as the report shows; one that is spread across stands where its own total does."""
+    lines = dict.fromkeys(row[:heads] for row in (subtotals.get(1, rows) if spec.across else rows))
+    shown = set(list(lines)[: spec.limit])
+    return [row for row in rows if row[:heads] in shown]
 
 
 def _looked_up(query: Query, clinic_id: str, change: int | None) -> tuple[list[tuple[Any, ...]], bool]:

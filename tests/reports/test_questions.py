@@ -111,6 +111,16 @@ def test_running_totals_shares_and_ratios_are_worked_out_from_the_sums(busy):
     assert result.columns[result.index("each")].type == "money"
 
 
+def test_what_runs_along_years_and_months_runs_on(busy):
+    measures = ["revenue", {"name": "running", "measure": "revenue", "show": "running"}]
+    plain = ask(busy, spec("invoice_line", by=[MONTH], measures=measures))
+    question = spec("invoice_line", by=[MONTH | {"grain": "year"}, MONTH], measures=measures, subtotals=True)
+    result = ask(busy, question)
+    assert cells(result, "running") == cells(plain, "running")
+    of_year = [max(row[-1] for row in result.rows if row[0].year == year) for year in (2023, 2024)]
+    assert [row[-1] for row in sorted(result.subtotals[1])] == of_year
+
+
 @pytest.mark.parametrize("compare", ["year_before", "period_before"])
 def test_what_is_compared_with_is_the_same_report_of_those_days(busy, compare):
     numbers = ["revenue", {"name": "before", "measure": "revenue", "show": "before"},
