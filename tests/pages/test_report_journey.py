@@ -59,7 +59,7 @@ def test_from_a_slice_to_its_rows_and_out_as_a_file(built, browser):
     page.wait_for_timeout(1_500)
     page.reload()
     page.get_by_text(re.compile("Kept from")).wait_for(timeout=30_000)
-    assert page.get_by_label("What it is for").input_value() == "Only ferrets"
+    page.locator('input[value="Only ferrets"]').wait_for()
     page.get_by_role("button", name="Save dashboard").click()
     page.get_by_role("heading", name="Ferrets", exact=True).wait_for()
     page.get_by_text("Only ferrets").wait_for()
