@@ -25,7 +25,7 @@ from reports.deliveries import log, send_now, standings
 from reports.queries import SavedQuery
 from reports.run import UnknownParameter
 from reports.schedules import Only, Schedule, save_schedule, subscription
-from reports.spec import Counted, ReportSpec, Shown, built_in
+from reports.spec import Breakdown, By, Counted, ReportSpec, Shown, built_in
 from reports.when import When
 from security import audit
 from security.alerts import alerts
@@ -270,6 +270,22 @@ def test_it_goes_out_only_where_its_condition_holds(on_sqlite, inbox):
     ended = {title: [run.state for run in runs(clinic, name)][::-1] for title, name in names.items()}
     assert ended == {title: states for title, (_, states) in CONDITIONS.items()}
     assert len(inbox.mails) == 3
+
+
+def test_a_limit_is_of_the_whole_where_the_report_shows_no_total(on_sqlite, inbox):
+    clinic = on_sqlite
+    by_client = Breakdown(name="client", label="Client", by=[By(field="invoice.client.name", name="client")])
+    asked = ReportSpec(
+        title="Revenue by client", entity="invoice_line", period="day", preset="last_week", total=False,
+        breakdowns=[by_client], measures=[Counted(name="revenue", measure="revenue")],
+    )  # fmt: skip
+    report = saved.save_report(asked, by=clinic.actor("adam"))
+    for value in (19_999, 20_000):
+        subscribe(clinic, title=str(value), report=report, only=Only(rule="over", number="revenue", value=value))
+    work(MONDAY + MINUTE)
+    assert [runs(clinic, name)[0].state for name in ("19999", "20000")] == ["sent", "quiet"]
+    [mail] = inbox.to("olive@example.org")
+    assert rows_of(mail) == [["client", "revenue"], ["Vera Lee", "80.00"], ["Vera Vane", "120.00"]]
 
 
 def test_what_was_missed_is_made_up_for_once_and_only_if_it_was_not_long_ago(furnished, inbox):
