@@ -75,7 +75,7 @@ def _number(result: Result, title: str) -> None:
     moved: Any = told.moved or None
     colour: Any = "inverse" if told.column.name in LESS_IS_BETTER else "normal"
     st.metric(
-        told.column.label, told.value, moved, delta_color=colour if told.change else "off", width="stretch",
+        frame.said(told.column.label), told.value, moved, delta_color=colour if told.change else "off", width="stretch",
         label_visibility="hidden" if told.column.label == title else "visible",
         delta_description="against the year before" if moved else None,
     )  # fmt: skip

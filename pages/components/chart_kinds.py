@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import charts
+from pages.components import charts, frame
 from reports import funnel as reached
 from reports.compile import ResultColumn
 from reports.result import Result
@@ -162,7 +162,7 @@ def number(spec: ReportSpec, result: Result) -> None:
     falls = any(one.name == spec.chart.y and one.measure in FALLING_IS_GOOD for one in spec.numbers)
     with st.container(key="report_number"):
         st.metric(
-            column.label, words(column, line[place], wording), delta, delta_color="inverse" if falls else "normal",
+            frame.said(column.label), words(column, line[place], wording), delta, delta_color="inverse" if falls else "normal",
             chart_data=course, chart_type="area", border=True,
         )  # fmt: skip
 

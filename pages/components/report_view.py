@@ -115,7 +115,7 @@ def _totals(result: Result) -> None:
     with st.container(key="report_totals", horizontal=True, gap="large"):
         for column, value in zip(result.columns, line, strict=True):
             if column.is_measure:
-                st.metric(column.label, words(column, value, wording), width="content")
+                st.metric(frame.said(column.label), words(column, value, wording), width="content")
 
 
 def chart(spec: ReportSpec, result: Result) -> None:

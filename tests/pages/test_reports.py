@@ -10,7 +10,8 @@ from cli import run as ballast
 from data import definitions
 from data.models import AuditLog, User
 from data.session import read, write
-from reports.spec import built_in
+from reports.saved import save_report
+from reports.spec import ReportSpec, built_in
 from security.roles import ROLE, Role
 from tests.reports import small_clinic
 from tests.screen import opened
@@ -71,6 +72,18 @@ def test_names_with_markup_are_shown_as_they_are(small):
     page = opened(small.clinic, "olive", "reporting/report.py", name="ar-ageing")
     assert "<script>" not in tables(page)
     assert "&lt;script&gt;alert(1)" in tables(page)
+
+
+def test_a_number_called_like_a_link_is_told_as_it_is_called(small):
+    small.visit("2024-03-04", "no_show")
+    label = "[Visits](https://example.org) in $ and $"
+    number = {"name": "n", "label": label, "agg": "count"}
+    for kind in ("none", "number"):
+        asked = {"title": f"As {kind}", "entity": "appointment", "measures": [number],
+                 "chart": {"kind": kind, "y": "n"}}  # fmt: skip
+        name = save_report(ReportSpec.model_validate(asked), by=small.clinic.actor("adam"))
+        page = opened(small.clinic, "olive", "reporting/report.py", name=name)
+        assert page.metric[0].label == label.replace("[", "\\[").replace("]", "\\]").replace("$", "\\$")
 
 
 def test_looking_twice_is_one_audit_row(small):
