@@ -162,8 +162,8 @@ def number(spec: ReportSpec, result: Result) -> None:
     falls = any(one.name == spec.chart.y and one.measure in FALLING_IS_GOOD for one in spec.numbers)
     with st.container(key="report_number"):
         st.metric(
-            frame.said(column.label), words(column, line[place], wording), delta, delta_color="inverse" if falls else "normal",
-            chart_data=course, chart_type="area", border=True,
+            frame.said(column.label), words(column, line[place], wording), delta,
+            delta_color="inverse" if falls else "normal", chart_data=course, chart_type="area", border=True,
         )  # fmt: skip
 
 

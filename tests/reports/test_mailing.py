@@ -571,6 +571,7 @@ def test_what_cannot_go_out_is_refused_with_its_sentence(on_sqlite):
     for values, problem in (
         ({"people": []}, schedules.NobodyToSendTo), ({"addresses": ["a@b"]}, schedules.NotAnAddress),
         ({"addresses": ["a@example.org\r\nBcc: b@example.org"]}, schedules.NotAnAddress),
+        ({"addresses": [f"{'a' * 120}@example.org"]}, schedules.NotAnAddress),
         ({"report": "nothing"}, NotFound), ({"people": [nobody]}, NotFound), ({"run_as": nobody}, NotFound),
         ({"only": Only(rule="over", number="weight")}, schedules.NoSuchNumber),
         ({"params": {"by": "colour"}}, UnknownParameter),
