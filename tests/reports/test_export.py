@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,14 +15,15 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from cli import run as ballast
-from data.errors import NotPermitted
+from data.errors import NotPermitted, Refusal
 from data.models import AuditLog, Clinic
 from data.session import read, write
-from reports import export, model, spec
+from reports import export, model, offers, spec
 from reports.compile import Reader, ResultColumn, compile_spec
 from reports.result import Result
 from reports.run import BackwardPeriod, BadDay, UnknownBreakdown, UnknownParameter, run, run_spec
 from security import sessions
+from security.permissions import PERMISSIONS
 from tests.reports import small_clinic
 
 FREE_TEXT = {"notes", "caution", "reason"}
@@ -148,6 +150,40 @@ def test_columns_a_role_may_not_see_are_not_even_asked_for():
     assert query.left_out == ("Revenue",)
     listing = spec.built_in()["roster"]
     assert "phone" not in compile_spec(listing, {"date": date(2024, 1, 1)}, Reader(frozenset())).sql
+
+
+SECRET = ("first_name", ".phone", ".notes", ".caution", ".microchip", ".reason", " ELSE t.name END", "_cents")
+
+
+@pytest.mark.parametrize("entity", sorted(model.built_in().entities))
+def test_no_question_reads_a_name_or_an_amount_for_who_may_see_none(entity):
+    known, lot, compiled = model.built_in(), random.Random(5), 0
+    here, reader = known.entity(entity), Reader(frozenset(PERMISSIONS) - {"clients.view", "reports.money"})
+    paths = [one.path for one in offers.fields(known, entity, frozenset(PERMISSIONS))]
+    paths = [path for path in paths if path.split(".")[-1] not in ("is_open", "deposit")]  # yes or no, no amount
+    sources = [one.source.strip() for one in known.entities.values() if one.source]
+    for _ in range(120):
+        if lot.random() < 0.5:
+            body = {"columns": [{"field": lot.choice(paths), "name": f"c{count}"} for count in range(4)]}
+        else:
+            aggregates = [{"name": f"n{count}", "agg": lot.choice(["count_distinct", "sum", "min", "median"]),
+                           "of": lot.choice(paths)} for count in range(2)]  # fmt: skip
+            named = [{"name": "m", "measure": one} for one in lot.sample([*here.measures], min(1, len(here.measures)))]
+            by = [{"field": lot.choice(paths), "name": "g"}]
+            body = {"measures": [*aggregates, {"name": "q", "num": "n0", "den": "n1"}, *named],
+                    "breakdowns": [{"name": "b", "label": "B", "by": by}]}  # fmt: skip
+        if lot.random() < 0.3:
+            body["filters"] = [{"any": [{"field": lot.choice(paths), "op": "not_empty"}]}]
+        asked = spec.ReportSpec.model_validate({"title": "T", "entity": entity, "sort": ["-n0", "c0"]} | body)
+        try:
+            query = compile_spec(asked, {"today": date(2024, 1, 1)}, reader)
+        except Refusal:
+            continue
+        told, compiled = query.sql, compiled + 1
+        for source in sources:
+            told = told.replace(source, "")
+        assert not [one for one in SECRET if one in told], (body, told)
+    assert compiled
 
 
 def test_a_file_needs_the_right_to_export(clinic):
