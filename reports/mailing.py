@@ -208,7 +208,7 @@ def _make(begun: Begun) -> Made:
     whole: Found | None = None
     if one.only.rule != "always" and not begun.asked_by:
         whole = parcels.find(one, by=begun.runner)
-        if not parcels.is_worth(one, whole, by=begun.runner):
+        if not parcels.is_worth(one, whole, reader=begun.runner):
             return Made("no_data" if one.only.rule == "data" else "quiet", whole.rows)
     for circle in begun.circles:
         try:

@@ -87,18 +87,18 @@ def chosen(one: Schedule, spec: ReportSpec, today: date) -> dict[str, Any]:
     return found
 
 
-def is_worth(one: Schedule, found: Found, *, by: Actor) -> bool:
-    """Whether the subscription's condition holds for what was found for an actor."""
+def is_worth(one: Schedule, found: Found, *, reader: Actor) -> bool:
+    """Whether the subscription's condition holds for what was found for a reader."""
     rule = one.only
     if rule.rule == "always":
         return True
     if rule.rule == "data" or found.result is None:
         return found.rows > 0
-    value = number_of(found.result, rule.number, by=by)
+    value = number_of(found.result, rule.number, reader=reader)
     return value is not None and (value > rule.value if rule.rule == "over" else value < rule.value)
 
 
-def number_of(result: Result, name: str, *, by: Actor) -> float | None:
+def number_of(result: Result, name: str, *, reader: Actor) -> float | None:
     """A number of a result over all its rows, in its own unit; None where there is none. ``rows`` counts them. Of a
     report that shows no total it is worked out for this alone."""
     if name == "rows":
@@ -109,7 +109,7 @@ def number_of(result: Result, name: str, *, by: Actor) -> float | None:
         raise NotPermitted(action="see the number that decides whether this is sent")
     if line is None and result.rows and result.spec is not None and not result.spec.total:
         added = result.spec.model_copy(update={"total": True})
-        line = run_spec(result.name, added, result.params, by=by, form="choices").total
+        line = run_spec(result.name, added, result.params, by=reader, form="choices").total
     if line is None:
         return 0.0 if not result.rows and result.columns[names.index(name)].type in ("whole", "money") else None
     value = line[names.index(name)]

@@ -160,6 +160,7 @@ EXPECTED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_field_of_any_report_tells_of_a_restricted_record(sqlite_clinic):
     """Every field of every entity, and of what it joins two steps away."""
     kept = everything.record(sqlite_clinic, CANARY)
