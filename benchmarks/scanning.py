@@ -1,0 +1,393 @@
+"""How well and how fast scanned pages are read: prints forms, fills them in, spoils them, and reads them back.
+
+    uv run python benchmarks/scanning.py [--pages 120] [--seed 7] [--speed] [--show KIND]
+
+Seeds below 1000 are for trying things; ``--seed`` from 1000 on is for figures. Reports, per way of spoiling:
+identification, misfiled pages, registration error, boxes read wrongly without a word, boxes sent to a person.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import math
+import time
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pypdfium2
+
+from forms.definition import BOXED
+from forms.layout import lay_out
+from forms.press import Plate, Press, Sheet
+from forms.reading.page import Target, read_page
+from forms.settings import shipped
+from forms.token import PageCode, claimed, token
+
+KEY = b"benchmark" * 4
+FLAT = (
+    "clean", "rotated", "upside_down", "skewed", "shifted", "printed_94", "low_contrast", "gray_background", "noise",
+    "blur", "jpeg", "speckle", "one_bit", "fold", "stain", "corner_gone", "scrawl", "bleed", "pencil", "combo",
+)  # fmt: skip
+PHONE = ("phone", "phone_shadow", "phone_curl", "phone_blur")
+
+
+@dataclass
+class Paper:
+    """One printed page as a picture, with its truth."""
+
+    gray: np.ndarray
+    dpi: int
+    size: tuple[float, float]
+    code: PageCode
+    boxes: list[tuple[float, float]]
+    marked: list[bool]
+    dense: list[bool]
+
+
+class Stock:
+    """Printed forms of one paper, rendered once for each resolution."""
+
+    def __init__(self, paper: str) -> None:
+        self.sheets: dict[tuple[int, int], tuple] = {}
+        self.pdfs = {}
+        self.plates = []
+        for number, slug in enumerate(("consent", "travel-sheet", "walk-in", "roster", "drug-log"), 1):
+            form = shipped()[slug]
+            layout = lay_out(form, paper)
+            edition = number + (10 if paper == "a4" else 0)
+            for serial in range(1, 4):
+                press = Press("Harbor Spay & Neuter", "Printed")
+                serial_number = edition * 1000 + serial
+
+                def code(page: int, of: int, serial: int, edition: int = edition) -> str:
+                    return token(PageCode(edition, page, of, serial), KEY)
+
+                lines = [{"owner": "Maria Chen", "animal": "Luna", "time": "7:30"}] * 5 if form.repeats else ()
+                heading = "" if form.subject == "nothing" else "Luna · Maria Chen"
+                press.add(Plate(slug, 1, form.title, layout, code), Sheet(serial_number, {}, heading, lines))
+                document = pypdfium2.PdfDocument(press.pdf())
+                for page in press.pages:
+                    self.plates.append((document, page, edition))
+
+    def page(self, rng: np.random.Generator, dpi: int) -> Paper:
+        """A page of the stock, filled in by a hand."""
+        number = int(rng.integers(len(self.plates)))
+        document, page, edition = self.plates[number]
+        if (number, dpi) not in self.sheets:
+            bitmap = document[int(page["page"]) - 1].render(scale=dpi / 72, grayscale=True)
+            self.sheets[number, dpi] = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
+        gray = self.sheets[number, dpi].copy()
+        code = PageCode(edition, page["page"], page["of"], page["serial"])
+        boxes, marked, dense = fill_in(rng, gray, dpi, page["zones"])
+        return Paper(gray, dpi, tuple(page["size"]), code, boxes, marked, dense)
+
+
+def fill_in(rng, gray, dpi, zones, *, pencil: bool = False):
+    """Draw marks into boxes and words into the rest; returns boxes, which are marked, which were canceled."""
+    boxes, marked, dense = [], [], []
+    pen = float(rng.uniform(0.35, 0.8)) * dpi / 25.4
+    shade = int(rng.integers(95, 135)) if pencil else int(rng.integers(0, 90))
+    for zone in zones:
+        x, y, w, h = (zone[name] * dpi / 72 for name in ("x", "y", "w", "h"))
+        if zone["type"] in BOXED:
+            state = rng.random()
+            boxes.append((zone["x"], zone["y"]))
+            marked.append(state < 0.35)
+            dense.append(state > 0.99)
+            if state < 0.35:
+                draw_mark(rng, gray, x, y, w, pen, shade)
+            elif state > 0.99:
+                spread = rng.uniform(-0.06, 0.06, 4) * w
+                corners = np.array([[x + spread[0], y], [x + w, y + spread[1]], [x + w, y + h], [x, y + h + spread[2]]])
+                cv2.fillPoly(gray, [corners.astype(np.int32)], shade)
+        elif zone["type"] in ("text", "signature", "initials", "digits") and rng.random() < 0.4:
+            scribble(rng, gray, x, y, w, h, pen, shade)
+    return boxes, marked, dense
+
+
+def draw_mark(rng, gray, x, y, w, pen, shade):
+    """A cross, a tick, a slash or a dot, as hands make them."""
+    kind = rng.choice(["cross", "cross", "cross", "tick", "slash", "blob"])
+
+    def at(px: float, py: float) -> tuple[float, float]:
+        return x + (px + rng.normal(0, 0.07)) * w, y + (py + rng.normal(0, 0.07)) * w
+
+    out = float(rng.uniform(-0.12, 0.2))
+    if kind == "cross":
+        stroke(rng, gray, [at(-out, -out), at(1 + out, 1 + out)], pen, shade)
+        stroke(rng, gray, [at(1 + out, -out), at(-out, 1 + out)], pen, shade)
+    elif kind == "tick":
+        stroke(rng, gray, [at(0.1, 0.5), at(0.4, 0.9), at(1.1 + out, -0.1 - out)], pen, shade)
+    elif kind == "slash":
+        stroke(rng, gray, [at(1 + out, -out), at(-out, 1 + out)], pen * 1.15, shade)
+    else:
+        points = [at(0.5 + 0.22 * math.cos(a), 0.5 + 0.22 * math.sin(a)) for a in np.linspace(0, 9, 16)]
+        stroke(rng, gray, points, pen * 1.2, shade)
+
+
+def stroke(rng, gray, points, pen, shade):
+    """A line of a pen, a little bent."""
+    dense = []
+    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+        bend = rng.normal(0, 0.05, 2) * math.hypot(bx - ax, by - ay)
+        for t in np.linspace(0, 1, 8):
+            curve = 4 * t * (1 - t)
+            dense.append((ax + (bx - ax) * t + bend[0] * curve, ay + (by - ay) * t + bend[1] * curve))
+    line = (np.array(dense) * 16).astype(np.int32)
+    layer = np.full_like(gray, 255) if shade else None
+    target = gray if layer is None else layer
+    cv2.polylines(target, [line], False, shade, max(1, round(pen)), cv2.LINE_AA, 4)
+    if layer is not None:
+        np.minimum(gray, layer, out=gray)
+
+
+def scribble(rng, gray, x, y, w, h, pen, shade):
+    """Something like handwriting."""
+    points, at = [], x + 0.04 * w
+    while at < x + w * float(rng.uniform(0.3, 0.95)) and len(points) < 60:
+        points.append((at, y + h * float(rng.uniform(0.25, 0.9))))
+        at += h * float(rng.uniform(0.1, 0.3))
+    if len(points) > 1:
+        line = (np.array(points) * 16).astype(np.int32)
+        cv2.polylines(gray, [line], False, shade, max(1, round(pen)), cv2.LINE_AA, 4)
+
+
+def warp(gray, matrix, size=None, border=255):
+    """A picture moved by a matrix."""
+    height, width = gray.shape
+    return cv2.warpPerspective(gray, matrix, size or (width, height), flags=cv2.INTER_AREA, borderValue=border)
+
+
+def turned(gray, degrees, border=255):
+    """Rotated about its middle."""
+    height, width = gray.shape
+    matrix = np.vstack([cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1), [0, 0, 1]])
+    return warp(gray, matrix, border=border)
+
+
+def spoil(kind, rng, paper: Paper):
+    """The page as it comes out of a scanner or a phone that has seen better days."""
+    gray, mm = paper.gray, paper.dpi / 25.4
+    height, width = gray.shape
+    if kind == "rotated":
+        return np.ascontiguousarray(np.rot90(gray, int(rng.integers(1, 4))))
+    if kind == "upside_down":
+        return turned(np.ascontiguousarray(gray[::-1, ::-1]), float(rng.normal(0, 0.6)))
+    if kind == "skewed":
+        return turned(gray, float(rng.uniform(-4, 4)))
+    if kind == "shifted":
+        return warp(gray, np.array([[1, 0, rng.uniform(-4, 4) * mm], [0, 1, rng.uniform(-4, 4) * mm], [0, 0, 1.0]]))
+    if kind == "printed_94":
+        scale = float(rng.uniform(0.92, 0.97))
+        return warp(gray, np.array([[scale, 0, 5 * mm], [0, scale, 7 * mm], [0, 0, 1.0]]))
+    if kind == "low_contrast":
+        low = float(rng.uniform(80, 130))
+        return (low + gray.astype(np.float32) * (215 - low) / 255).astype(np.uint8)
+    if kind == "gray_background":
+        light = (
+            np.linspace(rng.uniform(0.6, 0.9), 1, width)[None] * np.linspace(rng.uniform(0.75, 1), 1, height)[:, None]
+        )
+        return (gray * light).astype(np.uint8)
+    if kind == "noise":
+        return np.clip(gray + rng.normal(0, rng.uniform(12, 30), gray.shape), 0, 255).astype(np.uint8)
+    if kind == "blur":
+        return cv2.GaussianBlur(gray, (0, 0), float(rng.uniform(0.12, 0.26)) * mm)
+    if kind == "jpeg":
+        _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 35))])
+        return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if kind == "speckle":
+        out = gray.copy()
+        count = int(rng.integers(400, 2500))
+        for x, y in zip(rng.integers(0, width, count), rng.integers(0, height, count), strict=True):
+            cv2.circle(out, (int(x), int(y)), max(1, int(rng.uniform(0.05, 0.25) * mm)), int(rng.integers(0, 120)), -1)
+        return out
+    if kind == "one_bit":
+        level = int(rng.integers(110, 175))
+        return ((turned(gray, float(rng.normal(0, 0.7))) > level) * 255).astype(np.uint8)
+    if kind == "fold":
+        out = gray.astype(np.float32)
+        at, slope = rng.uniform(0.3, 0.7) * height, rng.normal(0, 0.04)
+        ys = np.arange(height)[:, None] - at - slope * np.arange(width)[None]
+        out *= 1 - rng.uniform(0.25, 0.6) * np.exp(-((ys / (0.5 * mm)) ** 2))
+        out *= 1 - 0.12 * (ys > 0)
+        return np.clip(out, 0, 255).astype(np.uint8)
+    if kind == "stain":
+        out = gray.astype(np.float32)
+        for _ in range(int(rng.integers(1, 4))):
+            centre = rng.uniform(0.1, 0.9, 2) * (width, height)
+            radius, depth = rng.uniform(8, 26) * mm, rng.uniform(0.12, 0.4)
+            far = np.hypot(np.arange(width)[None] - centre[0], np.arange(height)[:, None] - centre[1]) / radius
+            out *= 1 - depth * (far < 1) * (0.55 + 0.45 * (far > 0.93))
+        return cv2.GaussianBlur(np.clip(out, 0, 255).astype(np.uint8), (0, 0), 0.08 * mm)
+    if kind == "corner_gone":
+        out = gray.copy()
+        size = int(rng.uniform(20, 34) * mm)
+        corner = int(rng.integers(4))
+        x, y = (0, width)[corner % 2], (0, height)[corner // 2]
+        step_x, step_y = (size, -size)[corner % 2], (size, -size)[corner // 2]
+        cv2.fillPoly(out, [np.array([[x, y], [x + step_x, y], [x, y + step_y]])], int(rng.choice([0, 255])))
+        return turned(out, float(rng.normal(0, 0.8)))
+    if kind == "scrawl":
+        out = gray.copy()
+        for left, top in ((21, 8), (width / mm - 41, height / mm - 28)):
+            if rng.random() < 0.75:
+                points = rng.uniform(-2, 22, (int(rng.integers(3, 7)), 2)) + (left, top)
+                cv2.polylines(
+                    out, [(points * mm * 16).astype(np.int32)], False, 30, max(1, round(0.7 * mm)), cv2.LINE_AA, 4
+                )
+        return out
+    if kind == "bleed":
+        back = cv2.GaussianBlur(np.ascontiguousarray(gray[:, ::-1]), (0, 0), 0.15 * mm)
+        return np.minimum(gray, 255 - ((255 - back) * 0.22)).astype(np.uint8)
+    if kind == "combo":
+        out = turned(gray, float(rng.uniform(-2, 2)))
+        out = spoil("low_contrast", rng, Paper(out, *rest(paper)))
+        out = spoil("noise", rng, Paper(out, *rest(paper)))
+        out = cv2.GaussianBlur(out, (0, 0), 0.1 * mm)
+        return spoil("jpeg", rng, Paper(out, *rest(paper)))
+    if kind in PHONE:
+        return photo(kind, rng, gray, mm)
+    return gray
+
+
+def rest(paper: Paper):
+    """Everything of a paper but its picture."""
+    return paper.dpi, paper.size, paper.code, paper.boxes, paper.marked, paper.dense
+
+
+def photo(kind, rng, gray, mm):
+    """The page on a desk, seen by a phone from a slant."""
+    height, width = gray.shape
+    if kind == "phone_curl":
+        xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        lift = rng.uniform(0.4, 1.0) * mm
+        gray = cv2.remap(
+            gray,
+            xs,
+            ys + np.float32(lift) * np.sin(xs / width * math.pi).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderValue=255,
+        )  # noqa: E501
+    border = int(0.12 * width)
+    jitter = rng.uniform(-0.07, 0.07, (4, 2)) * (width, height)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, (corners + jitter + border).astype(np.float32))
+    out = warp(gray, matrix, (width + 2 * border, height + 2 * border), int(rng.integers(40, 120)))
+    out = np.ascontiguousarray(np.rot90(out, int(rng.integers(4))))
+    h, w = out.shape
+    light = 1 - rng.uniform(0.1, 0.35) * np.linspace(0, 1, w)[None] * np.linspace(1, 0.4, h)[:, None]
+    if kind == "phone_shadow":
+        edge = rng.uniform(0.3, 0.7) * w + rng.normal(0, 0.3) * np.arange(h)[:, None]
+        light = light * (1 - rng.uniform(0.2, 0.4) / (1 + np.exp((np.arange(w)[None] - edge) / (6 * mm))))
+    out = np.clip(out * light * 0.93 + rng.normal(0, 5, out.shape), 0, 255).astype(np.uint8)
+    out = cv2.GaussianBlur(out, (0, 0), (0.16 if kind == "phone_blur" else 0.07) * mm)
+    _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, 70])
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+@dataclass
+class Tally:
+    """What one way of spoiling did."""
+
+    pages: int = 0
+    identified: int = 0
+    misfiled: int = 0
+    placed: int = 0
+    boxes: int = 0
+    wrong: int = 0
+    asked: int = 0
+    seconds: float = 0.0
+    errors: list[float] = field(default_factory=list)
+    slips: list[str] = field(default_factory=list)
+
+    def words(self, name: str) -> str:
+        """One line of the report."""
+        share = 100 * self.identified / max(self.pages, 1)
+        wrong, asked = 100 * self.wrong / max(self.boxes, 1), 100 * self.asked / max(self.boxes, 1)
+        worst = max(self.errors, default=0)
+        return (
+            f"{name:16} {self.pages:4} pages  identified {share:5.1f} %  misfiled {self.misfiled}  placed {self.placed:4}"
+            f"  error {np.median(self.errors or [0]):.2f}/{worst:.2f} mm  wrong {wrong:5.2f} % ({self.wrong})"
+            f"  asked {asked:5.2f} %  {1000 * self.seconds / max(self.pages, 1):4.0f} ms"
+        )
+
+
+def read_one(tally: Tally, paper: Paper, gray, stock_boxes) -> None:
+    """Read a spoiled page and compare it with the truth."""
+
+    def ask(texts):
+        codes = [claimed(text) for text in texts]
+        if len(set(codes)) > 1:
+            return "codes_differ"
+        return Target(*stock_boxes[codes[0]]) if codes[0] in stock_boxes else "refused"
+
+    began = time.process_time()
+    done = read_page(0, gray, ask)
+    tally.seconds += time.process_time() - began
+    tally.pages += 1
+    if done.codes:
+        texts = {claimed(text) for text in done.codes}
+        tally.identified += paper.code in texts
+        tally.misfiled += bool(texts - {paper.code})
+    if not done.how:
+        return
+    tally.placed += 1
+    tally.errors.append(done.error or 0.0)
+    for mark, truth, dense in zip(done.marks, paper.marked, paper.dense, strict=True):
+        tally.boxes += 1
+        if mark.state in ("unclear", "stained", "dense"):
+            tally.asked += not dense
+        elif (mark.state == "marked") != truth or dense:
+            tally.wrong += 1
+            tally.slips.append(f"{mark.state} fill {mark.fill} truth {'dense' if dense else truth}")
+
+
+def main() -> None:
+    """The figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pages", type=int, default=6, help="pages of each way of spoiling")
+    parser.add_argument("--seed", type=int, default=1001)
+    parser.add_argument("--kinds", default="")
+    parser.add_argument("--slips", action="store_true")
+    chosen = parser.parse_args()
+    cv2.setNumThreads(1)
+    stocks = [Stock("letter"), Stock("a4")]
+    tallies: dict[str, Tally] = collections.defaultdict(Tally)
+    for kind in chosen.kinds.split(",") if chosen.kinds else FLAT + PHONE:
+        for number in range(chosen.pages):
+            rng = np.random.default_rng([chosen.seed, number, sum(kind.encode())])
+            dpi = (150, 200, 300)[number % 3]
+            paper = stocks[number % 2].page(rng, dpi)
+            if kind == "pencil":
+                paper = pencilled(rng, stocks[number % 2], dpi)
+            gray = spoil(kind, rng, paper)
+            read_one(tallies[kind], paper, gray, {paper.code: (paper.size, paper.boxes)})
+        print(tallies[kind].words(kind), flush=True)
+        if chosen.slips:
+            print("   ", tallies[kind].slips[:12])
+    for name, kinds in (("flat", FLAT), ("phone", PHONE), ("clean", ("clean", "rotated", "skewed", "shifted"))):
+        whole = Tally()
+        for kind in kinds:
+            one = tallies[kind]
+            for part in ("pages", "identified", "misfiled", "placed", "boxes", "wrong", "asked", "seconds"):
+                setattr(whole, part, getattr(whole, part) + getattr(one, part))
+            whole.errors += one.errors
+        print(whole.words(name.upper()))
+
+
+def pencilled(rng, stock: Stock, dpi: int) -> Paper:
+    """A page filled in by pencil."""
+    number = int(rng.integers(len(stock.plates)))
+    document, page, edition = stock.plates[number]
+    bitmap = document[int(page["page"]) - 1].render(scale=dpi / 72, grayscale=True)
+    gray = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
+    boxes, marked, dense = fill_in(rng, gray, dpi, page["zones"], pencil=True)
+    return Paper(
+        gray, dpi, tuple(page["size"]), PageCode(edition, page["page"], page["of"], page["serial"]), boxes, marked, dense
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

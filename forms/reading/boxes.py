@@ -1,0 +1,209 @@
+"""Reading boxes: each is found anew near its place, and its ink measured against the white and black around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+
+from forms.furniture import BOX, MM, marker_corners
+from forms.reading.register import Placed
+
+PX = 8.0
+"""Pixels a millimetre at which boxes are looked at."""
+SIDE = round(BOX / MM * PX)
+REACH = 10
+"""Pixels a box is looked for around its place: 1.25 mm."""
+AROUND = 18
+"""Pixels of surroundings: 2.25 mm."""
+PATCH = SIDE + 2 * AROUND
+INSET = 5
+EMPTY, MARKED = 0.045, 0.13
+DENSE = 0.62
+INK = 0.30
+"""How dark ink is, from the white around (0) to the black of the markers (1)."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One box: ``state`` empty, marked, unclear (between the two), dense (filled: canceled, or a heavy mark) or
+    stained; ``fill`` the share of ink; ``dx``, ``dy`` how far from its place it was found, in mm."""
+
+    state: str
+    fill: float
+    dx: float
+    dy: float
+
+
+def read_boxes(
+    gray: Any, size: tuple[float, float], corners: Sequence[tuple[float, float]], placed: Placed
+) -> list[Mark]:
+    """The boxes whose top left corners (in points) are given."""
+    if not corners:
+        return []
+    patches = _patches(gray, corners, placed).astype(np.float32)
+    black, white = _levels(gray, size, placed)
+    whites = _local_white(patches, white)
+    blacks = np.minimum(black, whites - 40.0)
+    dark = np.clip((whites[:, None, None] - patches) / (whites - blacks)[:, None, None], 0.0, 1.0)
+    shifts, sure = _snapped(dark)
+    shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
+    return [
+        _judged(dark[number], round(dx), round(dy))
+        for number, (dx, dy) in enumerate(shifts)
+    ]  # fmt: skip
+
+
+def _patches(gray: Any, corners: Sequence[tuple[float, float]], placed: Placed) -> Any:
+    """A square around every box, upright, at the same scale: n x PATCH x PATCH."""
+    fine = 2 if placed.pixels > 1.3 * PX else 1
+    steps = (np.arange(PATCH * fine) + 0.5) / fine - (PATCH - SIDE) / 2
+    offset = steps * (MM / PX)
+    starts = np.array(corners, np.float64)
+    xs = starts[:, 0, None] + offset[None]
+    ys = starts[:, 1, None] + offset[None]
+    m = placed.matrix
+    x, y = xs[:, None, :], ys[:, :, None]
+    scale = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+    to_x = ((m[0, 0] * x + m[0, 1] * y + m[0, 2]) / scale - 0.5).astype(np.float32)
+    to_y = ((m[1, 0] * x + m[1, 1] * y + m[1, 2]) / scale - 0.5).astype(np.float32)
+    count, side = len(corners), PATCH * fine
+    rows = []
+    chunk = max(1, 30_000 // side)
+    for begin in range(0, count, chunk):
+        part = slice(begin, begin + chunk)
+        shape = (-1, side)
+        rows.append(
+            cv2.remap(
+                gray, to_x[part].reshape(shape), to_y[part].reshape(shape), cv2.INTER_LINEAR, borderValue=255
+            ).reshape(-1, side, side)
+        )  # fmt: skip
+    out = np.concatenate(rows)
+    if fine == 2:
+        out = out.reshape(count, PATCH, 2, PATCH, 2).mean(axis=(2, 4))
+    return out
+
+
+def _levels(gray: Any, size: tuple[float, float], placed: Placed) -> tuple[float, float]:
+    """The black of the markers and the white beside them, in this picture."""
+    blacks, whites = [], []
+    module = 9 * MM / 6
+    for corners in marker_corners(size):
+        x, y = corners[0]
+        middle = [(x + module / 2, y + module * (n + 0.5)) for n in range(6)]
+        middle += [(x + module * (n + 0.5), y + module / 2) for n in range(6)]
+        beside = [(x - module, y + module * n) for n in range(6)] + [(x + module * n, y - module) for n in range(6)]
+        blacks.append(np.median(_sampled(gray, middle, placed)))
+        whites.append(np.median(_sampled(gray, beside, placed)))
+    return float(np.median(blacks)), float(np.median(whites))
+
+
+def _sampled(gray: Any, points: Sequence[tuple[float, float]], placed: Placed) -> Any:
+    seen = cv2.perspectiveTransform(np.array([points], np.float64), placed.matrix)[0]
+    height, width = gray.shape
+    x = np.clip(seen[:, 0].astype(int), 0, width - 1)
+    y = np.clip(seen[:, 1].astype(int), 0, height - 1)
+    return gray[y, x]
+
+
+def _local_white(patches: Any, white: float) -> Any:
+    """The paper around each box: the brightest tenth of what lies inside the patch."""
+    flat = patches[:, ::2, ::2].reshape(len(patches), -1)
+    level = np.partition(flat, int(flat.shape[1] * 0.85), axis=1)[:, int(flat.shape[1] * 0.85)]
+    return np.maximum(level, min(white, 255.0) * 0.35)
+
+
+@lru_cache(maxsize=1)
+def _outline() -> Any:
+    """A template: dark on the outline, light just inside and outside of it."""
+    margin = 4
+    side = SIDE + 2 * margin
+    far = np.full((side, side), 10.0, np.float32)
+    for y in range(side):
+        for x in range(side):
+            inside_x, inside_y = x - margin, y - margin
+            to_side = min(abs(inside_x), abs(inside_x - SIDE + 1))
+            to_top = min(abs(inside_y), abs(inside_y - SIDE + 1))
+            within_x, within_y = -margin <= inside_x < SIDE + margin, -margin <= inside_y < SIDE + margin
+            reaches = []
+            if 0 <= inside_y < SIDE and within_x:
+                reaches.append(to_side)
+            if 0 <= inside_x < SIDE and within_y:
+                reaches.append(to_top)
+            far[y, x] = min(reaches) if reaches else 10.0
+    template = np.zeros_like(far)
+    template[far <= 1] = 1.0
+    beside = (far >= 3) & (far <= 4)
+    template[far <= 1] /= (far <= 1).sum()
+    template[beside] = -1.0 / beside.sum()
+    return template
+
+
+def _snapped(dark: Any) -> tuple[Any, Any]:
+    """Where each outline is found (dx, dy in pixels), and how surely."""
+    template = _outline()
+    low = (PATCH - SIDE) // 2 - 4 - REACH
+    high = low + template.shape[0] + 2 * REACH
+    shifts = np.zeros((len(dark), 2), np.float64)
+    sure = np.zeros(len(dark))
+    clipped = np.minimum(dark[:, low:high, low:high], 0.55).astype(np.float32)
+    for number, patch in enumerate(clipped):
+        scores = cv2.matchTemplate(patch, template, cv2.TM_CCORR)
+        _, best, _, (x, y) = cv2.minMaxLoc(scores)
+        shifts[number] = _finer(scores, x, 1, y), _finer(scores, y, 0, x)
+        sure[number] = best
+    return shifts - REACH, sure
+
+
+def _finer(scores: Any, at: int, axis: int, other: int) -> float:
+    """The top of the parabola through a peak and its neighbours."""
+    line = scores[other, :] if axis else scores[:, other]
+    if not 0 < at < len(line) - 1:
+        return float(at)
+    before, here, after = (float(line[at + step]) for step in (-1, 0, 1))
+    bend = before - 2 * here + after
+    return at + (0.5 * (before - after) / bend if bend < 0 else 0.0)
+
+
+def _smoothed(shifts: Any, sure: Any, places: Any) -> Any:
+    """A box that seems elsewhere than its neighbours is taken to lie as they do."""
+    out = shifts.copy()
+    good = sure > 0.10
+    if good.sum() < 3:
+        out[~good] = 0.0
+        return out
+    near = places[good]
+    theirs = shifts[good]
+    for number in range(len(shifts)):
+        distance = ((near - places[number]) ** 2).sum(axis=1)
+        closest = np.argsort(distance)[:9]
+        middle = np.median(theirs[closest], axis=0)
+        if not good[number] or np.abs(shifts[number] - middle).max() > 0.35 * PX:
+            out[number] = middle
+    return out
+
+
+def _judged(dark: Any, dx: int, dy: int) -> Mark:
+    start = (PATCH - SIDE) // 2
+    x, y = start + dx, start + dy
+    inside = dark[y + INSET : y + SIDE - INSET, x + INSET : x + SIDE - INSET]
+    fill = float((inside > INK).mean())
+    above = dark[max(y - 9, 0) : max(y - 4, 1), x + 3 : x + SIDE - 3]
+    below = dark[y + SIDE + 4 : y + SIDE + 9, x + 3 : x + SIDE - 3]
+    outside = min(float((above > 0.2).mean()), float((below > 0.2).mean()))
+    more = max(float((above > 0.2).mean()), float((below > 0.2).mean()))
+    if fill >= DENSE:
+        state = "dense"
+    elif fill > MARKED:
+        state = "marked"
+    elif fill > EMPTY:
+        state = "unclear"
+    else:
+        state = "empty"
+    if state != "empty" and (outside > 0.35 or (more > 0.7 and fill < 0.4)):
+        state = "stained"
+    return Mark(state, round(fill, 3), round(dx / PX, 2), round(dy / PX, 2))
