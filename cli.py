@@ -20,7 +20,7 @@ COMMANDS = {
     "init": "setup", "serve": "serve", "demo": "setup", "keys": "keys",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports", "audit": "users",
-    "import": "transfer", "export": "transfer",
+    "import": "transfer", "export": "transfer", "forms": "forms",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

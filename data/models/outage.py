@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.models.base import Base, Record, belongs, id_column
+from data.models.base import Base, Event, Record, belongs, id_column
 from data.types import UTCDateTime
 
 
@@ -21,6 +21,34 @@ class Outage(Record, Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     clinical_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     money_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class PageKey(Record, Base):
+    """A key that the codes on printed pages are made with, sealed under the installation's key. Kept for good."""
+
+    number: Mapped[int] = mapped_column(Integer)
+    sealed: Mapped[str] = mapped_column(String(160))
+    keys = (Index("ix_page_key_number", "clinic_id", "number", unique=True),)
+
+
+class FormEdition(Event, Base):
+    """A published form on one paper, as it was printed: never changed, so that old paper stays readable. ``number`` is
+    what a page's code says."""
+
+    number: Mapped[int] = mapped_column(Integer)
+    form: Mapped[str] = mapped_column(String(80))
+    form_version: Mapped[int] = mapped_column(Integer)
+    paper: Mapped[str] = mapped_column(String(10))
+    key_number: Mapped[int] = mapped_column(Integer)
+    body: Mapped[dict[str, object]] = mapped_column(JSON)
+    layout: Mapped[dict[str, object]] = mapped_column(JSON)
+    """Sizes and zones of the pages, in points from the top left."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the whole layout."""
+    keys = (
+        Index("ix_form_edition_number", "clinic_id", "number", unique=True),
+        Index("ix_form_edition_form", "clinic_id", "form", "form_version"),
+    )
 
 
 class PrintRun(Record, Base):
@@ -41,6 +69,7 @@ class FormSheet(Record, Base):
     serial: Mapped[int] = mapped_column(Integer)
     form: Mapped[str] = mapped_column(String(80))
     form_version: Mapped[int] = mapped_column(Integer)
+    edition: Mapped[int] = mapped_column(Integer, default=0)
     pages: Mapped[int] = mapped_column(Integer)
     appointment_id: Mapped[str | None] = id_column(nullable=True)
     bottle_id: Mapped[str | None] = id_column(nullable=True)

@@ -23,7 +23,7 @@ AROUND = 18
 PATCH = SIDE + 2 * AROUND
 INSET = 5
 EMPTY, MARKED = 0.045, 0.13
-DENSE = 0.62
+DENSE = 0.78
 INK = 0.30
 """How dark ink is, from the white around (0) to the black of the markers (1)."""
 
@@ -40,9 +40,9 @@ class Mark:
 
 
 def read_boxes(
-    gray: Any, size: tuple[float, float], corners: Sequence[tuple[float, float]], placed: Placed
+    gray: Any, size: tuple[float, float], corners: Sequence[tuple[float, float]], placed: Placed, *, alone: bool = False
 ) -> list[Mark]:
-    """The boxes whose top left corners (in points) are given."""
+    """The boxes with these top left corners (in points); ``alone`` trusts each without asking its neighbors."""
     if not corners:
         return []
     patches = _patches(gray, corners, placed).astype(np.float32)
@@ -51,7 +51,8 @@ def read_boxes(
     blacks = np.minimum(black, whites - 40.0)
     dark = np.clip((whites[:, None, None] - patches) / (whites - blacks)[:, None, None], 0.0, 1.0)
     shifts, sure = _snapped(dark)
-    shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
+    if not alone:
+        shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
     return [
         _judged(dark[number], round(dx), round(dy))
         for number, (dx, dy) in enumerate(shifts)
@@ -192,10 +193,6 @@ def _judged(dark: Any, dx: int, dy: int) -> Mark:
     x, y = start + dx, start + dy
     inside = dark[y + INSET : y + SIDE - INSET, x + INSET : x + SIDE - INSET]
     fill = float((inside > INK).mean())
-    above = dark[max(y - 9, 0) : max(y - 4, 1), x + 3 : x + SIDE - 3]
-    below = dark[y + SIDE + 4 : y + SIDE + 9, x + 3 : x + SIDE - 3]
-    outside = min(float((above > 0.2).mean()), float((below > 0.2).mean()))
-    more = max(float((above > 0.2).mean()), float((below > 0.2).mean()))
     if fill >= DENSE:
         state = "dense"
     elif fill > MARKED:
@@ -204,6 +201,22 @@ def _judged(dark: Any, dx: int, dy: int) -> Mark:
         state = "unclear"
     else:
         state = "empty"
-    if state != "empty" and (outside > 0.35 or (more > 0.7 and fill < 0.4)):
+    if state in ("marked", "unclear") and (_crossed(dark, x, y) or _crossed(dark.T, y, x) or _flooded(dark, x, y)):
         state = "stained"
     return Mark(state, round(fill, 3), round(dx / PX, 2), round(dy / PX, 2))
+
+
+def _crossed(dark: Any, x: int, y: int) -> bool:
+    """Whether something runs straight through the box and on at both sides, as the shadow of a fold does."""
+    rows = slice(y + INSET, y + SIDE - INSET)
+    left = dark[rows, x - 8 : x - 3].mean(axis=1) > 0.15
+    right = dark[rows, x + SIDE + 3 : x + SIDE + 8].mean(axis=1) > 0.15
+    through = (dark[rows, x + INSET : x + SIDE - INSET] > 0.15).mean(axis=1) > 0.8
+    return bool((left & right & through).sum() >= 2)
+
+
+def _flooded(dark: Any, x: int, y: int) -> bool:
+    """Whether it is dark above and below the box too, as under a stain."""
+    above = (dark[y - 8 : y - 3, x + 3 : x + SIDE - 3] > 0.2).mean()
+    below = (dark[y + SIDE + 3 : y + SIDE + 8, x + 3 : x + SIDE - 3] > 0.2).mean()
+    return bool(min(above, below) > 0.35 or max(above, below) > 0.75)

@@ -4,9 +4,10 @@ Revision 0001, after .
 """
 
 import sqlalchemy as sa
-from alembic import op
 
 import data.types
+from alembic import op
+
 
 revision = "0001"
 down_revision = None
@@ -226,6 +227,39 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "form_edition",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(length=80), nullable=False),
+        sa.Column("form_version", sa.Integer(), nullable=False),
+        sa.Column("paper", sa.String(length=10), nullable=False),
+        sa.Column("key_number", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("layout", sa.JSON(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_form_edition")),
+    )
+    with op.batch_alter_table("form_edition", schema=None) as batch_op:
+        batch_op.create_index("ix_form_edition_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_form_edition_form", ["clinic_id", "form", "form_version"], unique=False)
+        batch_op.create_index(
+            "ix_form_edition_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_form_edition_number", ["clinic_id", "number"], unique=True)
 
     op.create_table(
         "fund",
@@ -476,6 +510,30 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "page_key",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.String(length=160), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_page_key")),
+    )
+    with op.batch_alter_table("page_key", schema=None) as batch_op:
+        batch_op.create_index("ix_page_key_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_page_key_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_page_key_number", ["clinic_id", "number"], unique=True)
 
     op.create_table(
         "print_run",
@@ -1299,6 +1357,7 @@ def upgrade() -> None:
         sa.Column("serial", sa.Integer(), nullable=False),
         sa.Column("form", sa.String(length=80), nullable=False),
         sa.Column("form_version", sa.Integer(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("bottle_id", sa.Uuid(as_uuid=False), nullable=True),
@@ -2201,6 +2260,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_print_run_change")
 
     op.drop_table("print_run")
+    with op.batch_alter_table("page_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_page_key_number")
+        batch_op.drop_index(
+            "ix_page_key_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_page_key_change")
+
+    op.drop_table("page_key")
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outbox_message_import",
@@ -2280,6 +2349,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_fund_change")
 
     op.drop_table("fund")
+    with op.batch_alter_table("form_edition", schema=None) as batch_op:
+        batch_op.drop_index("ix_form_edition_number")
+        batch_op.drop_index(
+            "ix_form_edition_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_form_edition_form")
+        batch_op.drop_index("ix_form_edition_change")
+
+    op.drop_table("form_edition")
     with op.batch_alter_table("drug", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_drug_import",
