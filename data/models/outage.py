@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Event, Record, belongs, id_column
@@ -86,6 +86,26 @@ class FormSheet(Record, Base):
     )
 
 
+class ScanFile(Record, Base):
+    """A scanned file as it came in. It waits encrypted in ``staged``, outside every backup, until its pages are read;
+    what is kept of it is ``document_id``, without the pages that were destroyed."""
+
+    name: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the bytes that came in."""
+    staged: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    """waiting, read, refused."""
+    problem: Mapped[str] = mapped_column(String(20), default="")
+    pages: Mapped[int] = mapped_column(Integer, default=0)
+    destroyed: Mapped[int] = mapped_column(Integer, default=0)
+    """Pages that were cut out and destroyed: card slips."""
+    document_id: Mapped[str | None] = id_column(nullable=True)
+    by_user_id: Mapped[str | None] = id_column(nullable=True)
+    keys = (belongs("document_id", "document"), Index("ix_scan_file_sha256", "clinic_id", "sha256"))
+
+
 class DocumentPage(Record, Base):
     """One scanned page of a document: which sheet and page it is, what was read, what waits for a person."""
 
@@ -97,11 +117,16 @@ class DocumentPage(Record, Base):
     """attached, review, quarantined, duplicate, foreign."""
     reason: Mapped[str] = mapped_column(String(80), default="")
     fields: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    picture: Mapped[str] = mapped_column(String(64), default="")
+    """The blob of its upright picture (JPEG), the one that is shown."""
+    is_upright: Mapped[bool] = mapped_column(default=False)
+    """Whether the picture is laid on the paper, so that a field can be cut out of it."""
     superseded_by_id: Mapped[str | None] = id_column(nullable=True)
     keys = (
         belongs("document_id", "document"),
         belongs("form_sheet_id", "form_sheet"),
-        Index("ix_document_page_document", "clinic_id", "document_id"),
+        Index("ix_document_page_document", "clinic_id", "document_id", "page_index", unique=True),
+        Index("ix_document_page_sheet", "clinic_id", "form_sheet_id"),
     )
 
 

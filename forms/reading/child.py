@@ -28,7 +28,7 @@ def main(descriptor: int) -> None:
     asked = json.loads(sys.stdin.readline())
     import cv2
 
-    from forms.reading.decode import Unreadable, open_source
+    from forms.reading.decode import Unreadable, open_source, without
     from forms.reading.page import Target
 
     cv2.setNumThreads(1)
@@ -44,6 +44,10 @@ def main(descriptor: int) -> None:
         return
     except MemoryError:
         _say({"refused": "memory"})
+        return
+    if "cut" in asked:
+        kept = without(content, source.kind, {int(number) for number in asked["cut"]})
+        _say({"jpeg": len(kept)}, kept)
         return
     _say({"count": source.count, "kind": source.kind})
     known: dict[str, Target] = {}

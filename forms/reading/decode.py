@@ -280,3 +280,41 @@ def _drawn(drawing: list[Any], content: bytes, number: int) -> Any:
         return np.ascontiguousarray(bitmap.to_numpy()).reshape(bitmap.height, bitmap.width).copy()
     except Exception:
         raise Unreadable("damaged") from None
+
+
+def without(content: bytes, kind: str, pages: set[int]) -> bytes:
+    """The file without some of its pages; nothing at all where none is left. What is cut out leaves no trace in it."""
+    if kind == "pdf":
+        return _pdf_without(content, pages)
+    if kind == "tiff":
+        return _tiff_without(content, pages)
+    return b"" if 0 in pages else content
+
+
+def _pdf_without(content: bytes, pages: set[int]) -> bytes:
+    import pikepdf
+
+    with pikepdf.open(io.BytesIO(content), suppress_warnings=True) as old, pikepdf.new() as kept:
+        for number, leaf in enumerate(old.pages):
+            if number not in pages:
+                kept.pages.append(leaf)
+        out = io.BytesIO()
+        if len(kept.pages):
+            kept.save(out)
+    return out.getvalue()
+
+
+def _tiff_without(content: bytes, pages: set[int]) -> bytes:
+    picture = _pillow(content, "tiff")
+    kept = []
+    for number in range(getattr(picture, "n_frames", 1)):
+        if number not in pages:
+            picture.seek(number)
+            _check(*picture.size)
+            kept.append(picture.copy())
+    if not kept:
+        return b""
+    out = io.BytesIO()
+    packing = "group4" if all(one.mode == "1" for one in kept) else "tiff_deflate"
+    kept[0].save(out, "TIFF", save_all=True, append_images=kept[1:], compression=packing)
+    return out.getvalue()

@@ -138,6 +138,13 @@ def read_stack(content: bytes, identify: Identify, *, processes: int = 1) -> Ite
                     done.get(timeout=0.05)
 
 
+def without_pages(content: bytes, pages: Sequence[int]) -> bytes:
+    """The file without some pages, cut in a child process; empty where none is left. Raises FileNotRead."""
+    with _file(content) as file:
+        reader = _Reader(file.fileno(), 0, 1, lambda _: "refused", queue.Queue(), threading.Event())
+        return reader.cut(sorted(pages))
+
+
 class _Died(Exception):
     """The child is gone."""
 
@@ -176,6 +183,20 @@ class _Reader(threading.Thread):
         finally:
             self.done.put(None)
 
+    def cut(self, pages: Sequence[int]) -> bytes:
+        """What the child leaves of the file without some pages."""
+        self.child = _start(self.descriptor)
+        try:
+            self._tell({"cut": list(pages)})
+            told = self._hear()
+            if "refused" in told:
+                raise FileNotRead(sentence=SENTENCES[told["refused"]], why=told["refused"])
+            return bytes(told.get("picture", b""))
+        except _Died as death:
+            raise FileNotRead(sentence=SENTENCES[death.why], why=death.why) from None
+        finally:
+            self._leave(self.child)
+
     def end(self) -> None:
         """Stop the child."""
         if self.child is not None:
@@ -204,11 +225,15 @@ class _Reader(threading.Thread):
                     self.done.put(_page(told, known))
                     known, self.next = None, self.next + self.step
         finally:
-            child.kill()
-            for pipe in (child.stdin, child.stdout):
-                with contextlib.suppress(OSError):
-                    pipe.close()
-            child.wait()
+            self._leave(child)
+
+    @staticmethod
+    def _leave(child: subprocess.Popen[bytes]) -> None:
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        child.wait()
 
     def _answer(self, codes: list[str], sent: set[str]) -> Any:
         known = self.identify(codes)

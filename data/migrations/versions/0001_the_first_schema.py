@@ -1521,6 +1521,43 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "scan_file",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("staged", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("problem", sa.String(length=20), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("destroyed", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "document_id"],
+            ["document.clinic_id", "document.id"],
+            name=op.f("fk_scan_file_clinic_id_document_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_scan_file")),
+    )
+    with op.batch_alter_table("scan_file", schema=None) as batch_op:
+        batch_op.create_index("ix_scan_file_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_scan_file_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_scan_file_sha256", ["clinic_id", "sha256"], unique=False)
+
+    op.create_table(
         "surgery",
         sa.Column("surgeon_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("procedure", sa.String(length=80), nullable=False),
@@ -1607,6 +1644,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=80), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("picture", sa.String(length=64), nullable=False),
+        sa.Column("is_upright", sa.Boolean(), nullable=False),
         sa.Column("superseded_by_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
@@ -1629,7 +1668,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("document_page", schema=None) as batch_op:
         batch_op.create_index("ix_document_page_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id"], unique=False)
+        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id", "page_index"], unique=True)
         batch_op.create_index(
             "ix_document_page_import",
             ["clinic_id", "import_id"],
@@ -1637,6 +1676,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_document_page_sheet", ["clinic_id", "form_sheet_id"], unique=False)
 
     op.create_table(
         "invoice_event",
@@ -1970,6 +2010,7 @@ def downgrade() -> None:
 
     op.drop_table("invoice_event")
     with op.batch_alter_table("document_page", schema=None) as batch_op:
+        batch_op.drop_index("ix_document_page_sheet")
         batch_op.drop_index(
             "ix_document_page_import",
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -1998,6 +2039,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_surgery_appt")
 
     op.drop_table("surgery")
+    with op.batch_alter_table("scan_file", schema=None) as batch_op:
+        batch_op.drop_index("ix_scan_file_sha256")
+        batch_op.drop_index(
+            "ix_scan_file_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_scan_file_change")
+
+    op.drop_table("scan_file")
     with op.batch_alter_table("recovery", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_recovery_import",
