@@ -47,7 +47,7 @@ def check_readable(form: str, title: str, layout: Layout) -> float:
         if placed is None or len(find_markers(gray)) != 4:
             raise NotReadableYet(page=number, problem="the markers at its corners are not all found.")
         boxes = [zone for zone in page.zones if zone.type in BOXED]
-        marks = read_boxes(gray, page.size, [(zone.x, zone.y) for zone in boxes], placed, alone=True)
+        marks = read_boxes(gray, page.size, [(zone.x, zone.y) for zone in boxes], placed, alone=True) or []
         for zone, mark in zip(boxes, marks, strict=True):
             away = max(abs(mark.dx), abs(mark.dy))
             furthest = max(furthest, away)

@@ -24,6 +24,8 @@ PATCH = SIDE + 2 * AROUND
 INSET = 5
 EMPTY, MARKED = 0.045, 0.13
 DENSE = 0.78
+SURE = 0.10
+"""From here on an outline counts as found."""
 INK = 0.30
 """How dark ink is, from the white around (0) to the black of the markers (1)."""
 
@@ -41,8 +43,12 @@ class Mark:
 
 def read_boxes(
     gray: Any, size: tuple[float, float], corners: Sequence[tuple[float, float]], placed: Placed, *, alone: bool = False
-) -> list[Mark]:
-    """The boxes with these top left corners (in points); ``alone`` trusts each without asking its neighbors."""
+) -> list[Mark] | None:
+    """The boxes with these top left corners (in points); ``alone`` trusts each without asking its neighbors.
+
+    None where fewer than four markers were seen and the outlines do not lie where they should: the page is bent or
+    slanted.
+    """
     if not corners:
         return []
     patches = _patches(gray, corners, placed).astype(np.float32)
@@ -51,6 +57,8 @@ def read_boxes(
     blacks = np.minimum(black, whites - 40.0)
     dark = np.clip((whites[:, None, None] - patches) / (whites - blacks)[:, None, None], 0.0, 1.0)
     shifts, sure = _snapped(dark)
+    if placed.how != "four" and len(sure) >= 4 and (sure > SURE).mean() < 0.6:
+        return None
     if not alone:
         shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
     return [
@@ -85,7 +93,8 @@ def _patches(gray: Any, corners: Sequence[tuple[float, float]], placed: Placed) 
         )  # fmt: skip
     out = np.concatenate(rows)
     if fine == 2:
-        out = out.reshape(count, PATCH, 2, PATCH, 2).mean(axis=(2, 4))
+        out = cv2.resize(out.reshape(-1, side), (PATCH, count * PATCH), interpolation=cv2.INTER_AREA)
+        out = out.reshape(count, PATCH, PATCH)
     return out
 
 
@@ -173,7 +182,7 @@ def _finer(scores: Any, at: int, axis: int, other: int) -> float:
 def _smoothed(shifts: Any, sure: Any, places: Any) -> Any:
     """A box that seems elsewhere than its neighbours is taken to lie as they do."""
     out = shifts.copy()
-    good = sure > 0.10
+    good = sure > SURE
     if good.sum() < 3:
         out[~good] = 0.0
         return out

@@ -74,6 +74,10 @@ def _fit(gray: Any) -> Any:
     longest = max(gray.shape)
     if longest <= WORKING:
         return gray
+    if longest >= 1.8 * WORKING:
+        height, width = gray.shape
+        even = gray[: height // 2 * 2, : width // 2 * 2]
+        return _fit(cv2.resize(even, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
     scale = WORKING / longest
     return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 

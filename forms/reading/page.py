@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from forms.reading.boxes import Mark, read_boxes
-from forms.reading.codes import Code, read_codes, rescue
+from forms.reading.codes import Code, halved, read_codes, rescue
 from forms.reading.register import Placed, find_markers, place
 
 UPRIGHT_DPI = 130
@@ -39,7 +39,6 @@ class PageReading:
     error: float | None = None
     pixels: float = 0.0
     marks: list[Mark] = field(default_factory=list)
-    look: str = ""
     upright: bytes = b""
     is_upright: bool = False
     """Whether ``upright`` is laid on the paper, so that zones can be cut out of it."""
@@ -52,7 +51,7 @@ Ask = Callable[[Sequence[str]], Target | str]
 def read_page(index: int, gray: Any, ask: Ask) -> PageReading:
     """Read one page."""
     height, width = gray.shape
-    done = PageReading(index, size=(width, height), look=_look(gray))
+    done = PageReading(index, size=(width, height))
     codes = read_codes(gray, thorough=False)
     if not codes:
         if _share_of_ink(gray) < BLANK:
@@ -67,11 +66,12 @@ def read_page(index: int, gray: Any, ask: Ask) -> PageReading:
         done.trouble = target
         return done if target == "slip" else _kept(done, gray)
     placed = place(gray, target.size, codes)
-    if placed is None:
+    marks = read_boxes(gray, target.size, target.boxes, placed) if placed is not None else None
+    if placed is None or marks is None:
         done.trouble = "not_placed"
         return _kept(done, gray)
     done.how, done.error, done.pixels = placed.how, round(placed.error, 3), round(placed.pixels, 2)
-    done.marks = read_boxes(gray, target.size, target.boxes, placed)
+    done.marks = marks
     done.upright, done.is_upright = _upright(gray, target.size, placed), True
     return done
 
@@ -93,13 +93,6 @@ def _share_of_ink(gray: Any) -> float:
     return float((small.astype(np.int16) < level.astype(np.int16) - 28).mean())
 
 
-def _look(gray: Any) -> str:
-    """Sixty-four bits that stay the same when the same paper is scanned again the same way."""
-    small = cv2.resize(gray, (9, 8), interpolation=cv2.INTER_AREA)
-    bits = (small[:, 1:] > small[:, :-1]).flatten()
-    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):016x}"
-
-
 def _kept(done: PageReading, gray: Any) -> PageReading:
     """The page as it lies, smaller, for a person to look at."""
     scale = min(1.0, 1500 / max(gray.shape))
@@ -115,7 +108,7 @@ def _upright(gray: Any, size: tuple[float, float], placed: Placed) -> bytes:
     source, shrink = gray, 1.0
     if placed.pixels > 2 * UPRIGHT_DPI / 25.4:
         shrink = 0.5
-        source = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        source = halved(gray)
     matrix = np.diag([shrink, shrink, 1.0]) @ placed.matrix @ np.diag([1 / scale, 1 / scale, 1.0])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return _jpeg(cv2.warpPerspective(source, matrix, target, flags=flags, borderValue=255))

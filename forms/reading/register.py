@@ -143,11 +143,18 @@ def _fitted(size: tuple[float, float], markers: dict[int, Any], codes: Sequence[
     helped_page, helped = _with_codes(size, markers, codes, page, seen)
     if len(markers) + (len(helped) - len(seen)) / 4 < 3:
         return None
-    affine, _ = cv2.estimateAffine2D(helped_page, helped, method=cv2.LMEDS)
-    flat = None
-    if affine is not None:
-        flat = _judged(np.vstack([affine, [0, 0, 1]]), page, seen, "affine", len(markers))
-    return flat if flat is not None and flat.error <= FLAT_ERROR / MM else None
+    choices = [_affine(helped_page, helped, page, seen, len(markers))]
+    if len(markers) == 3:
+        choices.append(_affine(page, seen, page, seen, len(markers)))
+    flat = [one for one in choices if one is not None and one.error <= FLAT_ERROR / MM]
+    return min(flat, key=lambda one: one.error) if flat else None
+
+
+def _affine(points: Any, pixels: Any, page: Any, seen: Any, markers: int) -> Placed | None:
+    """A flat page by least squares, judged by the markers it has."""
+    terms = np.hstack([points, np.ones((len(points), 1))])
+    solution, *_ = np.linalg.lstsq(terms, pixels, rcond=None)
+    return _judged(np.vstack([solution.T, [0, 0, 1]]), page, seen, "affine", markers)
 
 
 def _with_codes(

@@ -83,7 +83,6 @@ class PageRead:
     error: float | None = None
     pixels: float = 0.0
     marks: list[BoxRead] = field(default_factory=list)
-    look: str = ""
     upright: bytes = b""
     is_upright: bool = False
     known: Any = None
