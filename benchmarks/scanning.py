@@ -1,6 +1,6 @@
 """How well and how fast scanned pages are read: prints forms, fills them in, spoils them, and reads them back.
 
-    uv run python benchmarks/scanning.py [--pages 120] [--seed 7] [--speed] [--show KIND]
+    uv run python -m benchmarks.scanning [--pages 6] [--seed 1001] [--kinds clean,fold] | --speed 60
 
 Seeds below 1000 are for trying things; ``--seed`` from 1000 on is for figures. Reports, per way of spoiling:
 identification, misfiled pages, registration error, boxes read wrongly without a word, boxes sent to a person.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import io
+import itertools
 import math
 import time
 from dataclasses import dataclass, field
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pypdfium2
+from PIL import Image
 
 from forms.definition import BOXED
 from forms.layout import lay_out
@@ -24,6 +27,8 @@ from forms.press import Plate, Press, Sheet
 from forms.reading.page import Target, read_page
 from forms.settings import shipped
 from forms.token import PageCode, claimed, token
+from outage.printing import print_blank
+from outage.scanning import scan_file
 
 KEY = b"benchmark" * 4
 FLAT = (
@@ -130,7 +135,7 @@ def draw_mark(rng, gray, x, y, w, pen, shade):
 def stroke(rng, gray, points, pen, shade):
     """A line of a pen, a little bent."""
     dense = []
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in itertools.pairwise(points):
         bend = rng.normal(0, 0.05, 2) * math.hypot(bx - ax, by - ay)
         for t in np.linspace(0, 1, 8):
             curve = 4 * t * (1 - t)
@@ -169,92 +174,129 @@ def turned(gray, degrees, border=255):
 
 def spoil(kind, rng, paper: Paper):
     """The page as it comes out of a scanner or a phone that has seen better days."""
-    gray, mm = paper.gray, paper.dpi / 25.4
-    height, width = gray.shape
-    if kind == "rotated":
-        return np.ascontiguousarray(np.rot90(gray, int(rng.integers(1, 4))))
-    if kind == "upside_down":
-        return turned(np.ascontiguousarray(gray[::-1, ::-1]), float(rng.normal(0, 0.6)))
-    if kind == "skewed":
-        return turned(gray, float(rng.uniform(-4, 4)))
-    if kind == "shifted":
-        return warp(gray, np.array([[1, 0, rng.uniform(-4, 4) * mm], [0, 1, rng.uniform(-4, 4) * mm], [0, 0, 1.0]]))
-    if kind == "printed_94":
-        scale = float(rng.uniform(0.92, 0.97))
-        return warp(gray, np.array([[scale, 0, 5 * mm], [0, scale, 7 * mm], [0, 0, 1.0]]))
-    if kind == "low_contrast":
-        low = float(rng.uniform(80, 130))
-        return (low + gray.astype(np.float32) * (215 - low) / 255).astype(np.uint8)
-    if kind == "gray_background":
-        light = (
-            np.linspace(rng.uniform(0.6, 0.9), 1, width)[None] * np.linspace(rng.uniform(0.75, 1), 1, height)[:, None]
-        )
-        return (gray * light).astype(np.uint8)
-    if kind == "noise":
-        return np.clip(gray + rng.normal(0, rng.uniform(12, 30), gray.shape), 0, 255).astype(np.uint8)
-    if kind == "blur":
-        return cv2.GaussianBlur(gray, (0, 0), float(rng.uniform(0.12, 0.26)) * mm)
-    if kind == "jpeg":
-        _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 35))])
-        return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-    if kind == "speckle":
-        out = gray.copy()
-        count = int(rng.integers(400, 2500))
-        for x, y in zip(rng.integers(0, width, count), rng.integers(0, height, count), strict=True):
-            cv2.circle(out, (int(x), int(y)), max(1, int(rng.uniform(0.05, 0.25) * mm)), int(rng.integers(0, 120)), -1)
-        return out
-    if kind == "one_bit":
-        level = int(rng.integers(110, 175))
-        return ((turned(gray, float(rng.normal(0, 0.7))) > level) * 255).astype(np.uint8)
-    if kind == "fold":
-        out = gray.astype(np.float32)
-        at, slope = rng.uniform(0.3, 0.7) * height, rng.normal(0, 0.04)
-        ys = np.arange(height)[:, None] - at - slope * np.arange(width)[None]
-        out *= 1 - rng.uniform(0.25, 0.6) * np.exp(-((ys / (0.5 * mm)) ** 2))
-        out *= 1 - 0.12 * (ys > 0)
-        return np.clip(out, 0, 255).astype(np.uint8)
-    if kind == "stain":
-        out = gray.astype(np.float32)
-        for _ in range(int(rng.integers(1, 4))):
-            centre = rng.uniform(0.1, 0.9, 2) * (width, height)
-            radius, depth = rng.uniform(8, 26) * mm, rng.uniform(0.12, 0.4)
-            far = np.hypot(np.arange(width)[None] - centre[0], np.arange(height)[:, None] - centre[1]) / radius
-            out *= 1 - depth * (far < 1) * (0.55 + 0.45 * (far > 0.93))
-        return cv2.GaussianBlur(np.clip(out, 0, 255).astype(np.uint8), (0, 0), 0.08 * mm)
-    if kind == "corner_gone":
-        out = gray.copy()
-        size = int(rng.uniform(20, 34) * mm)
-        corner = int(rng.integers(4))
-        x, y = (0, width)[corner % 2], (0, height)[corner // 2]
-        step_x, step_y = (size, -size)[corner % 2], (size, -size)[corner // 2]
-        cv2.fillPoly(out, [np.array([[x, y], [x + step_x, y], [x, y + step_y]])], int(rng.choice([0, 255])))
-        return turned(out, float(rng.normal(0, 0.8)))
-    if kind == "scrawl":
-        out = gray.copy()
-        for left, top in ((21, 8), (width / mm - 41, height / mm - 28)):
-            if rng.random() < 0.75:
-                points = rng.uniform(-2, 22, (int(rng.integers(3, 7)), 2)) + (left, top)
-                cv2.polylines(
-                    out, [(points * mm * 16).astype(np.int32)], False, 30, max(1, round(0.7 * mm)), cv2.LINE_AA, 4
-                )
-        return out
-    if kind == "bleed":
-        back = cv2.GaussianBlur(np.ascontiguousarray(gray[:, ::-1]), (0, 0), 0.15 * mm)
-        return np.minimum(gray, 255 - ((255 - back) * 0.22)).astype(np.uint8)
-    if kind == "combo":
-        out = turned(gray, float(rng.uniform(-2, 2)))
-        out = spoil("low_contrast", rng, Paper(out, *rest(paper)))
-        out = spoil("noise", rng, Paper(out, *rest(paper)))
-        out = cv2.GaussianBlur(out, (0, 0), 0.1 * mm)
-        return spoil("jpeg", rng, Paper(out, *rest(paper)))
+    mm = paper.dpi / 25.4
     if kind in PHONE:
-        return photo(kind, rng, gray, mm)
-    return gray
+        return photo(kind, rng, paper.gray, mm)
+    return SPOILERS[kind](rng, paper.gray, mm) if kind in SPOILERS else paper.gray
 
 
-def rest(paper: Paper):
-    """Everything of a paper but its picture."""
-    return paper.dpi, paper.size, paper.code, paper.boxes, paper.marked, paper.dense
+def moved(gray, rows):
+    """The picture under a matrix given by its rows."""
+    return warp(gray, np.array(rows, np.float64))
+
+
+def printed_94(rng, gray, mm):
+    """Printed smaller, as 'fit to page' does."""
+    scale = float(rng.uniform(0.92, 0.97))
+    return moved(gray, [[scale, 0, 5 * mm], [0, scale, 7 * mm], [0, 0, 1]])
+
+
+def shifted(rng, gray, mm):
+    """Not quite at the edge of the scanner."""
+    x, y = rng.uniform(-4, 4, 2) * mm
+    return moved(gray, [[1, 0, x], [0, 1, y], [0, 0, 1]])
+
+
+def low_contrast(rng, gray, mm):
+    """An empty toner."""
+    low = float(rng.uniform(80, 130))
+    return (low + gray.astype(np.float32) * (215 - low) / 255).astype(np.uint8)
+
+
+def gray_background(rng, gray, mm):
+    """Light from one side."""
+    height, width = gray.shape
+    light = np.linspace(rng.uniform(0.6, 0.9), 1, width)[None] * np.linspace(rng.uniform(0.75, 1), 1, height)[:, None]
+    return (gray * light).astype(np.uint8)
+
+
+def noise(rng, gray, mm):
+    """A cheap sensor."""
+    return np.clip(gray + rng.normal(0, rng.uniform(12, 30), gray.shape), 0, 255).astype(np.uint8)
+
+
+def jpeg(rng, gray, mm, least=10, most=35):
+    """Saved too small."""
+    _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(least, most))])
+    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+def speckle(rng, gray, mm):
+    """Dirt."""
+    out, (height, width) = gray.copy(), gray.shape
+    count = int(rng.integers(400, 2500))
+    for x, y in zip(rng.integers(0, width, count), rng.integers(0, height, count), strict=True):
+        cv2.circle(out, (int(x), int(y)), max(1, int(rng.uniform(0.05, 0.25) * mm)), int(rng.integers(0, 120)), -1)
+    return out
+
+
+def one_bit(rng, gray, mm):
+    """A scanner set to black and white."""
+    level = int(rng.integers(110, 175))
+    return ((turned(gray, float(rng.normal(0, 0.7))) > level) * 255).astype(np.uint8)
+
+
+def fold(rng, gray, mm):
+    """Folded in the pocket."""
+    height, width = gray.shape
+    at, slope = rng.uniform(0.3, 0.7) * height, rng.normal(0, 0.04)
+    ys = np.arange(height)[:, None] - at - slope * np.arange(width)[None]
+    out = gray * (1 - rng.uniform(0.25, 0.6) * np.exp(-((ys / (0.5 * mm)) ** 2))) * (1 - 0.12 * (ys > 0))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+def stain(rng, gray, mm):
+    """Coffee."""
+    out, (height, width) = gray.astype(np.float32), gray.shape
+    for _ in range(int(rng.integers(1, 4))):
+        centre = rng.uniform(0.1, 0.9, 2) * (width, height)
+        radius, depth = rng.uniform(8, 26) * mm, rng.uniform(0.12, 0.4)
+        far = np.hypot(np.arange(width)[None] - centre[0], np.arange(height)[:, None] - centre[1]) / radius
+        out *= 1 - depth * (far < 1) * (0.55 + 0.45 * (far > 0.93))
+    return cv2.GaussianBlur(np.clip(out, 0, 255).astype(np.uint8), (0, 0), 0.08 * mm)
+
+
+def corner_gone(rng, gray, mm):
+    """Torn off at the staple."""
+    out, (height, width) = gray.copy(), gray.shape
+    size, corner = int(rng.uniform(20, 34) * mm), int(rng.integers(4))
+    x, y = (0, width)[corner % 2], (0, height)[corner // 2]
+    step_x, step_y = (size, -size)[corner % 2], (size, -size)[corner // 2]
+    cv2.fillPoly(out, [np.array([[x, y], [x + step_x, y], [x, y + step_y]])], int(rng.choice([0, 255])))
+    return turned(out, float(rng.normal(0, 0.8)))
+
+
+def scrawl(rng, gray, mm):
+    """A pen tried out on a code, or on both."""
+    out, (height, width) = gray.copy(), gray.shape
+    for left, top in ((21, 8), (width / mm - 41, height / mm - 28)):
+        if rng.random() < 0.75:
+            points = (rng.uniform(-2, 22, (int(rng.integers(3, 7)), 2)) + np.array([left, top])) * mm
+            cv2.polylines(out, [(points * 16).astype(np.int32)], False, 30, max(1, round(0.7 * mm)), cv2.LINE_AA, 4)
+    return out
+
+
+def bleed(rng, gray, mm):
+    """The back shows through."""
+    back = cv2.GaussianBlur(np.ascontiguousarray(gray[:, ::-1]), (0, 0), 0.15 * mm)
+    return np.minimum(gray, 255 - ((255 - back) * 0.22)).astype(np.uint8)
+
+
+def combo(rng, gray, mm):
+    """Several at once."""
+    out = noise(rng, low_contrast(rng, turned(gray, float(rng.uniform(-2, 2))), mm), mm)
+    return jpeg(rng, cv2.GaussianBlur(out, (0, 0), 0.1 * mm), mm)
+
+
+SPOILERS = {
+    "rotated": lambda rng, gray, mm: np.ascontiguousarray(np.rot90(gray, int(rng.integers(1, 4)))),
+    "upside_down": lambda rng, gray, mm: turned(np.ascontiguousarray(gray[::-1, ::-1]), float(rng.normal(0, 0.6))),
+    "skewed": lambda rng, gray, mm: turned(gray, float(rng.uniform(-4, 4))),
+    "blur": lambda rng, gray, mm: cv2.GaussianBlur(gray, (0, 0), float(rng.uniform(0.12, 0.26)) * mm),
+    "shifted": shifted, "printed_94": printed_94, "low_contrast": low_contrast, "gray_background": gray_background,
+    "noise": noise, "jpeg": jpeg, "speckle": speckle, "one_bit": one_bit, "fold": fold, "stain": stain,
+    "corner_gone": corner_gone, "scrawl": scrawl, "bleed": bleed, "combo": combo,
+}  # fmt: skip
 
 
 def photo(kind, rng, gray, mm):
@@ -263,13 +305,8 @@ def photo(kind, rng, gray, mm):
     if kind == "phone_curl":
         xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         lift = rng.uniform(0.4, 1.0) * mm
-        gray = cv2.remap(
-            gray,
-            xs,
-            ys + np.float32(lift) * np.sin(xs / width * math.pi).astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderValue=255,
-        )  # noqa: E501
+        bent = ys + np.float32(lift) * np.sin(xs / width * math.pi).astype(np.float32)
+        gray = cv2.remap(gray, xs, bent, cv2.INTER_LINEAR, borderValue=255)
     border = int(0.12 * width)
     jitter = rng.uniform(-0.07, 0.07, (4, 2)) * (width, height)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -308,7 +345,7 @@ class Tally:
         wrong, asked = 100 * self.wrong / max(self.boxes, 1), 100 * self.asked / max(self.boxes, 1)
         worst = max(self.errors, default=0)
         return (
-            f"{name:16} {self.pages:4} pages  identified {share:5.1f} %  misfiled {self.misfiled}  placed {self.placed:4}"
+            f"{name:16} {self.pages:4} pages  identified {share:5.1f} %  misfiled {self.misfiled}  placed {self.placed}"
             f"  error {np.median(self.errors or [0]):.2f}/{worst:.2f} mm  wrong {wrong:5.2f} % ({self.wrong})"
             f"  asked {asked:5.2f} %  {1000 * self.seconds / max(self.pages, 1):4.0f} ms"
         )
@@ -344,15 +381,124 @@ def read_one(tally: Tally, paper: Paper, gray, stock_boxes) -> None:
             tally.slips.append(f"{mark.state} fill {mark.fill} truth {'dense' if dense else truth}")
 
 
+def speed(pages: int) -> None:
+    """Pages a second through the whole product: child process, database, encrypted store; and its memory."""
+    import os
+    import resource
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["BALLAST_KEY_FILE"] = f"{place}/key"
+        os.environ["BALLAST_HOME"] = f"{place}/home"
+        os.environ.pop("BALLAST_DATABASE_URL", None)
+        by = _clinic(Path(place))
+        for dpi, pack in ((200, "gray"), (300, "gray"), (300, "one_bit"), (200, "mixed")):
+            for processes in (1, 2):
+                content, count = _stack(by, pages, dpi, pack)
+                before = resource.getrusage(resource.RUSAGE_CHILDREN)
+                began, own = time.perf_counter(), time.process_time()
+                lines = scan_file("stack", content, by=by, processes=processes)
+                took, own = time.perf_counter() - began, time.process_time() - own
+                after = resource.getrusage(resource.RUSAGE_CHILDREN)
+                cpu = own + after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+                good = sum(line.state in ("attached", "review") and bool(line.serial) for line in lines)
+                print(
+                    f"{dpi} dpi {pack:8} {processes} process{'es' if processes > 1 else '  '} {count} pages: "
+                    f"{count / took:5.1f} pages/s, {1000 * cpu / count:4.0f} ms CPU a page in all, {good} identified, "
+                    f"child at most {after.ru_maxrss // 1024} MB"
+                )
+
+
+def _clinic(place):
+    from data.engine import Database, use
+    from data.home import Home
+    from data.schema import upgrade
+    from opening.start import furnish
+    from security.actor import Actor
+    from security.clinics import NewClinic, create_clinic
+
+    home = Home(place / "home")
+    home.create()
+    database = Database(home)
+    use(database)
+    upgrade(database)
+    new = NewClinic("bench", "Bench", zone="America/New_York")
+    clinic_id = create_clinic(new)
+    furnish(clinic_id, new)
+    return Actor.operator(clinic_id)
+
+
+def _stack(by, pages: int, dpi: int, pack: str) -> tuple[bytes, int]:
+    """Freshly printed consents, filled in, as the PDF a document feeder makes."""
+    import pikepdf
+
+    printed = print_blank("consent", max(1, pages // 2), by=by)
+    rng = np.random.default_rng(printed.serials[0])
+    document, out = pikepdf.new(), io.BytesIO()
+    for number, leaf in enumerate(pypdfium2.PdfDocument(printed.pdf)):
+        bitmap = leaf.render(scale=dpi / 72, grayscale=True)
+        gray = np.ascontiguousarray(bitmap.to_numpy().reshape(bitmap.height, bitmap.width)).copy()
+        fill_in(rng, gray, dpi, printed.pages[number]["zones"])
+        kind = (
+            ("clean", "skewed", "upside_down", "noise", "jpeg", "one_bit")[number % 6] if pack == "mixed" else "clean"
+        )
+        gray = SPOILERS[kind](rng, gray, dpi / 25.4) if kind in SPOILERS else gray
+        one_bit = pack == "one_bit" or kind == "one_bit"
+        data = io.BytesIO()
+        if one_bit:
+            Image.fromarray(gray > 140).save(data, "TIFF", compression="group4", tiffinfo={278: gray.shape[0]})
+            document.pages.extend(
+                pikepdf.open(io.BytesIO(_tiff_pdf(data.getvalue(), gray.shape, leaf.get_size()))).pages
+            )
+            continue
+        picture = pikepdf.Stream(document, cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes())
+        picture.Type, picture.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+        picture.Height, picture.Width = gray.shape
+        picture.ColorSpace, picture.BitsPerComponent = pikepdf.Name.DeviceGray, 8
+        picture.Filter = pikepdf.Name.DCTDecode
+        width, height = leaf.get_size()
+        page = document.add_blank_page(page_size=(width, height))
+        page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=picture))
+        page.Contents = pikepdf.Stream(document, f"q {width} 0 0 {height} 0 0 cm /Im0 Do Q".encode())
+    document.save(out)
+    return out.getvalue(), len(printed.pages)
+
+
+def _tiff_pdf(content: bytes, shape, size) -> bytes:
+    """A fax picture as a page of a PDF."""
+    import pikepdf
+
+    with Image.open(io.BytesIO(content)) as tiff:
+        start, count = tiff.tag_v2[273][0], sum(tiff.tag_v2[279])
+        black_is_zero = tiff.tag_v2[262] == 1
+    document, out = pikepdf.new(), io.BytesIO()
+    picture = pikepdf.Stream(document, content[start : start + count])
+    picture.Type, picture.Subtype = pikepdf.Name.XObject, pikepdf.Name.Image
+    picture.Height, picture.Width = shape
+    picture.ColorSpace, picture.BitsPerComponent = pikepdf.Name.DeviceGray, 1
+    picture.Filter = pikepdf.Name.CCITTFaxDecode
+    picture.DecodeParms = pikepdf.Dictionary(K=-1, Columns=shape[1], Rows=shape[0], BlackIs1=black_is_zero)
+    page = document.add_blank_page(page_size=size)
+    page.Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=picture))
+    page.Contents = pikepdf.Stream(document, f"q {size[0]} 0 0 {size[1]} 0 0 cm /Im0 Do Q".encode())
+    document.save(out)
+    return out.getvalue()
+
+
 def main() -> None:
     """The figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=6, help="pages of each way of spoiling")
     parser.add_argument("--seed", type=int, default=1001)
     parser.add_argument("--kinds", default="")
-    parser.add_argument("--slips", action="store_true")
+    parser.add_argument("--slips", action="store_true", help="also tell the boxes that were read wrongly")
+    parser.add_argument("--speed", type=int, default=0, help="instead: so many pages through the whole product")
     chosen = parser.parse_args()
     cv2.setNumThreads(1)
+    if chosen.speed:
+        speed(chosen.speed)
+        return
     stocks = [Stock("letter"), Stock("a4")]
     tallies: dict[str, Tally] = collections.defaultdict(Tally)
     for kind in chosen.kinds.split(",") if chosen.kinds else FLAT + PHONE:
@@ -384,9 +530,8 @@ def pencilled(rng, stock: Stock, dpi: int) -> Paper:
     bitmap = document[int(page["page"]) - 1].render(scale=dpi / 72, grayscale=True)
     gray = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
     boxes, marked, dense = fill_in(rng, gray, dpi, page["zones"], pencil=True)
-    return Paper(
-        gray, dpi, tuple(page["size"]), PageCode(edition, page["page"], page["of"], page["serial"]), boxes, marked, dense
-    )  # fmt: skip
+    code = PageCode(edition, page["page"], page["of"], page["serial"])
+    return Paper(gray, dpi, tuple(page["size"]), code, boxes, marked, dense)
 
 
 if __name__ == "__main__":
