@@ -487,7 +487,7 @@ class _Setter:
     def _cell(self, cell: Cell, key: str, number: int, x: float, y: float, w: float) -> None:
         inside = y + (LINE_HEIGHT - CELL_HEIGHT) / 2 + 0.5
         if cell.fact:
-            self.page.slots.append(Slot(f"line.{number}.{cell.fact}", x + 3, y + 2.5, w - 6, 21, 8.2, False, 2))
+            self.page.slots.append(Slot(f"line.{number}.{cell.fact}", x + 3, y + 0.6, w - 5, 22.8, 8.2, False, 2))
         if cell.type == "digits":
             room = (w - 6 - (5 if cell.decimals else 0)) / cell.digits
             if room < 11:

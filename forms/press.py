@@ -14,7 +14,7 @@ from typing import Any
 from forms.definition import MERGE
 from forms.furniture import Imprint, draw_fixed, draw_imprint, draw_modules
 from forms.layout import Layout, Line, Page, Rect, Slot, Words, line_of_words, running
-from forms.print import BOLD, GREY, INK, PAPERS, REGULAR, register_fonts, text_width, wrap
+from forms.print import BOLD, GREY, INK, PAPERS, REGULAR, register_fonts, wrap
 
 BLANK = "_" * 18
 
@@ -184,11 +184,14 @@ def _draw_slot(
         text = facts.get(slot.name, "")
     if not text:
         return
-    size = slot.size
-    while size > 6.5 and text_width(text, size, slot.bold) > slot.w * slot.lines * 0.96:
-        size -= 0.5
-    done = wrap(text, size, slot.w, slot.lines, bold=slot.bold)
-    leading = size * 1.18
+    size, fitting = slot.size, wrap(text, slot.size, slot.w, 99, bold=slot.bold)
+    room = slot.lines
+    while len(fitting) > room and size > 6.4:
+        size -= 0.4
+        fitting = wrap(text, size, slot.w, 99, bold=slot.bold)
+        room = max(slot.lines, int(slot.h // (size * 1.16))) if slot.lines > 1 else 1
+    done = wrap(text, size, slot.w, room, bold=slot.bold)
+    leading = size * 1.16
     y = height - slot.y - (slot.h - leading * len(done)) / 2 - size * 0.93
     canvas.setFont(BOLD if slot.bold else REGULAR, size)
     for line in done:

@@ -118,7 +118,7 @@ def _people(row: RosterRow, client: Client, patient: Patient, words: Wording) ->
 
 
 def _custom(session: ClinicSession, rows: Sequence[RosterRow]) -> dict[str, dict[str, str]]:
-    of = {}
+    of: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for entity, entity_id in (("client", row.client_id), ("patient", row.patient_id), ("appointment", row.id)):
             of.setdefault((entity, entity_id), []).append(row.id)

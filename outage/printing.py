@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -90,15 +90,21 @@ def print_for_appointment(form: str, appointment_id: str, *, by: Actor, key: str
 def print_blank(form: str, count: int, *, by: Actor, key: str | None = None) -> Printed:
     """Print blank stock: facts are left to be written, each sheet has its serial. Raises NothingToPrint,
     TooManySheets, NotFound, NotReadableYet, NotPermitted."""
-    if count < 1:
+    return print_stock({form: count}, by=by, key=key)
+
+
+def print_stock(counts: Mapping[str, int], *, by: Actor, key: str | None = None) -> Printed:
+    """Blank stock of several forms in one print. Raises what ``print_blank`` raises."""
+    if not counts or min(counts.values()) < 1:
         raise NothingToPrint(problem="ask for at least one sheet.")
-    if count > MOST:
+    if sum(counts.values()) > MOST:
         raise TooManySheets(most=MOST)
-    ready = plates([form], by=by)
+    ready = plates(list(counts), by=by)
     with look(by, "outage.print") as session:
         told = _clinic(session, _words(session))
-    jobs = [Job(form, "blank", [Sheet(0, told)] * count)]
-    return _print(ready, jobs, by=by, key=key, title=f"{ready[form][0].title}, blank")
+    jobs = [Job(form, "blank", [Sheet(0, told)] * count) for form, count in counts.items()]
+    titles = ", ".join(plate.title for plate, _ in ready.values())
+    return _print(ready, jobs, by=by, key=key, title=f"{titles}, blank")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -182,18 +182,17 @@ def lines_of(session: ClinicSession, row: ScanFile) -> list[PageLine]:
 
 
 def _line(page: DocumentPage, sheet: FormSheet | None, source: str) -> PageLine:
-    common = {"id": page.id, "source": source, "index": page.index, "state": page.state, "reason": page.reason}
-    if sheet is None:
-        return PageLine(**common)  # type: ignore[arg-type]
-    return PageLine(
-        **common, form=sheet.form, version=sheet.form_version, page=page.page, of=sheet.pages, serial=sheet.serial,
-        appointment=sheet.appointment_id, fields=dict(page.fields),
-    )  # type: ignore[arg-type]  # fmt: skip
+    found: dict[str, Any] = {"id": page.id, "source": source, "index": page.index, "state": page.state}
+    found["reason"] = page.reason
+    if sheet is not None:
+        found |= {
+            "form": sheet.form, "version": sheet.form_version, "page": page.page, "of": sheet.pages,
+            "serial": sheet.serial, "appointment": sheet.appointment_id, "fields": dict(page.fields),
+        }  # fmt: skip
+    return PageLine(**found)
 
 
 def _again(line: PageLine, source: str) -> PageLine:
-    from dataclasses import replace
-
     return replace(line, source=source, state="duplicate", reason="duplicate")
 
 

@@ -46,7 +46,8 @@ def halved(gray: Any) -> Any:
 
 
 def _zxing(gray: Any, scale: float) -> list[Code]:
-    results = zxingcpp.read_barcodes(gray, formats=zxingcpp.BarcodeFormat.QRCode, try_invert=False)
+    only: Any = zxingcpp.BarcodeFormat.QRCode
+    results = zxingcpp.read_barcodes(gray, formats=only, try_invert=False)
     found = []
     for result in results:
         if not result.valid or not result.text:

@@ -255,7 +255,8 @@ def _fills(leaf: Any) -> bool:
 
     whole = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]
     drawn = 0
-    for operands, operator in pikepdf.parse_content_stream(leaf):
+    steps: Any = pikepdf.parse_content_stream(leaf)
+    for operands, operator in steps:
         name = str(operator)
         if name == "cm":
             a, b, c, d, e, f = (float(value) for value in operands)

@@ -121,7 +121,7 @@ def _jpeg(gray: Any) -> bytes:
 
 def crop(upright: bytes, zone: tuple[float, float, float, float], *, air: float = 6.0) -> bytes:
     """The part of an upright page where a zone (x, y, w, h in points) stands, with some air around, as PNG."""
-    page = cv2.imdecode(np.frombuffer(upright, np.uint8), cv2.IMREAD_GRAYSCALE)
+    page: Any = cv2.imdecode(np.frombuffer(upright, np.uint8), cv2.IMREAD_GRAYSCALE)
     scale = UPRIGHT_DPI / 72
     x, y, w, h = zone
     height, width = page.shape

@@ -99,7 +99,7 @@ def _rough(size: tuple[float, float], codes: Sequence[Code]) -> tuple[Any, float
         for first, second in ((codes[0], codes[1]), (codes[1], codes[0])):
             page = np.concatenate(known)
             seen = np.concatenate([first.corners, second.corners]).astype(np.float32)
-            matrix, _ = cv2.findHomography(page, seen)
+            matrix: Any = cv2.findHomography(page, seen)[0]
             if matrix is not None:
                 back = cv2.perspectiveTransform(page[None], matrix)[0]
                 options.append((float(np.abs(back - seen).max()), matrix))

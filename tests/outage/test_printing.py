@@ -16,6 +16,7 @@ from forms import editions
 from forms.editions import identify, plates, publish
 from forms.settings import shipped
 from forms.token import CodeRefused
+from outage.pack import make_pack
 from outage.printing import (
     NothingToPrint,
     TooManySheets,
@@ -119,3 +120,20 @@ def test_the_codes_of_another_installation_are_refused(sqlite_clinic):
         audit.append(session, sqlite_clinic.operator, "keys.changed", "page_key", "")
     with read(sqlite_clinic.id) as session, pytest.raises(CodeRefused):
         identify(session, text)
+
+
+def test_the_pack_of_a_day_holds_everything_for_working_on_paper(clinic, visits):
+    day, found = visits
+    made = make_pack(day, by=clinic.actor("sam"))
+    names = [one.name for one in made.files]
+    assert names == [
+        "0-when-it-is-down.pdf", "1-roster.pdf", "2-sheets.pdf", "4-blank-stock.pdf", "5-card-slips.pdf",
+        "6-phone-list.pdf",
+    ]  # fmt: skip
+    texts = {one.name: text_of(one.content) for one in made.files}
+    assert len(texts["0-when-it-is-down.pdf"]) == 1
+    assert "Luna" in texts["1-roster.pdf"][0] and "Gone" not in texts["1-roster.pdf"][0]
+    assert len(texts["2-sheets.pdf"]) == 4 * len(found)
+    assert "Sam Stone" in texts["6-phone-list.pdf"][0]
+    serials = [serial for one in made.files for serial in one.serials]
+    assert serials == list(range(1, len(serials) + 1))
