@@ -35,7 +35,19 @@ FLAT = (
     "clean", "rotated", "upside_down", "skewed", "shifted", "printed_94", "low_contrast", "gray_background", "noise",
     "blur", "jpeg", "speckle", "one_bit", "fold", "stain", "corner_gone", "scrawl", "bleed", "pencil", "combo",
 )  # fmt: skip
-PHONE = ("phone", "phone_shadow", "phone_curl", "phone_blur")
+PHONE = ("phone", "phone_shadow", "phone_curl", "phone_blur", "phone_steep", "phone_far", "phone_glare")
+HARD = (
+    "light_pen",
+    "hairline",
+    "motion",
+    "crumpled",
+    "fax_lines",
+    "low_dpi",
+    "upright_fold",
+    "staple_holes",
+    "highlighter",
+)
+"""Worse than a clinic should meet: told apart, to see where it ends."""
 
 
 @dataclass
@@ -89,11 +101,18 @@ class Stock:
         return Paper(gray, dpi, tuple(page["size"]), code, boxes, marked, dense)
 
 
-def fill_in(rng, gray, dpi, zones, *, pencil: bool = False):
+PENS = {
+    "pencil": (0.35, 0.8, 95, 135), "light_pen": (0.35, 0.7, 130, 165), "hairline": (0.15, 0.28, 0, 90),
+}  # fmt: skip
+"""Width from and to in mm, shade from and to."""
+
+
+def fill_in(rng, gray, dpi, zones, *, pen: str = ""):
     """Draw marks into boxes and words into the rest; returns boxes, which are marked, which were canceled."""
     boxes, marked, dense = [], [], []
-    pen = float(rng.uniform(0.35, 0.8)) * dpi / 25.4
-    shade = int(rng.integers(95, 135)) if pencil else int(rng.integers(0, 90))
+    thin, thick, dark, light = PENS.get(pen, (0.35, 0.8, 0, 90))
+    pen = float(rng.uniform(thin, thick)) * dpi / 25.4
+    shade = int(rng.integers(dark, light))
     for zone in zones:
         x, y, w, h = (zone[name] * dpi / 72 for name in ("x", "y", "w", "h"))
         if zone["type"] in BOXED:
@@ -282,6 +301,67 @@ def bleed(rng, gray, mm):
     return np.minimum(gray, 255 - ((255 - back) * 0.22)).astype(np.uint8)
 
 
+def motion(rng, gray, mm):
+    """The paper slipped in the feeder."""
+    length = max(3, int(rng.uniform(0.25, 0.5) * mm))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[:, length // 2] = 1 / length
+    return cv2.filter2D(gray, -1, kernel)
+
+
+def crumpled(rng, gray, mm):
+    """Crumpled and smoothed out again."""
+    height, width = gray.shape
+    bumps = [
+        cv2.resize(rng.normal(0, 1, (14, 11)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        for _ in range(3)
+    ]
+    xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    lift = np.float32(rng.uniform(0.2, 0.45) * mm)
+    out = cv2.remap(gray, xs + lift * bumps[0], ys + lift * bumps[1], cv2.INTER_LINEAR, borderValue=255)
+    return np.clip(out * (1 - 0.07 * np.abs(bumps[2])), 0, 255).astype(np.uint8)
+
+
+def fax_lines(rng, gray, mm):
+    """Dirt on the glass of the feeder draws lines down the page."""
+    out = gray.copy()
+    for x in rng.integers(0, gray.shape[1], int(rng.integers(2, 7))):
+        out[:, x : x + max(1, int(rng.uniform(0.08, 0.3) * mm))] = int(rng.integers(30, 150))
+    return out
+
+
+def low_dpi(rng, gray, mm):
+    """Scanned at a hundred dots an inch."""
+    scale = 100 / (mm * 25.4)
+    return cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def upright_fold(rng, gray, mm):
+    """Folded the other way."""
+    return np.ascontiguousarray(fold(rng, np.ascontiguousarray(gray.T), mm).T)
+
+
+def staple_holes(rng, gray, mm):
+    """Punched and stapled."""
+    out, height = gray.copy(), gray.shape[0]
+    for y in (0.36, 0.64):
+        cv2.circle(out, (round(11 * mm), round(y * height)), round(3 * mm), 0, -1)
+    start = (round(rng.uniform(4, 14) * mm), round(rng.uniform(4, 14) * mm))
+    cv2.line(
+        out, start, (start[0] + round(11 * mm), start[1] + round(4 * mm)), 70, max(1, round(0.5 * mm)), cv2.LINE_AA
+    )
+    return out
+
+
+def highlighter(rng, gray, mm):
+    """Lines marked in yellow, which is gray to a scanner."""
+    out, (height, width) = gray.astype(np.float32), gray.shape
+    for _ in range(5):
+        x, y = rng.uniform(0.1, 0.6) * width, rng.uniform(0.15, 0.8) * height
+        out[int(y) : int(y + 4.5 * mm), int(x) : int(x + rng.uniform(30, 80) * mm)] *= rng.uniform(0.7, 0.9)
+    return out.astype(np.uint8)
+
+
 def combo(rng, gray, mm):
     """Several at once."""
     out = noise(rng, low_contrast(rng, turned(gray, float(rng.uniform(-2, 2))), mm), mm)
@@ -295,6 +375,8 @@ SPOILERS = {
     "blur": lambda rng, gray, mm: cv2.GaussianBlur(gray, (0, 0), float(rng.uniform(0.12, 0.26)) * mm),
     "shifted": shifted, "printed_94": printed_94, "low_contrast": low_contrast, "gray_background": gray_background,
     "noise": noise, "jpeg": jpeg, "speckle": speckle, "one_bit": one_bit, "fold": fold, "stain": stain,
+    "motion": motion, "crumpled": crumpled, "fax_lines": fax_lines, "low_dpi": low_dpi, "upright_fold": upright_fold,
+    "staple_holes": staple_holes, "highlighter": highlighter,
     "corner_gone": corner_gone, "scrawl": scrawl, "bleed": bleed, "combo": combo,
 }  # fmt: skip
 
@@ -307,8 +389,12 @@ def photo(kind, rng, gray, mm):
         lift = rng.uniform(0.4, 1.0) * mm
         bent = ys + np.float32(lift) * np.sin(xs / width * math.pi).astype(np.float32)
         gray = cv2.remap(gray, xs, bent, cv2.INTER_LINEAR, borderValue=255)
-    border = int(0.12 * width)
-    jitter = rng.uniform(-0.07, 0.07, (4, 2)) * (width, height)
+    border = int((0.2 if kind == "phone_steep" else 0.12) * width)
+    slant = 0.16 if kind == "phone_steep" else 0.07
+    jitter = rng.uniform(-slant, slant, (4, 2)) * (width, height)
+    if kind == "phone_far":
+        gray = cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        height, width, jitter, border, mm = height // 2, width // 2, jitter / 2, 3 * border, mm / 2
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     matrix = cv2.getPerspectiveTransform(corners, (corners + jitter + border).astype(np.float32))
     out = warp(gray, matrix, (width + 2 * border, height + 2 * border), int(rng.integers(40, 120)))
@@ -319,6 +405,10 @@ def photo(kind, rng, gray, mm):
         edge = rng.uniform(0.3, 0.7) * w + rng.normal(0, 0.3) * np.arange(h)[:, None]
         light = light * (1 - rng.uniform(0.2, 0.4) / (1 + np.exp((np.arange(w)[None] - edge) / (6 * mm))))
     out = np.clip(out * light * 0.93 + rng.normal(0, 5, out.shape), 0, 255).astype(np.uint8)
+    if kind == "phone_glare":
+        centre, radius = rng.uniform(0.2, 0.8, 2) * (w, h), rng.uniform(15, 45) * mm
+        far = np.hypot(np.arange(w)[None] - centre[0], np.arange(h)[:, None] - centre[1]) / radius
+        out = np.clip(out + 190 * np.exp(-(far**2)), 0, 255).astype(np.uint8)
     out = cv2.GaussianBlur(out, (0, 0), (0.16 if kind == "phone_blur" else 0.07) * mm)
     _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, 70])
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
@@ -374,7 +464,7 @@ def read_one(tally: Tally, paper: Paper, gray, stock_boxes) -> None:
     tally.errors.append(done.error or 0.0)
     for mark, truth, dense in zip(done.marks, paper.marked, paper.dense, strict=True):
         tally.boxes += 1
-        if mark.state in ("unclear", "stained", "dense"):
+        if mark.state in ("unclear", "stained", "dense", "unseen"):
             tally.asked += not dense
         elif (mark.state == "marked") != truth or dense:
             tally.wrong += 1
@@ -501,19 +591,24 @@ def main() -> None:
         return
     stocks = [Stock("letter"), Stock("a4")]
     tallies: dict[str, Tally] = collections.defaultdict(Tally)
-    for kind in chosen.kinds.split(",") if chosen.kinds else FLAT + PHONE:
+    for kind in chosen.kinds.split(",") if chosen.kinds else FLAT + PHONE + HARD:
         for number in range(chosen.pages):
             rng = np.random.default_rng([chosen.seed, number, sum(kind.encode())])
             dpi = (150, 200, 300)[number % 3]
             paper = stocks[number % 2].page(rng, dpi)
-            if kind == "pencil":
-                paper = pencilled(rng, stocks[number % 2], dpi)
+            if kind in PENS:
+                paper = written_with(kind, rng, stocks[number % 2], dpi)
             gray = spoil(kind, rng, paper)
             read_one(tallies[kind], paper, gray, {paper.code: (paper.size, paper.boxes)})
         print(tallies[kind].words(kind), flush=True)
         if chosen.slips:
             print("   ", tallies[kind].slips[:12])
-    for name, kinds in (("flat", FLAT), ("phone", PHONE), ("clean", ("clean", "rotated", "skewed", "shifted"))):
+    for name, kinds in (
+        ("flat", FLAT),
+        ("phone", PHONE),
+        ("hard", HARD),
+        ("clean", ("clean", "rotated", "skewed", "shifted")),
+    ):
         whole = Tally()
         for kind in kinds:
             one = tallies[kind]
@@ -523,13 +618,13 @@ def main() -> None:
         print(whole.words(name.upper()))
 
 
-def pencilled(rng, stock: Stock, dpi: int) -> Paper:
-    """A page filled in by pencil."""
+def written_with(pen: str, rng, stock: Stock, dpi: int) -> Paper:
+    """A page filled in with another pen."""
     number = int(rng.integers(len(stock.plates)))
     document, page, edition = stock.plates[number]
     bitmap = document[int(page["page"]) - 1].render(scale=dpi / 72, grayscale=True)
     gray = bitmap.to_numpy().reshape(bitmap.height, bitmap.width).copy()
-    boxes, marked, dense = fill_in(rng, gray, dpi, page["zones"], pencil=True)
+    boxes, marked, dense = fill_in(rng, gray, dpi, page["zones"], pen=pen)
     code = PageCode(edition, page["page"], page["of"], page["serial"])
     return Paper(gray, dpi, tuple(page["size"]), code, boxes, marked, dense)
 

@@ -17,7 +17,7 @@ class Box(Protocol):
 
     @property
     def state(self) -> str:
-        """empty, marked, unclear, dense or stained."""
+        """empty, marked, unclear, dense, stained or unseen."""
 
     @property
     def fill(self) -> float:
@@ -28,7 +28,8 @@ class Box(Protocol):
 class Answer:
     """What was read for one field: a check is true or false, a choice its option (several: a list), a number in bubbles
     its digits as text; None where nothing was marked. ``state`` is read or review; ``reason`` says why a person must
-    look: unclear, canceled, stained, several, incomplete, range."""
+    look: unclear, canceled, stained, unseen, several, incomplete,
+    range."""
 
     value: Any
     confidence: float
@@ -74,7 +75,7 @@ def _answer(kind: str, field: FormField | None, found: list[tuple[str, Box]]) ->
 
 def _trouble(boxes: Sequence[Box]) -> str:
     states = {box.state for box in boxes}
-    for state, reason in (("dense", "canceled"), ("stained", "stained"), ("unclear", "unclear")):
+    for state, reason in (("dense", "canceled"), ("stained", "stained"), ("unclear", "unclear"), ("unseen", "unseen")):
         if state in states:
             return reason
     return ""

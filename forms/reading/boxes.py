@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,8 +32,9 @@ INK = 0.30
 
 @dataclass(frozen=True)
 class Mark:
-    """One box: ``state`` empty, marked, unclear (between the two), dense (filled: canceled, or a heavy mark) or
-    stained; ``fill`` the share of ink; ``dx``, ``dy`` how far from its place it was found, in mm."""
+    """One box: ``state`` empty, marked, unclear (between the two), dense (filled: canceled, or a heavy mark), stained,
+    or unseen (not even its outline shows, as under glare); ``fill`` the share of ink; ``dx``, ``dy`` how far from its
+    place it was found, in mm."""
 
     state: str
     fill: float
@@ -61,10 +62,14 @@ def read_boxes(
         return None
     if not alone:
         shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
-    return [
-        _judged(dark[number], round(dx), round(dy))
-        for number, (dx, dy) in enumerate(shifts)
-    ]  # fmt: skip
+    faint = 0.35 * float(np.median(sure)) if np.median(sure) > SURE else 0.0
+    marks = []
+    for number, (dx, dy) in enumerate(shifts):
+        mark = _judged(dark[number], round(dx), round(dy))
+        if mark.state == "empty" and sure[number] < faint:
+            mark = replace(mark, state="unseen")
+        marks.append(mark)
+    return marks
 
 
 def _patches(gray: Any, corners: Sequence[tuple[float, float]], placed: Placed) -> Any:

@@ -62,7 +62,7 @@ SENTENCES = {
 
 @dataclass(frozen=True)
 class BoxRead:
-    """One box as read: state empty, marked, unclear, dense or stained; fill is the share of ink."""
+    """One box as read: state empty, marked, unclear, dense, stained or unseen; fill is the share of ink."""
 
     state: str
     fill: float

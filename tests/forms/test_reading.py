@@ -4,6 +4,7 @@ import io
 import struct
 import time
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -270,8 +271,7 @@ def test_the_child_knows_no_secret(monkeypatch):
     monkeypatch.setenv("BALLAST_KEY_FILE", "/secret/key")
     monkeypatch.setenv("BALLAST_DATABASE_URL", "postgresql://secret")
     child = stack._start(0)
-    with open(f"/proc/{child.pid}/environ", "rb") as file:
-        environment = file.read()
+    environment = Path(f"/proc/{child.pid}/environ").read_bytes()
     child.kill()
     child.wait()
     assert b"secret" not in environment and b"BALLAST" not in environment
