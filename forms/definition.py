@@ -23,6 +23,8 @@ FieldKind = Literal[
     "grid", "prose",
 ]  # fmt: skip
 CellKind = Literal["text", "digits", "time", "initials", "check", "single"]
+TARGET = r"^(custom\.(client|patient|appointment)\.[a-z0-9_-]+|[a-z_]+(\.[a-z0-9_]+)?)?$"
+"""``entity.column``, an entity for repeating lines, or ``custom.entity.field``."""
 BOXED = frozenset({"check", "single", "multi", "bubble_digits"})
 """Kinds that are answered by marking boxes, which the machine reads; all others are shown to a person as a picture."""
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
@@ -52,7 +54,7 @@ SUBJECTS = {
 class Option(Document):
     """One answer of a choice."""
 
-    value: Key
+    value: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     label: str = Field(min_length=1, max_length=60)
 
 
@@ -68,7 +70,7 @@ class Cell(Document):
     options: list[Option] = Field(default_factory=list, max_length=4)
     fact: str = Field(default="", max_length=60)
     unit: str = Field(default="", max_length=12)
-    target: str = Field(default="", max_length=80)
+    target: str = Field(default="", max_length=80, pattern=TARGET)
     critical: bool = False
 
 
@@ -98,7 +100,7 @@ class FormField(Document):
     least: float | None = None
     most: float | None = None
     cells: list[Cell] = Field(default_factory=list, max_length=14)
-    target: str = Field(default="", max_length=80)
+    target: str = Field(default="", max_length=80, pattern=TARGET)
     required: bool = False
     critical: bool = False
 

@@ -1,6 +1,12 @@
 """Scanned stacks find their sheets and visits; nothing is filed twice, nothing lost, and no slip is kept."""
 
 import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import cv2
 import numpy as np
@@ -68,7 +74,9 @@ def test_a_shuffled_stack_with_a_slip_a_letter_and_a_page_twice(clinic, paper):
     visits, printed, pages = paper
     sam = clinic.actor("sam")
     cross(
-        pages[0], printed.pages[0]["zones"], {("sex_found", "female"), ("abnormalities", "fleas"), ("approved", "yes")}
+        pages[0],
+        printed.pages[0]["zones"],
+        {("sex_found", "female"), ("abnormalities", "flea_burden"), ("approved", "yes")},
     )
     slips = drawn(print_blank("card-slip", 1, by=sam).pdf)[0]
     blank = drawn(print_blank("travel-sheet", 1, by=sam).pdf)
@@ -89,7 +97,8 @@ def test_a_shuffled_stack_with_a_slip_a_letter_and_a_page_twice(clinic, paper):
         key: fields[key]["value"] for key in ("sex_found", "abnormalities", "approved", "weight", "already_altered")
     }
     assert told == {
-        "sex_found": "female", "abnormalities": ["fleas"], "approved": "yes", "weight": None, "already_altered": False,
+        "sex_found": "female", "abnormalities": ["flea_burden"], "approved": "yes", "weight": None,
+        "already_altered": False,
     }  # fmt: skip
     with read(clinic.id) as session:
         document = session.scalars(select(Document).where(Document.kind == "scan")).one()
@@ -174,3 +183,26 @@ def test_what_waits_is_encrypted_and_what_cannot_be_read_is_forgotten_with_its_r
         assert session.scalar(select(func.count()).select_from(DocumentPage)) == 0
     with pytest.raises(ScanEmpty):
         receive("none.pdf", b"", by=sam)
+
+
+def test_kill_minus_nine_in_the_middle_of_a_stack_and_again(sqlite_clinic, tmp_path):
+    clinic = sqlite_clinic
+    printed = print_blank("walk-in", 25, by=clinic.actor("sam"))
+    (tmp_path / "stack.pdf").write_bytes(printed.pdf)
+    scans = clinic.home.path / "scans"
+    command = [sys.executable, "cli.py", "scan", "--json"]
+    first = subprocess.Popen([*command, str(tmp_path / "stack.pdf")], stdout=subprocess.DEVNULL, start_new_session=True)
+    until = time.monotonic() + 60
+    while not (scans.exists() and any(scans.iterdir())) and time.monotonic() < until:
+        time.sleep(0.02)
+    while not waiting(by=clinic.actor("sam")) and time.monotonic() < until:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    assert len(waiting(by=clinic.actor("sam"))) == 1 and pages_of(clinic) == []
+    again = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert [page["serial"] for page in again["pages"]] == printed.serials
+    assert {page["state"] for page in again["pages"]} == {"attached"}
+    assert sorted(serial for _, _, serial, _ in pages_of(clinic)) == printed.serials
+    assert not any(scans.iterdir())

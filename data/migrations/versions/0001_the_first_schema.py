@@ -4,10 +4,9 @@ Revision 0001, after .
 """
 
 import sqlalchemy as sa
-
-import data.types
 from alembic import op
 
+import data.types
 
 revision = "0001"
 down_revision = None
