@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 
 from data import definitions
 from data.engine import database
-from data.errors import BadInput
+from data.errors import BadInput, NotFound
 from data.models import Clinic, FormEdition, PageKey
 from data.session import ClinicSession
 from data.types import clock
@@ -144,6 +144,14 @@ def identify(session: ClinicSession, text: str) -> tuple[PageCode, Edition]:
     if not edition.repeats and code.of != len(edition.pages):
         raise CodeRefused()
     return code, edition
+
+
+def edition_of(session: ClinicSession, number: int) -> Edition:
+    """An edition by its number; raises NotFound."""
+    row = session.scalars(select(FormEdition).where(FormEdition.number == number)).one_or_none()
+    if row is None:
+        raise NotFound(what="form edition", name=number)
+    return _edition(row)
 
 
 def paper_and_order(session: ClinicSession) -> tuple[str, Order]:

@@ -20,17 +20,20 @@ from sqlalchemy import select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound
-from data.models import Document, DocumentPage, FormSheet, ScanFile
+from data.models import Appointment, Document, DocumentPage, FormSheet, ScanFile
 from data.sealed import BlobDamaged, seal, unseal
 from data.session import ClinicSession
-from data.types import new_id
-from forms.editions import Edition, identify
+from data.types import is_id, new_id
+from forms.editions import Edition, edition_of, identify
+from forms.layout import Zone
 from forms.reading.answers import answers
 from forms.reading.decode import MOST_BYTES
 from forms.reading.stack import SENTENCES, FileNotRead, Known, PageRead, read_stack, without_pages
 from forms.token import CodeRefused, PageCode, is_slip
+from records.access import client_for
 from security.actor import Actor
 from security.rules import Work, act, look
+from security.viewing import note_view
 
 MEDIA = {b"%PDF": "application/pdf", b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png"}
 MORE_SENTENCES = SENTENCES | {
@@ -166,6 +169,54 @@ def read_scan(
 def scan_file(name: str, content: bytes, *, by: Actor, processes: int = 2) -> list[PageLine]:
     """Take in a file and read it. Raises what ``receive`` and ``read_scan`` raise."""
     return read_scan(receive(name, content, by=by), by=by, processes=processes)
+
+
+def page_picture(page_id: str, *, by: Actor) -> bytes:
+    """The upright picture of a page as JPEG, audited. Raises NotFound, RestrictedRecord, NotPermitted."""
+    with look(by, "outage.scan") as session:
+        page, _, _ = _seen(session, page_id, by)
+        blob = page.picture
+    note_view(by, "document_page", page_id)
+    return BlobStore(database().home).get(blob)
+
+
+def field_pictures(page_id: str, *, by: Actor) -> dict[str, bytes]:
+    """What stands in each field of a page, cut out of its picture as PNG, by the field's key (``grid.line.column`` in
+    repeating lines); nothing where the page could not be laid on its paper. Raises NotFound, RestrictedRecord,
+    NotPermitted."""
+    from forms.reading.page import crops
+
+    with look(by, "outage.scan") as session:
+        page, sheet, zones = _seen(session, page_id, by)
+        blob, upright = page.picture, page.is_upright
+    if sheet is None or not upright:
+        return {}
+    around: dict[str, tuple[float, float, float, float]] = {}
+    for zone in zones:
+        left, top, right, bottom = around.get(zone.key, (zone.x, zone.y, zone.x + zone.w, zone.y + zone.h))
+        around[zone.key] = (
+            min(left, zone.x), min(top, zone.y), max(right, zone.x + zone.w), max(bottom, zone.y + zone.h)
+        )  # fmt: skip
+    places = {key: (left, top, right - left, bottom - top) for key, (left, top, right, bottom) in around.items()}
+    return crops(BlobStore(database().home).get(blob), places)
+
+
+def _seen(session: ClinicSession, page_id: str, by: Actor) -> tuple[DocumentPage, FormSheet | None, list[Zone]]:
+    """A page that this person may see, with its sheet and zones."""
+    page = (
+        session.scalars(select(DocumentPage).where(DocumentPage.id == page_id)).one_or_none()
+        if is_id(page_id)
+        else None
+    )
+    if page is None or not page.picture:
+        raise NotFound(what="scanned page", name="with this address")
+    if page.form_sheet_id is None:
+        return page, None, []
+    sheet = session.scalars(select(FormSheet).where(FormSheet.id == page.form_sheet_id)).one()
+    if sheet.appointment_id is not None:
+        statement = select(Appointment.client_id).where(Appointment.id == sheet.appointment_id)
+        client_for(session, session.scalars(statement).one(), by)
+    return page, sheet, edition_of(session, sheet.edition).page(page.page or 1)[1]
 
 
 def lines_of(session: ClinicSession, row: ScanFile) -> list[PageLine]:

@@ -63,13 +63,26 @@ def read_boxes(
     if not alone:
         shifts = _smoothed(shifts, sure, np.array(corners, np.float64) / MM)
     faint = 0.35 * float(np.median(sure)) if np.median(sure) > SURE else 0.0
-    marks = []
+    marks, depths = [], []
     for number, (dx, dy) in enumerate(shifts):
-        mark = _judged(dark[number], round(dx), round(dy))
+        mark, depth = _judged(dark[number], round(dx), round(dy))
         if mark.state == "empty" and sure[number] < faint:
             mark = replace(mark, state="unseen")
         marks.append(mark)
-    return marks
+        depths.append(depth)
+    return _paler_doubted(marks, depths)
+
+
+def _paler_doubted(marks: list[Mark], depths: list[float]) -> list[Mark]:
+    """A mark far paler than the others of its page may be the edge of a stain: a person looks."""
+    inked = [depth for mark, depth in zip(marks, depths, strict=True) if mark.state == "marked"]
+    if len(inked) < 4:
+        return marks
+    usual = 0.45 * float(np.median(inked))
+    return [
+        replace(mark, state="stained") if mark.state == "marked" and depth < usual else mark
+        for mark, depth in zip(marks, depths, strict=True)
+    ]
 
 
 def _patches(gray: Any, corners: Sequence[tuple[float, float]], placed: Placed) -> Any:
@@ -202,11 +215,14 @@ def _smoothed(shifts: Any, sure: Any, places: Any) -> Any:
     return out
 
 
-def _judged(dark: Any, dx: int, dy: int) -> Mark:
+def _judged(dark: Any, dx: int, dy: int) -> tuple[Mark, float]:
+    """The box as it seems by itself, and how dark its ink is."""
     start = (PATCH - SIDE) // 2
     x, y = start + dx, start + dy
     inside = dark[y + INSET : y + SIDE - INSET, x + INSET : x + SIDE - INSET]
-    fill = float((inside > INK).mean())
+    ink = inside > INK
+    fill = float(ink.mean())
+    depth = float(inside[ink].mean()) if fill else 0.0
     if fill >= DENSE:
         state = "dense"
     elif fill > MARKED:
@@ -217,7 +233,7 @@ def _judged(dark: Any, dx: int, dy: int) -> Mark:
         state = "empty"
     if state in ("marked", "unclear") and (_crossed(dark, x, y) or _crossed(dark.T, y, x) or _flooded(dark, x, y)):
         state = "stained"
-    return Mark(state, round(fill, 3), round(dx / PX, 2), round(dy / PX, 2))
+    return Mark(state, round(fill, 3), round(dx / PX, 2), round(dy / PX, 2)), depth
 
 
 def _crossed(dark: Any, x: int, y: int) -> bool:

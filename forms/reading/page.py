@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,11 +121,20 @@ def _jpeg(gray: Any) -> bytes:
 
 def crop(upright: bytes, zone: tuple[float, float, float, float], *, air: float = 6.0) -> bytes:
     """The part of an upright page where a zone (x, y, w, h in points) stands, with some air around, as PNG."""
+    return crops(upright, {"": zone}, air=air)[""]
+
+
+def crops(
+    upright: bytes, zones: Mapping[str, tuple[float, float, float, float]], *, air: float = 6.0
+) -> dict[str, bytes]:
+    """Several parts of one page, by their names."""
     page: Any = cv2.imdecode(np.frombuffer(upright, np.uint8), cv2.IMREAD_GRAYSCALE)
     scale = UPRIGHT_DPI / 72
-    x, y, w, h = zone
     height, width = page.shape
-    left, top = max(int((x - air) * scale), 0), max(int((y - air) * scale), 0)
-    right, bottom = min(int((x + w + air) * scale) + 1, width), min(int((y + h + air) * scale) + 1, height)
-    worked, data = cv2.imencode(".png", page[top:bottom, left:right])
-    return data.tobytes() if worked else b""
+    cut = {}
+    for name, (x, y, w, h) in zones.items():
+        left, top = max(int((x - air) * scale), 0), max(int((y - air) * scale), 0)
+        right, bottom = min(int((x + w + air) * scale) + 1, width), min(int((y + h + air) * scale) + 1, height)
+        worked, data = cv2.imencode(".png", page[top:bottom, left:right])
+        cut[name] = data.tobytes() if worked else b""
+    return cut

@@ -18,12 +18,16 @@ from sqlalchemy import func, select
 
 from data.blobs import BlobStore
 from data.engine import database
-from data.models import AuditLog, Document, DocumentPage, FormSheet, ScanFile
-from data.session import read
+from data.errors import NotFound
+from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
+from data.session import read, write
 from forms.reading.stack import FileNotRead
 from outage import scanning
 from outage.printing import print_blank, print_for_roster
-from outage.scanning import ScanEmpty, read_scan, receive, scan_file, waiting
+from outage.scanning import ScanEmpty, field_pictures, page_picture, read_scan, receive, scan_file, waiting
+from records.access import RestrictedRecord
+from records.documents import open_document
+from security import audit
 
 DPI = 120
 
@@ -206,3 +210,27 @@ def test_kill_minus_nine_in_the_middle_of_a_stack_and_again(sqlite_clinic, tmp_p
     assert {page["state"] for page in again["pages"]} == {"attached"}
     assert sorted(serial for _, _, serial, _ in pages_of(clinic)) == printed.serials
     assert not any(scans.iterdir())
+
+
+def test_pages_are_shown_only_to_whoever_may_see_the_record_and_the_raw_stack_to_nobody(clinic, paper):
+    visits, _, pages = paper
+    sam = clinic.actor("sam")
+    lines = scan_file("a.tif", tiff([pages[0], pages[2]]), by=sam)
+    assert page_picture(lines[0].id, by=sam).startswith(b"\xff\xd8")
+    cut = field_pictures(lines[0].id, by=sam)
+    assert cut["weight"].startswith(b"\x89PNG") and "drugs.1.given" in cut and "exam_notes" in cut
+    with write(clinic.id) as session:
+        client = session.scalars(select(Appointment.client_id).where(Appointment.id == visits[0])).one()
+        session.get_one(Client, (clinic.id, client)).restricted = True
+        audit.append(session, clinic.operator, "client.restricted", "client", client)
+    for show in (page_picture, field_pictures):
+        with pytest.raises(RestrictedRecord):
+            show(lines[0].id, by=sam)
+        with pytest.raises(NotFound):
+            show("nothing", by=sam)
+    assert page_picture(lines[1].id, by=sam)
+    with read(clinic.id) as session:
+        stack = session.scalars(select(Document.id).where(Document.kind == "scan")).one()
+        assert session.scalar(select(func.count()).select_from(AuditLog).where(AuditLog.entity == "document_page")) >= 2
+    with pytest.raises(NotFound):
+        open_document(stack, by=clinic.operator)
