@@ -11,13 +11,15 @@ import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from forms.definition import BOXED
 from forms.layout import lay_out
 from forms.press import Plate, Press, Sheet
 from forms.reading import stack
-from forms.reading.page import crop
+from forms.reading.page import Target, crop, read_page
 from forms.reading.stack import SENTENCES, FileNotRead, Known, read_stack
 from forms.settings import shipped
 from forms.token import CodeRefused, PageCode, is_slip, slip_token, token, verified
@@ -275,3 +277,25 @@ def test_the_child_knows_no_secret(monkeypatch):
     child.kill()
     child.wait()
     assert b"secret" not in environment and b"BALLAST" not in environment
+
+
+ONE = printed([41])[0]
+BOXES = [zone for zone in LAYOUT.pages[0].zones if zone.type in BOXED]
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.sets(st.integers(0, len(BOXES) - 1), max_size=20), st.floats(-6, 6), st.integers(0, 3), st.floats(0.9, 1.4),
+)  # fmt: skip
+def test_whatever_is_marked_comes_back_however_the_page_lies(wanted, degrees, turns, scale):
+    gray = marked(ONE, 1, {(BOXES[number].key, BOXES[number].option) for number in wanted})
+    height, width = gray.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, scale)
+    matrix[:, 2] += (0.3 * width, 0.3 * height)
+    size = (round(1.6 * width), round(1.6 * height))
+    gray = cv2.warpAffine(gray, matrix, size, flags=cv2.INTER_AREA, borderValue=255)
+    gray = np.ascontiguousarray(np.rot90(np.minimum(gray, 20 + (gray.astype(np.int32) * 0.85)).astype(np.uint8), turns))
+    done = read_page(0, gray, lambda texts: Target((612.0, 792.0), [(zone.x, zone.y) for zone in BOXES]))
+    assert done.codes and verified(done.codes[0], KEY) == PageCode(7, 1, 2, 41)
+    assert {number for number, mark in enumerate(done.marks) if mark.state == "marked"} == wanted
+    assert {mark.state for mark in done.marks} <= {"empty", "marked"}
