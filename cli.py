@@ -20,8 +20,8 @@ COMMANDS = {
     "init": "setup", "serve": "serve", "demo": "setup", "keys": "keys",
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports", "audit": "users",
-    "import": "transfer", "export": "transfer", "forms": "forms",
-    "scan": "scan", "pack": "pack",
+    "import": "transfer", "export": "transfer", "subscription": "subscriptions",
+    "forms": "forms", "scan": "scan", "pack": "pack",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

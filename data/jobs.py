@@ -35,12 +35,12 @@ def next_run(rule: str, zone: str, after: datetime) -> datetime:
 
 
 def ensure(session: ClinicSession, kind: str, rule: str, zone: str, *, catch_up: str = "latest") -> None:
-    """Make sure a recurring job is waiting, and follows the rule as it is now."""
+    """Make sure a recurring job waits, and follows the rule as it is now, and the clock where that was set back."""
     row = session.scalars(select(Job).where(Job.dedupe_key == f"recurring:{kind}")).one_or_none()
     if row is None:
         due = next_run(rule, zone, clock.now())
         session.add(Job(kind=kind, dedupe_key=f"recurring:{kind}", due_at=due, rule=rule, catch_up=catch_up))
-    elif row.rule != rule and row.state == "waiting":
+    elif row.state == "waiting" and (row.rule != rule or row.due_at > next_run(rule, zone, clock.now())):
         row.rule, row.due_at = rule, next_run(rule, zone, clock.now())
 
 

@@ -132,6 +132,14 @@ def _as_taken_back(table: str, parent: str, column: str, there: str) -> tuple[st
     )
 
 
+def _of_who_stayed(table: str) -> tuple[str, ...]:
+    """SQL that puts rows which stand for ever under a client that was merged under the one that stayed."""
+    return (
+        f"UPDATE {table} SET client_id = c.merged_into_id FROM client c "  # noqa: S608
+        f"WHERE c.id = {table}.client_id AND c.merged_into_id IS NOT NULL",
+    )
+
+
 _TAKEN_OVER = {
     "appointment": ("location_id", "patient_id"), "bottle": ("location_id", "drug_id"), "invoice": ("client_id",),
 }  # fmt: skip
@@ -222,6 +230,7 @@ FACTS: tuple[Fact, ...] = (
         "reverses_id deposit_cents",
         moment="event_at",
         place="d.location_id",
+        settled=_of_who_stayed("payment"),
     ),
     Fact(models.PaymentAllocation, "payment_id invoice_id amount_cents event_at", "event_at"),
     Fact(models.FundEntry, "fund_id kind amount_cents appointment_id invoice_line_id event_at", "event_at"),
@@ -240,7 +249,7 @@ FACTS: tuple[Fact, ...] = (
     ),
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
-    Fact(models.Consent, "client_id channel purpose given event_at"),
+    Fact(models.Consent, "client_id channel purpose given event_at", settled=_of_who_stayed("consent")),
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
     Fact(models.CustomValue, "entity entity_id field value"),
     Fact(models.AuditLog, "seq logged_at user_id actor source action entity", "logged_at"),
@@ -580,7 +589,7 @@ def _carry(
 
 def _zone_moved(cursor: duckdb.DuckDBPyConnection) -> bool:
     row = cursor.execute(
-        "SELECT count(*) FROM location l JOIN stage s ON s.id = l.id WHERE s.zone IS DISTINCT FROM l.zone"
+        "SELECT count(*) FROM location l JOIN stage s ON s.id = l.id WHERE s.gone OR s.zone IS DISTINCT FROM l.zone"
     ).fetchone()
     return bool(row and row[0])
 
@@ -602,9 +611,13 @@ def _make_room(cursor: duckdb.DuckDBPyConnection, fact: Fact) -> bool:
 
 
 def _note_moved(cursor: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Which of the rows that arrived have another place, or whatever else others take over from them, than before."""
+    """Which of the rows that arrived have another place, or whatever else others take over from them, than before;
+    what was removed or is here for the first time counts, as rows that hang on it may be here."""
     differs = " OR ".join(f"s.{name} IS DISTINCT FROM p.{name}" for name in _TAKEN_OVER[table])
-    cursor.execute(f"INSERT INTO moved_{table} SELECT s.id FROM stage s JOIN {table} p ON p.id = s.id WHERE {differs}")  # noqa: S608
+    cursor.execute(
+        f"INSERT INTO moved_{table} SELECT s.id FROM stage s LEFT JOIN {table} p ON p.id = s.id "  # noqa: S608
+        f"WHERE s.gone OR p.id IS NULL OR {differs}"
+    )
 
 
 def _move_along(cursor: duckdb.DuckDBPyConnection, fact: Fact, zone: str) -> None:

@@ -56,8 +56,8 @@ class Wording:
 
     def day(self, value: date | None, *, style: str = "medium", missing: str = "no date") -> str:
         """A calendar day: ``Nov 22, 2026``. Style short, medium, long, full, ``weekday`` (``Sun, Nov 22``),
-        ``weekday_name`` (``Sun``), ``month`` (``Nov 2026``), ``month_name`` (``Nov``) or ``heading`` (``Sunday,
-        November 22, 2026``)."""
+        ``weekday_name`` (``Sun``), ``month`` (``Nov 2026``), ``month_name`` (``Nov``), ``month_day`` (``Nov 22``) or
+        ``heading`` (``Sunday, November 22, 2026``)."""
         if value is None:
             return missing
         if isinstance(value, datetime):
@@ -113,7 +113,7 @@ def _money(cents: int, currency: str, locale: str) -> str:
     return str(format_currency(Decimal(cents) / 100, currency, locale=locale))
 
 
-_MONTHS = {"month": "yMMM", "month_name": "MMM"}
+_MONTHS = {"month": "yMMM", "month_name": "MMM", "month_day": "MMMd"}
 
 
 @lru_cache(maxsize=8192)

@@ -1,4 +1,4 @@
-"""A chart on paper: bars, stacked bars, lines, or bars from the longest down, drawn on the page itself."""
+"""A chart on paper: bars, stacked bars, lines, bars from the longest down, or a heat map, drawn on the page itself."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from forms.print import BOLD, GREY, INK, MARGIN, REGULAR, RULE, register_fonts, 
 COLOURS = ("#0f766e", "#c2710c", "#4f5fb8", "#b4326b", "#6b7f1d", "#8a94a3")
 HEIGHT = 170.0
 _SMALL = 7.0
+_CELL = 15.0
+_DARKEST = (15 / 255, 118 / 255, 110 / 255)
 
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn: a number for each of ``labels`` and each series; ``told`` words a number on the axis."""
+    """What is drawn: a number for each of ``labels`` and each series; ``told`` words a number on the axis. The series
+    of a heat map are its lines."""
 
-    kind: Literal["bar", "stacked", "line", "ranked"]
+    kind: Literal["bar", "stacked", "line", "ranked", "heatmap"]
     title: str
     labels: Sequence[str]
     series: Sequence[tuple[str, Sequence[float | None]]]
@@ -34,6 +37,8 @@ def draw_chart(canvas: Any, chart: Chart, page: tuple[float, float], top: float)
         canvas.setFont(BOLD, 9)
         canvas.drawString(MARGIN, y - 8, chart.title)
         y -= 15
+    if chart.kind == "heatmap":
+        return _heat(canvas, chart, page, y) - 14
     if len(chart.series) > 1:
         y = _legend(canvas, chart, page, y)
     if chart.kind == "ranked":
@@ -141,6 +146,34 @@ def _ranked(canvas: Any, chart: Chart, page: tuple[float, float], top: float) ->
         canvas.drawString(left + length + 4, y - 8.5, chart.told(value or 0.0))
         y -= 12.5
     return y
+
+
+def _heat(canvas: Any, chart: Chart, page: tuple[float, float], top: float) -> float:
+    """A line of cells for each series: the larger, the darker, with its number where that fits."""
+    from reportlab.lib.colors import Color
+
+    canvas.setFont(REGULAR, _SMALL)
+    left = MARGIN + min(120.0, max((text_width(name, _SMALL) for name, _ in chart.series), default=0.0)) + 6
+    slot = (page[0] - MARGIN - left) / max(len(chart.labels), 1)
+    most = max((abs(value) for _, values in chart.series for value in values if value), default=0.0) or 1.0
+    texts = {value: chart.told(value) for _, values in chart.series for value in values if value}
+    written = max((text_width(text, _SMALL) for text in texts.values()), default=0.0) + 3 <= slot
+    y = top
+    for name, values in chart.series:
+        canvas.setFillGray(INK)
+        canvas.drawRightString(left - 4, y - 10, wrap(name, _SMALL, left - MARGIN - 4, 1)[0])
+        for place, value in enumerate(values):
+            x, strength = left + slot * place, abs(value or 0.0) / most
+            canvas.setFillColor(Color(*(1 - strength * (1 - part) for part in _DARKEST)) if value else Color(1, 1, 1))
+            canvas.setStrokeGray(RULE)
+            canvas.setLineWidth(0.3)
+            canvas.rect(x, y - _CELL, slot, _CELL, stroke=1, fill=1)
+            if value and written:
+                canvas.setFillGray(1 if strength > 0.7 else INK)
+                canvas.drawCentredString(x + slot / 2, y - 10, texts[value])
+        y -= _CELL
+    _labels(canvas, chart, left, slot, y - 9)
+    return y - 10
 
 
 def _scale(chart: Chart) -> tuple[float, float, float]:

@@ -28,6 +28,8 @@ from forms.print import (
 SIZE = 8.0
 _ACROSS, _BOX = 4, 46.0
 _LEAST_TABLE = 64.0
+_TOGETHER = 8
+"""Lines of the note that go to another page together rather than part with it."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,9 @@ def _part(canvas: Any, part: Part, page: tuple[float, float], top: float) -> flo
 def _note(canvas: Any, text: str, page: tuple[float, float], y: float) -> None:
     lines = wrap(text, 7.5, page[0] - 2 * MARGIN, 200) if text else []
     y -= 16
+    if y - 10 * min(len(lines), _TOGETHER) < MARGIN:
+        canvas.showPage()
+        y = page[1] - MARGIN - 8
     for line in lines:
         if y < MARGIN:
             canvas.showPage()

@@ -86,11 +86,16 @@ def mail_server() -> str:
     return os.environ.get("BALLAST_SMTP_URL", "")
 
 
+def is_paused() -> bool:
+    """Whether nothing may leave this installation: a restored backup must not send again what was sent before."""
+    return (database().home.path / "sending-paused").exists()
+
+
 def deliver(clinic_id: str, owner: str, *, limit: int = 50) -> dict[str, int]:
     """Send what is due for one clinic over one connection; returns how many ended in which state."""
     ended: dict[str, int] = {}
     url = mail_server()
-    if not url or (database().home.path / "sending-paused").exists():
+    if not url or is_paused():
         return ended
     claimed = _claim(clinic_id, owner, limit)
     if not claimed:
@@ -144,6 +149,8 @@ def _send(clinic_id: str, message_id: str, server: smtplib.SMTP, owner: str) -> 
         row = session.get_one(OutboxMessage, (clinic_id, message_id))
         if row.state != "claimed" or row.lease_owner != owner:
             return row.state  # its lease ran out meanwhile, and another worker has it
+        if server.sock is None:  # nothing of this one went out
+            raise smtplib.SMTPServerDisconnected("the mail server closed the connection after the mail before")
         judge = JUDGES.get(row.purpose)
         why_not = judge(session, row) if judge else ""
         if why_not:

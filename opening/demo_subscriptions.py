@@ -24,7 +24,7 @@ def keep(session: ClinicSession, zone: str, people: dict[str, str]) -> None:
         title="Monday's figures", dashboard="owners-revenue", when=When(every="week", days=[0], at="07:00"),
         run_as=owner, owner=owner, people=[owner, manager], addresses=[BOOKKEEPER], amounts_outside=True,
         only=Only(rule="data"), format="pdf", preset="last_week", since=now,
-        message="The week that was, as every Monday. What is still owed stands on the last page.",
+        message="The week that was, as every Monday.",
     )  # fmt: skip
     missed = Schedule(
         title="Missed visits of the day", report="no-shows-by-type", preset="today",

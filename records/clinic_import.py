@@ -36,6 +36,7 @@ from data.session import everywhere
 from data.types import clock
 from records.cells import reader
 from records.clinic_export import DERIVED, FORMAT, SEALED, Journey, Progress, resealed, rows_of, tables
+from reports.schedules import SCHEDULE
 from security import audit
 
 
@@ -80,6 +81,8 @@ class Imported:
     remarks: list[str] = field(default_factory=list)
     ended: int = 0
     """Sessions, links and codes that were still good in the old installation, and are not here."""
+    resting: int = 0
+    """Subscriptions that went out by themselves in the old installation, and may do so still."""
 
 
 SWELLS_FROM, SWELLS = 8 << 20, 150
@@ -90,6 +93,7 @@ LARGEST_MANIFEST = 512 << 20
 MOST_DOCUMENTS = 2_000_000
 WAITING = ("pending", "claimed", "deferred", "sending")
 """States of a message that the old installation may send, or have sent, itself."""
+RESTS = "The clinic moved to this installation, and the old one may still send it. Resume it when that has ended."
 
 
 class Archive:
@@ -180,7 +184,7 @@ def _bring(archive: Archive, progress: Progress) -> Imported:
             stored.unlink(missing_ok=True)
         raise
     imported.documents = len(blobs)
-    imported.remarks += _remarks(manifest, plans, imported.ended)
+    imported.remarks += _remarks(manifest, plans, imported)
     return imported
 
 
@@ -381,6 +385,14 @@ def _placed(name: str, plan: _Reader, blobs: dict[str, str], imported: Imported)
         elif name == "ticket" and row["used_at"] is None:
             row["used_at"] = clock.now()
             imported.ended += 1
+        elif (
+            name == "definition"
+            and row["kind"] == SCHEDULE.name
+            and not row["deleted_at"]
+            and not row["body"]["paused"]
+        ):
+            row["body"] = {**row["body"], "paused": True, "stopped": RESTS}
+            imported.resting += 1
         elif name == "outbox_message" and row["state"] in WAITING:
             if not row["body"]:
                 row["state"], row["reply"] = "failed", "The text stayed behind with the key of the old installation."
@@ -389,9 +401,11 @@ def _placed(name: str, plan: _Reader, blobs: dict[str, str], imported: Imported)
         yield row
 
 
-def _remarks(manifest: dict[str, Any], plans: dict[str, _Reader], ended: int) -> list[str]:
+def _remarks(manifest: dict[str, Any], plans: dict[str, _Reader], imported: Imported) -> list[str]:
     remarks = []
-    if ended:
+    if imported.resting:
+        remarks.append("Subscriptions rest until somebody resumes them here, so that nothing goes out twice.")
+    if imported.ended:
         remarks.append("Everyone has to sign in again; links and codes that were not used yet have to be made anew.")
     if any(plan.dropped for plan in plans.values()):
         remarks.append(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from reports.model import AllOf, AnyOf, Model
+from reports.model import Model
 from reports.spec import ReportSpec
 from security.actor import Actor
 from security.rules import act
@@ -54,12 +54,10 @@ def without_persons(spec: ReportSpec, model: Model, chosen: Mapping[str, Any]) -
 
 def shape_of(spec: ReportSpec, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """What a report that is not kept asks: over what, which numbers or columns, by which fields, tested on which."""
-    parts = [part for one in spec.filters for part in (one.any if isinstance(one, AnyOf) else [one])]
-    tests = [one for part in parts for one in (part.all if isinstance(part, AllOf) else [part])]
     groups = [*spec.breakdown(chosen.get("by")).by, *([spec.across] if spec.across else [])] if spec.measures else []
     told = {
         "over": spec.entity, "numbers": [one.measure or one.agg or f"{one.num}/{one.den}" for one in spec.numbers],
-        "columns": [one.field for one in spec.columns], "where": sorted({one.field for one in tests}),
+        "columns": [one.field for one in spec.columns], "where": sorted({one.field for one in spec.tests}),
         "by": [f"{one.field} {one.grain}".strip() for one in groups], "compare": spec.compare,
     }  # fmt: skip
     return {name: value for name, value in told.items() if value}

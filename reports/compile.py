@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from data.errors import BadInput, NotPermitted
 from reports import model as models
@@ -22,6 +23,9 @@ from security.permissions import PERMISSIONS
 _GRAINS = {"week", "month", "quarter", "year"}
 _OPERATORS = {"is": "=", "from": ">=", "to": "<=", "after": ">", "before": "<"}
 _AMOUNTS = ("money", "whole", "number", "minutes")
+_DIVIDED = (*_AMOUNTS, "ratio", "per_10000")
+_WHOLE, _DAYS = ("whole", "hour", "weekday"), ("day", "instant")
+_YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 class CannotAddUp(BadInput):
@@ -29,7 +33,12 @@ class CannotAddUp(BadInput):
 
 
 class NotOfItsKind(BadInput):
-    """{label} cannot be compared with '{value}'. Write a number, or a day such as 2026-03-31."""
+    """{label} cannot be compared with '{value}'. Write what it holds: a number, yes or no, or a day such as
+    2026-03-31."""
+
+
+class NotADay(BadInput):
+    """{label} is not a day, so there is no {grain} of it. Group by it as it is, or by another field."""
 
 
 class NothingBefore(BadInput):
@@ -149,6 +158,8 @@ class _Build:
     def key(self, by: By) -> tuple[str, models.Column]:
         """The SQL of something grouped by."""
         sql, found = self.column(by.field)
+        if by.grain in _GRAINS and found.type not in _DAYS:
+            raise NotADay(label=found.label, grain=by.grain)
         if self.shift and by.field == self.spec.period:
             sql = f"({sql} + {self.shift})::DATE"
         return (_begin(by.grain, sql, found) if by.grain in _GRAINS else sql), found
@@ -173,6 +184,8 @@ class _Build:
         if value is None or value == []:
             return f"({sql} IS NULL)" if test.op == "is" and not test.parameter else ""
         if test.op == "within":
+            if found.type not in _DAYS:
+                raise NotOfItsKind(label=found.label, value=value)
             first, last = periods.days_of(str(value), self.params["today"])
             ends = [f"{sql} {op} {self.bind(day)}" for op, day in ((">=", first), ("<=", last)) if day]
             return f"({' AND '.join(ends)})" if ends else ""
@@ -217,6 +230,9 @@ class _Build:
         if counted.agg:
             return self._aggregate(counted)
         top, bottom = of[counted.num], of[counted.den]
+        for part in (top, bottom):
+            if part.type not in _DIVIDED:
+                raise CannotAddUp(label=part.label, how="a ratio", why="it is not an amount")
         same: FieldType = "ratio" if counted.percent else "number"
         type_: FieldType = same if top.type == bottom.type else "money" if top.type == "money" else "number"
         ratio = f"({top.sql})::DOUBLE / nullif({bottom.sql}, 0)"
@@ -281,16 +297,24 @@ def compile_spec(
 def _check_asked(build: _Build, may: frozenset[str]) -> None:
     """Nobody finds out by a test, or by the smallest of them, what they may not see."""
     spec = build.spec
-    tests: list[models.Filter | AllOf] = [*spec.filters, *(test for one in spec.numbers for test in one.where)]
-    while tests:
-        one = tests.pop()
-        if isinstance(one, Condition):
-            _check_seen(build.column(one.field)[1], may)
-        else:
-            tests += one.all if isinstance(one, AllOf) else one.any
+    for test in spec.tests:
+        _check_seen(build.column(test.field)[1], may)
     for counted in spec.numbers:
         if counted.of and "clients.view" not in may and build.column(counted.of)[1].phi:
             raise NotPermitted(action="see clients in reports")
+
+
+def names_somebody(spec: ReportSpec, model: Model) -> bool:
+    """Whether its tests and questions hold what only those read who see clients: a name, a phone, a text of the
+    clinic's own. What a field held that is gone may be that too."""
+    held = {test.field for test in spec.tests if test.value is not None}
+    for path in held | {ask.field for ask in spec.asks if ask.default is not None}:
+        try:
+            if model.resolve(spec.entity, path)[2].phi:
+                return True
+        except models.UnknownWord:
+            return True
+    return False
 
 
 def _counting(build: _Build, reader: Reader) -> Query:
@@ -316,15 +340,15 @@ def _counting(build: _Build, reader: Reader) -> Query:
 
 def _numbers(build: _Build, may: frozenset[str]) -> tuple[list[_Number], list[str]]:
     """The numbers this person sees, those a ratio needs before it, and the words of those they do not see."""
-    made: dict[str, _Number] = {}
-    for counted in sorted(build.spec.numbers, key=lambda one: bool(one.num)):
-        made[counted.name] = build.number(counted, made)
+    made = _made(build)
     seen, left_out = [], []
     for counted in build.spec.numbers:
         number = made[counted.name]
         if counted.show in ("running", "share") and not number.additive:
             how = "a running total" if counted.show == "running" else "a share of the whole"
             raise CannotAddUp(label=number.label, how=how, why="its parts do not add up to the whole")
+        if counted.show in ("change", "change_percent") and number.type not in _DIVIDED:
+            raise CannotAddUp(label=number.label, how="a difference", why="it is not an amount")
         if number.money and "reports.money" not in may:
             left_out.append(number.label)
         else:
@@ -332,6 +356,24 @@ def _numbers(build: _Build, may: frozenset[str]) -> tuple[list[_Number], list[st
     if not seen:
         raise NotPermitted(action="see money in reports")
     return seen, left_out
+
+
+def _made(build: _Build) -> dict[str, _Number]:
+    """Every number by its name; what a ratio divides comes before it."""
+    known, made = {counted.name: counted for counted in build.spec.numbers}, dict[str, _Number]()
+
+    def make(name: str, above: frozenset[str]) -> None:
+        counted = known[name]
+        if name in above:
+            raise CannotAddUp(label=counted.label or name, how="a ratio", why="it is divided by itself")
+        for part in filter(None, (counted.num, counted.den)):
+            make(part, above | {name})
+        made[name] = build.number(counted, made)
+
+    for name in known:
+        if name not in made:
+            make(name, frozenset())
+    return made
 
 
 def _sets(spec: ReportSpec, rows: int, groups: int, needs_total: bool) -> list[list[int]]:
@@ -380,7 +422,8 @@ def _shown(
         both += [f'now."{name}" AS "{name}", earlier."{name}" AS "{name} before"' for name in names]
         joined = _joined(f"SELECT {', '.join(both)}", f"FROM now FULL JOIN earlier ON {on}")
         withs.append(f"together AS (\n{joined}\n)")
-    time = next((by.column for by in groups if by.grain or by.field == spec.period), "")
+    first = next((by.field for by in groups if by.grain or by.field == spec.period), "")
+    time = [by.column for by in groups if by.field == first]
     side = "together" if spec.compare else "now"
     picked = [f'"{key}"' for key in keys]
     picked += [f'{_told(number, spec, keys, time, len(groups) if sets else 0)} AS "{number.counted.name}"'
@@ -390,16 +433,17 @@ def _shown(
     return _joined(f"WITH {', '.join(withs)}", "SELECT * FROM told")
 
 
-def _told(number: _Number, spec: ReportSpec, keys: list[str], time: str, levels: int) -> str:
-    """What is shown of a number, over the sums now and before. ``levels``: how many groups a total row adds up."""
+def _told(number: _Number, spec: ReportSpec, keys: list[str], time: list[str], levels: int) -> str:
+    """What is shown of a number, over the sums now and before. ``time`` are the groups that follow the days, such as
+    year and month; ``levels``: how many groups a total row adds up."""
     name, show = number.counted.name, number.counted.show
     fill = number.additive and bool(spec.compare)
     now, then = (f'coalesce("{one}", 0)' if fill else f'"{one}"' for one in (name, f"{name} before"))
     if show == "running":
         if not time:
             raise CannotAddUp(label=number.label, how="a running total", why="the report is not by day or month")
-        apart = ", ".join(f'"{key}"' for key in keys if key != time)
-        made = f'sum({now}) OVER ({f"PARTITION BY {apart} " if apart else ""}ORDER BY "{time}")'
+        apart, along = (", ".join(f'"{key}"' for key in keys if (key in time) == told) for told in (False, True))
+        made = f"sum({now}) OVER ({f'PARTITION BY {apart} ' if apart else ''}ORDER BY {along})"
         return made + ("::BIGINT" if number.type in ("money", "whole") else "")
     if show == "share":
         whole = f'sum({now}) FILTER (WHERE "_level" = {(1 << levels) - 1}) OVER ()' if levels else f"sum({now}) OVER ()"
@@ -419,13 +463,18 @@ def _before(build: _Build, groups: list[By], numbers: list[_Number], sets: list[
     earlier, shift = _earlier(spec, groups, first, last)
     params = {**build.params, "from": earlier[0], "to": earlier[1], "opening_before": earlier[0]}
     then = replace(build, params=params, joins={}, shift=shift)
-    made: dict[str, _Number] = {}
-    for counted in sorted(spec.numbers, key=lambda one: bool(one.num)):
-        made[counted.name] = then.number(counted, made)
+    made = _made(then)
     return _aggregated(then, groups, [made[number.counted.name] for number in numbers], sets, reader)
 
 
 def _earlier(spec: ReportSpec, groups: list[By], first: date, last: date) -> tuple[periods.Days, str]:
+    try:
+        return _days_before(spec, groups, first, last)
+    except (ValueError, OverflowError):  # before the first day that a calendar has
+        raise NothingBefore() from None
+
+
+def _days_before(spec: ReportSpec, groups: list[By], first: date, last: date) -> tuple[periods.Days, str]:
     if spec.compare == "year_before":
         if any(by.grain == "week" for by in groups):
             away = timedelta(weeks=52)
@@ -517,15 +566,29 @@ def _value(column: models.Column, value: Any) -> Any:
     if isinstance(value, list):
         return [_value(column, one) for one in value]
     try:
-        if column.type == "day" and isinstance(value, str):
-            return date.fromisoformat(value)
-        if column.type in ("whole", "hour", "weekday") and isinstance(value, str):
-            return int(value)
-        if column.type in ("number", "minutes", "ratio") and isinstance(value, str):
-            return float(value)
-    except ValueError:
+        return None if value is None else _fitting(column.type, value)
+    except (ValueError, KeyError, OverflowError):
         raise NotOfItsKind(label=column.label, value=value) from None
-    return value
+
+
+def _fitting(type_: FieldType, value: Any) -> Any:
+    """Raises ValueError, KeyError or OverflowError for what is not of the type."""
+    if type_ == "yes_no":
+        return _YES_NO[str(value).lower()]
+    if type_ == "day":
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    if type_ == "instant":
+        return value if isinstance(value, date) else datetime.fromisoformat(str(value))
+    if type_ in _WHOLE or type_ in _DIVIDED:
+        if isinstance(value, bool | date):
+            raise ValueError(type_)
+        number = int(value) if type_ in _WHOLE and isinstance(value, str) else float(value)
+        if not abs(number) < 2**63:
+            raise OverflowError(type_)
+        return value if isinstance(value, int | float) else number
+    if type_ == "id":
+        return str(UUID(str(value)))
+    return str(value)
 
 
 def adds_up(measure: Measure) -> bool:

@@ -14,11 +14,11 @@ from data.session import ClinicSession
 from data.types import clock, is_id, new_id
 from messages import delivery
 from reports import shelf
-from reports.schedules import SCHEDULE
+from reports.schedules import NEEDED, SCHEDULE
 from reports.when import next_runs
 from security.actor import Actor
 from security.clinics import clinic_of
-from security.rules import act, look
+from security.rules import act, authorize, look
 
 WAYS = {
     "waiting": "Waits for its turn", "running": "Is being made", "retrying": "Is tried again", "sent": "Sent",
@@ -93,6 +93,8 @@ def send_now(name: str, *, by: Actor, key: str | None = None) -> str:
         if work.repeated:
             return str(work.result)
         session = work.session
+        for needed in NEEDED:
+            authorize(session, by, needed)
         shelf.find(session, SCHEDULE, name, by)
         user = session.get(User, (by.clinic_id, by.user_id)) if by.user_id else None
         if user is None or not user.email:

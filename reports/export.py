@@ -52,7 +52,7 @@ def to_csv(result: Result) -> bytes:
     formula gets an apostrophe in front. The total row is left out, so that summing a column gives it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow([column.name for column in result.columns])
+    writer.writerow([safe(column.name) for column in result.columns])
     for row in result.rows:
         writer.writerow([_cell(column, value) for column, value in zip(result.columns, row, strict=True)])
     return out.getvalue().encode()
@@ -64,21 +64,28 @@ def to_xlsx(result: Result) -> bytes:
     return workbook([("Report", result)])
 
 
-def workbook(sheets: Sequence[tuple[str, Result]], figures: Sequence[tuple[str, ...]] = ()) -> bytes:
-    """A workbook with a sheet for each result, and one that says what was asked. ``figures`` are lines of words that
-    stand on a sheet of their own in front."""
+@dataclass(frozen=True)
+class Figure:
+    """One number on the sheet in front: what it is, its column, the number, and how it moved, in words."""
+
+    title: str
+    column: ResultColumn
+    number: Any
+    moved: str = ""
+
+
+def workbook(
+    sheets: Sequence[tuple[str, Result]], figures: Sequence[Figure] = (), remarks: Sequence[tuple[str, str]] = ()
+) -> bytes:
+    """A workbook with a sheet for each result, and one that says what was asked. ``figures`` stand on a sheet of their
+    own in front, with ``remarks`` beneath."""
     import xlsxwriter
 
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-    if figures:
-        front = book.add_worksheet("Figures")
-        front.set_column(0, 0, 34)
-        front.set_column(1, 3, 24)
-        for number, line in enumerate(figures):
-            for place, told in enumerate(line):
-                front.write_string(number, place, told, bold if not number else None)
+    if figures or remarks:
+        _front(book, figures, remarks, bold)
     for name, result in sheets:
         _sheet(book, name, result, bold)
     about = book.add_worksheet("About")
@@ -90,6 +97,22 @@ def workbook(sheets: Sequence[tuple[str, Result]], figures: Sequence[tuple[str, 
         about.write_string(number, 1, value)
     book.close()
     return out.getvalue()
+
+
+def _front(book: Any, figures: Sequence[Figure], remarks: Sequence[tuple[str, str]], bold: Any) -> None:
+    sheet = book.add_worksheet("Figures")
+    sheet.set_column(0, 0, 34)
+    sheet.set_column(1, 2, 24)
+    for place, head in enumerate(("", "", "Against the year before") if figures else ()):
+        sheet.write_string(0, place, head, bold)
+    for number, one in enumerate(figures, 1):
+        sheet.write_string(number, 0, one.title)
+        if one.number is not None:
+            _writer(sheet, one.column, book, strong=False)(number, 1, one.number)
+        sheet.write_string(number, 2, one.moved)
+    for number, (title, remark) in enumerate(remarks, len(figures) + 1):
+        sheet.write_string(number, 0, title)
+        sheet.write_string(number, 1, remark)
 
 
 def sheet_name(title: str, taken: Collection[str]) -> str:

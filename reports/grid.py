@@ -66,7 +66,7 @@ def grid(spec: ReportSpec, result: Result) -> Grid:
     if across is None:
         over = [Over(column, place) for place, column in numbers]
     else:
-        seen = {row[len(groups)] for row in result.rows}
+        seen = {row[len(groups)] for level, rows in levels.items() if not level & 1 for row in rows}
         values = sorted(seen, key=lambda value: (value is None, value if value is not None else 0))
         over = [Over(column, place, value) for value in values for place, column in numbers]
         if len(values) > 1:
@@ -95,7 +95,8 @@ def _lines(
         rows = [cells.get(_TOTAL if one.total else one.across) for one in over]
         return Line(key, [row[one.place] if row else None for row, one in zip(rows, over, strict=True)], kind)
 
-    plain = found(groups)
+    shown = {row[:groups] for row in levels.get(0, [])}
+    plain = {key: cells for key, cells in found(groups).items() if key in shown}
     heads = {kept: found(kept) for kept in range(1, groups)} if spec.subtotals else {}
     order = _contiguous(list(plain), groups) if spec.subtotals else list(plain)
     lines = []

@@ -91,8 +91,9 @@ def _pivot(result: Result, values: list[Any], wording: Wording) -> LaidOut:
         spread = [cell for value in values for cell in cells.get(place, {}).get(value, blank)]
         return (*key, *spread, *(whole.get(place, blank) if whole else ()))
 
-    keys = list(dict.fromkeys(row[:heads] for row in result.rows))
-    lines = _nested(keys, heads, cells_of)
+    shown = {row[:heads] for row in result.rows}
+    ordered = [row[:heads] for row in (*result.subtotals.get(1, ()), *result.rows)]  # by the total of the line
+    lines = _nested(list(dict.fromkeys(key for key in ordered if key in shown)), heads, cells_of)
     last = cells_of((None,) * heads, heads) if heads else None
     if last is not None:
         lines.append(Line(last, heads, "Total"))
@@ -108,7 +109,8 @@ def _pivot(result: Result, values: list[Any], wording: Wording) -> LaidOut:
 
 
 def _spread(result: Result, place: int) -> list[Any]:
-    values = {row[place] for row in result.rows}
+    spread = [result.rows, *(rows for level, rows in result.subtotals.items() if not level & 1)]
+    values = {row[place] for rows in spread for row in rows}
     return sorted(values - {None}) + [None] * (None in values)
 
 

@@ -40,7 +40,9 @@ BACK = timedelta(days=400)
 """Missed runs are written down as far back as this."""
 ENDED = frozenset(("sent", "no_data", "quiet", "failed", "missed"))
 MISSED = "Nothing was running at the time, and when it was again, that was more than 12 hours ago."
+AHEAD = "The clock of this machine was ahead of the time, and was set back before it went out."
 NEWER = "Nothing was running at the time; the run after it was made up for."
+PAUSED = "All sending rests on this installation, as after a restore: remove the file sending-paused from its home."
 NO_SERVER = "No mail server is set, so nothing can leave. Set BALLAST_SMTP_URL, then send it now from its page."
 
 
@@ -51,12 +53,15 @@ class TookTooLong(EnvironmentFailure):
 def plan(clinic_id: str, zone: str) -> int:
     """Write down what is due, as runs and jobs; returns how many runs are new."""
     with read(clinic_id) as session:
-        if not _due(session, zone) and not _orphans(session):
+        if not _due(session, zone) and not _orphans(session) and not _ahead(session):
             return 0
     with write(clinic_id) as session:
         session.head()  # one worker at a time: what is due is looked up again behind the lock
         for run in _orphans(session):
             _fail(session, run, _job_error(session, run) or "The worker ended each time it did this.")
+        for run in _ahead(session):
+            _free_its_time(session, run)
+        session.flush()
         count = 0
         for name, one, dues in _due(session, zone):
             count += _write_down(session, name, one, dues)
@@ -71,12 +76,13 @@ def _due(session: ClinicSession, zone: str) -> list[tuple[str, Schedule, list[da
     latest = {
         name: at for name, at in session.execute(
             select(ScheduleRun.schedule, func.max(ScheduleRun.due_at))
-            .where(ScheduleRun.occasion == "due").group_by(ScheduleRun.schedule)
+            .where(ScheduleRun.occasion == "due", ScheduleRun.due_at <= now + GRACE).group_by(ScheduleRun.schedule)
         )
     }  # fmt: skip
     found = []
     for name, one in known.items():
-        after = max(filter(None, (one.since, latest.get(name), now - BACK)))
+        since = one.since if one.since and one.since <= now + GRACE else None
+        after = max(filter(None, (since, latest.get(name), now - (BACK if since else GRACE))))
         if dues := runs_between(one.when, zone, after, now):
             found.append((name, one, dues))
     return found
@@ -101,6 +107,19 @@ def _write_down(session: ClinicSession, name: str, one: Schedule, dues: list[dat
             {"runs": len(missed), "report": one.report or one.dashboard},
         )  # fmt: skip
     return len(dues)
+
+
+def _ahead(session: ClinicSession) -> list[ScheduleRun]:
+    """Runs of a day that has not come: the clock was ahead for a while. One that went back a little repeats nothing."""
+    ahead = (ScheduleRun.occasion == "due") & (ScheduleRun.due_at > clock.now() + GRACE)
+    return list(session.scalars(select(ScheduleRun).where(ahead)))
+
+
+def _free_its_time(session: ClinicSession, run: ScheduleRun) -> None:
+    """Let the run take place when its time comes; what was written down of it stands under the present one."""
+    run.key, run.occasion, run.due_at = f"{run.schedule}:ahead:{run.id}", "ahead", clock.now()
+    if run.state not in ENDED:
+        _end(session, run, "missed", AHEAD)
 
 
 def _orphans(session: ClinicSession) -> list[ScheduleRun]:
@@ -150,7 +169,7 @@ def carry_out(clinic: Clinic, job: Job) -> dict[str, object]:
     except NotPermitted as refusal:
         with read(clinic.id) as session:
             name = shelf.name_of(session, begun.one.run_as)
-        return _ended(clinic.id, run_id, "failed", f"{name}'s role may not {refusal.facts.get('action', 'do this')}.")
+        return _ended(clinic.id, run_id, "failed", f"{name}'s role may not {readers.closed(refusal)}.")
     except Refusal as refusal:
         return _ended(clinic.id, run_id, "failed", refusal.message)
     except Exception as failure:
@@ -167,6 +186,9 @@ def _begin(clinic_id: str, run_id: str) -> Begun | None:
         one = definitions.load_all(session, SCHEDULE).get(run.schedule)
         if one is None or (one.paused and run.occasion == "due"):
             _end(session, run, "missed", "It was paused or removed before it could go out.")
+            return None
+        if delivery.is_paused():
+            _end(session, run, "missed", PAUSED)
             return None
         if not delivery.mail_server():
             _fail(session, run, NO_SERVER)
@@ -186,7 +208,7 @@ def _make(begun: Begun) -> Made:
     whole: Found | None = None
     if one.only.rule != "always" and not begun.asked_by:
         whole = parcels.find(one, by=begun.runner)
-        if not parcels.is_worth(one, whole):
+        if not parcels.is_worth(one, whole, by=begun.runner):
             return Made("no_data" if one.only.rule == "data" else "quiet", whole.rows)
     for circle in begun.circles:
         try:
@@ -194,7 +216,7 @@ def _make(begun: Begun) -> Made:
         except (NotPermitted, NotFound) as refusal:
             if circle.sees_all:
                 raise
-            why = f"may not {refusal.facts.get('action', 'see it')}"
+            why = f"may not {readers.closed(refusal)}"
             made.left_out += [LeftOut(reader.who, why) for reader in circle.readers]
             continue
         file = parcels.file_of(one, found)
@@ -230,9 +252,11 @@ def _queue(session: ClinicSession, run: ScheduleRun, begun: Begun, made: Made) -
     sender = shelf.name_of(session, one.owner)
     for found, file, people in made.files:
         file_id = attach(session, file)
-        text = parcels.letter(one, found, file, asked_for=bool(begun.asked_by), sender=sender)
         subject = one.subject or f"{found.title}, {found.clinic.name}"
         for reader in people:
+            text = parcels.letter(
+                one, found, file, asked_for=bool(begun.asked_by), sender=sender, outside=reader.who == reader.address
+            )
             message = queue(
                 session, purpose="schedule", dedupe_key=f"schedule:{run.id}:{reader.who}"[:160],
                 recipient=reader.address, subject=subject, text=text, files=[file_id],

@@ -13,6 +13,7 @@ from data import mart
 from reports.compile import Reader, adds_up, compile_spec
 from reports.fields import model_of
 from reports.model import Aggregate, Column, Entity, FieldType, Model
+from reports.reading import watched
 from reports.spec import Breakdown, By, Counted, ReportSpec
 from reports.told import path_words
 from security.actor import Actor
@@ -124,6 +125,6 @@ def values_of(entity: str, path: str, *, by: Actor) -> list[object]:
 
     today = clock.today(clinic_of(by.clinic_id).zone)
     query = compile_spec(spec, {"today": today, "as_of": today}, reader, model)
-    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS) as cursor:
+    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS) as cursor, watched(cursor):
         rows = cursor.execute(query.sql, query.values).fetchall()
     return [row[0] for row in rows if row[0] is not None and row[0] != ""]

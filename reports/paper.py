@@ -11,6 +11,7 @@ from data.session import read
 from data.wording import Wording
 from forms.chart import Chart
 from forms.print import Column, Head, table_pdf
+from reports import funnel
 from reports.compile import ResultColumn
 from reports.export import Printed, table
 from reports.result import Result
@@ -20,6 +21,8 @@ from security.profile import profile
 LONGEST = 5_000
 _ADDS_UP = ("money", "whole", "number", "minutes")
 _BARS, _SERIES = 15, 6
+_LINES, _CELLS = 31, 31
+"""Of a heat map on one page."""
 OTHERS = "All others"
 
 
@@ -73,9 +76,9 @@ def meaning(result: Result) -> str:
 
 
 def chart_of(result: Result) -> Chart | None:
-    """The report's chart for paper; None where it has none or the table says it better (a heat map)."""
+    """The report's chart for paper; None where it has none, or its number stands in the table."""
     spec = result.spec
-    if spec is None or len(result.rows) < 2 or spec.chart.kind in ("none", "number", "heatmap"):
+    if spec is None or len(result.rows) < 2 or spec.chart.kind in ("none", "number"):
         return None
     names = [column.name for column in result.columns]
     groups = [column.name for column in result.columns if not column.is_measure]
@@ -98,9 +101,11 @@ def chart_of(result: Result) -> Chart | None:
     wording = wording_of(result.clinic)
     told = _axis(column, wording)
     if one_series:
-        return _ranked(result, sums.get("", {}), xs, result.columns[at], told, wording)
+        return _ranked(result, sums.get("", {}), result.columns[at], told, wording)
     if result.columns[at].type not in ("text", "choice"):
         xs = sorted({one for one in xs if one is not None}) + [None] * (None in xs)
+    if spec.chart.kind == "heatmap" and series:
+        return _heat(result, sums, xs, result.columns[at], result.columns[by], told, wording)
     kinds: dict[str, Literal["line", "stacked", "bar"]] = {"line": "line", "stacked": "stacked"}
     kind = kinds.get(spec.chart.kind, "bar")
     lines_ = _largest(sums, result.columns[by] if series else None, wording, xs)
@@ -108,15 +113,33 @@ def chart_of(result: Result) -> Chart | None:
 
 
 def _ranked(
-    result: Result, found: dict[Any, float], xs: list[Any], column: ResultColumn, told: Callable[[float], str],
-    wording: Wording,
+    result: Result, found: dict[Any, float], column: ResultColumn, told: Callable[[float], str], wording: Wording,
 ) -> Chart:  # fmt: skip
     assert result.spec is not None
-    order = xs if result.spec.chart.kind == "funnel" else sorted(found, key=lambda one: -found[one])
+    if result.spec.chart.kind == "funnel":
+        bars = funnel.passed(found)
+        labels = [funnel.called(bar) for bar in bars]
+        return Chart("ranked", result.spec.chart.title, labels, [("", list(bars.values()))], told)
+    order = sorted(found, key=lambda one: -found[one])
     shown = [(_word(column, one, wording), found.get(one, 0.0)) for one in order[:_BARS]]
     if len(order) > _BARS:
         shown.append((OTHERS, sum(found.get(one, 0.0) for one in order[_BARS:])))
     return Chart("ranked", result.spec.chart.title, [label for label, _ in shown], [("", [v for _, v in shown])], told)
+
+
+def _heat(
+    result: Result, sums: dict[Any, dict[Any, float]], downs: list[Any], down: ResultColumn, across: ResultColumn,
+    told: Callable[[float], str], wording: Wording,
+) -> Chart | None:  # fmt: skip
+    """What stands first goes down, what stands second across; None where there are too many of either."""
+    assert result.spec is not None
+    rights = sorted({one for one in sums if one is not None}) + [None] * (None in sums)
+    if len(downs) > _LINES or len(rights) > _CELLS:
+        return None
+    lines: list[tuple[str, list[float | None]]] = [
+        (_word(down, one, wording), [sums[right].get(one) for right in rights]) for one in downs
+    ]
+    return Chart("heatmap", result.spec.chart.title, [_word(across, one, wording) for one in rights], lines, told)
 
 
 def _largest(

@@ -87,25 +87,29 @@ def chosen(one: Schedule, spec: ReportSpec, today: date) -> dict[str, Any]:
     return found
 
 
-def is_worth(one: Schedule, found: Found) -> bool:
-    """Whether the subscription's condition holds."""
+def is_worth(one: Schedule, found: Found, *, by: Actor) -> bool:
+    """Whether the subscription's condition holds for what was found for an actor."""
     rule = one.only
     if rule.rule == "always":
         return True
     if rule.rule == "data" or found.result is None:
         return found.rows > 0
-    value = number_of(found.result, rule.number)
+    value = number_of(found.result, rule.number, by=by)
     return value is not None and (value > rule.value if rule.rule == "over" else value < rule.value)
 
 
-def number_of(result: Result, name: str) -> float | None:
-    """A number of a result over all its rows, in its own unit; None where there is none. ``rows`` counts them."""
+def number_of(result: Result, name: str, *, by: Actor) -> float | None:
+    """A number of a result over all its rows, in its own unit; None where there is none. ``rows`` counts them. Of a
+    report that shows no total it is worked out for this alone."""
     if name == "rows":
         return len(result.rows)
     line = result.total or (result.rows[0] if len(result.rows) == 1 else None)
     names = [column.name for column in result.columns]
     if name not in names:
         raise NotPermitted(action="see the number that decides whether this is sent")
+    if line is None and result.rows and result.spec is not None and not result.spec.total:
+        added = result.spec.model_copy(update={"total": True})
+        line = run_spec(result.name, added, result.params, by=by, form="choices").total
     if line is None:
         return 0.0 if not result.rows and result.columns[names.index(name)].type in ("whole", "money") else None
     value = line[names.index(name)]
@@ -126,8 +130,9 @@ def file_of(one: Schedule, found: Found) -> File:
     return File(name, export.FORMATS[one.format], content)
 
 
-def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: str) -> str:
-    """The words of the mail. They name nobody and tell no number but that of the rows."""
+def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: str, outside: bool = False) -> str:
+    """The words of the mail. They name nobody and tell no number but that of the rows. ``outside`` is for addresses
+    that are no person's of the clinic."""
     wording = wording_of(found.clinic)
     rows = f"{wording.number(found.rows)} {'row' if found.rows == 1 else 'rows'}"
     facts = " · ".join(filter(None, [found.facts, rows if found.result else ""]))
@@ -138,7 +143,8 @@ def letter(one: Schedule, found: Found, file: File, *, asked_for: bool, sender: 
     if not found.rows:
         lines.append("There was nothing to show for these days.")
     if found.left_out:
-        lines.append(f"Without {', '.join(found.left_out)}, which your role does not see.")
+        why = "which does not leave the clinic" if outside else "which your role does not see"
+        lines.append(f"Without {', '.join(found.left_out)}, {why}.")
     rhythm = told(one.when, wording)
     why = f"You asked for this mail. The others get it {rhythm[:1].lower()}{rhythm[1:]}." if asked_for else f"{rhythm}."
     lines += ["", f"{found.clinic.name} · {why}"]
@@ -199,9 +205,8 @@ def _board_pdf(found: Found) -> bytes:
         parts.append(
             Part(answer.title, facts, columns_of(printed), printed.rows, printed.total, printed.strong, chart, empty)
         )
-    for answer in found.answers:
-        if answer.result:
-            notes.append(f"{answer.title}. {meaning(answer.result)}")
+    notes += [f"{answer.title}: {one.column.definition}" for answer, one in figures if one.column.definition]
+    notes += [f"{answer.title}. {meaning(answer.result)}" for answer in others if answer.result]
     told_big = [
         Figure(answer.title, one.value, f"{one.moved} against the year before" if one.moved else "")
         for answer, one in figures
@@ -215,14 +220,13 @@ def _board_pdf(found: Found) -> bytes:
 
 def _board_book(found: Found) -> bytes:
     figures, others = _split(found)
-    front: list[tuple[str, ...]] = [("", "", "Against the year before")] if figures else []
-    front += [(answer.title, one.value, one.moved) for answer, one in figures]
-    front += [(answer.title, answer.problem) for answer in others if not answer.result]
+    front = [export.Figure(answer.title, one.column, one.number, one.moved) for answer, one in figures]
+    remarks = [(answer.title, answer.problem) for answer in others if not answer.result]
     sheets: list[tuple[str, Result]] = []
     for answer in others:
         if answer.result:
             sheets.append((export.sheet_name(answer.title, [name for name, _ in sheets]), answer.result))
-    return export.workbook(sheets, front)
+    return export.workbook(sheets, front, remarks)
 
 
 def _protected(content: bytes, password: str) -> bytes:

@@ -62,8 +62,11 @@ def label_of(period: str) -> str:
 
 
 def year_before(first: date | None, last: date | None) -> Days:
-    """The same days a calendar year earlier; Feb 29 becomes Feb 28."""
-    return _year_back(first), _year_back(last)
+    """The same days a calendar year earlier; Feb 29 becomes Feb 28. What ends a whole February does so then too."""
+    start, end = _year_back(first), _year_back(last)
+    if first and last and end and first.day == 1 and (last + timedelta(days=1)).day == 1:
+        end = months_before(end.replace(day=1), -1) - timedelta(days=1)
+    return start, end
 
 
 def period_before(first: date, last: date) -> tuple[date, date, int]:

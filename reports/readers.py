@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from data.errors import NotFound, NotPermitted
+from data.errors import NotFound, NotPermitted, Refusal
 from data.models import User
 from data.session import ClinicSession
 from data.types import clock
@@ -118,6 +118,13 @@ class Gets:
     why_not: str = ""
 
 
+def closed(refusal: Refusal) -> str:
+    """What a role may not do, in words that complete a sentence."""
+    if isinstance(refusal, NotPermitted):
+        return str(refusal.facts.get("action") or f"read {refusal.facts.get('what', 'it')}")
+    return "see it"
+
+
 def preview(one: Schedule, *, by: Actor) -> list[Gets]:
     """Who would get what of a subscription, as everybody's rights are now. Raises NotPermitted, NotFound."""
     with look(by, "reports.schedule") as session:
@@ -135,7 +142,7 @@ def preview(one: Schedule, *, by: Actor) -> list[Gets]:
         try:
             told.append(Gets(readers, _lacks(one, circle.actor)))
         except (NotPermitted, NotFound) as refusal:
-            told.append(Gets(readers, why_not=f"may not {refusal.facts.get('action', 'see it')}"))
+            told.append(Gets(readers, why_not=f"may not {closed(refusal)}"))
     return told
 
 

@@ -35,9 +35,18 @@ class TooManyRows(BadInput):
     of rows as CSV."""
 
 
+class DoesNotFit(BadInput):
+    """This report cannot be worked out: one of its tests, groups or numbers does not fit what its field holds. Choose
+    that part anew in the report builder."""
+
+
+_UNFIT = (duckdb.BinderException, duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
+"""What the engine says of it may quote a value, so that is told to nobody."""
+
+
 def read(cursor: duckdb.DuckDBPyConnection, query: Query, form: str) -> tuple[list[tuple[Any, ...]], bool]:
     """The rows, and whether there are more: a screen shows the first of them. Raises TakesTooLong, NotEnoughMemory,
-    TooManyRows."""
+    DoesNotFit, TooManyRows."""
     most = SCREEN_ROWS if form in SCREENS else FILE_ROWS
     with watched(cursor):
         rows: list[tuple[Any, ...]] = cursor.execute(query.first(most + 1), query.values).fetchall()
@@ -50,7 +59,7 @@ def read(cursor: duckdb.DuckDBPyConnection, query: Query, form: str) -> tuple[li
 
 @contextlib.contextmanager
 def watched(cursor: duckdb.DuckDBPyConnection, seconds: float | None = None) -> Iterator[None]:
-    """Stop what the cursor does when it takes longer. Raises TakesTooLong, NotEnoughMemory."""
+    """Stop what the cursor does when it takes longer. Raises TakesTooLong, NotEnoughMemory, DoesNotFit."""
     patience = seconds or SECONDS
     watch = threading.Timer(patience, cursor.interrupt)
     watch.daemon = True
@@ -61,5 +70,7 @@ def watched(cursor: duckdb.DuckDBPyConnection, seconds: float | None = None) -> 
         raise TakesTooLong(seconds=round(patience)) from None
     except duckdb.OutOfMemoryException:
         raise NotEnoughMemory() from None
+    except _UNFIT:
+        raise DoesNotFit() from None
     finally:
         watch.cancel()

@@ -82,6 +82,8 @@ def run_spec(
             rows, cut = read(cursor, query, form)
     seconds = time.perf_counter() - began
     rows, total, subtotals = _sorted_out(rows, query)
+    if spec.limit and subtotals:
+        rows = _first_lines(spec, rows, subtotals, query.groups - bool(spec.across))
     audit_run(name, asked, len(rows), form, by)
     return Result(
         name, spec.title, asked.chosen, asked.definition, query.columns, rows, total, query.left_out, asked.clinic,
@@ -141,6 +143,15 @@ def _sorted_out(
     return plain, (totals[0] if totals and plain else None), levels
 
 
+def _first_lines(
+    spec: ReportSpec, rows: list[tuple[Any, ...]], subtotals: Mapping[int, list[tuple[Any, ...]]], heads: int
+) -> list[tuple[Any, ...]]:
+    """The rows of as many lines as the report shows; one that is spread across stands where its own total does."""
+    lines = dict.fromkeys(row[:heads] for row in (subtotals.get(1, rows) if spec.across else rows))
+    shown = set(list(lines)[: spec.limit])
+    return [row for row in rows if row[:heads] in shown]
+
+
 def _looked_up(query: Query, clinic_id: str, change: int | None) -> tuple[list[tuple[Any, ...]], bool]:
     """The rows for a screen, kept until the clinic's content moves on from ``change``: the query names all that the
     person may see and chose, so that equal queries have equal answers."""
@@ -190,7 +201,7 @@ def _day(name: str, value: str | date | None) -> date | None:
         return value
     try:
         return date.fromisoformat(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadDay(name=name, value=value) from None
 
 

@@ -8,17 +8,19 @@ from typing import Any
 
 from data import definitions
 from data.definitions import Kind
-from data.errors import BadInput
+from data.errors import BadInput, NotPermitted
 from data.session import ClinicSession
 from reports import shelf
 from reports import spec as library
 from reports.changes import in_words
+from reports.compile import names_somebody
 from reports.fields import model_of
 from reports.queries import QUERY, SavedQuery, Written
 from reports.shelf import NO_FOLDER, Kept, NotYourReport, Removed
 from reports.spec import ReportSpec
 from reports.told import definition
 from security.actor import Actor
+from security.permissions import PERMISSIONS
 from security.rules import act, authorize, look
 
 
@@ -105,6 +107,7 @@ def find(session: ClinicSession, name: str, by: Actor) -> Card:
         return Card(name, spec, about=spec.purpose)
     kind = _kind(session, name)
     saved = shelf.find(session, kind, name, by)
+    _check_named(session, [saved.spec], by)
     return _card(session, name, saved, by, definitions.number_of(session, kind, name))
 
 
@@ -154,7 +157,7 @@ def copy_report(
 
     Raises NotPermitted, NotFound, BadDefinition.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return str(work.result)
         kind, spec = _kind(work.session, name), find(work.session, name, by).spec
@@ -174,7 +177,7 @@ def place_report(
 
     Raises NotPermitted, NotFound, NotYourReport, OnlyTheirs, EditedMeanwhile, BadDefinition.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -186,7 +189,7 @@ def place_report(
 
 def remove_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Take a saved report out of the library; its versions stay. Raises NotPermitted, NotFound, NotYourReport."""
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -207,7 +210,7 @@ def removed_reports(*, by: Actor) -> list[Removed]:
 
 def restore_report(name: str, *, by: Actor, key: str | None = None) -> None:
     """Put a report that was taken out back into the library. Raises NotPermitted, NotFound."""
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         number = shelf.restore(work.session, _kind(work.session, name, removed=True), name, by)
@@ -222,23 +225,28 @@ def folders(*, by: Actor) -> list[str]:
 
 
 def versions(name: str, *, by: Actor) -> list[Version]:
-    """Every version, newest first. Raises NotFound, NotPermitted."""
+    """Every version, newest first. Raises NotFound, NotPermitted where one names somebody the reader may not see."""
     with look(by, "reports.view") as session:
-        kind = _kind(session, name)
-        shelf.find(session, kind, name, by)
-        return shelf.versions(session, kind, name)
+        return _versions(session, name, by)
 
 
 def version_words(name: str, *, by: Actor) -> dict[int, list[str]]:
     """What each version changed, as sentences by its number. Raises NotFound, NotPermitted."""
     with look(by, "reports.view") as session:
-        kind, model = _kind(session, name), model_of(session)
-        shelf.find(session, kind, name, by)
-        found = {one.number: one.saved for one in shelf.versions(session, kind, name)}
+        model = model_of(session)
+        found = {one.number: one.saved for one in _versions(session, name, by)}
         return {
             number: in_words(found[number - 1], saved, model) if number - 1 in found else []
             for number, saved in found.items()
         }
+
+
+def _versions(session: ClinicSession, name: str, by: Actor) -> list[Version]:
+    kind = _kind(session, name)
+    shelf.find(session, kind, name, by)
+    found: list[Version] = shelf.versions(session, kind, name)
+    _check_named(session, [one.saved.spec for one in found], by)
+    return found
 
 
 def roll_back(name: str, number: int, *, version: int | None = None, by: Actor, key: str | None = None) -> None:
@@ -247,7 +255,7 @@ def roll_back(name: str, number: int, *, version: int | None = None, by: Actor, 
 
     Raises NotPermitted, NotFound, NotYourReport, EditedMeanwhile.
     """
-    with act(by, _needed(name, by), key=key) as work:
+    with act(by, "reports.sql" if _in_sql(name, by) else "reports.build", key=key) as work:
         if work.repeated:
             return
         _refuse_built_in(name)
@@ -274,10 +282,10 @@ def _kind(session: ClinicSession, name: str, *, removed: bool = False) -> Kind[A
     return QUERY if isinstance(_kept(session).get(name), SavedQuery) else REPORT
 
 
-def _needed(name: str, by: Actor) -> str:
-    """What a person needs to change what has this name."""
+def _in_sql(name: str, by: Actor) -> bool:
+    """Whether what has this name is a question in SQL, which only those who may ask in SQL change."""
     with look(by, None) as session:
-        return CHANGES[_kind(session, name, removed=name not in _kept(session)).name]
+        return _kind(session, name, removed=name not in _kept(session)) is QUERY
 
 
 def _reserved(session: ClinicSession, kind: Kind[Any]) -> set[str]:
@@ -322,7 +330,18 @@ def _title(card: Card) -> str:
     return card.spec.title.lower()
 
 
+def _check_named(session: ClinicSession, specs: list[ReportSpec], by: Actor) -> None:
+    """A question that names a client or patient is read by those alone who may see them. Raises NotPermitted."""
+    if "clients.view" in authorize(session, by, None):
+        return
+    model = model_of(session)
+    if any(names_somebody(spec, model) for spec in specs):
+        raise NotPermitted(action=PERMISSIONS["clients.view"].action)
+
+
 def _open(session: ClinicSession, spec: ReportSpec, may: frozenset[str]) -> bool:
     known = model_of(session).entities.get(spec.entity)
+    if "clients.view" not in may and names_somebody(spec, model_of(session)):
+        return False
     needed = {spec.permission, known.permission if known else ""} - {""}
     return needed <= may

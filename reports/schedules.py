@@ -351,7 +351,7 @@ def _keep(work: Work, name: str, one: Schedule, comment: str, **changes: Any) ->
 def _addresses(typed: list[str]) -> list[str]:
     found: dict[str, str] = {}
     for address in filter(None, (one.strip() for one in typed)):
-        if not re.fullmatch(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+", address) or len(address) > 254:
+        if not re.fullmatch(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]+\.[^@\s,;<>\"]+", address) or len(address) > 254:
             raise NotAnAddress(address=address)
         found.setdefault(address.lower(), address)
     return list(found.values())

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from data.definitions import Document
-from reports.model import Aggregate, Condition, Filter
+from reports.model import Aggregate, AllOf, AnyOf, Condition, Filter
 from reports.periods import label_of
 
 FOLDER = Path(__file__).parent / "definitions"
@@ -159,6 +159,13 @@ class ReportSpec(Document):
     def numbers(self) -> list[Counted]:
         """Its numbers, a measure named by itself too."""
         return [Counted(name=one, measure=one) if isinstance(one, str) else one for one in self.measures]
+
+    @property
+    def tests(self) -> list[Condition]:
+        """Every test of its rows and of the rows of its numbers, one by one."""
+        parts = [part for one in self.filters for part in (one.any if isinstance(one, AnyOf) else [one])]
+        tests = [one for part in parts for one in (part.all if isinstance(part, AllOf) else [part])]
+        return tests + [test for counted in self.numbers for test in counted.where]
 
     @property
     def parameters(self) -> list[str]:

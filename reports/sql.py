@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import IO, Any
 
 from data import definitions, mart
-from data.errors import NotPermitted
+from data.errors import BadInput, NotPermitted
 from data.kept import kept
 from data.session import ClinicSession
 from data.types import clock
@@ -40,6 +40,10 @@ KEPT_FOR = timedelta(minutes=30)
 
 class RoleReadsLess(NotPermitted):
     """{title} reads {what}, which your role does not open. Ask an administrator to change your role."""
+
+
+class LongerThanAFile(BadInput):
+    """{title} answers more than {most} rows, more than a file of it holds. Ask for fewer, such as one for each day."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def run_sql(
 
 
 def ask(name: str, spec: Written, chosen: Mapping[str, Any], *, by: Actor, form: str = "screen") -> Queried:
-    """Run a question in SQL: at most SCREEN_ROWS rows of it, or FILE_ROWS where ``form`` is no screen.
+    """Run a question in SQL: at most SCREEN_ROWS rows of it, or FILE_ROWS where ``form`` is no screen. No file is made
+    of a part.
 
     One that is kept under ``name`` and shown to the person needs no right to ask in SQL, and reads with the rights of
     the person. ``chosen`` holds the days ``from`` and ``to``, None for an open end. Raises NotPermitted, RoleReadsLess
@@ -93,6 +98,8 @@ def ask(name: str, spec: Written, chosen: Mapping[str, Any], *, by: Actor, form:
         if closed:
             raise RoleReadsLess(title=spec.title, what=closed) from None
         raise
+    if answer.cut and form not in SCREENS | {"command"}:
+        raise LongerThanAFile(title=spec.title, most=f"{FILE_ROWS:,}")
     columns, rows = typed_columns(answer.table)
     asked = {"sql": without_values(spec.sql), "tables": answer.read} | ({"parameters": dict(chosen)} if chosen else {})
     note(name, asked, len(rows), form, by)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Any
 
+from data.errors import BadInput
 from reports.compile import ResultColumn
 from reports.model import FieldType
 from reports.spec import Chart
@@ -16,11 +17,19 @@ _NUMBERS = ("whole", "number", "money")
 _CENTS = re.compile(r"_cents\W?$")
 
 
+class DayTooFar(BadInput):
+    """The column {column} holds a day before the year 1 or after 9999, which no calendar here shows. Leave such days
+    out."""
+
+
 def typed_columns(table: Any) -> tuple[tuple[ResultColumn, ...], list[tuple[Any, ...]]]:
     """An Arrow table as typed columns and rows."""
     columns, values = [], []
     for field, held in zip(table.schema, table.columns, strict=True):
-        cells = held.to_pylist()
+        try:
+            cells = held.to_pylist()
+        except (OverflowError, ValueError):
+            raise DayTooFar(column=field.name) from None
         type_, spell = _type(field, cells)
         number = type_ in _NUMBERS
         columns.append(ResultColumn(field.name, type_, _label(field.name, type_), is_measure=number))

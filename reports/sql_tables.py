@@ -15,11 +15,12 @@ from reports.spec import ReportSpec, Shown
 from security.actor import Actor
 
 _DESCRIBES_SOMEBODY = {
-    "appointment": {"caution", "number"},
+    "appointment": {"caution", "number", "serial"},
     "client": {"number", "city", "postal_code"},
     "patient": {"caution", "born_on"},
     "drug_log": {"reason"},
     "invoice": {"number"},
+    "bill": {"number"},
     "audit": {"person"},
 }
 """What is not told in SQL beside the fields that name somebody: free text, numbers on papers, places and birthdays."""

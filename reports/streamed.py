@@ -63,11 +63,13 @@ def write_csv(
     sql = f"SELECT {line} || chr(13) || chr(10) AS line, * FROM (\n{rest}\n)"  # noqa: S608 - compiled
     sql = f"SELECT line FROM ({sql}) {asked.query.order}"  # noqa: S608 - compiled
     rows = 0
-    with mart.reading(by.clinic_id, max_age=0) as cursor, watched(cursor, LONGEST):
-        for batch in cursor.sql(sql, params=asked.query.values).to_arrow_reader(BATCH_ROWS):
-            rows += batch.num_rows
-            _write(batch.column(0), file)
-    audit_run(name, asked, rows, "csv", by)
+    try:
+        with mart.reading(by.clinic_id, max_age=0) as cursor, watched(cursor, LONGEST):
+            for batch in cursor.sql(sql, params=asked.query.values).to_arrow_reader(BATCH_ROWS):
+                rows += batch.num_rows
+                _write(batch.column(0), file)
+    finally:  # what was broken off on the way has left too
+        audit_run(name, asked, rows, "csv", by)
     return rows
 
 

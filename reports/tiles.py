@@ -33,9 +33,10 @@ CLOSED = "Your role does not open this report."
 _FEW = ("choice", "text", "yes_no")
 """Types of fields that people choose values of."""
 _NO_CHOICE = frozenset((
-    "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "microchip", "licence",
+    "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "merged", "microchip",
+    "licence", "kind", "source",
 ))  # fmt: skip
-"""Fields whose values are nearly as many as their rows, or of no use for choosing."""
+"""Fields whose values are nearly as many as their rows, of no use for choosing, or of another sense in other rows."""
 
 
 class ManyRows(BadInput):
@@ -59,12 +60,13 @@ class Answer:
 @dataclass(frozen=True)
 class Big:
     """A number told big: its column, the number in words, how it moved against the year before (empty where that is
-    not known) and the move itself."""
+    not known), the move itself, and the number as it is."""
 
     column: ResultColumn
     value: str
     moved: str = ""
     change: float | None = None
+    number: Any = None
 
 
 def big(result: Result) -> Big | None:
@@ -84,7 +86,7 @@ def big(result: Result) -> Big | None:
     else:
         column, change = told.get("percent_to_before", (first, None))
         moved = "" if change is None else ("+" if change > 0 else "") + words(column, change, wording)
-    return Big(first, value, "no change" if change == 0 else moved, change)
+    return Big(first, value, "no change" if change == 0 else moved, change, told[first.name][1])
 
 
 def answer(
@@ -104,6 +106,8 @@ def answer(
         card = saved.card(tile.report, by=by)
     except NotFound:
         return Answer(tile, tile.title or "A report", problem=GONE)
+    except NotPermitted:
+        return Answer(tile, tile.title or "A report", problem=CLOSED)
     title = tile.title or card.spec.title
     try:
         spec, untouched = narrowed(card.spec, model, board.filters, chosen)
@@ -293,7 +297,7 @@ def _only(result: Result, number: str) -> Result:
 def _card(session: Any, name: str, by: Actor) -> saved.Card | None:
     try:
         return saved.find(session, name, by)
-    except NotFound:
+    except (NotFound, NotPermitted):
         return None
 
 

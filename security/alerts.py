@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from data.models import BreakGlass, Heartbeat, Job, OutboxMessage, User
+from data.models import BreakGlass, Definition, Heartbeat, Job, OutboxMessage, ScheduleRun, User
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
@@ -15,6 +15,8 @@ from security.backups import state
 from security.rules import authorize, look, remembered
 
 WORKER_SILENT = timedelta(minutes=15)
+MAILED_SINCE = timedelta(days=100)
+"""How far back the last run of a subscription is looked for: one runs at least each quarter."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ def alerts(*, by: Actor) -> list[Alert]:
             found += _reviews(session)
         if "data.backup" in may:
             found += _work(session)
+        if "reports.schedule" in may:
+            found += _mailed(session)
     if "data.backup" in may:
         found += [Alert("danger", problem, "backups") for problem in state(by=by).problems]
     return sorted(found, key=lambda alert: alert.grade != "danger")
@@ -54,6 +58,20 @@ def _reviews(session: ClinicSession) -> list[Alert]:
         return []
     what = "One emergency access to a record waits" if count == 1 else f"{count} emergency accesses to records wait"
     return [Alert("warning", f"{what} for a review.", "reviews")]
+
+
+def _mailed(session: ClinicSession) -> list[Alert]:
+    """Subscriptions whose last run did not go out."""
+    going = set(session.scalars(select(Definition.slug).where(Definition.kind == "schedule")))
+    runs = select(ScheduleRun.schedule, ScheduleRun.state).where(
+        ScheduleRun.occasion == "due", ScheduleRun.due_at > clock.now() - MAILED_SINCE
+    )
+    last = {row.schedule: row.state for row in session.execute(runs.order_by(ScheduleRun.due_at))}
+    count = sum(state in ("failed", "missed") and name in going for name, state in last.items())
+    if not count:
+        return []
+    words = "One subscription" if count == 1 else f"{count} subscriptions"
+    return [Alert("warning", f"{words} did not go out the last time.", "subscriptions")]
 
 
 def _work(session: ClinicSession) -> list[Alert]:

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +21,8 @@ from security import audit, backups
 from security.actor import Actor
 from security.clinics import NewClinic, create_clinic
 from security.profile import PROFILE, ClinicProfile
+from tests import inbox as inboxes
+from tests.conftest import ROOT
 from worker import Worker
 
 ZONE = "America/New_York"
@@ -129,6 +133,32 @@ def test_a_message_that_cannot_be_sent_keeps_no_other_from_going(clinic, inbox):
     assert states(clinic) == ["failed", "failed", "sent"]
 
 
+@pytest.mark.parametrize(("purpose", "state", "arrived"), [("schedule", "uncertain", 1), ("alert", "sent", 2)])
+def test_a_worker_killed_when_the_server_had_taken_a_mail_loses_none_and_doubles_only_what_must_not_be_missed(
+    sqlite_clinic, monkeypatch, purpose, state, arrived
+):
+    first = post(sqlite_clinic, "schedule:run:amy@example.org", purpose=purpose)
+    post(sqlite_clinic, "after", recipient="bea@example.org")
+    with inboxes.serving() as (box, url):
+        monkeypatch.setenv("BALLAST_SMTP_URL", url)
+        command = [sys.executable, "-m", "worker", "--once", "--home", str(sqlite_clinic.home.path)]
+        process = subprocess.Popen(command, cwd=ROOT)
+        box.after = lambda _: process.kill()
+        process.wait(30)
+        assert len(box.mails) == 1 and states(sqlite_clinic) == ["claimed", "sending"]
+        box.after = None
+        clock.set(clock.now() + delivery.LEASE * 2)
+        monkeypatch.setattr(background, "RECURRING", {})
+        Worker().round()
+        clock.set(clock.now() + timedelta(minutes=5))
+        Worker().round()
+        with read(sqlite_clinic.id) as session:
+            assert session.get_one(OutboxMessage, (sqlite_clinic.id, first)).state == state
+        got = [inboxes.read(mail)["Message-ID"] for mail in box.mails if mail.rcpt_tos == ["amy@example.org"]]
+        assert len(got) == arrived and len(set(got)) == 1
+        assert len(box.to("bea@example.org")) == 1
+
+
 def test_the_mail_servers_password_is_not_sent_in_the_clear_to_another_machine(clinic, inbox, monkeypatch):
     url = delivery.mail_server().replace("smtp://", "smtp://clinic:secret@")
     monkeypatch.setenv("BALLAST_SMTP_URL", url)
@@ -198,6 +228,19 @@ def test_a_job_of_a_dead_worker_comes_back(clinic):
 def test_a_daily_job_keeps_its_wall_clock_over_daylight_saving(after, due):
     got = jobs.next_run("daily 02:30", "America/New_York", datetime.fromisoformat(after))
     assert got == datetime.fromisoformat(due)
+
+
+def test_a_daily_job_follows_a_clock_that_was_set_back(sqlite_clinic):
+    def due(now):
+        clock.set(now)
+        with write(sqlite_clinic.id) as session:
+            jobs.ensure(session, "backup", "daily 01:30", ZONE)
+            session.flush()
+            return session.scalars(select(Job.due_at).where(Job.dedupe_key == "recurring:backup")).one()
+
+    assert due(datetime(2031, 1, 5, 12, tzinfo=UTC)) == datetime(2031, 1, 6, 6, 30, tzinfo=UTC)
+    assert due(datetime(2026, 1, 5, 12, tzinfo=UTC)) == datetime(2026, 1, 6, 6, 30, tzinfo=UTC)
+    assert due(datetime(2026, 1, 6, 7, tzinfo=UTC)) == datetime(2026, 1, 6, 6, 30, tzinfo=UTC), "one that waits is kept"
 
 
 def test_missed_runs_are_caught_up_by_one(sqlite_clinic):

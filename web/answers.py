@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from data.errors import EnvironmentFailure, NotFound, NotPermitted, SessionEnded
+from data.errors import BadInput, EnvironmentFailure, NotFound, NotPermitted, SessionEnded
 from security import sessions
 from security.actor import Actor
 
@@ -24,7 +24,8 @@ PRIVATE = {
 async def answered(request: Request, make: Callable[[str, Actor], T]) -> T | PlainTextResponse:
     """What ``make`` makes of the id in the address, outside the event loop.
 
-    401 without a session, 403 without the right, 404 for what is not there or not theirs, 500 where the machine failed.
+    401 without a session, 403 without the right, 404 for what is not there or not theirs, 400 for other refusals, 500
+    where the machine failed.
     """
 
     def work() -> T:
@@ -41,3 +42,5 @@ async def answered(request: Request, make: Callable[[str, Actor], T]) -> T | Pla
         return PlainTextResponse(refusal.message, 404)
     except EnvironmentFailure as failure:
         return PlainTextResponse(failure.message, 500)
+    except BadInput as refusal:
+        return PlainTextResponse(refusal.message, 400)

@@ -32,7 +32,7 @@ ANONYMOUS_EXACT = {
 ANONYMOUS_PREFIXES = ("/static/", "/icons/", "/u/", "/component/", "/_stcore/bidi-components/")
 SAME_FOR_ALL = ("/static/", "/icons/")
 """Files that are the same for everybody: no session is looked up for them."""
-SIGNED_IN_ONLY = ("/media/", "/documents/", "/_stcore/upload_file", "/_stcore/metrics", "/account/")
+SIGNED_IN_ONLY = ("/media/", "/documents/", "/report-files/", "/_stcore/upload_file", "/_stcore/metrics", "/account/")
 
 CONTENT_POLICY = "; ".join(
     (

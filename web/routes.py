@@ -24,6 +24,7 @@ from web.children import Child, start_worker
 from web.documents import document
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
 from web.receipts import receipt
+from web.report_files import report_file
 from web.warm import warm
 
 ASSETS = Path(__file__).parent / "assets"
@@ -163,6 +164,7 @@ routes: list[BaseRoute] = [
     Route("/healthz", health),
     Route("/documents/{id}", document),
     Route("/receipts/{id}", receipt),
+    Route("/report-files/{id}", report_file),
     Route("/manifest.webmanifest", manifest),
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),

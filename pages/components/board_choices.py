@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import streamlit as st
 
-from pages.components import frame, report_choices, show
+from pages.components import frame, report_address, report_choices, show
 from reports import tiles
-from reports.dashboards import Board
+from reports.dashboards import Board, Dashboard
 from reports.periods import Days, days_of, label_of
 from reports.run import BackwardPeriod
 from reports.values import choice
 
 OWN = "As each report has it"
+_ENDS = ("first", "last")
 Choice = tuple[str, Days | None, dict[str, list[str]]]
 
 
@@ -41,6 +44,54 @@ def choose(board: Board) -> Choice:
         return period, free, chosen
     preset = labels[period]
     return period, days_of(preset, today) if preset else None, chosen
+
+
+def hang(chosen: Choice) -> None:
+    """Put what was chosen into the address of the full screen, so that a screen on the wall has it after a restart."""
+    period, days, values = chosen
+    st.query_params["full"] = period
+    for name, day in zip(_ENDS, days if days and period == report_choices.CUSTOM else (None, None), strict=True):
+        if day:
+            st.query_params[name] = day.isoformat()
+    if any(values.values()):
+        st.query_params[report_address.ONLY] = report_address.only(values)
+
+
+def hung(one: Dashboard) -> Choice:
+    """What the address of a full screen says; today moves on while it hangs there."""
+    period = st.query_params.get("full", "")
+    chosen: dict[str, list[str]] = {narrowing.field: [] for narrowing in one.filters}
+    for pair in st.query_params.get_all(report_address.ONLY):
+        field, _, value = pair.partition(":")
+        if field in chosen:
+            chosen[field].append(value)
+    if period == report_choices.CUSTOM:
+        first, last = (_day(st.query_params.get(name, "")) for name in _ENDS)
+        return period, (first, last), chosen
+    presets = {label_of(preset): preset for preset in (*report_choices.OFFERED, one.preset) if preset}
+    if period not in presets and period != OWN:
+        period = label_of(one.preset) if one.preset else OWN
+    return period, days_of(presets[period], show.today()) if period in presets else None, chosen
+
+
+def take_down(one: Dashboard, chosen: Choice) -> None:
+    """Leave the full screen with what was chosen."""
+    for name in ("full", *_ENDS, report_address.ONLY):
+        if name in st.query_params:
+            del st.query_params[name]
+    period, days, values = chosen
+    st.session_state["board_period"] = period
+    if period == report_choices.CUSTOM and days:
+        st.session_state["board_from"], st.session_state["board_to"] = days
+    for place, narrowing in enumerate(one.filters):
+        st.session_state[f"board_filter_{place}"] = values.get(narrowing.field, [])
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def told(choice_: Choice) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, shelf, subscription_menu
+from pages.components import frame, shelf, subscribe_item
 from reports import dashboards, tiles
 from reports.dashboards import Board, Dashboard, Tile
 from reports.saved import Card
@@ -23,7 +23,7 @@ def menu(board: Board) -> None:
     if not builds and "reports.schedule" not in frame.may():
         return
     with st.popover("More", icon=":material/more_horiz:", key="board_menu"):
-        subscription_menu.item(board=board.name)
+        subscribe_item.item(board=board.name)
         if not builds:
             return
         if shelf.item("Change", "edit", "change_board"):

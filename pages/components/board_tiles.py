@@ -61,10 +61,8 @@ def _draw(answer: Answer, period: str, chosen: Mapping[str, Sequence[str]]) -> N
 def _chart(answer: Answer, result: Result) -> None:
     spec = answer.spec
     assert spec is not None
-    look = tuple((column.name, column.label) for column in result.columns)
-    key = ("tile", result.clinic.id, spec.model_dump_json(), look, hash(repr(result.rows)))
     st.plotly_chart(
-        charts.cached(key, spec, result), key=f"chart-{answer.tile.id}", config=charts.CONFIG,
+        charts.kept(spec, result), key=f"chart-{answer.tile.id}", config=charts.CONFIG,
         height=HEIGHTS[answer.tile.height], alt=charts.told(spec, result) or answer.title,
     )  # fmt: skip
 
@@ -77,8 +75,8 @@ def _number(result: Result, title: str) -> None:
     moved: Any = told.moved or None
     colour: Any = "inverse" if told.column.name in LESS_IS_BETTER else "normal"
     st.metric(
-        told.column.label, told.value, moved, delta_color=colour if told.change else "off", width="stretch",
-        label_visibility="collapsed" if told.column.label == title else "visible",
+        frame.said(told.column.label), told.value, moved, delta_color=colour if told.change else "off", width="stretch",
+        label_visibility="hidden" if told.column.label == title else "visible",
         delta_description="against the year before" if moved else None,
     )  # fmt: skip
 

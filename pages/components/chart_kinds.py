@@ -6,19 +6,20 @@ from typing import Any
 
 import streamlit as st
 
-from appointments.stages import ATTENDED, FLOW, LABELS
-from pages.components import charts
+from pages.components import charts, frame
+from reports import funnel as reached
 from reports.compile import ResultColumn
 from reports.result import Result
 from reports.spec import ReportSpec
 from reports.values import wording_of, words
 
 SLICES = 5
+DARK = 0.78
+"""From this share of the largest on, a cell is so dark that words on it are white in both themes."""
+WORDED = 8
+"""So many cells side by side have room for their number."""
 FALLING_IS_GOOD = {"no_shows", "rate_of_arrivals", "rate_of_all", "cancelled", "deaths", "per_10000", "complicated",
                    "complication_rate", "open", "refunded", "median_minutes", "wasted"}  # fmt: skip
-PASSED = (*FLOW[FLOW.index("checked_in") :],)
-ON_THE_WAY = {"held_overnight": "ready", "declined": "examined", "died": "in_surgery"}
-"""How far those came who left the flow on the way."""
 SCALE = [[0, "rgba(15,118,110,.06)"], [1, charts.COLOURS[0]]]
 
 
@@ -40,10 +41,12 @@ def pie(spec: ReportSpec, result: Result) -> Any:
     chart = go.Figure()
     chart.add_pie(
         labels=[label for label, _ in parts], values=[charts.scaled(measure, value) for _, value in parts], hole=0.55,
-        marker={"colors": colours}, sort=False, direction="clockwise", textinfo="label+percent", textposition="outside",
+        marker={"colors": colours}, sort=False, direction="clockwise", textposition="outside",
+        texttemplate="%{label}<br>%{percent:.0%}",
+        automargin=True,
         customdata=[words(measure, value, wording) for _, value in parts], hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
-    chart.update_layout(height=320, showlegend=False, margin={"l": 8, "r": 8, "t": 32, "b": 32}, dragmode=False)
+    chart.update_layout(height=320, showlegend=False, margin={"l": 8, "r": 8, "t": 40, "b": 40}, dragmode=False)
     return chart
 
 
@@ -61,14 +64,24 @@ def heat(spec: ReportSpec, result: Result) -> Any:
     down, across, ys, xs = _cells(result)
     at, by = result.index(down.name), result.index(across.name)
     cells = {(row[at], row[by]): row[place] for row in result.rows}
+    rights = [words(across, x, wording) or charts.NO_VALUE for x in xs]
+    downs = [words(down, y, wording) or charts.NO_VALUE for y in ys]
+    values = {place: charts.scaled(measure, value) for place, value in cells.items() if value is not None}
+    low, high = min([*values.values(), 0.0]), max([*values.values(), 0.0])
     chart = go.Figure()
     chart.add_heatmap(
-        x=[words(across, x, wording) or charts.NO_VALUE for x in xs],
-        y=[words(down, y, wording) or charts.NO_VALUE for y in ys],
-        z=[[None if (v := cells.get((y, x))) is None else charts.scaled(measure, v) for x in xs] for y in ys],
-        customdata=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
-        hovertemplate="%{y}, %{x}: %{customdata}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,
+        x=rights, y=downs, z=[[values.get((y, x)) for x in xs] for y in ys], zmin=low, zmax=high or 1,
+        text=[[words(measure, cells.get((y, x)), wording) for x in xs] for y in ys],
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>", colorscale=SCALE, showscale=False, xgap=2, ygap=2,
     )  # fmt: skip
+    if len(xs) <= WORDED:
+        dark = {place for place, value in values.items() if value - low > DARK * (high - low)}
+        for among, font in ((dark, {"color": "#ffffff"}), (values.keys() - dark, {})):
+            chart.add_scatter(
+                x=[rights[xs.index(x)] for _, x in among], y=[downs[ys.index(y)] for y, _ in among], mode="text",
+                text=[words(measure, cells[place], wording) for place in among], textfont=font, hoverinfo="skip",
+                showlegend=False,
+            )  # fmt: skip
     chart.update_yaxes(autorange="reversed", type="category", showgrid=False, automargin=True, title=None)
     chart.update_xaxes(type="category", showgrid=False, title=None, nticks=14)
     chart.update_layout(height=max(200, 34 * len(ys) + 60), margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False)
@@ -95,7 +108,7 @@ def behind(spec: ReportSpec, result: Result, mark: list[int]) -> dict[str, Any]:
     if spec.chart.kind == "funnel":
         stages = next(column for column in result.columns if not column.is_measure)
         seen = {row[result.index(stages.name)] for row in result.rows}
-        return {stages.name: sorted(seen & came_to(mark[0]))}
+        return {stages.name: sorted(seen & reached.came_to(mark[0]))}
     _, first, rows = _largest_first(spec, result)
     values = [row[result.index(first.name)] for row in rows]
     return {first.name: values[mark[0]] if mark[0] < SLICES else values[SLICES:]}
@@ -109,7 +122,8 @@ def funnel(spec: ReportSpec, result: Result) -> Any:
     measure, counts = result.columns[place], passed(result, place)
     chart = go.Figure()
     chart.add_funnel(
-        y=list(counts), x=[charts.scaled(measure, value) for value in counts.values()], textinfo="text+percent initial",
+        y=[reached.called(bar) for bar in counts], x=[charts.scaled(measure, value) for value in counts.values()],
+        texttemplate="%{text} · %{percentInitial}",
         text=[words(measure, value, wording) for value in counts.values()], marker={"color": charts.COLOURS[0]},
         hovertemplate="%{y}: %{text}<extra></extra>", connector={"fillcolor": "rgba(15,118,110,.12)"},
     )  # fmt: skip
@@ -118,31 +132,16 @@ def funnel(spec: ReportSpec, result: Result) -> Any:
     return chart
 
 
-def passed(result: Result, place: int) -> dict[str, int]:
-    """The count at each stage with all that came further; those booked come first."""
+def passed(result: Result, place: int) -> dict[str, float]:
+    """The count at each bar of the funnel."""
     at = next(number for number, column in enumerate(result.columns) if not column.is_measure)
-    counts = {row[at]: row[place] or 0 for row in result.rows}
-    far = {ON_THE_WAY.get(stage, stage): 0 for stage in counts}
-    for stage, count in counts.items():
-        far[ON_THE_WAY.get(stage, stage)] += count
-    told = {"Due to arrive": counts.get("no_show", 0) + sum(counts.get(stage, 0) for stage in ATTENDED)}
-    for number, stage in enumerate(PASSED):
-        told[LABELS[stage]] = sum(far.get(later, 0) for later in PASSED[number:])
-    return told
-
-
-def came_to(bar: int) -> set[str]:
-    """The stages of those who came as far as a bar of the funnel; the first is of all that were due."""
-    if not bar:
-        return {"no_show", *ATTENDED}
-    far = set(PASSED[bar - 1 :])
-    return far | {left for left, stage in ON_THE_WAY.items() if stage in far}
+    return reached.passed({row[at]: row[place] or 0 for row in result.rows})
 
 
 def told(result: Result, place: int) -> str:
     """The finding of the funnel in words."""
     counts, wording, measure = passed(result, place), wording_of(result.clinic), result.columns[place]
-    due, out = counts["Due to arrive"], counts[LABELS["checked_out"]]
+    due, out = counts[reached.DUE], counts["checked_out"]
     share = f" ({round(100 * out / due)}%)" if due else ""
     return f"Of {words(measure, due, wording)} due to arrive, {words(measure, out, wording)} were checked out{share}."
 
@@ -163,8 +162,8 @@ def number(spec: ReportSpec, result: Result) -> None:
     falls = any(one.name == spec.chart.y and one.measure in FALLING_IS_GOOD for one in spec.numbers)
     with st.container(key="report_number"):
         st.metric(
-            column.label, words(column, line[place], wording), delta, delta_color="inverse" if falls else "normal",
-            chart_data=course, chart_type="area", border=True,
+            frame.said(column.label), words(column, line[place], wording), delta,
+            delta_color="inverse" if falls else "normal", chart_data=course, chart_type="area", border=True,
         )  # fmt: skip
 
 

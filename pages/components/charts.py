@@ -25,6 +25,8 @@ ALWAYS = {"dog": 0, "cat": 1, "rabbit": 2, "Dog": 0, "Cat": 1, "Rabbit": 2, "Fem
           "Card": 0, "Cash": 1, "Check": 2}  # fmt: skip
 """The same colour for the same thing on every page."""
 _ADDS_UP = ("money", "whole", "number")
+_SHORT = {"month": "month_name", "week": "month_day", "day": "month_day"}
+"""How days are written on an axis."""
 
 
 def possible(spec: ReportSpec, model: Model) -> list[str]:
@@ -74,9 +76,15 @@ def drawable(spec: ReportSpec, result: Result) -> bool:
     return len(_groups(result)) < 3 or measures[spec.chart.y].type in _ADDS_UP
 
 
+def kept(spec: ReportSpec, result: Result) -> Any:
+    """The figure of an answer, drawn once as long as the answer is the same."""
+    heads = [(column.name, column.type, column.label) for column in result.columns]
+    held = result.rows, result.total, result.subtotals, heads, wording_of(result.clinic), show.today()
+    return _drawn((result.clinic.id, spec.model_dump_json(), repr(held)), spec, result)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
-def cached(key: tuple[Any, ...], _spec: ReportSpec, _result: Result) -> Any:  # noqa: ARG001
-    """The figure of an answer, drawn once for each clinic, role, choice and state of the data."""
+def _drawn(key: tuple[str, ...], _spec: ReportSpec, _result: Result) -> Any:  # noqa: ARG001
     return figure(_spec, _result)
 
 
@@ -132,13 +140,14 @@ def figure(spec: ReportSpec, result: Result) -> Any:
     )
     value_axis(rangemode="tozero", zeroline=True, title=None, nticks=5, **_ticks(measure, result))
     name_axis(title=None, showgrid=False, type="category", automargin=True, tickangle=0 if ranked else None, nticks=14)
-    if first.type == "month" and not ranked:
-        name_axis(**_months(list(dict.fromkeys(row[result.index(first.name)] for row in result.rows)), first, result))
+    if first.type in _SHORT and not ranked:
+        name_axis(**_days(list(dict.fromkeys(row[result.index(first.name)] for row in result.rows)), first, result))
     chart.update_layout(
         height=max(180, 46 * len(result.rows) + 40) if ranked else 300,
         margin={"l": 8, "r": 8, "t": 8, "b": 8}, bargap=0.35,
         barmode="stack" if spec.chart.kind == "stacked" or (len(groups) > 1 and measure.type in _ADDS_UP) else "group",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None,
+                "bgcolor": "rgba(0,0,0,0)",
                 "traceorder": "normal"},
         hovermode="closest" if ranked else "x unified", dragmode=False,
     )  # fmt: skip
@@ -228,14 +237,17 @@ def before_of(spec: ReportSpec, result: Result, show: str = "before") -> int | N
     return next((place for place, column in enumerate(result.columns) if column.name in names), None)
 
 
-def _months(days: list[Any], column: ResultColumn, result: Result) -> dict[str, Any]:
-    """A year or less of months: short names, the year beneath the first and each January, so that they fit a phone."""
-    if len(days) > 14 or None in days:
+def _days(days: list[Any], column: ResultColumn, result: Result) -> dict[str, Any]:
+    """Short names on the axis, the year beneath the first of each, so that they fit a phone and a narrow tile level."""
+    if None in days:
         return {}
     wording = wording_of(result.clinic)
-    short = [wording.day(day, style="month_name") for day in days]
-    years = [f"<br>{day.year}" if not place or day.month == 1 else "" for place, day in enumerate(days)]
-    names = [words(column, day, wording) for day in days]
+    every = -(-len(days) // (14 if column.type == "month" else 7))
+    shown = days[::every]
+    turns = [not place or day.year != shown[place - 1].year for place, day in enumerate(shown)]
+    years = [f"<br>{day.year}" if turn else "" for day, turn in zip(shown, turns, strict=True)]
+    short = [wording.day(day, style=_SHORT[column.type]) for day in shown]
+    names = [words(column, day, wording) for day in shown]
     return {"tickvals": names, "ticktext": [a + b for a, b in zip(short, years, strict=True)], "tickangle": 0}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -55,7 +56,8 @@ def _rows(spec: ReportSpec, result: Result, at: dict[str, Any], number: str, tol
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.caption(frame.plain(f"{told or 'In all'} · {rows}"))
             report_files.downloads(
-                result.name, params, disabled=False, spec=everything, key="rows", kinds=("csv", "xlsx"), suffix="-rows"
+                result.name, params, everything, replace(found, rows=found.rows[:MOST], cut=count > MOST), key="rows",
+                kinds=("csv", "xlsx"), suffix="-rows",
             )  # fmt: skip
         del found.rows[MOST:]
         report_view.table(found)

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import board_shelf, frame, shelf, subscription_menu
+from pages.components import board_shelf, frame, shelf, subscribe_item
 from reports import saved
 from reports.saved import Card
 
@@ -22,7 +22,7 @@ def menu(card: Card, params: dict[str, Any]) -> None:
     with st.popover("More", icon=":material/more_horiz:", key="report_menu"):
         if "reports.build" in frame.may() and shelf.item("Pin to a dashboard", "keep", "pin_report"):
             board_shelf.pin(card, params)
-        subscription_menu.of_report(card.name, params)
+        subscribe_item.of_report(card.name, params)
         if changes and card.saved:
             if shelf.item("Copy", "content_copy", "copy_report"):
                 copy(card)

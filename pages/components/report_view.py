@@ -7,7 +7,6 @@ from typing import Any
 
 import streamlit as st
 
-from data import mart
 from data.wording import Wording
 from pages.components import chart_kinds, chart_marks, charts, frame, report_grid, report_rows, show
 from reports.compile import ResultColumn
@@ -60,6 +59,8 @@ def draw(spec: ReportSpec, result: Result, *, narrow: bool = False) -> None:
 
 def _table(spec: ReportSpec, result: Result) -> None:
     """The table, and where a number or a mark of the chart was chosen, the rows behind it."""
+    if spec.chart.kind == "number" and len(result.rows) == 1 and all(one.is_measure for one in result.columns):
+        return  # the number says it all
     marked = st.session_state.pop(MARKED, None)
     laid_out = grid(spec, result) if spec.measures and len(result.rows) <= HTML_ROWS else None
     if laid_out is None:
@@ -114,7 +115,7 @@ def _totals(result: Result) -> None:
     with st.container(key="report_totals", horizontal=True, gap="large"):
         for column, value in zip(result.columns, line, strict=True):
             if column.is_measure:
-                st.metric(column.label, words(column, value, wording), width="content")
+                st.metric(frame.said(column.label), words(column, value, wording), width="content")
 
 
 def chart(spec: ReportSpec, result: Result) -> None:
@@ -128,10 +129,7 @@ def chart(spec: ReportSpec, result: Result) -> None:
         return
     if spec.chart.title:
         st.markdown(f"**{frame.plain(spec.chart.title)}**")
-    change = mart.mart().change(result.clinic.id)
-    key = (result.clinic.id, frame.person().role, result.name, repr(sorted(result.params.items(), key=str)),
-           hash(spec.model_dump_json()), change)  # fmt: skip
-    figure = charts.cached(key, spec, result)
+    figure = charts.kept(spec, result)
     whole = spec.chart.kind in chart_kinds.WHOLE
     drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures and not whole else {}
     st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), **drills)

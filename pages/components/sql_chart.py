@@ -63,4 +63,4 @@ def kept(card: Card | None, text: str) -> Chart:
 def _pick(label: str, options: dict[str, str], now: str, key: str) -> str:
     if st.session_state.get(key) not in options:
         st.session_state[key] = now if now in options else next(iter(options), "")
-    return st.selectbox(label, list(options), key=key, format_func=lambda one: options.get(one, one), width=170) or ""
+    return st.selectbox(label, list(options), key=key, format_func=lambda one: options.get(one, one), width=150) or ""

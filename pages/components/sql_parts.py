@@ -127,7 +127,7 @@ def answer(card: Card | None) -> None:
     drawn = replace(result, spec=spec, columns=sql_chart.columns(result, spec.chart))
     with head:
         st.caption(frame.plain(_facts(asked, count)))
-        downloads(result.name, params, disabled=False, spec=spec)
+        downloads(result.name, params, spec, result)
     report_view.chart(spec, drawn)
     report_view.table(drawn)
 

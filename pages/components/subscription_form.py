@@ -7,17 +7,18 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import frame, report_choices, show
+from pages.components import frame, preparing, report_choices, show
 from pages.components.draft_form import DraftForm
 from pages.components.draft_text import long_text
 from reports import dashboards, offers, saved, schedules, tiles
 from reports.periods import PERIODS, label_of
 from reports.saved import Card
-from reports.schedules import FORMATS, Only, Schedule, Subscription
+from reports.schedules import FORMATS, MOST_READERS, SCHEDULE, Only, Schedule, Subscription
+from reports.values import choice
 from reports.when import DAYS, LAST, When, ordinal
 
 EVERY = {
-    "weekday": "Every weekday", "day": "Every day", "week": "On certain weekdays", "month": "Once a month",
+    "weekday": "Every weekday", "day": "Every day", "week": "Every week", "month": "Once a month",
     "quarter": "Once a quarter",
 }  # fmt: skip
 RULES = {
@@ -33,7 +34,7 @@ class Form:
     def __init__(self, card: Subscription | None, report: str, board: str, by: str, preset: str) -> None:
         self.card = card
         self.reports = {one.name: one for one in saved.cards(by=frame.actor())}
-        self.boards = {one.name: one.dashboard.title for one in dashboards.boards(by=frame.actor())}
+        self.boards = {one.name: one.dashboard for one in dashboards.boards(by=frame.actor())}
         self.people = schedules.people(by=frame.actor())
         start = card.schedule if card else _begun(report, board, by, preset)
         place = f"subscription:{card.name if card else report or board or 'new'}"
@@ -66,24 +67,26 @@ class Form:
         return self.schedule(params)
 
     def schedule(self, params: dict[str, Any]) -> Schedule:
-        """What was entered, as a subscription."""
+        """What was entered, as a subscription. Raises BadDefinition."""
         form, (report, board) = self.form, self.what
         at: time = form["at"] or time(7)
         rule = str(form["rule"])
-        title = str(form["title"] or "").strip() or (report.spec.title if report else self.boards.get(board, ""))
-        return Schedule(
-            title=title or "Subscription", report=report.name if report else "", dashboard=board, params=params,
-            preset=str(form["preset"] or ""), run_as=str(form["run_as"] or ""),
-            when=When(
-                every=form["every"], days=[DAYS.index(day) for day in form["days"]] or [0],
-                day=int(form["day" if form["every"] == "month" else "edge"]), at=f"{at:%H:%M}",
-            ),
-            people=list(form["people"]), addresses=list(form["outside"]), amounts_outside=bool(form["amounts"]),
-            only=Only(rule=rule, number=str(form["number"] or ""), value=self._limit()),  # type: ignore[arg-type]
-            format=form["format"], subject=str(form["subject"] or "").strip(),
-            message=str(form["message"] or "").strip(), owner=self.start.owner, paused=self.start.paused,
-            stopped=self.start.stopped,
-        )  # fmt: skip
+        title = str(form["title"] or "").strip() or (report.spec.title if report else self.boards[board].title)
+        body = {
+            "title": title or "Subscription", "report": report.name if report else "", "dashboard": board,
+            "params": params, "preset": str(form["preset"] or ""), "run_as": str(form["run_as"] or ""),
+            "when": {
+                "every": form["every"], "days": [DAYS.index(day) for day in form["days"]] or [0],
+                "day": int(form["day" if form["every"] == "month" else "edge"]), "at": f"{at:%H:%M}",
+            },
+            "people": list(form["people"]), "addresses": list(form["outside"]),
+            "amounts_outside": bool(form["amounts"]),
+            "only": {"rule": rule, "number": str(form["number"] or ""), "value": self._limit()},
+            "format": form["format"], "subject": str(form["subject"] or "").strip(),
+            "message": str(form["message"] or "").strip(), "owner": self.start.owner,
+            "paused": self.start.paused and not self.start.stopped,
+        }  # fmt: skip
+        return SCHEDULE.parse(body, title)
 
     def password(self) -> str | None:
         """The password to set: None where it stays as it is."""
@@ -94,7 +97,7 @@ class Form:
     def _what(self) -> dict[str, Any]:
         form = self.form
         names = {f"report:{name}": one.spec.title for name, one in self.reports.items()}
-        names |= {f"board:{name}": f"{title} (dashboard)" for name, title in self.boards.items()}
+        names |= {f"board:{name}": f"{one.title} (dashboard)" for name, one in self.boards.items()}
         form.among("what", [None, *names])
         st.selectbox(
             "Report or dashboard", list(names), index=None, format_func=names.__getitem__, key=form.key("what"),
@@ -121,7 +124,25 @@ class Form:
             ]
             spec = report.spec.model_copy(update={"asks": answered})
             params |= report_choices.asks(spec, offers.model_for(frame.actor()))
-        return params
+        return params | (self._narrowed(board) if board else {})
+
+    def _narrowed(self, board: str) -> dict[str, list[str]]:
+        """What the filters of a dashboard are set to; one left open narrows nothing."""
+        one, chosen = self.boards[board], {}
+        if one.filters:
+            preparing.wait()
+        for place, narrowing in enumerate(one.filters):
+            start = self.start.params.get(narrowing.field)
+            start = start if isinstance(start, list) else []
+            known = tiles.choices(one, narrowing.field, by=frame.actor())
+            options = list(dict.fromkeys([*known, *start]))
+            found = st.multiselect(
+                narrowing.label, options, start, key=f"sub_narrow_{board}_{place}", format_func=_value,
+                placeholder="All",
+            )  # fmt: skip
+            if found:
+                chosen[narrowing.field] = found
+        return chosen
 
     def _period(self, report: Card | None) -> None:
         form = self.form
@@ -161,11 +182,12 @@ class Form:
         form.among("people", names)
         st.multiselect(
             "People of the clinic", list(names), format_func=names.__getitem__, key=form.key("people"),
-            placeholder="Choose people", help="Each gets what their own role sees.",
+            max_selections=MOST_READERS, placeholder="Choose people", help="Each gets what their own role sees.",
         )  # fmt: skip
         st.multiselect(
             "Addresses outside the clinic", list(form["outside"]), key=form.key("outside"), accept_new_options=True,
-            placeholder="Type an address", help="They never get names of clients or patients.",
+            max_selections=MOST_READERS, placeholder="Type an address",
+            help="They never get names of clients or patients.",
         )  # fmt: skip
         if form["outside"]:
             st.checkbox("Amounts may go to addresses outside", key=form.key("amounts"))
@@ -177,10 +199,10 @@ class Form:
                 numbers = self._numbers()
                 form.among("number", numbers)
                 st.selectbox(
-                    "Number", list(numbers), format_func=numbers.__getitem__, key=form.key("number"), width=220
+                    "Number", list(numbers), format_func=numbers.__getitem__, key=form.key("number"), width=170
                 )
-                unit = {100.0: f", {show.currency_symbol()}", 0.01: ", %"}.get(self._scale(), "")
-                st.number_input(f"Limit{unit}", key=form.key("limit"), width=150)
+                unit, digits = {100.0: (f", {show.currency_symbol()}", 2), 0.01: (", %", 1)}.get(self._scale(), ("", 0))
+                st.number_input(f"Limit{unit}", key=form.key("limit"), width=120, step=1.0, format=f"%.{digits}f")
 
     def _how(self, board: bool) -> None:
         form = self.form
@@ -193,6 +215,7 @@ class Form:
         if form["format"] == "pdf" and form["protect"]:
             st.text_input(
                 "Password of the PDF", type="password", key=PASSWORD, autocomplete="new-password", width=320,
+                live=form.live,
                 placeholder="Stays as it is" if self.start.password else "At least 8 characters",
                 help="Tell it to the readers by phone or in person; it is in no mail.",
             )  # fmt: skip
@@ -243,8 +266,12 @@ def limit_told(card: Subscription) -> str:
     return f"Only if {name[:1].lower()}{name[1:]} is {'above' if only.rule == 'over' else 'below'} {value}"
 
 
+def _value(value: str) -> str:
+    return {"true": "Yes", "false": "No"}.get(value) or choice(value)
+
+
 def _title(words: str) -> None:
-    st.markdown(f"### {words}")
+    st.subheader(words, anchor=False)
 
 
 def _begun(report: str, board: str, by: str, preset: str) -> Schedule:

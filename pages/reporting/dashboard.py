@@ -5,13 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from data.types import clock
-from pages.components import board_choices, board_edit, board_shelf, board_tiles, frame, preparing, report_choices, show
+from pages.components import board_choices, board_edit, board_shelf, board_tiles, frame, preparing, show
 from reports import dashboards
 from reports.dashboards import Board
-from reports.periods import days_of, label_of
 
 REFRESH_SECONDS = 60
-_CHOSEN = "_board_chosen"
 _ASKED = "_board_asked"
 FULL = """<style>
 [data-testid="stSidebar"], [data-testid="stHeader"], .st-key-banner { display: none; }
@@ -40,16 +38,16 @@ def _calm(board: Board) -> None:
     one = board.dashboard
     actions = frame.head(one.title, one.description)
     with actions:
-        if one.tiles and st.button("Full screen", icon=":material/fullscreen:", key="board_full"):
-            st.query_params["full"] = "1"
-            st.rerun()
+        full = bool(one.tiles) and st.button("Full screen", icon=":material/fullscreen:", key="board_full")
         board_shelf.menu(board)
     if not one.tiles:
         _first_step()
         return
     preparing.wait()
     chosen = board_choices.choose(board)
-    st.session_state[_CHOSEN] = board.name, chosen
+    if full:
+        board_choices.hang(chosen)
+        st.rerun()
     board_tiles.grid(one, *chosen)
 
 
@@ -66,19 +64,17 @@ def _self_refreshing(name: str) -> None:
     with frame.refusals():
         board = dashboards.board(name, by=frame.actor())
         one = board.dashboard
-        kept_name, (period, days, chosen) = st.session_state.get(_CHOSEN, ("", ("", None, {})))
-        if kept_name != name:
-            period, days, chosen = label_of(one.preset) if one.preset else board_choices.OWN, None, {}
-        presets = {label_of(preset): preset for preset in (*report_choices.OFFERED, one.preset) if preset}
-        if period in presets:  # today moves on while a screen hangs on the wall
-            days = days_of(presets[period], show.today())
-        told = board_choices.told((period, days, chosen))
+        hung = board_choices.hung(one)
+        told = board_choices.told(hung)
         action = frame.head(one.title, f"{' · '.join(told)} · as of {show.clock_time(clock.now())}")
-        if action.button("Leave full screen", icon=":material/fullscreen_exit:", key="board_calm", type="tertiary"):
-            del st.query_params["full"]
+        leave = action.button(
+            "Leave full screen", icon=":material/fullscreen_exit:", key="board_calm", type="tertiary",
+            on_click=board_choices.take_down, args=(one, hung),
+        )  # fmt: skip
+        if leave:
             st.rerun()
         preparing.wait()
-        board_tiles.grid(one, period, days, chosen, timed=timed)
+        board_tiles.grid(one, *hung, timed=timed)
 
 
 def _first_step() -> None:

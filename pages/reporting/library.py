@@ -108,7 +108,8 @@ def _folder(folder: str, cards: list[Card]) -> None:
                 )
                 st.caption(frame.plain(_short(card.about)))
                 if card.saved:
-                    st.caption(_whose(card.mine, card.owner, card.saved.shared))
+                    asked = " · asked in SQL" if card.in_sql else ""
+                    st.caption(_whose(card.mine, card.owner, card.saved.shared) + asked)
 
 
 def _short(about: str) -> str:

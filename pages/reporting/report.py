@@ -29,7 +29,7 @@ with frame.refusals():
     with st.spinner("Adding up …", show_time=True):
         result = run_spec(name, spec, params, by=frame.actor())
     with files:
-        downloads(name, params, disabled=not result.rows, spec=spec)
+        downloads(name, params, spec, result)
     if result.rows:
         report_view.draw(spec, result)
     else:

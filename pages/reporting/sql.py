@@ -10,7 +10,8 @@ frame.head("Ask in SQL", "One SELECT over tables that hold no names, notes or co
 preparing.wait()
 with frame.refusals():
     card = sql_parts.chosen()
-    left, right = st.columns([1, 3], gap="large")
+    with st.container(key="sql_page"):
+        left, right = st.columns([1, 3], gap="large")
     with left:
         sql_parts.tables()
     with right:

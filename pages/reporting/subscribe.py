@@ -30,7 +30,7 @@ def main() -> None:
                 )  # fmt: skip
             else:
                 st.page_link("reporting/subscriptions.py", label="All subscriptions", icon=":material/arrow_back:")
-        actions = frame.head(
+        frame.head(
             f"Change {card.schedule.title}" if card else "New subscription", "A report or dashboard by mail, by itself"
         )
         form = Form(
@@ -40,35 +40,34 @@ def main() -> None:
         with left:
             entered = form.draw()
         with right:
-            if entered:
-                _told(entered)
-            else:
+            if entered is None:
                 st.caption("Choose what goes out; what will happen then stands here.")
-        pressed = actions.button(
-            "Save subscription", type="primary", icon=":material/save:", key="save_subscription", disabled=not entered,
-            shortcut=frame.SEND,
-        )  # fmt: skip
-        if pressed and entered:
-            _save(form, entered, name)
+                return
+            with st.container(border=True, key="subscription_told", gap="small"):
+                _told(entered)
+                if st.button(
+                    "Save subscription", type="primary", icon=":material/save:", key="save_subscription",
+                    width="stretch", shortcut=frame.SEND,
+                ):  # fmt: skip
+                    _save(form, entered, name)
 
 
 def _told(one: Schedule) -> None:
-    with st.container(border=True, key="subscription_told", gap="small"):
-        st.markdown(f"**{frame.plain(told(one.when, show.wording()))}**")
-        runs = next_runs(one.when, frame.clinic().zone, show.now(), 3)
-        days = (f"{show.day(run, style='weekday')}, {show.clock_time(run)}" for run in runs)
-        st.html(f'<ul class="coming">{"".join(f"<li>{escape(day)}</li>" for day in days)}</ul>')
-        st.markdown(frame.plain(f"{one.title}, as {FORMATS[one.format]}"))
-        st.markdown("**Who gets what**")
-        if not one.people and not one.addresses:
-            st.caption("Choose somebody to send it to.")
-            return
-        try:
-            gets(readers.preview(one, by=frame.actor()))
-        except SessionEnded:
-            raise
-        except Refusal as refusal:
-            st.caption(frame.plain(refusal.message))
+    st.markdown(f"**{frame.plain(told(one.when, show.wording()))}**")
+    runs = next_runs(one.when, frame.clinic().zone, show.now(), 3)
+    days = (f"{show.day(run, style='weekday')}, {show.clock_time(run)}" for run in runs)
+    st.html(f'<ul class="coming">{"".join(f"<li>{escape(day)}</li>" for day in days)}</ul>')
+    st.markdown(frame.plain(f"{one.title}, as {FORMATS[one.format]}"))
+    st.markdown("**Who gets what**")
+    if not one.people and not one.addresses:
+        st.caption("Choose somebody to send it to.")
+        return
+    try:
+        gets(readers.preview(one, by=frame.actor()))
+    except SessionEnded:
+        raise
+    except Refusal as refusal:
+        st.caption(frame.plain(refusal.message))
 
 
 def _save(form: Form, entered: Schedule, name: str) -> None:

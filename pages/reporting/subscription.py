@@ -8,9 +8,10 @@ from pages.components import frame, show, subscription_log, subscription_menu
 from pages.components.facts import facts
 from pages.components.subscription_form import limit_told
 from pages.components.subscription_gets import gets
-from reports import deliveries, readers, schedules
+from reports import dashboards, deliveries, readers, saved, schedules
 from reports.periods import label_of
 from reports.schedules import FORMATS, Subscription
+from reports.values import choice
 from reports.when import next_runs, told
 
 
@@ -25,15 +26,18 @@ def main() -> None:
         card = schedules.subscription(name, by=by)
         one = card.schedule
         actions = frame.head(one.title, "Paused" if one.paused else told(one.when, show.wording()))
+        sent = ""
         with actions:
             if st.button("Send one to me now", type="primary", icon=":material/send:", key="send_now"):
                 key = frame.form_key(f"now_{name}")
                 address = deliveries.send_now(name, by=by, key=key)
                 frame.new_form_key(f"now_{name}")
-                st.toast(f"It is being made, and goes to {frame.plain(address)}.", icon=":material/send:")
+                sent = f"It is being made, and goes to {address}. The log says when it is out."
             if st.button("Change", icon=":material/edit:", key="change_subscription"):
                 st.switch_page("reporting/subscribe.py", query_params={"name": name})
             subscription_menu.menu(card)
+        if sent:
+            st.success(frame.plain(sent), icon=":material/send:")
         if one.stopped:
             st.warning(frame.plain(one.stopped), icon=":material/block:")
         left, right = st.columns([3, 2], gap="large")
@@ -58,6 +62,7 @@ def _facts(card: Subscription) -> None:
     facts(
         [
             ("What", card.about or "A report that was removed"),
+            ("Chosen", _chosen(card) if card.about else ""),
             ("Days", label_of(one.preset) if one.preset else ""),
             ("Goes out", told(one.when, show.wording())),
             ("Next", "\n".join(show.moment(run) for run in coming) or "Paused"),
@@ -73,6 +78,27 @@ def _facts(card: Subscription) -> None:
         return
     with frame.refusals():
         gets(readers.preview(one, by=frame.actor()))
+
+
+def _chosen(card: Subscription) -> str:
+    """The answers to the report's questions and the dashboard's filters, a line each."""
+    one, by = card.schedule, frame.actor()
+    if one.dashboard:
+        labels = {
+            narrowing.field: narrowing.label for narrowing in dashboards.board(one.dashboard, by=by).dashboard.filters
+        }
+        groups: dict[str, str] = {}
+    else:
+        spec = saved.card(one.report, by=by).spec
+        labels = {"by": "Broken down by"} | {ask.name: ask.label for ask in spec.asks}
+        groups = {group.name: group.label for group in spec.breakdowns}
+    lines = []
+    for name, value in one.params.items():
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        told_values = [groups.get(str(part)) or choice(part) for part in values]
+        if told_values and name in labels:
+            lines.append(f"{labels[name]}: {', '.join(told_values)}")
+    return "\n".join(lines)
 
 
 main()

@@ -58,7 +58,9 @@ def _line(one: Subscription, standing: Standing) -> None:
                 st.html(f"{subscription_log.badge(last)} · {escape(show.moment(last.due_at))}", width="content")
         rhythm = told(schedule.when, show.wording())
         st.html(escape(f"{rhythm} · {FORMATS[schedule.format]} · {_readers(one)}"))
-        if schedule.stopped:
+        if not one.about:
+            st.caption(":orange[:material/block:] Its report or dashboard was removed, so nothing can go out.")
+        elif schedule.stopped:
             st.caption(f":orange[:material/block:] {frame.plain(schedule.stopped)}")
         elif schedule.paused:
             st.caption(":material/pause: Paused")

@@ -137,6 +137,7 @@ def test_a_stranger_asking_the_websocket_for_a_page_gets_the_sign_in_page(served
 @pytest.mark.parametrize(
     "path",
     ["/media/0123456789abcdef.png", "/_stcore/upload_file/x/y", "/_stcore/metrics", "/documents/1", "/account/x",
+     "/report-files/x",
      "/_stcore/agent/mcp", "/_stcore/agent/openapi.json", "/_stcore/x", "/static/../media/x", "/MEDIA/x", "//media/x"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "HEAD"])
@@ -217,7 +218,14 @@ def test_a_wall_board_has_one_address_and_gets_no_files(served):
         for path in ("/roster", "/flow?x=1", "/no-such-page", "/client"):
             answer = board.get(path)
             assert (answer.status_code, answer.headers.get("location")) == (303, "/"), path
-        for path in ("/documents/x", "/receipts/x", "/media/x.pdf", "/_stcore/metrics", "/_stcore/upload_file/a/b"):
+        for path in (
+            "/documents/x",
+            "/report-files/x",
+            "/receipts/x",
+            "/media/x.pdf",
+            "/_stcore/metrics",
+            "/_stcore/upload_file/a/b",
+        ):
             assert board.get(path).status_code in (303, 403), path
         assert board.get("/auth/left").json()["left"] is None
         assert board.get("/_stcore/health").status_code == 200

@@ -12,6 +12,7 @@ from data.engine import use
 from data.home import Home
 from data.session import everywhere, write
 from data.types import clock, new_id
+from reports.schedules import SCHEDULE, Schedule
 from security import audit
 from security.actor import Actor
 from security.sessions import open_session
@@ -29,12 +30,13 @@ IDS = {
     "clients/new_patient.py": "client={client_id}", "clients/merge.py": "stays={client_id}",
     "today/visit.py": "id={appointment_id}", "today/ticket.py": "id={invoice_id}",
     "money/invoice.py": "id={invoice_id}", "staff/profile.py": "id={user_id}", "reporting/report.py": "name=roster",
-    "settings/editor.py": "kind=location",
+    "settings/editor.py": "kind=location", "reporting/subscription.py": "name=markup",
+    "reporting/subscribe.py": "name=markup",
 }  # fmt: skip
 TABS = {"clients/client.py": ("Appointments", "Notes", "Documents", "Billing")}
 ON_NO_PAGE = {
     "CustomValue", "DocumentPage", "Draft", "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "Outage",
-    "OutboxMessage", "PaymentRequest", "PrintRun", "Reminder", "Ticket", "Training", "Waiver",
+    "OutboxFile", "OutboxMessage", "PaymentRequest", "PrintRun", "Reminder", "Ticket", "Training", "Waiver",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {
@@ -102,10 +104,23 @@ def spoil(clinic) -> dict[str, str]:
                 "expected": 2,
                 "event_at": clock.now(),
             },
+            models.ScheduleRun: {
+                "schedule": "markup",
+                "key": "markup",
+                "due_at": clock.now(),
+                "state": "failed",
+                "mails": [{"message": new_id(), "to": f"{MARKUP}@"}],
+                "left_out": [{"who": f"{MARKUP}@", "why": MARKUP}],
+            },
             models.BackupRun: {"kind": "backup", "state": "done", "sha256": "", "began_at": clock.now()},
         }
         for model, values in fresh.items():
             session.add(everything.fill(model(id=new_id(), **values), MARKUP, **values))
+        subscription = Schedule(
+            title=MARKUP[:80], report="no-show-rate", run_as=clinic.users["adam"], subject=MARKUP, message=MARKUP,
+            addresses=[f"{MARKUP}@example.org"], stopped=MARKUP, paused=True,
+        )  # fmt: skip
+        definitions.save(session, SCHEDULE, "markup", subscription, by_user_id=None)
         stranger = Actor(clinic.id, "command", name=MARKUP[:100])
         audit.append(session, stranger, "test.prepared", "clinic", MARKUP[:60], {"reason": MARKUP})
     return {name: getattr(kept, name) for name in kept.__dataclass_fields__} | {"user_id": clinic.users["sam"]}

@@ -19,7 +19,7 @@ from data.models import (
     Surgery,
 )
 from data.session import write
-from data.types import new_id
+from data.types import clock, new_id
 from tests.reports.small_clinic import Small
 
 
@@ -121,6 +121,13 @@ def test_what_hangs_on_a_visit_or_a_bottle_moves_with_it_to_another_place(clinic
         session.get(Bottle, (clinic.id, bottle_id)).location_id = west_id
     assert sorted(ask(clinic, hours)) == [(2,), (2,), (23,), (23,), (23,)]
     same_as_a_first_load(clinic)
+    for removed in (clock.now(), None):  # what hangs on a row that was removed, or put back, follows too
+        with write(clinic.id) as session:
+            for model, one in ((Appointment, visit), (Bottle, bottle_id)):
+                row = session.get(model, (clinic.id, one), execution_options={"include_deleted": True})
+                row.deleted_at = removed
+        same_as_a_first_load(clinic)
+    assert sorted(ask(clinic, hours)) == [(2,), (2,), (23,), (23,), (23,)]
 
 
 def same_as_a_first_load(clinic):

@@ -13,6 +13,9 @@ from appointments.drug_log import NewBottle
 from billing import checkout
 from data.models import Appointment
 from data.session import read
+from reports import dashboards
+from reports.dashboards import Dashboard
+from reports.schedules import Only, Schedule, save_schedule
 from security import devices, invitations
 from tests.billing.visits import today, visit
 from tests.conftest import ROOT, start_app
@@ -56,6 +59,16 @@ QUIET = """() => !document.querySelector(
 DARK = """() => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor
     .match(/\\d+/g).slice(0, 3).every(part => Number(part) < 80)"""
 
+BOARD = Dashboard.model_validate({
+    "title": "Clinic day", "preset": "all_time", "filters": [{"field": "patient.species", "label": "Species"}],
+    "tiles": [
+        {"id": "t1", "report": "no-show-rate", "show": "number", "number": "all_rows", "width": 1, "height": 1},
+        {"id": "t2", "report": "no-show-rate", "show": "table"},
+        {"id": "t3", "report": "revenue-by-service", "show": "chart"},
+        {"id": "t4", "report": "never"},
+    ],
+})  # fmt: skip
+
 
 def faults(page: Any) -> list[str]:
     """The serious and critical faults of the page as it stands, in both themes."""
@@ -87,8 +100,12 @@ def address(path: str, ids: dict[str, str]) -> str:
         return f"/{path}?id={ids[path]}"
     if path == "new-patient":
         return f"/new-patient?client={ids['client']}"
-    if path == "report":
-        return f"/report?name={ids['report']}"
+    if path == "dashboard":
+        return f"/dashboard?name={ids['dashboard']}"
+    if path in ("report", "subscription"):
+        return f"/{path}?name={ids[path]}"
+    if path == "subscribe":
+        return f"/subscribe?name={ids['subscription']}"
     return f"/{path}"
 
 
@@ -99,12 +116,16 @@ def test_every_page_can_be_read_and_worked_by_everybody(served, browser):
             "visit": appointment,
             "invoice": checkout.open_ticket(appointment, by=clinic.operator),
             "report": "revenue-by-service",
+            "dashboard": dashboards.save_dashboard(BOARD, by=clinic.actor("olive")),
+            "subscription": _subscription(clinic),
         } | _people(clinic, appointment)
     page = browser("olive", "/home")
     wrong: dict[str, list[str]] = {}
     for path in paths():
         turn_to(page, address(path, ids))
         page.get_by_test_id("stMainBlockContainer").locator("h1").first.wait_for(timeout=20_000)
+        if path == "dashboard":
+            page.get_by_test_id("stMetric").first.wait_for(timeout=20_000)
         if found := faults(page):
             wrong[path] = found
     assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
@@ -114,6 +135,12 @@ def test_the_sign_in_can_be_read_and_worked_by_everybody(browser):
     page = browser(None, "/")
     page.get_by_label("Username").wait_for(timeout=20_000)
     assert faults(page) == []
+
+
+def _subscription(clinic: Any) -> str:
+    only = Only(rule="over", number="no_shows", value=3)
+    one = Schedule(title="Missed", report="no-show-rate", addresses=["books@example.com"], only=only, message="Look")
+    return save_schedule(one, by=clinic.actor("olive"))
 
 
 def _people(clinic: Any, appointment: str) -> dict[str, str]:

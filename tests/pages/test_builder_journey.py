@@ -53,7 +53,7 @@ def test_revenue_per_surgeon_per_month_cats_only_against_last_year(served, brows
     page.goto(f"{served.url}/report-builder")
     table(page).or_(page.locator(".st-key-report_empty")).first.wait_for(timeout=60_000)
     choose(page, "Count over", "Charges")
-    page.get_by_text("Each is one line of an invoice.").wait_for()
+    page.get_by_text("Each is one line of an invoice.", exact=True).wait_for()
     choose(page, "Number", "Revenue")
     page.get_by_role("button", name="Add a group").click()
     choose(page, "Field", "Provider > Name", nth=1)

@@ -74,3 +74,15 @@ def test_bars_and_all_others(small):
             if places:
                 at = report_view._at(result, [int(place) for place in places.split()])
                 assert rows_behind(small, spec, at) == value
+
+
+def test_paper_draws_the_same_funnel_as_the_screen_and_the_flow_knows_its_stages(small):
+    from appointments.stages import ATTENDED, FLOW, LABELS
+    from reports import funnel
+    from reports.paper import chart_of
+
+    spec, result = asked(small, "funnel", "stage")
+    paper, screen = chart_of(result), chart_kinds.funnel(spec, result).data[0]
+    assert list(paper.labels) == list(screen.y) and list(paper.series[0][1]) == list(screen.x)
+    assert FLOW[FLOW.index("checked_in") :] == funnel.PASSED and set(ATTENDED) == funnel.ATTENDED
+    assert [funnel.called(stage) for stage in funnel.PASSED] == [LABELS[stage] for stage in funnel.PASSED]

@@ -6,6 +6,7 @@ import pytest
 from pypdf import PdfReader
 
 from billing import tickets
+from security import drafts
 from tests.billing.visits import today, visit
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,16 @@ def receipt_text(page, tmp_path):
     file = tmp_path / "receipt.pdf"
     file.write_bytes(answer.body())
     return " ".join(part.extract_text() for part in PdfReader(file).pages)
+
+
+def kept_while_nobody_types(served, page, place):
+    with served.clinic() as clinic:
+        mona = clinic.actor("mona")
+        for _ in range(100):
+            if (drafts.load(place, by=mona) or {}).get("reason"):
+                return
+            page.wait_for_timeout(100)
+    pytest.fail("the draft was never kept")
 
 
 def test_from_ready_to_receipt_in_cash_and_by_card_and_a_refund(served, browser, tmp_path):
@@ -76,7 +87,7 @@ def test_from_ready_to_receipt_in_cash_and_by_card_and_a_refund(served, browser,
     boss.get_by_role("button", name="Refund").click()
     dialog = boss.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("Vaccine given elsewhere")
-    boss.wait_for_timeout(900)  # kept while nobody types
+    kept_while_nobody_types(served, boss, f"refund:{told.id}")
     boss.reload()
     boss.get_by_role("button", name="Refund").click()
     dialog.get_by_text("Kept from").wait_for()

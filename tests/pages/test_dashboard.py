@@ -208,6 +208,20 @@ def test_the_full_screen_hides_the_menu_and_signs_out_like_any_idle_screen(small
         assert session.scalars(select(UserSession.revoked_at).where(theirs)).all()[-1] is not None
 
 
+def test_a_screen_on_the_wall_keeps_what_was_chosen_in_its_address(small, board):
+    page = opened(small.clinic, "mona", "reporting/dashboard.py", name=board)
+    page.multiselect(key="board_filter_0").set_value(["dog"]).run()
+    page.button(key="board_full").click().run()
+    assert [metric.value for metric in page.metric] == ["1"] and "This month · Dog" in told(page).replace("\\", "")
+    assert page.query_params["full"] == "This month" and page.query_params["only"] == "patient.species:dog"
+    again = opened(small.clinic, "mona", "reporting/dashboard.py", name=board, full="Choose days", first="2024-01-01",
+                   last="2024-12-31", only="patient.species:dog")  # fmt: skip
+    assert [metric.value for metric in again.metric] == ["0"] and "Jan 1, 2024 to Dec 31, 2024" in told(again)
+    page.button(key="board_calm").click().run()
+    assert page.multiselect(key="board_filter_0").value == ["dog"] and "full" not in page.query_params
+    assert [metric.value for metric in page.metric] == ["1"]
+
+
 def test_an_empty_dashboard_teaches_its_first_step(small):
     adam = small.clinic.actor("adam")
     name = dashboards.save_dashboard(Dashboard(title="New"), by=adam)

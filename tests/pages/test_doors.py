@@ -3,6 +3,7 @@
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.window import settled
 
 
 def sign_in(page, name):
@@ -58,6 +59,7 @@ def test_two_minutes_before_the_end_a_person_is_warned_and_can_stay(browser, ser
     from security.sessions import fingerprint
 
     page = browser("mona")
+    settled(page, 800)  # its last run counts as input too
     token = next(c["value"] for c in page.context.cookies() if c["name"] == "ballast_session")
     with served.clinic() as clinic, write(clinic.id) as session:
         row = session.scalars(select(UserSession).where(UserSession.token_hash == fingerprint(token))).one()

@@ -7,9 +7,12 @@ import pytest
 from sqlalchemy import select
 
 from cli import run as ballast
-from data.models import AuditLog
-from data.session import read
-from reports.spec import built_in
+from data import definitions
+from data.models import AuditLog, User
+from data.session import read, write
+from reports.saved import save_report
+from reports.spec import ReportSpec, built_in
+from security.roles import ROLE, Role
 from tests.reports import small_clinic
 from tests.screen import opened
 
@@ -71,6 +74,18 @@ def test_names_with_markup_are_shown_as_they_are(small):
     assert "&lt;script&gt;alert(1)" in tables(page)
 
 
+def test_a_number_called_like_a_link_is_told_as_it_is_called(small):
+    small.visit("2024-03-04", "no_show")
+    label = "[Visits](https://example.org) in $ and $"
+    number = {"name": "n", "label": label, "agg": "count"}
+    for kind in ("none", "number"):
+        asked = {"title": f"As {kind}", "entity": "appointment", "measures": [number],
+                 "chart": {"kind": kind, "y": "n"}}  # fmt: skip
+        name = save_report(ReportSpec.model_validate(asked), by=small.clinic.actor("adam"))
+        page = opened(small.clinic, "olive", "reporting/report.py", name=name)
+        assert page.metric[0].label == label.replace("[", "\\[").replace("]", "\\]").replace("$", "\\$")
+
+
 def test_looking_twice_is_one_audit_row(small):
     small.visit("2024-03-04", "no_show")
     page = opened(small.clinic, "mona", "reporting/report.py", name="no-show-rate", period="All time")
@@ -80,6 +95,21 @@ def test_looking_twice_is_one_audit_row(small):
         rows = session.scalars(looks).all()
     assert len(rows) == 1
     assert json.loads(rows[0])["rows"] == 1
+
+
+def test_a_chart_is_of_the_rows_of_whoever_looks(small):
+    with write(small.clinic.id) as session:
+        definitions.save(session, ROLE, "vet", Role(label="Vet", permissions=["reports.view"]), by_user_id=None)
+        for username in ("clara", "sam"):
+            session.query(User).filter_by(username=username).one().role = "vet"
+    for username, month in (("clara", "01"), ("clara", "02"), ("sam", "03"), ("sam", "04")):
+        small.surgery(f"2024-{month}-05T15:00", 20, small.user(username))
+
+    chosen = {"name": "surgeries", "period": "All time", "by": "Month and species"}
+    clara, sam = (opened(small.clinic, name, "reporting/report.py", **chosen) for name in ("clara", "sam"))
+    for page, month in ((clara, "Jan"), (sam, "Mar"), (clara, "Jan"), (sam, "Mar")):
+        page.run()
+        assert month in page.get("plotly_chart")[0].proto.spec
 
 
 def test_staff_do_not_reach_reports(sqlite_clinic):

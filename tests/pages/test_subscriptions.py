@@ -6,13 +6,16 @@ import pytest
 from sqlalchemy import select
 
 import worker
+from data.errors import NotPermitted
 from data.models import User
 from data.session import write
 from data.types import clock
-from reports import deliveries, schedules
+from reports import dashboards, deliveries, schedules
+from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.schedules import Only, Schedule, save_schedule, subscription
 from reports.when import When
 from tests import inbox as inboxes
+from tests.reports.small_clinic import Small
 from tests.screen import opened, told
 from worker import Worker
 
@@ -93,6 +96,21 @@ def test_what_was_chosen_comes_back_and_a_change_keeps_the_password(furnished):
     assert card.schedule.only.value == 0.125 and schedules.password_of(card.schedule) == "otter-copper-94"
 
 
+def test_a_dashboard_goes_out_with_its_filters(furnished):
+    tile = Tile(id="t1", report="surgeries", show="number", number="surgeries")
+    species = Narrowing(field="patient.species", label="Species")
+    board = dashboards.save_dashboard(
+        Dashboard(title="Day", tiles=[tile], filters=[species]), by=furnished.actor("adam")
+    )
+    Small(furnished).surgery("2026-05-01T14:00", 20)
+    at = opened(furnished, "adam", SET_UP, board=board)
+    assert at.button_group(key="sub_format").options == ["PDF", "Excel"]
+    at.multiselect(key=f"sub_narrow_{board}_0").set_value(["dog"]).run()
+    at.button(key="save_subscription").click().run()
+    [card] = schedules.subscriptions(by=furnished.actor("adam"))
+    assert (card.schedule.dashboard, card.schedule.params) == (board, {"patient.species": ["dog"]})
+
+
 def test_the_page_of_one_tells_its_runs_and_sends_one_to_oneself(furnished):
     name = kept(furnished)
     at = opened(furnished, "adam", ONE, name=name)
@@ -139,5 +157,5 @@ def test_who_may_not_mail_reports_sees_no_way_to_it(furnished):
     kept(furnished)
     at = opened(furnished, "mona", "reporting/report.py", name="no-show-rate")
     assert not [one for one in at.button if one.key == "subscribe"]
-    with pytest.raises(ValueError, match="Could not find a navigation page"):
-        opened(furnished, "mona", LIST)
+    with pytest.raises(NotPermitted):
+        schedules.subscriptions(by=furnished.actor("mona"))

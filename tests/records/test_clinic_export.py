@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, select, text
 
 import opening.importing  # noqa: F401 - makes the kinds known
+from data import definitions
 from data.blobs import BlobStore
 from data.engine import Database, use
 from data.errors import NotPermitted, SessionEnded
@@ -29,6 +30,7 @@ from records.cells import FORMULA, protect, reader, recover, writer
 from records.clinic_export import FolderInside, FolderInUse, export_clinic, export_zip, tables
 from records.clinic_import import ClinicAlreadyHere, ExportDamaged, ExportTooLarge, NamesTaken, NoExport, import_clinic
 from records.imports import import_file
+from reports.schedules import SCHEDULE, Schedule, save_schedule
 from security import audit, devices, invitations, sessions
 from security.clinics import NewClinic, add_user, create_clinic
 from security.sign_in import check_password
@@ -388,6 +390,21 @@ def test_mail_that_waited_is_not_sent_a_second_time_from_the_new_installation(fu
     with read(full.id) as session:
         rows = session.execute(select(OutboxMessage.dedupe_key, OutboxMessage.state)).all()
         assert {row.dedupe_key: row.state for row in rows} == {"old": "failed", "link": "failed", "later": "pending"}
+
+
+def test_a_subscription_rests_in_the_new_installation_until_somebody_resumes_it(full, elsewhere, tmp_path):
+    made = Schedule(title="Week", report="cash-received", people=[full.users["adam"]], run_as=full.users["adam"])
+    with write(full.id) as session:
+        session.get_one(User, (full.id, full.users["adam"])).email = "adam@example.org"
+        session.flush()
+        audit.append(session, full.operator, "test.prepared")
+    name = save_schedule(made, by=full.actor("adam"))
+    export_clinic(tmp_path / "out", by=full.operator)
+    elsewhere(full, same_key=True)
+    assert any("Subscriptions rest" in remark for remark in import_clinic(tmp_path / "out").remarks)
+    with read(full.id) as session:
+        kept = definitions.load(session, SCHEDULE, name)
+        assert kept.paused and "Resume it" in kept.stopped
 
 
 def test_a_broken_archive_gets_a_sentence(sqlite_clinic, tmp_path):

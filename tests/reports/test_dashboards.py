@@ -185,8 +185,8 @@ def test_who_sees_no_money_sees_none_on_a_dashboard_that_somebody_else_just_look
 
 def test_what_is_kept_follows_the_next_change(visits, monkeypatch):
     adam, asked = visits.clinic.actor("adam"), []
-    real = run.fetch
-    monkeypatch.setattr(run, "fetch", lambda cursor, query: asked.append(1) or real(cursor, query))
+    real = run.read
+    monkeypatch.setattr(run, "read", lambda *told: asked.append(1) or real(*told))
     monkeypatch.setattr("data.mart.REFRESH_SECONDS", 0)
     one = board({"report": "no-show-rate", "show": "number", "number": "all_rows"})
     before, again = answers(one, adam)[0], answers(one, adam, timed=True)[0]
@@ -235,3 +235,18 @@ def test_filters_find_their_field_from_other_rows():
         assert tiles.path_in(entity, known, "patient.species") == expected
     assert tiles.path_in("invoice_line", known, "client.owner_type") == "invoice.client.owner_type"
     assert Narrowing(field="patient.species", label="Species").label == "Species"
+
+
+def test_a_filter_that_is_offered_tests_the_same_thing_in_every_row():
+    from reports import model
+
+    known = model.built_in()
+    offered = {path for name, one in known.entities.items() if one.offered for path in tiles._choosable(name, known)}
+    assert {"patient.species", "location.name", "stage"} <= offered
+    for path in offered - {"stage"}:  # of the visit, and of the visit when a drug was given
+        owners = set()
+        for name, one in known.entities.items():
+            place = tiles.path_in(name, known, path) if one.offered else None
+            if place:
+                owners.add(known.resolve(name, place)[1])
+        assert len(owners) == 1, (path, owners)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -16,13 +17,14 @@ from cli import run as ballast
 from data.errors import NotPermitted
 from data.models import AuditLog, Clinic
 from data.session import read, write
-from reports import export, spec
+from reports import export, model, spec
 from reports.compile import Reader, ResultColumn, compile_spec
 from reports.result import Result
 from reports.run import BackwardPeriod, BadDay, UnknownBreakdown, UnknownParameter, run, run_spec
 from security import sessions
 from tests.reports import small_clinic
 
+FREE_TEXT = {"notes", "caution", "reason"}
 DANGEROUS = "=+-@\t\r\n|%＝＋－＠"
 
 
@@ -44,6 +46,12 @@ def test_no_text_of_a_csv_starts_a_formula(text, front):
     assert line[0] in (front + text, "'" + front + text)
     assert line[0][:1] not in DANGEROUS or line[0] == ""
     assert line[0].lstrip()[:1] not in DANGEROUS or line[0].lstrip() == ""
+
+
+def test_the_name_over_a_column_is_no_formula_either():
+    asked = result_of("a")
+    columns = (replace(asked.columns[0], name="=cmd|' /C calc'!A0"), asked.columns[1])
+    assert cells(export.to_csv(replace(asked, columns=columns)))[0] == ["'=cmd|' /C calc'!A0", "paid"]
 
 
 @settings(deadline=None)
@@ -122,6 +130,12 @@ def test_money_needs_its_own_permission(clinic):
     with pytest.raises(NotPermitted, match="money"):
         run("revenue-by-service", by=sam)
     assert run("no-show-rate", by=sam).rows == []
+
+
+def test_free_text_is_for_those_who_see_clients():
+    fields = model.built_in().entities
+    told = {(name, field) for name, one in fields.items() for field in one.fields if field in FREE_TEXT}
+    assert told and all(fields[name].fields[field].phi for name, field in told)
 
 
 def test_columns_a_role_may_not_see_are_not_even_asked_for():

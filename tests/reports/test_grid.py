@@ -7,8 +7,10 @@ import pytest
 from reports.drill import drill
 from reports.fields import model_of
 from reports.grid import grid
+from reports.laid_out import lay_out
 from reports.run import run_spec
 from reports.spec import ReportSpec
+from reports.values import wording_of
 from security.rules import look
 from tests.reports.small_clinic import Small
 
@@ -64,3 +66,26 @@ def test_lines_that_share_a_group_stand_together_whatever_the_order(done):
     laid = grid(spec, run_spec("t", spec, {}, by=done.actor("olive")))
     months = [one.key[0] for one in laid.lines if one.kind == "row"]
     assert len(list(itertools.groupby(months))) == len(set(months))
+
+
+@pytest.mark.parametrize("subtotals", [False, True])
+@pytest.mark.parametrize("across", [None, {"field": "patient.species", "name": "species"}])
+def test_only_the_first_lines_are_shown_in_order_of_their_totals_on_screen_and_paper(done, across, subtotals):
+    by = [{"field": "day", "grain": "day", "name": "day"}, {"field": "surgeon"}]
+    whole = asked(across=across, subtotals=subtotals, sort=["-surgeries"], breakdowns=[
+        {"name": "x", "label": "X", "by": by if subtotals else by[1:]}
+    ])  # fmt: skip
+    few = whole.model_copy(update={"limit": 3 if subtotals else 1})
+    every, first = (run_spec("t", spec, {}, by=done.actor("olive")) for spec in (whole, few))
+    shown = [line.key for line in grid(whole, every).lines if line.kind == "row"]
+    kept = [line.key for line in grid(few, first).lines if line.kind == "row"]
+    assert set(kept) == set(shown[: few.limit]) if not subtotals else len(kept) == few.limit
+    assert len({row[: len(whole.breakdowns[0].by)] for row in first.rows}) == few.limit
+    assert first.total == every.total
+    wording = wording_of(first.clinic)
+    for result in (every, first):
+        spec = few if result is first else whole
+        paper = [line.cells[: len(whole.breakdowns[0].by)] for line in lay_out(result, wording).lines if not line.label]
+        assert set(paper) == {line.key for line in grid(spec, result).lines if line.kind == "row"}
+        if not subtotals:
+            assert paper == [line.key for line in grid(spec, result).lines if line.kind == "row"]

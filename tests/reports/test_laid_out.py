@@ -1,6 +1,7 @@
 """What is taken out keeps its pivot, subtotals, filters and chart, and a long list is written without waiting."""
 
 import io
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -116,8 +117,17 @@ def test_charts_on_paper_hold_the_numbers_of_the_table(busy):
         assert to_pdf(one).startswith(b"%PDF")
         if kind in ("ranked", "pie"):
             assert [list(values) for _, values in chart_of(one).series] == [[4, 3]]
-        if kind in ("heatmap", "none"):
+        if kind == "heatmap":
+            assert {name: list(values) for name, values in chart_of(one).series} == {
+                "Mar 2024": [1, 2],
+                "Apr 2024": [2, 2],
+            }
+            assert list(chart_of(one).labels) == ["Cat", "Dog"]
+        if kind == "none":
             assert chart_of(one) is None
+    wide = asked(busy, breakdowns=[BY_MONTH], measures=["surgeries"], chart=chart | {"kind": "heatmap"})
+    many = [(day, f"kind {count}", 1) for count in range(40) for day in (date(2024, 3, 1), date(2024, 4, 1))]
+    assert chart_of(replace(wide, rows=many)) is None, "what no page holds is left to the table"
 
 
 def test_paper_says_when_a_list_is_too_long_for_it(sqlite_clinic):

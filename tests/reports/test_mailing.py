@@ -6,7 +6,7 @@ import io
 import threading
 import time
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from pypdf import PdfReader
@@ -20,13 +20,15 @@ from data.session import read, write
 from data.types import clock
 from messages import delivery, outbox
 from reports import dashboards, deliveries, mailing, parcels, saved, schedules
-from reports.dashboards import Dashboard, Tile
+from reports.dashboards import Dashboard, Narrowing, Tile
 from reports.deliveries import log, send_now, standings
+from reports.queries import SavedQuery
 from reports.run import UnknownParameter
 from reports.schedules import Only, Schedule, save_schedule, subscription
-from reports.spec import Counted, ReportSpec, Shown
+from reports.spec import Breakdown, By, Counted, ReportSpec, Shown, built_in
 from reports.when import When
 from security import audit
+from security.alerts import alerts
 from security.reach import BeyondYourRights
 from security.roles import ROLE, Role
 from security.users import disable as disable_user
@@ -49,9 +51,21 @@ def inbox(monkeypatch):
 
 @pytest.fixture
 def furnished(clinic, inbox, monkeypatch):
+    """A clinic on each database in turn."""
+    monkeypatch.setattr(worker, "RECURRING", {})  # backups take their time
+    return furnish(clinic)
+
+
+@pytest.fixture
+def on_sqlite(sqlite_clinic, inbox, monkeypatch):
+    """The same where the engine does not matter."""
+    monkeypatch.setattr(worker, "RECURRING", {})
+    return furnish(sqlite_clinic)
+
+
+def furnish(clinic):
     """Everybody has an address; Vera Vane paid 120.00 and Lee 80.00 on Friday; two reports stand in the library."""
     clock.set(MONDAY)
-    monkeypatch.setattr(worker, "RECURRING", {})  # backups take their time
     with write(clinic.id) as session:
         for user in session.scalars(select(User)):
             user.email = f"{user.username}@example.org"
@@ -156,7 +170,7 @@ def test_what_names_somebody_and_amounts_go_only_to_who_may_see_them(furnished, 
     assert len(inbox.mails) == 3
     [outside] = inbox.to("books@example.com")
     assert b"Vane" not in outside.as_bytes() and b"120.00" not in outside.as_bytes()
-    assert "Without Client" in outside.get_body(("plain",)).get_content()
+    assert "Without Client, Revenue, which does not leave the clinic" in outside.get_body(("plain",)).get_content()
     subscribe(clinic, name="money-on-mondays", people=[], addresses=["books@example.com"], amounts_outside=True)
     work(MONDAY + timedelta(days=1, minutes=1))
     assert rows_of(inbox.to("books@example.com")[1]) == [
@@ -164,8 +178,21 @@ def test_what_names_somebody_and_amounts_go_only_to_who_may_see_them(furnished, 
     ]  # fmt: skip
 
 
-def test_who_may_see_nothing_of_it_is_left_out_and_named(furnished, inbox):
-    clinic = furnished
+def test_the_days_are_counted_from_the_day_it_goes_out():
+    """A day in words stands for its last day: the roster of tomorrow, what was owed at the end of last month."""
+    today = MONDAY.date()
+    for report, preset, days in (
+        ("roster", "tomorrow", {"date": date(2026, 5, 5)}), ("roster", "", {"date": today}),
+        ("ar-ageing", "last_month", {"as_of": date(2026, 4, 30)}),
+        ("no-show-rate", "yesterday", {"from": date(2026, 5, 3), "to": date(2026, 5, 3)}),
+        ("no-show-rate", "", {"from": date(2025, 6, 1), "to": today}),
+    ):  # fmt: skip
+        one = Schedule(title="Days", report=report, preset=preset, params={"date": "2020-01-01"})
+        assert parcels.chosen(one, built_in()[report], today) | days == parcels.chosen(one, built_in()[report], today)
+
+
+def test_who_may_see_nothing_of_it_is_left_out_and_named(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic, report="revenue-by-service", people=[person(clinic, "sam"), person(clinic, "olive")])
     work(MONDAY + MINUTE)
     [run] = runs(clinic)
@@ -174,8 +201,8 @@ def test_who_may_see_nothing_of_it_is_left_out_and_named(furnished, inbox):
     assert inbox.to("sam@example.org") == []
 
 
-def test_a_role_that_sees_its_own_work_alone_gets_its_own_rows(furnished, inbox):
-    clinic = furnished
+def test_a_role_that_sees_its_own_work_alone_gets_its_own_rows(on_sqlite, inbox):
+    clinic = on_sqlite
     small = Small(clinic)
     small.count = 500
     for name, day in (("clara", "2026-04-28"), ("olive", "2026-04-29")):
@@ -194,8 +221,8 @@ def test_a_role_that_sees_its_own_work_alone_gets_its_own_rows(furnished, inbox)
     assert rows_of(*inbox.to("clara@example.org"))[1:] == [["2026-04-28"]]
 
 
-def test_a_pdf_opens_with_its_password_alone_and_a_workbook_holds_numbers(furnished, inbox):
-    clinic = furnished
+def test_a_pdf_opens_with_its_password_alone_and_a_workbook_holds_numbers(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic, title="Sealed", format="pdf", password="otter-copper-94", message="As you asked.")
     subscribe(clinic, title="Sheet", format="xlsx")
     work(MONDAY + MINUTE)
@@ -228,8 +255,8 @@ CONDITIONS = {
 before the second 200.00 on two lines."""
 
 
-def test_it_goes_out_only_where_its_condition_holds(furnished, inbox):
-    clinic = furnished
+def test_it_goes_out_only_where_its_condition_holds(on_sqlite, inbox):
+    clinic = on_sqlite
     first = MONDAY - timedelta(days=7)
     clock.set(first)
     names = {
@@ -243,6 +270,22 @@ def test_it_goes_out_only_where_its_condition_holds(furnished, inbox):
     ended = {title: [run.state for run in runs(clinic, name)][::-1] for title, name in names.items()}
     assert ended == {title: states for title, (_, states) in CONDITIONS.items()}
     assert len(inbox.mails) == 3
+
+
+def test_a_limit_is_of_the_whole_where_the_report_shows_no_total(on_sqlite, inbox):
+    clinic = on_sqlite
+    by_client = Breakdown(name="client", label="Client", by=[By(field="invoice.client.name", name="client")])
+    asked = ReportSpec(
+        title="Revenue by client", entity="invoice_line", period="day", preset="last_week", total=False,
+        breakdowns=[by_client], measures=[Counted(name="revenue", measure="revenue")],
+    )  # fmt: skip
+    report = saved.save_report(asked, by=clinic.actor("adam"))
+    for value in (19_999, 20_000):
+        subscribe(clinic, title=str(value), report=report, only=Only(rule="over", number="revenue", value=value))
+    work(MONDAY + MINUTE)
+    assert [runs(clinic, name)[0].state for name in ("19999", "20000")] == ["sent", "quiet"]
+    [mail] = inbox.to("olive@example.org")
+    assert rows_of(mail) == [["client", "revenue"], ["Vera Lee", "80.00"], ["Vera Vane", "120.00"]]
 
 
 def test_what_was_missed_is_made_up_for_once_and_only_if_it_was_not_long_ago(furnished, inbox):
@@ -296,8 +339,8 @@ def test_a_failure_that_passes_is_tried_again_and_one_that_stays_is_given_up_and
     assert len(inbox.to("olive@example.org")) == 1
 
 
-def test_what_takes_too_long_is_stopped_and_nothing_waits_for_it(furnished, inbox, monkeypatch):
-    clinic = furnished
+def test_what_takes_too_long_is_stopped_and_nothing_waits_for_it(on_sqlite, inbox, monkeypatch):
+    clinic = on_sqlite
     subscribe(clinic)
     release = threading.Event()
     monkeypatch.setattr(mailing, "LONGEST", timedelta(seconds=0.2))
@@ -401,8 +444,8 @@ def test_when_the_person_it_runs_as_left_it_stops_by_itself_and_says_so(furnishe
     assert not subscription("money-on-mondays", by=clinic.actor("adam")).schedule.stopped
 
 
-def test_rights_are_those_of_the_moment_it_runs(furnished, inbox):
-    clinic = furnished
+def test_rights_are_those_of_the_moment_it_runs(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic, run_as=person(clinic, "mona"))
     with write(clinic.id) as session:
         session.get_one(User, (clinic.id, person(clinic, "mona"))).role = "staff"
@@ -429,8 +472,8 @@ def test_nobody_has_it_run_with_more_rights_than_their_own(furnished):
         subscribe(clinic, run_as=person(clinic, "clara"))
 
 
-def test_a_report_that_is_gone_or_lost_a_field_fails_with_a_sentence_and_still_opens(furnished, inbox):
-    clinic = furnished
+def test_a_report_that_is_gone_or_lost_a_field_fails_with_a_sentence_and_still_opens(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic)
     spec = saved.card("charges-of-last-week", by=clinic.actor("adam")).spec
     with write(clinic.id) as session:
@@ -447,8 +490,8 @@ def test_a_report_that_is_gone_or_lost_a_field_fails_with_a_sentence_and_still_o
     assert subscription("money-on-mondays", by=clinic.actor("adam")).about == ""
 
 
-def test_what_is_too_much_for_mail_says_so(furnished, inbox, monkeypatch):
-    clinic = furnished
+def test_what_is_too_much_for_mail_says_so(on_sqlite, inbox, monkeypatch):
+    clinic = on_sqlite
     subscribe(clinic)
     monkeypatch.setattr(parcels, "MOST_ROWS", 1)
     work(MONDAY + MINUTE)
@@ -460,8 +503,8 @@ def test_what_is_too_much_for_mail_says_so(furnished, inbox, monkeypatch):
     assert [mail["Subject"] for mail in inbox.to("adam@example.org")] == ["Not sent: Money on Mondays"] * 2
 
 
-def test_send_it_now_goes_to_who_asks_alone_whatever_the_condition(furnished, inbox):
-    clinic = furnished
+def test_send_it_now_goes_to_who_asks_alone_whatever_the_condition(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic, only=Only(rule="over", number="rows", value=100), people=[person(clinic, "olive")])
     by = clinic.actor("adam")
     assert send_now("money-on-mondays", by=by, key="k") == send_now("money-on-mondays", by=by, key="k")
@@ -473,10 +516,16 @@ def test_send_it_now_goes_to_who_asks_alone_whatever_the_condition(furnished, in
         session.get_one(User, (clinic.id, person(clinic, "adam"))).email = ""
     with pytest.raises(deliveries.NoAddressOfYours):
         send_now("money-on-mondays", by=clinic.actor("adam"))
+    with write(clinic.id) as session:
+        role = Role(label="Planner", permissions=["reports.view", "reports.schedule"])
+        definitions.save(session, ROLE, "planner", role, by_user_id=None)
+        session.get_one(User, (clinic.id, person(clinic, "clara"))).role = "planner"
+    with pytest.raises(NotPermitted, match="out as files"):
+        send_now("money-on-mondays", by=clinic.actor("clara"))
 
 
-def test_without_a_mail_server_a_run_says_so_and_nothing_piles_up(furnished, monkeypatch):
-    clinic = furnished
+def test_without_a_mail_server_a_run_says_so_and_nothing_piles_up(on_sqlite, monkeypatch):
+    clinic = on_sqlite
     subscribe(clinic)
     monkeypatch.delenv("BALLAST_SMTP_URL")
     work(MONDAY + MINUTE)
@@ -486,23 +535,28 @@ def test_without_a_mail_server_a_run_says_so_and_nothing_piles_up(furnished, mon
         assert session.scalars(select(OutboxMessage).where(OutboxMessage.purpose == "schedule")).all() == []
 
 
-def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(furnished, inbox):
-    clinic = furnished
+def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(on_sqlite, inbox):
+    clinic = on_sqlite
     tiles = [
         Tile(id="t1", report="revenue-of-last-week", show="number", number="revenue", preset="last_week", width=1),
         Tile(id="t2", report="charges-of-last-week", title="Charges/lines", show="table", preset="last_week"),
         Tile(id="t3", report="charges-of-last-week", title="Charges/lines", show="table", preset="last_month"),
         Tile(id="t4", report="gone-by-now", title="Old"),
     ]
-    dashboards.save_dashboard(Dashboard(title="The week", tiles=tiles), by=clinic.actor("adam"))
+    species = Narrowing(field="patient.species", label="Species")
+    dashboards.save_dashboard(Dashboard(title="The week", tiles=tiles, filters=[species]), by=clinic.actor("adam"))
+    subscribe(clinic, title="Cats", dashboard="the-week", format="pdf", only=Only(rule="data"),
+              params={"patient.species": ["cat"]})  # fmt: skip
     subscribe(clinic, title="Board", dashboard="the-week", format="pdf")
     subscribe(clinic, title="Board book", dashboard="the-week", format="xlsx", addresses=["books@example.com"])
     work(MONDAY + MINUTE)
+    assert [run.state for run in runs(clinic, "cats")] == ["no_data"]  # nothing was charged for a cat
     files = {name: content for name, content in map(inboxes.file_of, inbox.to("olive@example.org"))}
     words = "".join(page.extract_text() for page in PdfReader(io.BytesIO(files["the-week_2026-05-04.pdf"])).pages)
     assert "The week" in words and "$200.00" in words and "Vera Vane" in words and "removed" in words
     with zipfile.ZipFile(io.BytesIO(files["the-week_2026-05-04.xlsx"])) as book:
         names = book.read("xl/workbook.xml").decode()
+        assert "<v>200</v>" in book.read("xl/worksheets/sheet1.xml").decode()
     assert 'name="Figures"' in names and 'name="Charges lines"' in names and 'name="Charges lines 2"' in names
     outside = inboxes.file_of(*inbox.to("books@example.com"))[1]
     with zipfile.ZipFile(io.BytesIO(outside)) as book:
@@ -512,21 +566,22 @@ def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(furnished,
         subscribe(clinic, title="Bad", dashboard="the-week", format="csv")
 
 
-def test_what_cannot_go_out_is_refused_with_its_sentence(furnished):
+def test_what_cannot_go_out_is_refused_with_its_sentence(on_sqlite):
     nobody = "0193d2a0-0000-7000-8000-000000000000"
     for values, problem in (
         ({"people": []}, schedules.NobodyToSendTo), ({"addresses": ["a@b"]}, schedules.NotAnAddress),
         ({"addresses": ["a@example.org\r\nBcc: b@example.org"]}, schedules.NotAnAddress),
+        ({"addresses": [f"{'a' * 120}@example.org"]}, schedules.NotAnAddress),
         ({"report": "nothing"}, NotFound), ({"people": [nobody]}, NotFound), ({"run_as": nobody}, NotFound),
         ({"only": Only(rule="over", number="weight")}, schedules.NoSuchNumber),
         ({"params": {"by": "colour"}}, UnknownParameter),
     ):  # fmt: skip
         with pytest.raises(problem):
-            subscribe(furnished, **values)
+            subscribe(on_sqlite, **values)
 
 
-def test_a_subscription_has_versions_and_can_be_put_back(furnished):
-    clinic = furnished
+def test_a_subscription_has_versions_and_can_be_put_back(on_sqlite):
+    clinic = on_sqlite
     subscribe(clinic)
     subscribe(clinic, name="money-on-mondays", when=When(every="week", days=[1]), format="pdf")
     by = clinic.actor("adam")
@@ -562,8 +617,39 @@ def test_a_mail_cut_off_on_its_way_is_held_for_a_person_who_may_send_it_again(fu
         deliveries.send_again(run.id, "0193d2a0-0000-7000-8000-000000000000", by=clinic.actor("adam"))
 
 
-def test_the_file_of_a_mail_lies_encrypted_and_is_let_go_of_after_two_weeks(furnished, inbox):
-    clinic = furnished
+def test_what_a_closed_connection_kept_back_is_tried_again_and_never_in_doubt(on_sqlite, inbox):
+    clinic = on_sqlite
+    subscribe(clinic, people=[person(clinic, name) for name in ("olive", "adam", "mona")])
+    inbox.reply = "421 4.3.2 shutting down"
+    work(MONDAY + MINUTE)
+    [run] = runs(clinic)
+    assert {mail.told for mail in run.mails} == {"tried again soon"}
+    inbox.reply = None
+    work(MONDAY + timedelta(minutes=9))
+    assert sorted(mail.rcpt_tos[0] for mail in inbox.mails) == [
+        "adam@example.org", "mona@example.org", "olive@example.org"
+    ]  # fmt: skip
+
+
+def test_a_clock_that_ran_ahead_and_was_set_back_silences_nothing_and_doubles_nothing(on_sqlite, inbox):
+    clinic = on_sqlite
+    subscribe(clinic)
+    work(MONDAY + MINUTE)
+    work(MONDAY - MINUTE)
+    work(MONDAY + 2 * MINUTE)
+    assert len(inbox.mails) == 1, "a clock set back by minutes repeats nothing"
+    work(MONDAY + timedelta(days=300, hours=2))
+    assert len(inbox.mails) == 2
+    work(MONDAY + timedelta(hours=3))
+    assert len(inbox.mails) == 2
+    for day in (1, 2):
+        work(MONDAY + timedelta(days=day, minutes=1))
+        assert len(inbox.mails) == 2 + day
+    assert standings(by=clinic.actor("adam"))["money-on-mondays"].last.due_at == MONDAY + timedelta(days=2, minutes=1)
+
+
+def test_the_file_of_a_mail_lies_encrypted_and_is_let_go_of_after_two_weeks(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic)
     work(MONDAY + MINUTE)
     with write(clinic.id) as session:
@@ -578,8 +664,8 @@ def test_the_file_of_a_mail_lies_encrypted_and_is_let_go_of_after_two_weeks(furn
         outbox.file_of(session, file_id)
 
 
-def test_the_log_of_runs_names_nobody_who_is_treated(furnished, inbox):
-    clinic = furnished
+def test_the_log_of_runs_names_nobody_who_is_treated(on_sqlite, inbox):
+    clinic = on_sqlite
     subscribe(clinic)
     work(MONDAY + MINUTE)
     with read(clinic.id) as session:
@@ -589,9 +675,9 @@ def test_the_log_of_runs_names_nobody_who_is_treated(furnished, inbox):
     assert "Vane" not in kept and "120" not in kept.replace(run.clinic_id, "").replace(run.id, "").replace(job.id, "")
 
 
-def test_a_worker_of_another_version_leaves_a_mail_alone_that_is_not_its_own(furnished, inbox):
+def test_a_worker_of_another_version_leaves_a_mail_alone_that_is_not_its_own(on_sqlite, inbox):
     """Two workers: the lease of the first ran out while it was busy, the second has the message by then."""
-    clinic = furnished
+    clinic = on_sqlite
     with write(clinic.id) as session:
         outbox.queue(session, purpose="alert", dedupe_key="k", recipient="x@example.org", subject="S", text="T")
     first = delivery._claim(clinic.id, "first", 10)
@@ -602,3 +688,30 @@ def test_a_worker_of_another_version_leaves_a_mail_alone_that_is_not_its_own(fur
         assert delivery._send(clinic.id, first[0], server, "first") == "claimed"
         assert delivery._send(clinic.id, first[0], server, "second") == "sent"
     assert len(inbox.mails) == 1
+
+
+def test_a_question_in_sql_goes_out_with_the_rights_of_each_reader(on_sqlite, inbox):
+    clinic = on_sqlite
+    text = "SELECT day, net_cents FROM invoice_line ORDER BY net_cents"
+    saved.save_query(SavedQuery(title="Lines in SQL", text=text), by=clinic.actor("adam"))
+    subscribe(clinic, report="lines-in-sql", addresses=["books@example.com"])
+    work(MONDAY + MINUTE)
+    assert rows_of(*inbox.to("olive@example.org"))[1:] == [["2026-05-01", "80.00"], ["2026-05-01", "120.00"]]
+    assert inbox.to("books@example.com") == []
+    [run] = runs(clinic)
+    assert [who for who, _ in run.left_out] == ["books@example.com"]
+
+
+def test_a_restored_installation_sends_nothing_before_somebody_lets_it(on_sqlite, inbox):
+    clinic = on_sqlite
+    subscribe(clinic)
+    paused = clinic.home.path / "sending-paused"
+    paused.touch()
+    work(MONDAY + MINUTE)
+    [run] = runs(clinic)
+    assert run.state == "missed" and "after a restore" in run.reason
+    paused.unlink()
+    work()
+    assert inbox.mails == []
+    told = [alert.sentence for alert in alerts(by=clinic.actor("adam")) if alert.page == "subscriptions"]
+    assert told == ["One subscription did not go out the last time."]

@@ -33,8 +33,9 @@ def query(text="SELECT 1 AS n", **more):
 
 
 @pytest.fixture
-def small(clinic):
-    made = small_clinic.Small(clinic)
+def small(sqlite_clinic):
+    """What is asked in SQL is asked of the mart, whichever database fills it."""
+    made = small_clinic.Small(sqlite_clinic)
     someone = made.client("Zimmermann", owner_type="public")
     visit = made.invoice(someone, "2024-03-04")
     made.line(visit, "2024-03-04", 12_345)
@@ -138,6 +139,18 @@ def test_a_reader_without_money_is_told_so_and_one_of_own_rows_gets_those(small)
     assert run(visits, by=alone).rows == [(1,)] and run(visits, by=adam).rows == [(2,)]
     with pytest.raises(NotPermitted):
         run(visits, by=alone, form="csv")
+
+
+def test_no_file_is_made_of_a_part_of_an_answer(sqlite_clinic, monkeypatch):
+    adam = sqlite_clinic.actor("adam")
+    name = saved.save_query(query("SELECT * FROM (VALUES (1), (2), (3)) v(n) ORDER BY n"), by=adam)
+    monkeypatch.setattr(sql, "SCREEN_ROWS", 2)
+    monkeypatch.setattr(sql, "FILE_ROWS", 2)
+    shown = run(name, by=adam)
+    assert shown.rows == [(1,), (2,)] and shown.cut and "only the first 2 rows" in shown.facts
+    assert run(name, by=adam, form="command").cut
+    with pytest.raises(sql.LongerThanAFile, match="By hand answers more than 2 rows"):
+        run(name, by=adam, form="csv")
 
 
 def test_an_answer_on_screen_is_kept_until_the_clinic_changes(small, monkeypatch):

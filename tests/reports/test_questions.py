@@ -8,19 +8,20 @@ from fractions import Fraction
 
 import pytest
 
-from data import definitions
+from data import definitions, mart
 from data.errors import BadInput, EditedMeanwhile, NotFound, NotPermitted
 from data.models import CustomValue, User
 from data.session import write
 from data.types import clock
 from records.settings import CUSTOM_FIELD, CustomField
 from reports import model, saved
-from reports.compile import CannotAddUp, NothingBefore, NotOfItsKind
+from reports.compile import CannotAddUp, NotADay, NothingBefore, NotOfItsKind
 from reports.drill import drill
 from reports.fields import model_of
 from reports.model import UnknownWord
 from reports.periods import UnknownPeriod, days_of, period_before
-from reports.run import run, run_spec
+from reports.reading import DoesNotFit, watched
+from reports.run import BadDay, run, run_spec
 from reports.spec import ReportSpec
 from security import sessions
 from security.roles import ROLE, Role
@@ -110,6 +111,16 @@ def test_running_totals_shares_and_ratios_are_worked_out_from_the_sums(busy):
     assert result.columns[result.index("each")].type == "money"
 
 
+def test_what_runs_along_years_and_months_runs_on(busy):
+    measures = ["revenue", {"name": "running", "measure": "revenue", "show": "running"}]
+    plain = ask(busy, spec("invoice_line", by=[MONTH], measures=measures))
+    question = spec("invoice_line", by=[MONTH | {"grain": "year"}, MONTH], measures=measures, subtotals=True)
+    result = ask(busy, question)
+    assert cells(result, "running") == cells(plain, "running")
+    of_year = [max(row[-1] for row in result.rows if row[0].year == year) for year in (2023, 2024)]
+    assert [row[-1] for row in sorted(result.subtotals[1])] == of_year
+
+
 @pytest.mark.parametrize("compare", ["year_before", "period_before"])
 def test_what_is_compared_with_is_the_same_report_of_those_days(busy, compare):
     numbers = ["revenue", {"name": "before", "measure": "revenue", "show": "before"},
@@ -192,12 +203,76 @@ def test_answers_to_questions_go_where_the_tests_name_them(busy):
          "31/02"),
         ({"measures": [{"name": "x", "measure": "surgeries", "show": "before"}], "compare": "year_before"},
          NothingBefore, "first and a last day"),
+        ({"by": [{"field": "procedure", "grain": "month"}], "measures": ["surgeries"]}, NotADay, "no month of it"),
+        ({"measures": ["surgeries"], "filters": [{"field": "procedure", "op": "within", "value": "today"}]},
+         NotOfItsKind, "today"),
+        ({"measures": ["surgeries"], "filters": [{"field": "has_complication", "op": "is", "value": "maybe"}]},
+         NotOfItsKind, "maybe"),
+        ({"measures": ["surgeries"], "filters": [{"field": "day", "op": "is", "value": 7}]}, NotOfItsKind, "'7'"),
+        ({"measures": ["surgeries"], "filters": [{"field": "minutes", "op": "from", "value": "nan"}]}, NotOfItsKind,
+         "nan"),
+        ({"measures": ["surgeries"], "filters": [{"field": "hour", "op": "is", "value": 10**40}]}, NotOfItsKind, "000"),
+        ({"entity": "invoice_line", "measures": ["lines"], "filters": [{"field": "net", "op": "to", "value": "lots"}]},
+         NotOfItsKind, "lots"),
+        ({"measures": ["surgeries", {"name": "x", "num": "surgeries", "den": "x"}]}, CannotAddUp, "divided by itself"),
+        ({"measures": ["surgeries", {"name": "x", "num": "y", "den": "surgeries"},
+                       {"name": "y", "agg": "min", "of": "procedure"}]}, CannotAddUp, "not an amount"),
     ],
 )  # fmt: skip
 def test_what_would_be_wrong_is_refused_with_its_reason(small, wrong, why, words):
     with pytest.raises(why, match=words) as refusal:
         ask(small, spec(**wrong))
     assert isinstance(refusal.value, BadInput)
+
+
+def test_a_period_with_nothing_before_it_and_a_day_that_is_none_are_told_so(small):
+    question = spec(measures=[{"name": "x", "measure": "surgeries", "show": "change"}], compare="year_before")
+    for compare in ("year_before", "period_before"):
+        with pytest.raises(NothingBefore):
+            ask(small, question.model_copy(update={"compare": compare}), from_="0001-01-01", to="2024-05-01")
+    with pytest.raises(BadDay, match="not 7"):
+        ask(small, question, from_=7)
+
+
+def test_what_the_engine_cannot_add_up_is_told_without_the_values_it_met(small):
+    small.patient(name="Vera Vane")
+    reading_ = pytest.raises(DoesNotFit, match="Choose that part anew")
+    with mart.reading(small.clinic.id) as cursor, reading_ as refusal, watched(cursor):
+        cursor.execute("SELECT name::BIGINT FROM patient").fetchall()
+    assert "Vera" not in refusal.value.message
+
+
+def test_a_field_of_the_clinics_own_that_changed_its_kind_is_a_sentence(small):
+    small.patient()
+    question = spec("patient", by=[{"field": "own_seen_on", "grain": "month"}], measures=["patients"])
+
+    def turned(kind):
+        with write(small.clinic.id) as session:
+            field = CustomField(entity="patient", label="Seen", kind=kind)
+            definitions.save(session, CUSTOM_FIELD, "seen-on", field, by_user_id=None)
+
+    turned("date")
+    assert ask(small, question).rows == [(None, 1)]
+    turned("check")
+    with pytest.raises(NotADay, match="Seen is not a day"):
+        ask(small, question)
+
+
+def test_a_ratio_of_ratios_is_worked_out_whatever_their_order(small):
+    for minutes in (10, 30):
+        small.surgery("2024-01-05T15:00", minutes)
+    ratio = [{"name": "a", "num": "b", "den": "surgeries"}, {"name": "b", "num": "minutes", "den": "surgeries"}]
+    minutes = {"name": "minutes", "agg": "sum", "of": "minutes"}
+    assert ask(small, spec(measures=[*ratio, minutes, "surgeries"])).rows == [(10.0, 20.0, 40.0, 2)]
+
+
+def test_a_whole_february_stands_beside_a_whole_one(small):
+    for day in ("2024-02-28", "2024-02-29", "2025-02-28", "2025-02-28", "2025-02-28"):
+        small.surgery(f"{day}T15:00", 20)
+    both = [{"name": show, "measure": "surgeries", "show": show} for show in ("value", "before")]
+    question = spec(by=[MONTH], measures=both, compare="year_before")
+    for first, before in (("2025-01-01", 2), ("2025-02-01", 2), ("2025-02-28", 1)):
+        assert ask(small, question, from_=first, to="2025-02-28").rows == [(date(2025, 2, 1), 3, before)]
 
 
 def test_a_division_by_nothing_is_no_number_and_no_fault(small):

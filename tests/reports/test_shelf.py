@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from data import definitions
 from data.definitions import BadDefinition
 from data.errors import EditedMeanwhile, NotFound, NotPermitted
-from data.models import AuditLog
-from data.session import read
-from reports import model, saved
+from data.models import AuditLog, User
+from data.session import read, write
+from reports import model, saved, tiles
 from reports.changes import in_words
+from reports.dashboards import Dashboard, Tile
 from reports.saved import SavedReport
 from reports.shelf import NotYourReport, OnlyTheirs
 from reports.spec import ReportSpec, built_in
+from security.roles import ROLE, Role
 
 MONTH = {"field": "day", "grain": "month"}
 CATS = {"field": "patient.species", "op": "is", "value": "cat"}
@@ -78,17 +81,41 @@ def test_a_copy_of_what_ballast_ships_is_ones_own(clinic):
 
 
 def test_what_needs_money_is_not_offered_to_who_may_not_see_it(clinic):
-    from data import definitions
-    from data.models import User
-    from data.session import write
-    from security.roles import ROLE, Role
-
     name = saved.copy_report("tax", "Tax for the owner", shared=True, by=clinic.actor("adam"))
     with write(clinic.id) as session:
         definitions.save(session, ROLE, "reader", Role(label="Reader", permissions=["reports.view"]), by_user_id=None)
         session.query(User).filter_by(username="clara").one().role = "reader"
     offered = shown(clinic.actor("clara"))
     assert name not in offered and "tax" not in offered and "surgeries" in offered
+
+
+def test_who_may_not_see_clients_reads_no_name_in_a_report_of_somebody_else(sqlite_clinic):
+    clinic = sqlite_clinic
+    named = {"field": "patient.client.name", "op": "is", "value": "Vera Vane"}
+    asked = {"asks": [{"name": "who", "label": "Who", "field": "patient.client.name", "default": "Vera Vane"}],
+             "filters": [{"field": "patient.client.name", "op": "is", "parameter": "who"}]}  # fmt: skip
+    counted = [{"name": "hers", "measure": "surgeries", "where": [named]}]
+    adam, before = clinic.actor("adam"), spec(title="Once of Vera", filters=[named])
+    names = [saved.save_report(spec(title=title, **more), by=adam) for title, more in (
+        ("Of one", {"filters": [named]}), ("Of any", {"filters": [{"any": [CATS, {"all": [named]}]}]}),
+        ("Counted", {"measures": counted}), ("Asked", asked))]  # fmt: skip
+    once = saved.save_report(before, by=adam)
+    saved.save_report(spec(title="Of all"), name=once, by=adam)
+    with write(clinic.id) as session:
+        role = Role(label="Reader", permissions=["reports.view", "reports.others", "reports.build"])
+        definitions.save(session, ROLE, "reader", role, by_user_id=None)
+        session.query(User).filter_by(username="clara").one().role = "reader"
+    clara = clinic.actor("clara")
+    assert "Vera" in repr(saved.cards(by=adam))
+    assert "Vera" not in repr(saved.cards(by=clara)) and once in shown(clara)
+    for name in names:
+        for look in (saved.card, saved.versions, saved.version_words):
+            with pytest.raises(NotPermitted, match="see clients"):
+                look(name, by=clara)
+    with pytest.raises(NotPermitted, match="see clients"):
+        saved.version_words(once, by=clara)
+    one = Dashboard(title="All", tiles=[Tile(id="t1", report=names[0])])
+    assert tiles.answer(one.tiles[0], one, None, {}, by=clara).problem == tiles.CLOSED
 
 
 def test_an_old_version_comes_back_where_the_report_is_now(clinic):

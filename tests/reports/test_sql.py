@@ -14,6 +14,7 @@ from data.session import read, write
 from reports import sandbox, sql
 from reports.sandbox_child import Refused, examine, limited, open_engine
 from reports.sql import run_sql
+from reports.sql_columns import DayTooFar
 from tests.reports import small_clinic
 
 OPEN = {"client": ["id", "owner_type"], "invoice_line": ["id", "client_id", "net_cents", "day"]}
@@ -213,6 +214,12 @@ def test_a_person_asks_and_gets_typed_columns(small):
     assert joined.result.rows == [("public", 1)]
 
 
+@pytest.mark.parametrize("day", ["DATE 'infinity'", "TIMESTAMP '290000-01-01'", "make_date(0, 1, 1)"])
+def test_a_day_that_no_calendar_holds_is_a_sentence(small, day):
+    with pytest.raises(DayTooFar, match="column due holds a day"):
+        run_sql(f"SELECT {day} AS due", by=small.clinic.actor("adam"))
+
+
 def test_no_table_names_or_describes_anybody(small):
     adam = small.clinic.actor("adam")
     tables = sql.relations(by=adam)
@@ -227,6 +234,8 @@ def test_no_table_names_or_describes_anybody(small):
         assert secret not in told
     with pytest.raises(sandbox.QueryFailed, match="name"):
         run_sql("SELECT name FROM client", by=adam)
+    on_papers = {column.label for table in tables for column in table.columns}
+    assert not on_papers & {"Invoice", "No.", "Client no.", "Form serial", "City", "Caution", "Reason", "Notes"}
 
 
 def test_every_table_that_is_offered_can_be_read(sqlite_clinic):

@@ -33,6 +33,7 @@ CHECKS_ITSELF = {
     "security.reach.check_not_self": "compares two ids",
     "security.viewing.note_view": "writes the audit row of a read that a rule has allowed",
     "records.access.may_read": "compares what it is given",
+    "reports.sql_tables.reader_of": "narrows the rights it is given",
 }
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 2, 2)

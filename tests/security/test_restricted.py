@@ -87,6 +87,7 @@ ELSEWHERE = {
     "records.imports.preview": "reads a file that was uploaded",
     "records.imports.suggest": "reads a file that was uploaded",
     "records.imports.open_table": "reads a file that was uploaded",
+    "reports.readers.preview": "tells of a whole subscription who gets which columns, and no row of it",
 }
 
 
