@@ -33,6 +33,11 @@ class NothingToPrint(BadInput):
     """There is nothing to print: {problem}"""
 
 
+class ChangedSince(BadInput):
+    """The roster or the form changed since this was printed. Print it anew, so that every sheet gets a serial of its
+    own."""
+
+
 class TooManySheets(BadInput):
     """At most {most} sheets are printed at once. Ask for fewer."""
 
@@ -172,6 +177,7 @@ def _print(
         session = work.session
         if work.repeated:
             first, runs = int(work.result["first"]), list(work.result["runs"])
+            _same_as_before(session, ready, jobs, first)
         else:
             first = (session.scalar(select(func.max(FormSheet.serial))) or 0) + 1
             runs = _written(session, ready, jobs, first, by)
@@ -191,6 +197,23 @@ def _print(
         return Printed(press.pdf(), press.pages, runs, len(serials), serials)
 
     return within(DEADLINE_SECONDS, draw)
+
+
+def _same_as_before(
+    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int
+) -> None:
+    """A print asked for again gets the same serials, so it must still be for the same people. Raises ChangedSince."""
+    count = sum(len(job.sheets) for job in jobs)
+    statement = select(FormSheet).where(FormSheet.serial >= first, FormSheet.serial < first + count)
+    rows = {row.serial: row for row in session.scalars(statement)}
+    serial = first
+    for job in jobs:
+        for sheet in job.sheets:
+            row = rows.get(serial)
+            edition = ready[job.form][1].number
+            if row is None or (row.form, row.edition, row.appointment_id) != (job.form, edition, sheet.appointment):
+                raise ChangedSince()
+            serial += 1
 
 
 def _numbered(ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from data.errors import EditedMeanwhile, NotPermitted
-from data.models import AuditLog, FormEdition, FormSheet, PageKey, PrintRun
+from data.models import Appointment, AuditLog, FormEdition, FormSheet, PageKey, PrintRun
 from data.session import read, write
 from data.types import clock
 from forms import editions
@@ -18,6 +18,7 @@ from forms.settings import shipped
 from forms.token import CodeRefused
 from outage.pack import make_pack
 from outage.printing import (
+    ChangedSince,
     NothingToPrint,
     TooManySheets,
     blank_stock,
@@ -137,3 +138,16 @@ def test_the_pack_of_a_day_holds_everything_for_working_on_paper(clinic, visits)
     assert "Sam Stone" in texts["6-phone-list.pdf"][0]
     serials = [serial for one in made.files for serial in one.serials]
     assert serials == list(range(1, len(serials) + 1))
+
+
+def test_a_print_asked_for_again_after_the_roster_changed_never_puts_a_serial_on_another_visit(clinic, visits):
+    day, found = visits
+    sam = clinic.actor("sam")
+    print_for_roster(["consent"], day, by=sam, key="k")
+    assert print_for_roster(["consent"], day, by=sam, key="k").serials == [1, 2]
+    with write(clinic.id) as session:
+        session.get_one(Appointment, (clinic.id, found[0])).stage = "cancelled"
+        audit.append(session, clinic.operator, "appointment.cancelled", "appointment", found[0])
+    with pytest.raises(ChangedSince):
+        print_for_roster(["consent"], day, by=sam, key="k")
+    assert print_for_roster(["consent"], day, by=sam).serials == [3]
