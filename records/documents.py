@@ -140,7 +140,7 @@ def open_document(document_id: str, *, by: Actor) -> OpenedDocument:
         row = None
         if is_id(document_id):
             row = session.scalars(select(Document).where(Document.id == document_id)).one_or_none()
-        if row is None or row.kind == "signature":  # that one is shown on the profile it belongs to
+        if row is None or row.kind in ("signature", "scan"):  # shown on a profile, and page by page on its own screen
             raise NotFound(what="document", name="with this address")
         glass = False
         owner = row.client_id or _owner(session, row)

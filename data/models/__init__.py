@@ -25,7 +25,7 @@ from data.models.billing import (
 from data.models.clients import Client, Consent, Document, ImportRun, Note, Patient, Reminder
 from data.models.clinic import ChainHead, Clinic, CustomValue, Definition, DefinitionVersion, Location
 from data.models.drugs import Bottle, Drug, DrugCount, DrugLogEntry
-from data.models.outage import DocumentPage, FormSheet, Outage, PrintRun, Waiver
+from data.models.outage import DocumentPage, FormEdition, FormSheet, Outage, PageKey, PrintRun, ScanFile, Waiver
 from data.models.security import AuditLog, BreakGlass, Draft, Idempotency, Ticket, Training, User, UserSession
 from data.models.work import BackupRun, Heartbeat, Job, OutboxFile, OutboxMessage, ScheduleRun
 
@@ -55,6 +55,7 @@ __all__ = [
     "Event",
     "Exam",
     "FlowEvent",
+    "FormEdition",
     "FormSheet",
     "Fund",
     "FundEntry",
@@ -71,6 +72,7 @@ __all__ = [
     "Outage",
     "OutboxFile",
     "OutboxMessage",
+    "PageKey",
     "Patient",
     "Payment",
     "PaymentAllocation",
@@ -79,6 +81,7 @@ __all__ = [
     "Record",
     "Recovery",
     "Reminder",
+    "ScanFile",
     "ScheduleRun",
     "Service",
     "Surgery",

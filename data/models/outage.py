@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Index, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.models.base import Base, Record, belongs, id_column
+from data.models.base import Base, Event, Record, belongs, id_column
 from data.types import UTCDateTime
 
 
@@ -21,6 +21,34 @@ class Outage(Record, Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     clinical_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     money_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+
+
+class PageKey(Record, Base):
+    """A key that the codes on printed pages are made with, sealed under the installation's key. Kept for good."""
+
+    number: Mapped[int] = mapped_column(Integer)
+    sealed: Mapped[str] = mapped_column(String(160))
+    keys = (Index("ix_page_key_number", "clinic_id", "number", unique=True),)
+
+
+class FormEdition(Event, Base):
+    """A published form on one paper, as it was printed: never changed, so that old paper stays readable. ``number`` is
+    what a page's code says."""
+
+    number: Mapped[int] = mapped_column(Integer)
+    form: Mapped[str] = mapped_column(String(80))
+    form_version: Mapped[int] = mapped_column(Integer)
+    paper: Mapped[str] = mapped_column(String(10))
+    key_number: Mapped[int] = mapped_column(Integer)
+    body: Mapped[dict[str, object]] = mapped_column(JSON)
+    layout: Mapped[dict[str, object]] = mapped_column(JSON)
+    """Sizes and zones of the pages, in points from the top left."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the whole layout."""
+    keys = (
+        Index("ix_form_edition_number", "clinic_id", "number", unique=True),
+        Index("ix_form_edition_form", "clinic_id", "form", "form_version"),
+    )
 
 
 class PrintRun(Record, Base):
@@ -41,6 +69,7 @@ class FormSheet(Record, Base):
     serial: Mapped[int] = mapped_column(Integer)
     form: Mapped[str] = mapped_column(String(80))
     form_version: Mapped[int] = mapped_column(Integer)
+    edition: Mapped[int] = mapped_column(Integer, default=0)
     pages: Mapped[int] = mapped_column(Integer)
     appointment_id: Mapped[str | None] = id_column(nullable=True)
     bottle_id: Mapped[str | None] = id_column(nullable=True)
@@ -57,6 +86,26 @@ class FormSheet(Record, Base):
     )
 
 
+class ScanFile(Record, Base):
+    """A scanned file as it came in. It waits encrypted in ``staged``, outside every backup, until its pages are read;
+    what is kept of it is ``document_id``, without the pages that were destroyed."""
+
+    name: Mapped[str] = mapped_column(String(200))
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of the bytes that came in."""
+    staged: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[str] = mapped_column(String(10), default="waiting")
+    """waiting, read, refused."""
+    problem: Mapped[str] = mapped_column(String(20), default="")
+    pages: Mapped[int] = mapped_column(Integer, default=0)
+    destroyed: Mapped[int] = mapped_column(Integer, default=0)
+    """Pages that were cut out and destroyed: card slips."""
+    document_id: Mapped[str | None] = id_column(nullable=True)
+    by_user_id: Mapped[str | None] = id_column(nullable=True)
+    keys = (belongs("document_id", "document"), Index("ix_scan_file_sha256", "clinic_id", "sha256"))
+
+
 class DocumentPage(Record, Base):
     """One scanned page of a document: which sheet and page it is, what was read, what waits for a person."""
 
@@ -68,11 +117,16 @@ class DocumentPage(Record, Base):
     """attached, review, quarantined, duplicate, foreign."""
     reason: Mapped[str] = mapped_column(String(80), default="")
     fields: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    picture: Mapped[str] = mapped_column(String(64), default="")
+    """The blob of its upright picture (JPEG), the one that is shown."""
+    is_upright: Mapped[bool] = mapped_column(default=False)
+    """Whether the picture is laid on the paper, so that a field can be cut out of it."""
     superseded_by_id: Mapped[str | None] = id_column(nullable=True)
     keys = (
         belongs("document_id", "document"),
         belongs("form_sheet_id", "form_sheet"),
-        Index("ix_document_page_document", "clinic_id", "document_id"),
+        Index("ix_document_page_document", "clinic_id", "document_id", "page_index", unique=True),
+        Index("ix_document_page_sheet", "clinic_id", "form_sheet_id"),
     )
 
 

@@ -228,6 +228,39 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "form_edition",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(length=80), nullable=False),
+        sa.Column("form_version", sa.Integer(), nullable=False),
+        sa.Column("paper", sa.String(length=10), nullable=False),
+        sa.Column("key_number", sa.Integer(), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("layout", sa.JSON(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_form_edition")),
+    )
+    with op.batch_alter_table("form_edition", schema=None) as batch_op:
+        batch_op.create_index("ix_form_edition_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_form_edition_form", ["clinic_id", "form", "form_version"], unique=False)
+        batch_op.create_index(
+            "ix_form_edition_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_form_edition_number", ["clinic_id", "number"], unique=True)
+
+    op.create_table(
         "fund",
         sa.Column("code", sa.String(length=60), nullable=False),
         sa.Column("name", sa.String(length=160), nullable=False),
@@ -476,6 +509,30 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "page_key",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("sealed", sa.String(length=160), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_page_key")),
+    )
+    with op.batch_alter_table("page_key", schema=None) as batch_op:
+        batch_op.create_index("ix_page_key_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_page_key_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_page_key_number", ["clinic_id", "number"], unique=True)
 
     op.create_table(
         "print_run",
@@ -1299,6 +1356,7 @@ def upgrade() -> None:
         sa.Column("serial", sa.Integer(), nullable=False),
         sa.Column("form", sa.String(length=80), nullable=False),
         sa.Column("form_version", sa.Integer(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
         sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("bottle_id", sa.Uuid(as_uuid=False), nullable=True),
@@ -1462,6 +1520,43 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "scan_file",
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("staged", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("problem", sa.String(length=20), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("destroyed", sa.Integer(), nullable=False),
+        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "document_id"],
+            ["document.clinic_id", "document.id"],
+            name=op.f("fk_scan_file_clinic_id_document_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_scan_file")),
+    )
+    with op.batch_alter_table("scan_file", schema=None) as batch_op:
+        batch_op.create_index("ix_scan_file_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_scan_file_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_scan_file_sha256", ["clinic_id", "sha256"], unique=False)
+
+    op.create_table(
         "surgery",
         sa.Column("surgeon_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("procedure", sa.String(length=80), nullable=False),
@@ -1548,6 +1643,8 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=80), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("picture", sa.String(length=64), nullable=False),
+        sa.Column("is_upright", sa.Boolean(), nullable=False),
         sa.Column("superseded_by_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
@@ -1570,7 +1667,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("document_page", schema=None) as batch_op:
         batch_op.create_index("ix_document_page_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id"], unique=False)
+        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id", "page_index"], unique=True)
         batch_op.create_index(
             "ix_document_page_import",
             ["clinic_id", "import_id"],
@@ -1578,6 +1675,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_document_page_sheet", ["clinic_id", "form_sheet_id"], unique=False)
 
     op.create_table(
         "invoice_event",
@@ -1911,6 +2009,7 @@ def downgrade() -> None:
 
     op.drop_table("invoice_event")
     with op.batch_alter_table("document_page", schema=None) as batch_op:
+        batch_op.drop_index("ix_document_page_sheet")
         batch_op.drop_index(
             "ix_document_page_import",
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -1939,6 +2038,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_surgery_appt")
 
     op.drop_table("surgery")
+    with op.batch_alter_table("scan_file", schema=None) as batch_op:
+        batch_op.drop_index("ix_scan_file_sha256")
+        batch_op.drop_index(
+            "ix_scan_file_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_scan_file_change")
+
+    op.drop_table("scan_file")
     with op.batch_alter_table("recovery", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_recovery_import",
@@ -2201,6 +2310,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_print_run_change")
 
     op.drop_table("print_run")
+    with op.batch_alter_table("page_key", schema=None) as batch_op:
+        batch_op.drop_index("ix_page_key_number")
+        batch_op.drop_index(
+            "ix_page_key_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_page_key_change")
+
+    op.drop_table("page_key")
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outbox_message_import",
@@ -2280,6 +2399,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_fund_change")
 
     op.drop_table("fund")
+    with op.batch_alter_table("form_edition", schema=None) as batch_op:
+        batch_op.drop_index("ix_form_edition_number")
+        batch_op.drop_index(
+            "ix_form_edition_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_form_edition_form")
+        batch_op.drop_index("ix_form_edition_change")
+
+    op.drop_table("form_edition")
     with op.batch_alter_table("drug", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_drug_import",

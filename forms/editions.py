@@ -1,0 +1,254 @@
+"""Published forms: each version on each paper is an edition with a number, kept for good, and what its codes are made
+with.
+
+An edition is made when a form is first printed on a paper, or when it is published. It is never changed: its zones are
+those of the paper that lies in a drawer for years.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import func, select
+
+from data import definitions
+from data.engine import database
+from data.errors import BadInput, NotFound
+from data.models import Clinic, FormEdition, PageKey
+from data.session import ClinicSession
+from data.types import clock
+from forms.definition import BOXED, Form
+from forms.gate import check_readable
+from forms.layout import Layout, Order, Zone, lay_out, lay_out_slip, zones_of
+from forms.press import Plate
+from forms.settings import FORM, form
+from forms.token import CodeRefused, PageCode, claimed, slip_token, token, verified
+from security.actor import Actor
+from security.profile import profile
+from security.rules import act, look
+
+_ABOUT = b"ballast page key"
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One published form on one paper. ``pages`` are sizes and zones; ``repeats`` says that its one page continues."""
+
+    number: int
+    form: str
+    version: int
+    paper: str
+    pages: list[tuple[tuple[float, float], list[Zone]]]
+    body: Form
+    repeats: bool
+    key_number: int
+
+    def page(self, number: int) -> tuple[tuple[float, float], list[Zone]]:
+        """Size and zones of a page, counted from 1."""
+        return self.pages[0 if self.repeats else number - 1]
+
+    def boxes(self, number: int) -> list[Zone]:
+        """The boxes of a page that the machine reads."""
+        return [zone for zone in self.page(number)[1] if zone.type in BOXED]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What publishing made: the version, and how far from its place a box was read at most, in mm."""
+
+    version: int
+    furthest: float
+
+
+def publish(
+    slug: str, document: Form | dict[str, Any], *, expected: int, by: Actor, comment: str = "", key: str | None = None
+) -> Published:
+    """Publish a form: read its blank print back, then keep it as the next version with its edition on the clinic's
+    paper. Raises BadDefinition, DoesNotFit, TooManyPages, NotReadableYet, EditedMeanwhile, NotPermitted.
+    """
+    with look(by, "settings.edit") as session:
+        paper, order = paper_and_order(session)
+    body = document.model_dump(mode="json") if isinstance(document, Form) else document
+    parsed = FORM.parse(body, slug)
+    layout = layout_of(parsed, paper, order)
+    furthest = 0.0 if parsed.slip else check_readable(slug, parsed.title, layout)
+    with act(by, "settings.edit", key=key) as work:
+        if work.repeated:
+            return Published(int(work.result), furthest)
+        session = work.session
+        version = definitions.save(
+            session, FORM, slug, parsed, by_user_id=by.user_id, comment=comment, expected=expected
+        )
+        session.flush()
+        row = _kept(session, slug, version, parsed, paper, layout, by)
+        work.audit("form.published", "form", row.id, form=slug, version=version, edition=row.number)
+        work.result = version
+        return Published(version, furthest)
+
+
+def plates(slugs: list[str], *, by: Actor) -> dict[str, tuple[Plate, Edition]]:
+    """The forms ready to print on the clinic's paper; makes the editions that are missing. Raises NotFound,
+    NotReadableYet, NotPermitted."""
+    with look(by, "outage.print") as session:
+        paper, order = paper_and_order(session)
+        wanted = {slug: form(session, slug) for slug in slugs}
+        laid = {slug: layout_of(one, paper, order) for slug, (one, _) in wanted.items()}
+        there: dict[str, Edition] = {}
+        for slug, (_, version) in wanted.items():
+            row = _there(session, slug, version, paper, laid[slug])
+            if row is not None:
+                there[slug] = _edition(row)
+        keys = _keys(session)
+    missing = [slug for slug in slugs if slug not in there]
+    if missing:
+        for slug in missing:
+            if not wanted[slug][0].slip:
+                check_readable(slug, wanted[slug][0].title, laid[slug])
+        there |= _make(missing, paper, order, by)
+        with look(by, "outage.print") as session:
+            keys = _keys(session)
+    return {slug: _plate(there[slug], laid[slug], keys[there[slug].key_number]) for slug in slugs}
+
+
+def _make(slugs: list[str], paper: str, order: Order, by: Actor) -> dict[str, Edition]:
+    made: dict[str, Edition] = {}
+    with act(by, "outage.print") as work:
+        for slug in slugs:
+            body, version = form(work.session, slug)
+            layout = layout_of(body, paper, order)
+            if not version:
+                version = definitions.save(work.session, FORM, slug, body, by_user_id=None, comment="as shipped")
+                work.session.flush()
+            row = _there(work.session, slug, version, paper, layout)
+            if row is None:
+                row = _kept(work.session, slug, version, body, paper, layout, by)
+                work.audit("form.edition", "form", row.id, form=slug, version=version, edition=row.number)
+            made[slug] = _edition(row)
+    return made
+
+
+def identify(session: ClinicSession, text: str) -> tuple[PageCode, Edition]:
+    """What page a code names, once its hash fits; raises CodeRefused."""
+    code = claimed(text)
+    row = session.scalars(select(FormEdition).where(FormEdition.number == code.edition)).one_or_none()
+    if row is None:
+        raise CodeRefused()
+    verified(text, _keys(session)[row.key_number])
+    edition = _edition(row)
+    if not edition.repeats and code.of != len(edition.pages):
+        raise CodeRefused()
+    return code, edition
+
+
+def edition_of(session: ClinicSession, number: int) -> Edition:
+    """An edition by its number; raises NotFound."""
+    row = session.scalars(select(FormEdition).where(FormEdition.number == number)).one_or_none()
+    if row is None:
+        raise NotFound(what="form edition", name=number)
+    return _edition(row)
+
+
+def paper_and_order(session: ClinicSession) -> tuple[str, Order]:
+    """The clinic's paper, and how it writes dates."""
+    clinic = session.get_one(Clinic, session.clinic_id)
+    order: Order = "mdy" if clinic.locale.endswith(("_US", "_PH")) else "dmy"
+    if clinic.locale.startswith(("zh", "ja", "ko", "sv", "hu", "lt")):
+        order = "ymd"
+    return profile(session).paper, order
+
+
+def layout_of(body: Form, paper: str, order: Order) -> Layout:
+    """A form laid out; a slip as a slip."""
+    return lay_out_slip(body, paper, order) if body.slip else lay_out(body, paper, order)
+
+
+def reseal(session: ClinicSession, old: bytes, new: bytes) -> int:
+    """Seal the page keys under another installation key, when that is changed; returns how many. Printed paper stays
+    readable."""
+    rows = session.scalars(select(PageKey)).all()
+    for row in rows:
+        row.sealed = _seal(_unseal(row.sealed, old), new)
+    return len(rows)
+
+
+def _there(session: ClinicSession, slug: str, version: int, paper: str, layout: Layout) -> FormEdition | None:
+    statement = select(FormEdition).where(
+        FormEdition.form == slug, FormEdition.form_version == version, FormEdition.paper == paper,
+        FormEdition.sha256 == layout.sha256(),
+    )  # fmt: skip
+    return session.scalars(statement).first()
+
+
+def _kept(
+    session: ClinicSession, slug: str, version: int, body: Form, paper: str, layout: Layout, by: Actor
+) -> FormEdition:
+    there = _there(session, slug, version, paper, layout)
+    if there is not None:
+        return there
+    number = (session.scalar(select(func.max(FormEdition.number))) or 0) + 1
+    row = FormEdition(
+        number=number, form=slug, form_version=version, paper=paper, key_number=_current_key(session),
+        body=body.model_dump(mode="json"), layout=layout.document(), sha256=layout.sha256(), event_at=clock.now(),
+        by_user_id=by.user_id,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _current_key(session: ClinicSession) -> int:
+    newest = session.scalar(select(func.max(PageKey.number)))
+    if newest is not None:
+        return int(newest)
+    session.add(PageKey(number=1, sealed=_seal(os.urandom(32), database().home.key("token"))))
+    session.flush()
+    return 1
+
+
+def _keys(session: ClinicSession) -> dict[int, bytes]:
+    under = database().home.key("token")
+    return {row.number: _unseal(row.sealed, under) for row in session.scalars(select(PageKey))}
+
+
+class PageKeyClosed(BadInput):
+    """The key of printed pages cannot be opened with this installation's key. Bring back the key file that belongs to
+    this data."""
+
+    exit_code = 4
+
+
+def _seal(key: bytes, under: bytes) -> str:
+    nonce = os.urandom(12)
+    return base64.b64encode(nonce + AESGCM(under).encrypt(nonce, key, _ABOUT)).decode()
+
+
+def _unseal(sealed: str, under: bytes) -> bytes:
+    raw = base64.b64decode(sealed)
+    try:
+        return AESGCM(under).decrypt(raw[:12], raw[12:], _ABOUT)
+    except InvalidTag:
+        raise PageKeyClosed() from None
+
+
+def _edition(row: FormEdition) -> Edition:
+    body = FORM.parse(row.body, row.form)
+    pages = zones_of(row.layout)
+    repeats = bool(row.layout.get("lines"))
+    return Edition(row.number, row.form, row.form_version, row.paper, pages, body, repeats, row.key_number)
+
+
+def _plate(edition: Edition, layout: Layout, key: bytes) -> tuple[Plate, Edition]:
+    def of_page(page: int, of: int, serial: int) -> str:
+        return token(PageCode(edition.number, page, of, serial), key)
+
+    def of_slip(part: int, _of: int, serial: int) -> str:
+        return slip_token(serial, part, key)
+
+    code: Callable[[int, int, int], str] = of_slip if edition.body.slip else of_page
+    return Plate(edition.form, edition.version, edition.body.title, layout, code, edition.body.slip), edition

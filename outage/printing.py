@@ -1,0 +1,266 @@
+"""Printing forms: for a day's roster, for one appointment, or blank stock; each sheet with a serial of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select
+
+from appointments.drug_register import bottles
+from appointments.roster import rows_where
+from data.errors import BadInput, NotFound
+from data.models import Appointment, Clinic, FormSheet, PrintRun
+from data.session import ClinicSession
+from data.types import clock, is_id
+from data.wording import Wording
+from forms.editions import Edition, plates
+from forms.press import Plate, Press, Sheet
+from forms.print import within
+from outage import facts
+from security.actor import Actor
+from security.profile import profile
+from security.rules import act, look
+
+MOST = 500
+DEADLINE_SECONDS = 60
+STAYS_AWAY = ("cancelled", "no_show")
+
+
+class NothingToPrint(BadInput):
+    """There is nothing to print: {problem}"""
+
+
+class ChangedSince(BadInput):
+    """The roster or the form changed since this was printed. Print it anew, so that every sheet gets a serial of its
+    own."""
+
+
+class TooManySheets(BadInput):
+    """At most {most} sheets are printed at once. Ask for fewer."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A finished print: the PDF, its runs, and of every page its place, code and zones (``forms print --zones``)."""
+
+    pdf: bytes
+    pages: list[dict[str, object]]
+    runs: list[str]
+    sheets: int
+    serials: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Sheets of one form that are to be printed; serials come when they are written down."""
+
+    form: str
+    purpose: str
+    sheets: Sequence[Sheet]
+    bottles: Sequence[str | None] = ()
+
+
+def print_for_roster(
+    forms: Sequence[str], day: date, *, by: Actor, location_id: str = "", key: str | None = None
+) -> Printed:
+    """Print forms for everybody on a day's roster (canceled and missed visits left out), in the roster's order, the
+    forms of one visit together; a bottle's form for every open bottle, a day's form once.
+
+    Raises NothingToPrint, NotFound, NotReadableYet, NotPermitted.
+    """
+    ready = plates(list(forms), by=by)
+    with look(by, "outage.print") as session:
+        jobs = _jobs_of_day(session, ready, day, location_id, by)
+    return _print(ready, jobs, by=by, key=key, title=f"Forms for {day.isoformat()}")
+
+
+def print_for_appointment(form: str, appointment_id: str, *, by: Actor, key: str | None = None) -> Printed:
+    """Print a form for one appointment. Raises NothingToPrint, NotFound, NotReadableYet, NotPermitted."""
+    ready = plates([form], by=by)
+    if ready[form][1].body.subject != "appointment":
+        raise NothingToPrint(problem=f"'{ready[form][0].title}' is not a form for one appointment.")
+    with look(by, "outage.print") as session:
+        words = _words(session)
+        rows = rows_where(session, Appointment.id == appointment_id, by=by) if is_id(appointment_id) else []
+        if not rows:
+            raise NotFound(what="appointment", name=appointment_id)
+        told = facts.of_appointments(session, rows, words)[rows[0].id]
+        sheet = Sheet(0, _clinic(session, words) | told, facts.heading(rows[0], words), appointment=rows[0].id)
+    return _print(ready, [Job(form, "appointment", [sheet])], by=by, key=key, title=ready[form][0].title)
+
+
+def print_blank(form: str, count: int, *, by: Actor, key: str | None = None) -> Printed:
+    """Print blank stock: facts are left to be written, each sheet has its serial. Raises NothingToPrint,
+    TooManySheets, NotFound, NotReadableYet, NotPermitted."""
+    return print_stock({form: count}, by=by, key=key)
+
+
+def print_stock(counts: Mapping[str, int], *, by: Actor, key: str | None = None) -> Printed:
+    """Blank stock of several forms in one print. Raises what ``print_blank`` raises."""
+    if not counts or min(counts.values()) < 1:
+        raise NothingToPrint(problem="ask for at least one sheet.")
+    if sum(counts.values()) > MOST:
+        raise TooManySheets(most=MOST)
+    ready = plates(list(counts), by=by)
+    with look(by, "outage.print") as session:
+        told = _clinic(session, _words(session))
+    jobs = [Job(form, "blank", [Sheet(0, told)] * count) for form, count in counts.items()]
+    titles = ", ".join(plate.title for plate, _ in ready.values())
+    return _print(ready, jobs, by=by, key=key, title=f"{titles}, blank")
+
+
+@dataclass(frozen=True)
+class Stock:
+    """Blank sheets of a form that were printed and are not used yet; ``low`` warns."""
+
+    form: str
+    title: str
+    left: int
+    low: bool
+
+
+def blank_stock(*, by: Actor) -> list[Stock]:
+    """How much blank stock of each form there is. Raises NotPermitted."""
+    from forms.settings import all_forms
+
+    with look(by, "outage.print") as session:
+        statement = (
+            select(FormSheet.form, func.count())
+            .join(PrintRun, (PrintRun.clinic_id == FormSheet.clinic_id) & (PrintRun.id == FormSheet.print_run_id))
+            .where(PrintRun.purpose == "blank", FormSheet.state == "printed", FormSheet.appointment_id.is_(None))
+            .group_by(FormSheet.form)
+        )
+        left: dict[str, int] = {slug: count for slug, count in session.execute(statement)}
+        forms = all_forms(session)
+    return [Stock(slug, one.title, left.get(slug, 0), left.get(slug, 0) < one.low_stock) for slug, one in forms.items()]
+
+
+def _jobs_of_day(
+    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], day: date, location_id: str, by: Actor
+) -> list[Job]:
+    words = _words(session)
+    clinic = _clinic(session, words)
+    conditions = [Appointment.day == day, Appointment.stage.not_in(STAYS_AWAY)]
+    if location_id:
+        conditions.append(Appointment.location_id == location_id)
+    rows = rows_where(session, *conditions, by=by)
+    jobs: list[Job] = []
+    visits = [slug for slug, (_, edition) in ready.items() if edition.body.subject == "appointment"]
+    told = facts.of_appointments(session, rows, words) if visits else {}
+    for row in rows if visits else ():
+        sheet = Sheet(0, clinic | told[row.id], facts.heading(row, words), appointment=row.id)
+        jobs += [Job(slug, "roster", [sheet]) for slug in visits]
+    for slug, (plate, edition) in ready.items():
+        if edition.body.subject == "day" and rows:
+            lines = [facts.line(row, words) for row in rows]
+            heading = words.day(day, style="heading")
+            jobs.append(Job(slug, "roster", [Sheet(0, clinic | facts.of_day(day, rows, words), heading, lines)]))
+        elif edition.body.subject == "bottle":
+            standing = [one for one in bottles(by=by) if one.state == "open"]
+            sheets = [Sheet(0, clinic | facts.of_bottle(one, words), one.title) for one in standing]
+            jobs.append(Job(slug, "roster", sheets, [one.id for one in standing]))
+        elif edition.body.subject == "nothing":
+            raise NothingToPrint(problem=f"'{plate.title}' belongs to nobody: print it as blank stock.")
+    if not any(job.sheets for job in jobs):
+        raise NothingToPrint(problem="nobody is booked for this day.")
+    return jobs
+
+
+def _print(
+    ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], *, by: Actor, key: str | None, title: str
+) -> Printed:
+    """Write the sheets down with their serials, then print them."""
+    with act(by, "outage.print", key=key) as work:
+        session = work.session
+        if work.repeated:
+            first, runs = int(work.result["first"]), list(work.result["runs"])
+            _same_as_before(session, ready, jobs, first)
+        else:
+            first = (session.scalar(select(func.max(FormSheet.serial))) or 0) + 1
+            runs = _written(session, ready, jobs, first, by)
+            count = sum(len(job.sheets) for job in jobs)
+            forms = sorted({job.form for job in jobs})
+            work.audit("forms.printed", "print_run", runs[0], forms=forms, sheets=count, first=first)
+            work.result = {"first": first, "runs": runs}
+        clinic = session.get_one(Clinic, session.clinic_id)
+        name, printed = clinic.name, f"Printed {_words(session).moment(clock.now())}"
+
+    def draw() -> Printed:
+        press = Press(name, printed, title)
+        serials = []
+        for sheet, plate in _numbered(ready, jobs, first):
+            press.add(plate, sheet)
+            serials.append(sheet.serial)
+        return Printed(press.pdf(), press.pages, runs, len(serials), serials)
+
+    return within(DEADLINE_SECONDS, draw)
+
+
+def _same_as_before(
+    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int
+) -> None:
+    """A print asked for again gets the same serials, so it must still be for the same people. Raises ChangedSince."""
+    count = sum(len(job.sheets) for job in jobs)
+    statement = select(FormSheet).where(FormSheet.serial >= first, FormSheet.serial < first + count)
+    rows = {row.serial: row for row in session.scalars(statement)}
+    serial = first
+    for job in jobs:
+        for sheet in job.sheets:
+            row = rows.get(serial)
+            edition = ready[job.form][1].number
+            if row is None or (row.form, row.edition, row.appointment_id) != (job.form, edition, sheet.appointment):
+                raise ChangedSince()
+            serial += 1
+
+
+def _numbered(ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int) -> Any:
+    serial = first
+    for job in jobs:
+        for sheet in job.sheets:
+            yield replace(sheet, serial=serial), ready[job.form][0]
+            serial += 1
+
+
+def _written(
+    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int, by: Actor
+) -> list[str]:
+    """One run for each form and purpose, one row for each sheet."""
+    runs: dict[str, PrintRun] = {}
+    rows = []
+    serial = first
+    for job in jobs:
+        plate, edition = ready[job.form]
+        run = runs.get(job.form)
+        if run is None:
+            run = runs[job.form] = PrintRun(
+                form=job.form, form_version=edition.version, purpose=job.purpose, count=0, by_user_id=by.user_id
+            )
+            session.add(run)
+        run.count += len(job.sheets)
+        for place, sheet in enumerate(job.sheets):
+            layout = plate.layout
+            pages = max(1, -(-len(sheet.lines) // layout.lines)) if layout.lines else len(layout.pages)
+            rows.append(
+                FormSheet(
+                    print_run_id=run.id, serial=serial, form=job.form, form_version=edition.version,
+                    edition=edition.number, pages=pages, appointment_id=sheet.appointment,
+                    bottle_id=job.bottles[place] if job.bottles else None,
+                )
+            )  # fmt: skip
+            serial += 1
+    session.flush()
+    session.add_all(rows)
+    session.flush()
+    return [run.id for run in runs.values()]
+
+
+def _words(session: ClinicSession) -> Wording:
+    clinic = session.get_one(Clinic, session.clinic_id)
+    return Wording(clinic.locale, clinic.currency, clinic.zone)
+
+
+def _clinic(session: ClinicSession, words: Wording) -> dict[str, str]:
+    return facts.of_clinic(session.get_one(Clinic, session.clinic_id).name, profile(session), words)
