@@ -87,7 +87,8 @@ def test_old_paper_stays_readable_after_a_new_version_and_another_installation_k
     plate, edition = plates(["consent"], by=sam)["consent"]
     old = plate.code(1, 2, 77)
     changed = shipped()["consent"].model_copy(update={"title": "Consent to surgery"})
-    done = publish("consent", changed, expected=edition.version, by=adam)
+    done = publish("consent", changed, expected=edition.version, by=adam, key="a double click")
+    assert publish("consent", changed, expected=edition.version, by=adam, key="a double click") == done
     assert done.version == edition.version + 1 and done.furthest <= 0.3
     with pytest.raises(EditedMeanwhile):
         publish("consent", shipped()["consent"], expected=edition.version, by=adam)
