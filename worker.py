@@ -150,6 +150,7 @@ class Worker:
         except Exception as failure:  # the rest of the worker's work does not wait for it
             log.error("subscriptions could not be looked at: %s", place(failure))
         with write(clinic.id) as session:
+            session.head()  # two workers take turns
             row = session.scalars(select(Heartbeat).where(Heartbeat.part == "worker")).one_or_none()
             if row is None:
                 session.add(Heartbeat(part="worker", seen_at=now))

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -191,6 +192,27 @@ def test_two_workers_never_hold_one_job(clinic):
     first, second = jobs.claim(clinic.id, "a", ZONE), jobs.claim(clinic.id, "b", ZONE)
     assert first is not None
     assert second is None
+
+
+def test_workers_that_look_for_work_in_the_same_moment_all_go_on(clinic):
+    """Each notes that it lives, in one row: none may stop because another was first."""
+    Worker().round()
+    together, failed = threading.Barrier(4), []
+
+    def rounds():
+        together.wait()
+        try:
+            for _ in range(4):
+                Worker().round()
+        except Exception as failure:
+            failed.append(repr(failure))
+
+    workers = [threading.Thread(target=rounds) for _ in range(4)]
+    for one in workers:
+        one.start()
+    for one in workers:
+        one.join()
+    assert not failed
 
 
 def test_a_job_that_ends_its_worker_each_time_is_given_up_and_the_next_one_done(clinic):
