@@ -1,7 +1,6 @@
 """The worker does each job once, on time in the clinic's zone, and sends each mail once."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -9,7 +8,6 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiosmtpd.controller import Controller
 from sqlalchemy import select
 
 import worker as background
@@ -29,34 +27,11 @@ from worker import Worker
 ZONE = "America/New_York"
 
 
-class Inbox:
-    """A real SMTP server that keeps what it gets; ``reply`` is what it answers to the next recipients."""
-
-    def __init__(self):
-        self.mails, self.reply = [], None
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if self.reply:
-            return self.reply
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.mails.append(envelope)
-        return "250 OK"
-
-
 @pytest.fixture
 def inbox(monkeypatch):
-    box = Inbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
-    controller.start()
-    monkeypatch.setenv("BALLAST_SMTP_URL", f"smtp://127.0.0.1:{port}")
-    yield box
-    controller.stop()
+    with inboxes.serving() as (box, url):
+        monkeypatch.setenv("BALLAST_SMTP_URL", url)
+        yield box
 
 
 def post(clinic, key="k", recipient="amy@example.org", purpose="alert", subject="Something waits"):

@@ -57,7 +57,7 @@ def _line(one: Subscription, standing: Standing) -> None:
                 last = standing.last
                 st.html(f"{subscription_log.badge(last)} · {escape(show.moment(last.due_at))}", width="content")
         rhythm = told(schedule.when, show.wording())
-        st.html(escape(f"{rhythm} · {FORMATS[schedule.format]} · {_readers(one)}"))
+        st.caption(frame.plain(f"{rhythm} · {FORMATS[schedule.format]} · {_readers(one)}"))
         if not one.about:
             st.caption(":orange[:material/block:] Its report or dashboard was removed, so nothing can go out.")
         elif schedule.stopped:

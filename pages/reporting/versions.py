@@ -46,13 +46,8 @@ def _of_dashboard(name: str) -> None:
     board = dashboards.board(name, by=by)
     _back("reporting/dashboard.py", board.dashboard.title, name)
     found = dashboards.dashboard_versions(name, by=by)
-    kept = {one.number: one.saved for one in found}
-    words = {
-        number: dashboards.told_changes(kept[number - 1], one) if number - 1 in kept else []
-        for number, one in kept.items()
-    }
     _draw(
-        board.dashboard.title, found, words, "reports.build" in frame.may(),
+        board.dashboard.title, found, _words(found, dashboards.told_changes), "reports.build" in frame.may(),
         lambda number, key: dashboards.roll_back_dashboard(name, number, version=board.number, by=by, key=key),
     )  # fmt: skip
 
@@ -62,15 +57,16 @@ def _of_subscription(name: str) -> None:
     card = schedules.subscription(name, by=by)
     _back("reporting/subscription.py", card.schedule.title, name)
     found = schedules.schedule_versions(name, by=by)
-    kept = {one.number: one.saved for one in found}
-    words = {
-        number: schedules.told_changes(kept[number - 1], one) if number - 1 in kept else []
-        for number, one in kept.items()
-    }
     _draw(
-        card.schedule.title, found, words, True,
+        card.schedule.title, found, _words(found, schedules.told_changes), True,
         lambda number, key: schedules.roll_back_schedule(name, number, version=card.number, by=by, key=key),
     )  # fmt: skip
+
+
+def _words(found: list[Version[K]], told: Callable[[K, K], list[str]]) -> dict[int, list[str]]:
+    """What each version changed against the one before it, by number."""
+    kept = {one.number: one.saved for one in found}
+    return {number: told(kept[number - 1], one) if number - 1 in kept else [] for number, one in kept.items()}
 
 
 def _back(script: str, title: str, name: str) -> None:

@@ -23,7 +23,7 @@ from data.session import read, write
 from data.types import clock
 from tests import inbox as inboxes
 from tests.conftest import ROOT, start_app
-from tests.pages.test_builder_journey import choose, table
+from tests.pages.test_builder_journey import cats_by_surgeon, choose, table
 from tests.reports.small_clinic import Small
 from worker import Worker
 
@@ -148,19 +148,7 @@ def test_from_the_question_to_the_mail_and_back_to_the_records(served, browser, 
 
 
 def build_and_save(page, app):
-    page.goto(f"{app}/report-builder")
-    table(page).or_(page.locator(".st-key-report_empty")).first.wait_for(timeout=60_000)
-    choose(page, "Count over", "Charges")
-    page.get_by_text("Each is one line of an invoice.", exact=True).wait_for()
-    choose(page, "Number", "Revenue")
-    page.get_by_role("button", name="Add a group").click()
-    choose(page, "Field", "Provider > Name", nth=1)
-    table(page).get_by_text("Clara Chen").first.wait_for()
-    page.get_by_role("tab", name="Only where").click()
-    page.get_by_role("tabpanel").get_by_role("button", name="Add a test").click()
-    choose(page, "Field", "Patient > Species")
-    choose(page, "What Species is compared with", "Cat")
-    page.keyboard.press("Escape")
+    cats_by_surgeon(page, app)
     choose(page, "Compare with", "The year before")
     page.get_by_role("button", name="Save report").click()
     dialog = page.get_by_role("dialog")
