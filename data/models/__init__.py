@@ -25,17 +25,31 @@ from data.models.billing import (
 from data.models.clients import Client, Consent, Document, ImportRun, Note, Patient, Reminder
 from data.models.clinic import ChainHead, Clinic, CustomValue, Definition, DefinitionVersion, Location
 from data.models.drugs import Bottle, Drug, DrugCount, DrugLogEntry
-from data.models.outage import DocumentPage, FormEdition, FormSheet, Outage, PageKey, PrintRun, ScanFile, Waiver
+from data.models.outage import (
+    BackEntry,
+    CardSlip,
+    DocumentPage,
+    FormEdition,
+    FormSheet,
+    Outage,
+    PageKey,
+    PrintRun,
+    Rehearsal,
+    ScanFile,
+    Waiver,
+)
 from data.models.security import AuditLog, BreakGlass, Draft, Idempotency, Ticket, Training, User, UserSession
 from data.models.work import BackupRun, Heartbeat, Job, OutboxFile, OutboxMessage, ScheduleRun
 
 __all__ = [
     "Appointment",
     "AuditLog",
+    "BackEntry",
     "BackupRun",
     "Base",
     "Bottle",
     "BreakGlass",
+    "CardSlip",
     "ChainHead",
     "CheckIn",
     "Client",
@@ -80,6 +94,7 @@ __all__ = [
     "PrintRun",
     "Record",
     "Recovery",
+    "Rehearsal",
     "Reminder",
     "ScanFile",
     "ScheduleRun",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,8 +19,19 @@ class Outage(Record, Base):
     began_at: Mapped[datetime] = mapped_column(UTCDateTime())
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     reason: Mapped[str] = mapped_column(Text, default="")
+    declared_by_id: Mapped[str | None] = id_column(nullable=True)
     clinical_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    clinical_closed_by_id: Mapped[str | None] = id_column(nullable=True)
+    clinical_report_id: Mapped[str | None] = id_column(nullable=True)
+    """The document that was signed at closing."""
     money_closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    money_closed_by_id: Mapped[str | None] = id_column(nullable=True)
+    money_report_id: Mapped[str | None] = id_column(nullable=True)
+    keys = (
+        belongs("clinical_report_id", "document"),
+        belongs("money_report_id", "document"),
+        Index("ix_outage_began", "clinic_id", "began_at"),
+    )
 
 
 class PageKey(Record, Base):
@@ -75,6 +86,8 @@ class FormSheet(Record, Base):
     bottle_id: Mapped[str | None] = id_column(nullable=True)
     state: Mapped[str] = mapped_column(String(12), default="printed")
     """printed, used, entered, spoiled, waived."""
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    """Why it was spoiled or waived."""
     outage_id: Mapped[str | None] = id_column(nullable=True)
     keys = (
         belongs("print_run_id", "print_run"),
@@ -103,6 +116,11 @@ class ScanFile(Record, Base):
     """Pages that were cut out and destroyed: card slips."""
     document_id: Mapped[str | None] = id_column(nullable=True)
     by_user_id: Mapped[str | None] = id_column(nullable=True)
+    reader: Mapped[str] = mapped_column(String(60), default="")
+    """Who is reading it now, until ``reading_until``: one reader at a time."""
+    reading_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    pages_read: Mapped[int] = mapped_column(Integer, default=0)
+    """How far the reader is, for the bar on the screen."""
     keys = (belongs("document_id", "document"), Index("ix_scan_file_sha256", "clinic_id", "sha256"))
 
 
@@ -122,9 +140,18 @@ class DocumentPage(Record, Base):
     is_upright: Mapped[bool] = mapped_column(default=False)
     """Whether the picture is laid on the paper, so that a field can be cut out of it."""
     superseded_by_id: Mapped[str | None] = id_column(nullable=True)
+    appointment_id: Mapped[str | None] = id_column(nullable=True)
+    """Where a person put a page that is no sheet of ours; pages of sheets follow their sheet."""
+    kind: Mapped[str] = mapped_column(String(40), default="")
+    """What a person said such a page is."""
+    settled_by_id: Mapped[str | None] = id_column(nullable=True)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     keys = (
         belongs("document_id", "document"),
         belongs("form_sheet_id", "form_sheet"),
+        belongs("appointment_id", "appointment"),
+        Index("ix_document_page_state", "clinic_id", "state"),
+        Index("ix_document_page_appointment", "clinic_id", "appointment_id"),
         Index("ix_document_page_document", "clinic_id", "document_id", "page_index", unique=True),
         Index("ix_document_page_sheet", "clinic_id", "form_sheet_id"),
     )
@@ -138,4 +165,67 @@ class Waiver(Record, Base):
     entity_id: Mapped[str] = id_column()
     reason: Mapped[str] = mapped_column(Text)
     by_user_id: Mapped[str] = id_column()
-    keys = (belongs("outage_id", "outage"),)
+    keys = (belongs("outage_id", "outage"), Index("ix_waiver_outage", "clinic_id", "outage_id"))
+
+
+class BackEntry(Record, Base):
+    """What was keyed from one sheet: the typed values beside those the machine read. One per sheet."""
+
+    form_sheet_id: Mapped[str] = id_column()
+    appointment_id: Mapped[str | None] = id_column(nullable=True)
+    state: Mapped[str] = mapped_column(String(10), default="draft")
+    """draft, entered, verified."""
+    typed: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    """By the field's key (``grid.line.column`` in repeating lines): what the person typed or confirmed."""
+    machine: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
+    """What the machine had read there."""
+    entered_by_id: Mapped[str | None] = id_column(nullable=True)
+    entered_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    verified_by_id: Mapped[str | None] = id_column(nullable=True)
+    verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    keys = (
+        belongs("form_sheet_id", "form_sheet"),
+        belongs("appointment_id", "appointment"),
+        Index("ix_back_entry_sheet", "clinic_id", "form_sheet_id", unique=True),
+        Index("ix_back_entry_appointment", "clinic_id", "appointment_id"),
+    )
+
+
+class CardSlip(Record, Base):
+    """One card slip that was keyed: each of the four on its sheet once. Never a card number."""
+
+    form_sheet_id: Mapped[str] = id_column()
+    part: Mapped[int] = mapped_column(Integer)
+    """Which of the slips on the sheet, from 1."""
+    outage_id: Mapped[str | None] = id_column(nullable=True)
+    appointment_id: Mapped[str | None] = id_column(nullable=True)
+    client_id: Mapped[str | None] = id_column(nullable=True)
+    payer: Mapped[str] = mapped_column(String(120), default="")
+    amount_cents: Mapped[int] = mapped_column(BigInteger)
+    last4: Mapped[str] = mapped_column(String(4), default="")
+    brand: Mapped[str] = mapped_column(String(20), default="")
+    authorization: Mapped[str] = mapped_column(String(20), default="")
+    taken_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    payment_id: Mapped[str | None] = id_column(nullable=True)
+    by_user_id: Mapped[str | None] = id_column(nullable=True)
+    destroyed_by_id: Mapped[str | None] = id_column(nullable=True)
+    destroyed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    keys = (
+        belongs("form_sheet_id", "form_sheet"),
+        belongs("appointment_id", "appointment"),
+        belongs("client_id", "client"),
+        belongs("outage_id", "outage"),
+        Index("ix_card_slip_sheet", "clinic_id", "form_sheet_id", "part", unique=True),
+    )
+
+
+class Rehearsal(Record, Base):
+    """A practised outage: which day's paper, by whom, how it went."""
+
+    day: Mapped[date]
+    began_at: Mapped[datetime] = mapped_column(UTCDateTime())
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    by_user_id: Mapped[str | None] = id_column(nullable=True)
+    practice_clinic_id: Mapped[str | None] = id_column(nullable=True)
+    """The scratch clinic it was practised in; none in a sample clinic."""
+    result: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)

@@ -422,33 +422,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "outage",
-        sa.Column("scope", sa.String(length=10), nullable=False),
-        sa.Column("began_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("clinical_closed_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("money_closed_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_outage")),
-    )
-    with op.batch_alter_table("outage", schema=None) as batch_op:
-        batch_op.create_index("ix_outage_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index(
-            "ix_outage_import",
-            ["clinic_id", "import_id"],
-            unique=False,
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-
-    op.create_table(
         "outbox_file",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("mime", sa.String(length=120), nullable=False),
@@ -554,6 +527,33 @@ def upgrade() -> None:
         batch_op.create_index("ix_print_run_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index(
             "ix_print_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "rehearsal",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("began_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("practice_clinic_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_rehearsal")),
+    )
+    with op.batch_alter_table("rehearsal", schema=None) as batch_op:
+        batch_op.create_index("ix_rehearsal_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_rehearsal_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -862,35 +862,6 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
-        )
-
-    op.create_table(
-        "waiver",
-        sa.Column("outage_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("entity", sa.String(length=20), nullable=False),
-        sa.Column("entity_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["clinic_id", "outage_id"], ["outage.clinic_id", "outage.id"], name=op.f("fk_waiver_clinic_id_outage_id")
-        ),
-        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_waiver")),
-    )
-    with op.batch_alter_table("waiver", schema=None) as batch_op:
-        batch_op.create_index("ix_waiver_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index(
-            "ix_waiver_import",
-            ["clinic_id", "import_id"],
-            unique=False,
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
         )
 
     op.create_table(
@@ -1351,59 +1322,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "form_sheet",
-        sa.Column("print_run_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("serial", sa.Integer(), nullable=False),
-        sa.Column("form", sa.String(length=80), nullable=False),
-        sa.Column("form_version", sa.Integer(), nullable=False),
-        sa.Column("edition", sa.Integer(), nullable=False),
-        sa.Column("pages", sa.Integer(), nullable=False),
-        sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("bottle_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("outage_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["clinic_id", "appointment_id"],
-            ["appointment.clinic_id", "appointment.id"],
-            name=op.f("fk_form_sheet_clinic_id_appointment_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["clinic_id", "bottle_id"],
-            ["bottle.clinic_id", "bottle.id"],
-            name=op.f("fk_form_sheet_clinic_id_bottle_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["clinic_id", "outage_id"],
-            ["outage.clinic_id", "outage.id"],
-            name=op.f("fk_form_sheet_clinic_id_outage_id"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["clinic_id", "print_run_id"],
-            ["print_run.clinic_id", "print_run.id"],
-            name=op.f("fk_form_sheet_clinic_id_print_run_id"),
-        ),
-        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_form_sheet")),
-    )
-    with op.batch_alter_table("form_sheet", schema=None) as batch_op:
-        batch_op.create_index("ix_form_sheet_appointment", ["clinic_id", "appointment_id"], unique=False)
-        batch_op.create_index("ix_form_sheet_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index(
-            "ix_form_sheet_import",
-            ["clinic_id", "import_id"],
-            unique=False,
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-        batch_op.create_index("ix_form_sheet_serial", ["clinic_id", "serial"], unique=True)
-
-    op.create_table(
         "invoice",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=80), nullable=False),
@@ -1483,6 +1401,49 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "outage",
+        sa.Column("scope", sa.String(length=10), nullable=False),
+        sa.Column("began_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("declared_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinical_closed_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("clinical_closed_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinical_report_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("money_closed_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("money_closed_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("money_report_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "clinical_report_id"],
+            ["document.clinic_id", "document.id"],
+            name=op.f("fk_outage_clinic_id_clinical_report_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "money_report_id"],
+            ["document.clinic_id", "document.id"],
+            name=op.f("fk_outage_clinic_id_money_report_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_outage")),
+    )
+    with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.create_index("ix_outage_began", ["clinic_id", "began_at"], unique=False)
+        batch_op.create_index("ix_outage_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_outage_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "recovery",
         sa.Column("extubated_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("temperature_hundredths", sa.Integer(), nullable=True),
@@ -1531,6 +1492,9 @@ def upgrade() -> None:
         sa.Column("destroyed", sa.Integer(), nullable=False),
         sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("reader", sa.String(length=60), nullable=False),
+        sa.Column("reading_until", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("pages_read", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -1635,17 +1599,18 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "document_page",
-        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("page_index", sa.Integer(), nullable=False),
-        sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.Column("page", sa.Integer(), nullable=True),
+        "form_sheet",
+        sa.Column("print_run_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("form", sa.String(length=80), nullable=False),
+        sa.Column("form_version", sa.Integer(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("pages", sa.Integer(), nullable=False),
+        sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("bottle_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("reason", sa.String(length=80), nullable=False),
-        sa.Column("fields", sa.JSON(), nullable=False),
-        sa.Column("picture", sa.String(length=64), nullable=False),
-        sa.Column("is_upright", sa.Boolean(), nullable=False),
-        sa.Column("superseded_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("outage_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -1654,28 +1619,38 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "document_id"],
-            ["document.clinic_id", "document.id"],
-            name=op.f("fk_document_page_clinic_id_document_id"),
+            ["clinic_id", "appointment_id"],
+            ["appointment.clinic_id", "appointment.id"],
+            name=op.f("fk_form_sheet_clinic_id_appointment_id"),
         ),
         sa.ForeignKeyConstraint(
-            ["clinic_id", "form_sheet_id"],
-            ["form_sheet.clinic_id", "form_sheet.id"],
-            name=op.f("fk_document_page_clinic_id_form_sheet_id"),
+            ["clinic_id", "bottle_id"],
+            ["bottle.clinic_id", "bottle.id"],
+            name=op.f("fk_form_sheet_clinic_id_bottle_id"),
         ),
-        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_document_page")),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "outage_id"],
+            ["outage.clinic_id", "outage.id"],
+            name=op.f("fk_form_sheet_clinic_id_outage_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "print_run_id"],
+            ["print_run.clinic_id", "print_run.id"],
+            name=op.f("fk_form_sheet_clinic_id_print_run_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_form_sheet")),
     )
-    with op.batch_alter_table("document_page", schema=None) as batch_op:
-        batch_op.create_index("ix_document_page_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id", "page_index"], unique=True)
+    with op.batch_alter_table("form_sheet", schema=None) as batch_op:
+        batch_op.create_index("ix_form_sheet_appointment", ["clinic_id", "appointment_id"], unique=False)
+        batch_op.create_index("ix_form_sheet_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index(
-            "ix_document_page_import",
+            "ix_form_sheet_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
-        batch_op.create_index("ix_document_page_sheet", ["clinic_id", "form_sheet_id"], unique=False)
+        batch_op.create_index("ix_form_sheet_serial", ["clinic_id", "serial"], unique=True)
 
     op.create_table(
         "invoice_event",
@@ -1935,11 +1910,233 @@ def upgrade() -> None:
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
 
+    op.create_table(
+        "waiver",
+        sa.Column("outage_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("entity", sa.String(length=20), nullable=False),
+        sa.Column("entity_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "outage_id"], ["outage.clinic_id", "outage.id"], name=op.f("fk_waiver_clinic_id_outage_id")
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_waiver")),
+    )
+    with op.batch_alter_table("waiver", schema=None) as batch_op:
+        batch_op.create_index("ix_waiver_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_waiver_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_waiver_outage", ["clinic_id", "outage_id"], unique=False)
+
+    op.create_table(
+        "back_entry",
+        sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("typed", sa.JSON(), nullable=False),
+        sa.Column("machine", sa.JSON(), nullable=False),
+        sa.Column("entered_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("verified_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("verified_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "appointment_id"],
+            ["appointment.clinic_id", "appointment.id"],
+            name=op.f("fk_back_entry_clinic_id_appointment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "form_sheet_id"],
+            ["form_sheet.clinic_id", "form_sheet.id"],
+            name=op.f("fk_back_entry_clinic_id_form_sheet_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_back_entry")),
+    )
+    with op.batch_alter_table("back_entry", schema=None) as batch_op:
+        batch_op.create_index("ix_back_entry_appointment", ["clinic_id", "appointment_id"], unique=False)
+        batch_op.create_index("ix_back_entry_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_back_entry_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_back_entry_sheet", ["clinic_id", "form_sheet_id"], unique=True)
+
+    op.create_table(
+        "card_slip",
+        sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("part", sa.Integer(), nullable=False),
+        sa.Column("outage_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("payer", sa.String(length=120), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("last4", sa.String(length=4), nullable=False),
+        sa.Column("brand", sa.String(length=20), nullable=False),
+        sa.Column("authorization", sa.String(length=20), nullable=False),
+        sa.Column("taken_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("destroyed_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("destroyed_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "appointment_id"],
+            ["appointment.clinic_id", "appointment.id"],
+            name=op.f("fk_card_slip_clinic_id_appointment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "client_id"], ["client.clinic_id", "client.id"], name=op.f("fk_card_slip_clinic_id_client_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "form_sheet_id"],
+            ["form_sheet.clinic_id", "form_sheet.id"],
+            name=op.f("fk_card_slip_clinic_id_form_sheet_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "outage_id"], ["outage.clinic_id", "outage.id"], name=op.f("fk_card_slip_clinic_id_outage_id")
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_card_slip")),
+    )
+    with op.batch_alter_table("card_slip", schema=None) as batch_op:
+        batch_op.create_index("ix_card_slip_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_card_slip_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_card_slip_sheet", ["clinic_id", "form_sheet_id", "part"], unique=True)
+
+    op.create_table(
+        "document_page",
+        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("page_index", sa.Integer(), nullable=False),
+        sa.Column("form_sheet_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("page", sa.Integer(), nullable=True),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=80), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("picture", sa.String(length=64), nullable=False),
+        sa.Column("is_upright", sa.Boolean(), nullable=False),
+        sa.Column("superseded_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("settled_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("settled_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "appointment_id"],
+            ["appointment.clinic_id", "appointment.id"],
+            name=op.f("fk_document_page_clinic_id_appointment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "document_id"],
+            ["document.clinic_id", "document.id"],
+            name=op.f("fk_document_page_clinic_id_document_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "form_sheet_id"],
+            ["form_sheet.clinic_id", "form_sheet.id"],
+            name=op.f("fk_document_page_clinic_id_form_sheet_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_document_page")),
+    )
+    with op.batch_alter_table("document_page", schema=None) as batch_op:
+        batch_op.create_index("ix_document_page_appointment", ["clinic_id", "appointment_id"], unique=False)
+        batch_op.create_index("ix_document_page_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_document_page_document", ["clinic_id", "document_id", "page_index"], unique=True)
+        batch_op.create_index(
+            "ix_document_page_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_document_page_sheet", ["clinic_id", "form_sheet_id"], unique=False)
+        batch_op.create_index("ix_document_page_state", ["clinic_id", "state"], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("document_page", schema=None) as batch_op:
+        batch_op.drop_index("ix_document_page_state")
+        batch_op.drop_index("ix_document_page_sheet")
+        batch_op.drop_index(
+            "ix_document_page_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_document_page_document")
+        batch_op.drop_index("ix_document_page_change")
+        batch_op.drop_index("ix_document_page_appointment")
+
+    op.drop_table("document_page")
+    with op.batch_alter_table("card_slip", schema=None) as batch_op:
+        batch_op.drop_index("ix_card_slip_sheet")
+        batch_op.drop_index(
+            "ix_card_slip_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_card_slip_change")
+
+    op.drop_table("card_slip")
+    with op.batch_alter_table("back_entry", schema=None) as batch_op:
+        batch_op.drop_index("ix_back_entry_sheet")
+        batch_op.drop_index(
+            "ix_back_entry_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_back_entry_change")
+        batch_op.drop_index("ix_back_entry_appointment")
+
+    op.drop_table("back_entry")
+    with op.batch_alter_table("waiver", schema=None) as batch_op:
+        batch_op.drop_index("ix_waiver_outage")
+        batch_op.drop_index(
+            "ix_waiver_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_waiver_change")
+
+    op.drop_table("waiver")
     with op.batch_alter_table("user_session", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_user_session_import",
@@ -2008,17 +2205,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_invoice_event_change")
 
     op.drop_table("invoice_event")
-    with op.batch_alter_table("document_page", schema=None) as batch_op:
-        batch_op.drop_index("ix_document_page_sheet")
+    with op.batch_alter_table("form_sheet", schema=None) as batch_op:
+        batch_op.drop_index("ix_form_sheet_serial")
         batch_op.drop_index(
-            "ix_document_page_import",
+            "ix_form_sheet_import",
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
-        batch_op.drop_index("ix_document_page_document")
-        batch_op.drop_index("ix_document_page_change")
+        batch_op.drop_index("ix_form_sheet_change")
+        batch_op.drop_index("ix_form_sheet_appointment")
 
-    op.drop_table("document_page")
+    op.drop_table("form_sheet")
     with op.batch_alter_table("break_glass", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_break_glass_import",
@@ -2058,6 +2255,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_recovery_appt")
 
     op.drop_table("recovery")
+    with op.batch_alter_table("outage", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outage_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_outage_change")
+        batch_op.drop_index("ix_outage_began")
+
+    op.drop_table("outage")
     with op.batch_alter_table("observation", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_observation_import",
@@ -2081,17 +2288,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_invoice_appointment")
 
     op.drop_table("invoice")
-    with op.batch_alter_table("form_sheet", schema=None) as batch_op:
-        batch_op.drop_index("ix_form_sheet_serial")
-        batch_op.drop_index(
-            "ix_form_sheet_import",
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_form_sheet_change")
-        batch_op.drop_index("ix_form_sheet_appointment")
-
-    op.drop_table("form_sheet")
     with op.batch_alter_table("flow_event", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_flow_event_import",
@@ -2208,15 +2404,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_appointment_change")
 
     op.drop_table("appointment")
-    with op.batch_alter_table("waiver", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_waiver_import",
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_waiver_change")
-
-    op.drop_table("waiver")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_payment_reference",
@@ -2301,6 +2488,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_schedule_run_change")
 
     op.drop_table("schedule_run")
+    with op.batch_alter_table("rehearsal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_rehearsal_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_rehearsal_change")
+
+    op.drop_table("rehearsal")
     with op.batch_alter_table("print_run", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_print_run_import",
@@ -2339,15 +2535,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_outbox_file_change")
 
     op.drop_table("outbox_file")
-    with op.batch_alter_table("outage", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_outage_import",
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_outage_change")
-
-    op.drop_table("outage")
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_location_import",
