@@ -35,9 +35,9 @@ IDS = {
 }  # fmt: skip
 TABS = {"clients/client.py": ("Appointments", "Notes", "Documents", "Billing")}
 ON_NO_PAGE = {
-    "BackEntry", "CardSlip", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry", "Heartbeat", "Idempotency",
-    "Job", "Outage", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest", "PrintRun", "Rehearsal", "Reminder", "ScanFile",
-    "Ticket", "Training", "Waiver",
+    "BackEntry", "CardSlip", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",
+    "Heartbeat", "Idempotency", "Job", "Outage", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest",
+    "PrintRun", "Rehearsal", "Reminder", "ScanFile", "Ticket", "Training", "Waiver",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {
