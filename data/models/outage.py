@@ -179,8 +179,8 @@ class BackEntry(Record, Base):
     """By the field's key (``grid.line.column`` in repeating lines): what the person typed or confirmed."""
     machine: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """What the machine had read there."""
-    entered_by_id: Mapped[str | None] = id_column(nullable=True)
-    entered_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    keyed_by_id: Mapped[str | None] = id_column(nullable=True)
+    keyed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     verified_by_id: Mapped[str | None] = id_column(nullable=True)
     verified_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     keys = (
