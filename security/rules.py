@@ -11,12 +11,16 @@
 
 Inside the transaction the actor's session row is read again, so that a revocation, a disabled user or a changed role
 holds at once.
+
+A rule that consists of others calls them inside ``together``: they join its transaction, each with its own permission
+check and audit rows, and a refusal of one undoes all.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -56,7 +60,7 @@ class Work:
         self._audited = True
 
     def finish(self) -> None:
-        """Before the commit: a change without an audit row is a programming error."""
+        """At its end: a change without an audit row is a programming error."""
         session = self.session
         changed = bool(session.new or session.dirty) or session.info.get("flushed")
         if changed and not self._audited:
@@ -73,6 +77,13 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
     ``key`` is the idempotency key of the form: when the same person used it before under the same permission,
     ``work.repeated`` is true and ``work.result`` holds the earlier result. Raises SessionEnded, NotPermitted.
     """
+    joint = joined(by)
+    if joint is not None:
+        with _joining(joint, by, permission, key) as work:
+            yield work
+        return
+    if getattr(_here, "joint", None) is not None:
+        raise AssertionError("rules of two people or two clinics in one transaction")
     with write(by.clinic_id) as session:
         session.head()  # rules of one clinic take turns: what one reads, another cannot change before it is written
         authorize(session, by, permission, writing=True)
@@ -83,6 +94,68 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
                 work.repeated, work.result = True, done.result
         yield work
         work.finish()
+
+
+class _Joint:
+    """The transaction that rules join while ``together`` lasts, and the first refusal in it."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.refused: BaseException | None = None
+
+
+_here = threading.local()
+"""The joint transaction of this thread."""
+
+
+@contextlib.contextmanager
+def together(by: Actor, permission: str | None, *, key: str | None = None) -> Iterator[Work]:
+    """Carry out several rules as one: those called inside for the same actor join this one transaction.
+
+    Each keeps its own permission check, audit rows and idempotency key. What one of them refuses is refused as a
+    whole, also when the caller caught it: the first refusal is raised again at the end, and nothing is written. Keys
+    of joined rules must differ from one another. Raises SessionEnded, NotPermitted and what the joined rules raise.
+    """
+    with act(by, permission, key=key) as work:
+        outer = getattr(_here, "joint", None)
+        if outer is not None:
+            yield work
+            return
+        joint = _here.joint = _Joint(work)
+        try:
+            yield work
+        finally:
+            _here.joint = None
+        if joint.refused is not None:
+            raise joint.refused
+
+
+def joined(by: Actor) -> _Joint | None:
+    """The joint transaction this actor's rules belong to in this thread, if there is one."""
+    joint: _Joint | None = getattr(_here, "joint", None)
+    return joint if joint is not None and joint.work.by == by else None
+
+
+@contextlib.contextmanager
+def _joining(joint: _Joint, by: Actor, permission: str | None, key: str | None) -> Iterator[Work]:
+    """A rule inside ``together``, held to the same as one of its own: what it changes, it audits."""
+    session = joint.work.session
+    try:
+        session.flush()
+        before = session.info.pop("flushed", False)
+        authorize(session, by, permission, writing=True)
+        work = Work(session, by, permission or "own", key)
+        if key:
+            done = earlier(session, by, work.permission, key)
+            if done is not None:
+                work.repeated, work.result = True, done.result
+        yield work
+        work.finish()
+        session.flush()
+        session.info["flushed"] = before or session.info.get("flushed", False)
+    except BaseException as refusal:
+        joint.refused = joint.refused or refusal
+        raise
 
 
 def who(by: Actor) -> str:
@@ -100,7 +173,16 @@ def earlier(session: ClinicSession, by: Actor, permission: str, key: str) -> Ide
 
 @contextlib.contextmanager
 def look(by: Actor, permission: str | None) -> Iterator[ClinicSession]:
-    """Read under a permission, in one consistent snapshot. Raises SessionEnded, NotPermitted."""
+    """Read under a permission, in one consistent snapshot; inside ``together`` as that transaction has it so far.
+
+    Raises SessionEnded, NotPermitted.
+    """
+    joint = joined(by)
+    if joint is not None:
+        joint.work.session.flush()
+        authorize(joint.work.session, by, permission)
+        yield joint.work.session
+        return
     with read(by.clinic_id) as session:
         authorize(session, by, permission)
         yield session

@@ -9,6 +9,7 @@ from data.session import write
 from data.types import clock
 from security import audit
 from security.actor import Actor
+from security.rules import joined
 
 AGAIN_AFTER = timedelta(minutes=5)
 _MOST = 20_000
@@ -18,7 +19,11 @@ _guard = threading.Lock()
 
 def note_view(by: Actor, entity: str, entity_id: str) -> None:
     """Audit that the actor saw a record (``client``, ``patient``, ``document`` …). Call it after the read, outside its
-    transaction."""
+    transaction (inside ``together`` it is part of it)."""
+    joint = joined(by)
+    if joint is not None:
+        audit.append(joint.work.session, by, f"{entity}.viewed", entity, entity_id)
+        return
     who = by.session_id or by.user_id or by.job_id or by.name
     slot = (by.clinic_id, who, entity, entity_id)
     now = clock.now()
