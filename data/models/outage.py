@@ -71,6 +71,12 @@ class PrintRun(Record, Base):
     """roster, appointment, blank."""
     count: Mapped[int] = mapped_column(Integer)
     by_user_id: Mapped[str | None] = id_column(nullable=True)
+    day: Mapped[date | None]
+    """The day it was printed for; none for blank stock."""
+    batch: Mapped[str] = mapped_column(String(36), default="")
+    """The same on all runs that were printed at once, such as those of one evening's pack."""
+    what: Mapped[str] = mapped_column(String(12), default="")
+    """What was asked for: pack, roster, appointment, stock, again."""
 
 
 class FormSheet(Record, Base):
@@ -139,6 +145,8 @@ class DocumentPage(Record, Base):
     """The blob of its upright picture (JPEG), the one that is shown."""
     is_upright: Mapped[bool] = mapped_column(default=False)
     """Whether the picture is laid on the paper, so that a field can be cut out of it."""
+    scale: Mapped[float | None]
+    """How large it was printed, 1 at actual size; none where the scan does not tell."""
     superseded_by_id: Mapped[str | None] = id_column(nullable=True)
     appointment_id: Mapped[str | None] = id_column(nullable=True)
     """Where a person put a page that is no sheet of ours; pages of sheets follow their sheet."""
