@@ -200,7 +200,10 @@ class BackEntry(Record, Base):
 
 
 class CardSlip(Record, Base):
-    """One card slip that was keyed: each of the four on its sheet once. Never a card number."""
+    """One card slip that was keyed: each of the four on its sheet once. Never a card number.
+
+    A slip that was spoiled has a ``reason`` and no amount; one that waits to be applied to a ticket has no payment.
+    """
 
     form_sheet_id: Mapped[str] = id_column()
     part: Mapped[int] = mapped_column(Integer)
@@ -215,6 +218,8 @@ class CardSlip(Record, Base):
     authorization: Mapped[str] = mapped_column(String(20), default="")
     taken_at: Mapped[datetime] = mapped_column(UTCDateTime())
     payment_id: Mapped[str | None] = id_column(nullable=True)
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    """Why it was spoiled."""
     by_user_id: Mapped[str | None] = id_column(nullable=True)
     destroyed_by_id: Mapped[str | None] = id_column(nullable=True)
     destroyed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())

@@ -1999,6 +1999,7 @@ def upgrade() -> None:
         sa.Column("authorization", sa.String(length=20), nullable=False),
         sa.Column("taken_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("reason", sa.String(length=200), nullable=False),
         sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("destroyed_by_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("destroyed_at", data.types.UTCDateTime(timezone=True), nullable=True),
