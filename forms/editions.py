@@ -28,6 +28,7 @@ from forms.gate import check_readable
 from forms.layout import Layout, Order, Zone, lay_out, lay_out_slip, zones_of
 from forms.press import Plate
 from forms.settings import FORM, form
+from forms.targets import check_targets, custom_targets
 from forms.token import CodeRefused, PageCode, claimed, slip_token, token, verified
 from security.actor import Actor
 from security.profile import profile
@@ -70,12 +71,14 @@ def publish(
     slug: str, document: Form | dict[str, Any], *, expected: int, by: Actor, comment: str = "", key: str | None = None
 ) -> Published:
     """Publish a form: read its blank print back, then keep it as the next version with its edition on the clinic's
-    paper. Raises BadDefinition, DoesNotFit, TooManyPages, NotReadableYet, EditedMeanwhile, NotPermitted.
+    paper. Raises BadDefinition, BadTarget, DoesNotFit, TooManyPages, NotReadableYet, EditedMeanwhile, NotPermitted.
     """
     with look(by, "settings.edit") as session:
         paper, order = paper_and_order(session)
+        custom = custom_targets(session)
     body = document.model_dump(mode="json") if isinstance(document, Form) else document
     parsed = FORM.parse(body, slug)
+    check_targets(parsed, custom)
     layout = layout_of(parsed, paper, order)
     furthest = 0.0 if parsed.slip else check_readable(slug, parsed.title, layout)
     with act(by, "settings.edit", key=key) as work:

@@ -27,6 +27,9 @@ LINE_HEIGHT = 24.0
 FILLER = "n" * 20
 """Room that a fact in running text is given."""
 
+BEFORE = frozenset({"$", "£", "US$", "C$", "A$"})
+"""Units that are written before the number."""
+
 Order = Literal["mdy", "dmy", "ymd"]
 
 
@@ -369,8 +372,11 @@ class _Setter:
     def _digits(self, one: FormField, x: float, y: float, w: float) -> None:
         y = self._labelled(one, x, y, w) + 1
         room = w - (text_width(one.unit, TEXT) + 6 if one.unit else 0) - (5 if one.decimals else 0)
+        if one.unit in BEFORE:
+            self.page.ink.append(Words(x, y + 14, one.unit, TEXT, gray=0.25))
+            x += text_width(one.unit, TEXT) + 4
         end = self._cells(x, y, one, min(CELL_WIDTH, room / one.digits))
-        if one.unit:
+        if one.unit and one.unit not in BEFORE:
             self.page.ink.append(Words(end + 4, y + 14, one.unit, TEXT, gray=0.25))
         self._zone(one.key, "", "digits", x, y, end - x, CELL_HEIGHT)
 

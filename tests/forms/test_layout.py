@@ -54,6 +54,7 @@ def test_shipped_forms_keep_their_boxes_apart_and_clear_of_the_markers(slug, pap
 @pytest.mark.parametrize("paper", ["letter", "a4"])
 def test_a_consent_and_a_travel_sheet_take_two_pages_each(paper):
     assert [len(lay_out(FORMS[slug], paper).pages) for slug in ("consent", "travel-sheet")] == [2, 2]
+    assert [len(lay_out(FORMS[slug], paper).pages) for slug in ("drug-log", "roster", "walk-in")] == [1, 1, 1]
     assert len(lay_out_slip(shipped()["card-slip"], paper).pages) == 1
 
 
