@@ -21,7 +21,7 @@ COMMANDS = {
     "user": "users", "role": "users", "backup": "backups", "worker": "work",
     "report": "reports", "audit": "users",
     "import": "transfer", "export": "transfer", "subscription": "subscriptions",
-    "forms": "forms", "scan": "scan", "pack": "pack",
+    "forms": "forms", "scan": "scan", "pack": "pack", "outage": "outage",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 
