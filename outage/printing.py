@@ -159,7 +159,8 @@ def _jobs_of_day(
             heading = words.day(day, style="heading")
             jobs.append(Job(slug, "roster", [Sheet(0, clinic | facts.of_day(day, rows, words), heading, lines)]))
         elif edition.body.subject == "bottle":
-            standing = [one for one in bottles(by=by) if one.state == "open"]
+            enough = max(1, -(-len(rows) // max(1, _lines(edition))))
+            standing = [one for one in bottles(by=by) if one.state == "open" for _ in range(enough)]
             sheets = [Sheet(0, clinic | facts.of_bottle(one, words), one.title) for one in standing]
             jobs.append(Job(slug, "roster", sheets, [one.id for one in standing]))
         elif edition.body.subject == "nothing":
@@ -167,6 +168,12 @@ def _jobs_of_day(
     if not any(job.sheets for job in jobs):
         raise NothingToPrint(problem="nobody is booked for this day.")
     return jobs
+
+
+def _lines(edition: Edition) -> int:
+    """How many repeating lines a page has."""
+    keys = {zone.key.rsplit(".", 1)[0] for zone in edition.page(1)[1] if zone.key.count(".") == 2}
+    return len(keys)
 
 
 def _print(

@@ -139,6 +139,15 @@ def corner_gone(rng: np.random.Generator, gray: Gray, mm: float) -> Gray:
     return turned(out, float(rng.normal(0, 0.8)))
 
 
+def torn(rng: np.random.Generator, gray: Gray, mm: float) -> Gray:
+    """The corner with one code is torn off, and coffee ran over the other; what can be typed is left."""
+    out, (height, width) = gray.copy(), gray.shape
+    leg = rng.uniform(74, 80, 2) * mm
+    cv2.fillPoly(out, [np.array([[0, 0], [round(leg[0]), 0], [0, round(leg[1])]])], 255)
+    cv2.circle(out, (round(width - 31 * mm), round(height - 18 * mm)), round(9.5 * mm), 70, -1, cv2.LINE_AA)
+    return turned(out, float(rng.normal(0, 0.5)))
+
+
 def scrawl(rng: np.random.Generator, gray: Gray, mm: float) -> Gray:
     """A pen tried out on a code, or on both."""
     out, (height, width) = gray.copy(), gray.shape
@@ -231,7 +240,7 @@ SPOILERS = {
     "noise": noise, "jpeg": jpeg, "speckle": speckle, "one_bit": one_bit, "fold": fold, "stain": stain,
     "motion": motion, "crumpled": crumpled, "fax_lines": fax_lines, "low_dpi": low_dpi, "upright_fold": upright_fold,
     "staple_holes": staple_holes, "highlighter": highlighter,
-    "corner_gone": corner_gone, "scrawl": scrawl, "bleed": bleed, "combo": combo,
+    "corner_gone": corner_gone, "scrawl": scrawl, "bleed": bleed, "combo": combo, "torn": torn,
 }  # fmt: skip
 
 

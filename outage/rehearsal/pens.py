@@ -22,6 +22,7 @@ Shape = Mapping[str, int]
 """How a number is written: digits and decimals."""
 PENS = {
     "pencil": (0.35, 0.8, 95, 135), "light_pen": (0.35, 0.7, 130, 165), "hairline": (0.15, 0.28, 0, 90),
+    "desk": (0.3, 0.55, 0, 70),
 }  # fmt: skip
 """Width from and to in mm, shade from and to."""
 USUAL = (0.35, 0.8, 0, 90)
@@ -71,16 +72,16 @@ def write_page(
     itself for bubbles. ``canceled`` boxes (key, option) are filled up, ``twice`` are crossed besides: somebody changed
     their mind.
     """
-    width, shade = _pen(rng, dpi, "")
+    width, shade = _pen(rng, dpi, "desk")
     for zone in zones:
         key, kind = zone["key"], zone["type"]
         x, y, w, h = (zone[name] * dpi / 72 for name in ("x", "y", "w", "h"))
         if kind in BOXED and (key, zone["option"]) in canceled:
-            draw_mark(rng, gray, x, y, w, width, shade)
+            draw_mark(rng, gray, x, y, w, width, shade, neat=True)
             cancel(rng, gray, x, y, w, h, shade)
         elif kind in BOXED:
             if is_marked(zone, values.get(key), shapes.get(key)) or (key, zone["option"]) in twice:
-                draw_mark(rng, gray, x, y, w, width, shade)
+                draw_mark(rng, gray, x, y, w, width, shade, neat=True)
         elif values.get(key) not in (None, "", False):
             _write(rng, gray, zone, str(values[key]), shapes.get(key), dpi, width, shade)
 
@@ -178,9 +179,11 @@ def _text(gray: Gray, text: str, x: float, y: float, size: float, pen: float, sh
     cv2.putText(gray, text, place, font, size, shade, max(1, round(pen * 0.7)), cv2.LINE_AA)
 
 
-def draw_mark(rng: np.random.Generator, gray: Gray, x: float, y: float, w: float, pen: float, shade: int) -> None:
-    """A cross, a tick, a slash or a dot, as hands make them."""
-    kind = rng.choice(["cross", "tick", "slash", "blob"], p=[0.6, 0.2, 0.13, 0.07])
+def draw_mark(
+    rng: np.random.Generator, gray: Gray, x: float, y: float, w: float, pen: float, shade: int, *, neat: bool = False
+) -> None:
+    """A cross, a tick, a slash or a dot, as hands make them; a ``neat`` hand makes no dots, as the legend asks."""
+    kind = rng.choice(["cross", "tick", "slash", "blob"], p=[0.67, 0.2, 0.13, 0.0] if neat else [0.6, 0.2, 0.13, 0.07])
 
     def at(px: float, py: float) -> tuple[float, float]:
         return x + (px + rng.normal(0, 0.07)) * w, y + (py + rng.normal(0, 0.07)) * w
