@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,17 +20,18 @@ from sqlalchemy import select
 
 from data.blobs import BlobStore
 from data.engine import database
-from data.errors import BadInput, NotFound
+from data.errors import BadInput, NotFound, Refusal
 from data.models import Appointment, Document, DocumentPage, FormSheet, ScanFile
 from data.sealed import BlobDamaged, seal, unseal
-from data.session import ClinicSession
-from data.types import is_id, new_id
+from data.session import ClinicSession, write
+from data.types import clock, is_id, new_id
 from forms.editions import Edition, edition_of, identify
 from forms.layout import Zone
 from forms.reading.answers import answers
 from forms.reading.decode import MOST_BYTES
 from forms.reading.stack import SENTENCES, FileNotRead, Known, PageRead, read_stack, without_pages
 from forms.token import CodeRefused, PageCode, is_slip
+from outage.lease import LASTS, is_held, mark
 from records.access import client_for
 from security.actor import Actor
 from security.rules import Work, act, look
@@ -41,7 +43,15 @@ MORE_SENTENCES = SENTENCES | {
     "doubtful": "Some boxes need a look.",
     "duplicate": "This page was scanned before; the first scan stays.",
     "spoiled": "This sheet was marked as spoiled.",
+    "reopened": "This page was taken up again: say what it is.",
+    "same_file": "This very file was scanned before. Nothing was filed again.",
 }
+PAPER = "paper"
+"""The kind of a document that is one page of a stack, put to a client by hand."""
+DESTROYED = ("slip", "card_number")
+"""Pages that are cut out and destroyed before anything of a file is kept."""
+NOTE_EVERY = 1.5
+"""Seconds between two notes of how far the reading is."""
 
 
 class ScanEmpty(BadInput):
@@ -50,6 +60,10 @@ class ScanEmpty(BadInput):
 
 class ScanTooLarge(BadInput):
     """{name} has more than 100 MB. Scan at 200 to 300 dpi in gray, or split it."""
+
+
+class BeingRead(Refusal):
+    """{name} is being read already. Its pages appear here as soon as that is done."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +142,8 @@ def read_scan(
 ) -> list[PageLine]:
     """Read the pages of a scan and put each where it belongs; a scan that was read before answers as it stands.
 
-    ``progress`` is told after each page how many are read. Raises FileNotRead, NotFound, NotPermitted.
+    ``progress`` is told after each page how many are read. One reader at a time: whoever reads holds a lease that ends
+    with the process. Raises FileNotRead, BeingRead, NotFound, NotPermitted.
     """
     with look(by, "outage.scan") as session:
         row = _scan(session, scan_id)
@@ -146,16 +161,22 @@ def read_scan(
     if twin is not None:
         _settle(scan_id, by, "same_file", document_id=twin_id, pages=len(told))
         return told
+    with _held(scan_id, by, name) as noted:
+        try:
+            pages = _read(_staged(staged), by, processes, progress, noted)
+        except FileNotRead as problem:
+            _refuse(scan_id, problem.why, by)
+            raise
+        return _filed(scan_id, staged, pages, by)
+
+
+def _filed(scan_id: str, staged: str, pages: list[PageRead], by: Actor) -> list[PageLine]:
+    """Keep what is kept of a file and its pages, then write it all down at once."""
     content = _staged(staged)
-    try:
-        pages = _read(content, by, processes, progress)
-    except FileNotRead as problem:
-        _refuse(scan_id, problem.why, by)
-        raise
-    slips = [page.index for page in pages if page.trouble == "slip"]
+    slips = [page.index for page in pages if page.trouble in DESTROYED]
     kept = without_pages(content, slips) if slips else content
     store = BlobStore(database().home)
-    pictures = {page.index: store.put(page.upright) for page in pages if page.upright and page.trouble != "slip"}
+    pictures = {page.index: store.put(page.upright) for page in pages if page.upright and page.index not in slips}
     blob = store.put(kept)
     with act(by, "outage.scan") as work:
         row = _scan(work.session, scan_id)
@@ -164,6 +185,48 @@ def read_scan(
         lines = lines_of(work.session, row)
     _place(staged).unlink(missing_ok=True)
     return lines
+
+
+@contextlib.contextmanager
+def _held(scan_id: str, by: Actor, name: str) -> Iterator[Callable[[int, int], None]]:
+    """Be the one who reads a scan; gives what notes how far it is: pages read, pages in all. Raises BeingRead.
+
+    What goes wrong without a word for it is tried again when the lease is over, not at once.
+    """
+    me = mark()
+    with write(by.clinic_id) as session:
+        session.head()
+        row = _scan(session, scan_id)
+        if is_held(row.reader, row.reading_until):
+            raise BeingRead(name=name)
+        row.reader, row.reading_until, row.pages_read = me, clock.now() + LASTS, 0
+    noted_at = 0.0
+
+    def noted(read: int, pages: int) -> None:
+        nonlocal noted_at
+        if time.monotonic() - noted_at < NOTE_EVERY:
+            return
+        noted_at = time.monotonic()
+        with write(by.clinic_id) as session:
+            session.head()
+            row = _scan(session, scan_id)
+            if row.reader == me and row.state == "waiting":
+                row.pages_read, row.pages, row.reading_until = read, pages, clock.now() + LASTS
+
+    try:
+        yield noted
+    except BaseException as problem:
+        if isinstance(problem, Refusal) or not isinstance(problem, Exception):
+            _let_go(scan_id, by, me)
+        raise
+
+
+def _let_go(scan_id: str, by: Actor, me: str) -> None:
+    with write(by.clinic_id) as session:
+        session.head()
+        row = _scan(session, scan_id)
+        if row.reader == me:
+            row.reader, row.reading_until = "", None
 
 
 def scan_file(name: str, content: bytes, *, by: Actor, processes: int = 2) -> list[PageLine]:
@@ -210,13 +273,27 @@ def _seen(session: ClinicSession, page_id: str, by: Actor) -> tuple[DocumentPage
     )
     if page is None or not page.picture:
         raise NotFound(what="scanned page", name="with this address")
+    for client_id in clients_of(session, page):
+        client_for(session, client_id, by)
     if page.form_sheet_id is None:
         return page, None, []
     sheet = session.scalars(select(FormSheet).where(FormSheet.id == page.form_sheet_id)).one()
-    if sheet.appointment_id is not None:
-        statement = select(Appointment.client_id).where(Appointment.id == sheet.appointment_id)
-        client_for(session, session.scalars(statement).one(), by)
     return page, sheet, edition_of(session, sheet.edition).page(page.page or 1)[1]
+
+
+def clients_of(session: ClinicSession, page: DocumentPage) -> list[str]:
+    """Whose record a page belongs to: through its sheet, or where a person put it."""
+    visits = [page.appointment_id] if page.appointment_id else []
+    if page.form_sheet_id is not None:
+        bound = session.scalar(select(FormSheet.appointment_id).where(FormSheet.id == page.form_sheet_id))
+        visits += [bound] if bound else []
+    found = list(session.scalars(select(Appointment.client_id).where(Appointment.id.in_(visits)))) if visits else []
+    if page.kind and page.picture:
+        statement = select(Document.client_id).where(
+            Document.kind == PAPER, Document.blob == page.picture, Document.client_id.is_not(None)
+        )
+        found += [str(one) for one in session.scalars(statement)]
+    return found
 
 
 def lines_of(session: ClinicSession, row: ScanFile) -> list[PageLine]:
@@ -247,8 +324,11 @@ def _again(line: PageLine, source: str) -> PageLine:
     return replace(line, source=source, state="duplicate", reason="duplicate")
 
 
-def _read(content: bytes, by: Actor, processes: int, progress: Callable[[int], None] | None) -> list[PageRead]:
+def _read(
+    content: bytes, by: Actor, processes: int, progress: Callable[[int], None] | None, noted: Callable[[int, int], None]
+) -> list[PageRead]:
     found: list[PageRead] = []
+    counts: list[int] = []
     known: dict[tuple[str, ...], Known | str] = {}
 
     def told(texts: Sequence[str]) -> Known | str:
@@ -257,8 +337,9 @@ def _read(content: bytes, by: Actor, processes: int, progress: Callable[[int], N
             known[asked] = _identified(asked, by)
         return known[asked]
 
-    for page in read_stack(content, told, processes=processes):
+    for page in read_stack(content, told, processes=processes, counted=counts.append):
         found.append(page)
+        noted(len(found), counts[0] if counts else 0)
         if progress is not None:
             progress(len(found))
     return sorted(found, key=lambda page: page.index)
@@ -290,7 +371,8 @@ def _write(
     """All pages of a file, the document that is kept of it, and what became of the sheets, at once."""
     session = work.session
     document = Document(
-        title=row.name, kind="scan", media_type=_media(kept), size=len(kept), blob=blob, by_user_id=work.by.user_id,
+        title=row.name, kind="scan", media_type=_media(kept), size=len(kept), blob=blob,
+        by_user_id=row.by_user_id or work.by.user_id,
         sha256=hashlib.sha256(kept).hexdigest(), access="everyone",
     )  # fmt: skip
     session.add(document)
@@ -308,6 +390,7 @@ def _write(
         if sheet.state == "printed":
             sheet.state = "used"
     row.state, row.document_id, row.pages, row.destroyed = "read", document.id, len(pages), slips
+    row.pages_read, row.reader, row.reading_until = len(pages), "", None
     if slips:
         work.audit("scan.slips_destroyed", "scan_file", row.id, pages=slips)
     session.flush()
@@ -322,9 +405,10 @@ def _page(page: PageRead, document_id: str, picture: str, sheets: dict[int, Form
         document_id=document_id, index=page.index, state="review", reason=page.trouble, picture=picture,
         is_upright=page.is_upright,
     )  # fmt: skip
-    if page.trouble == "slip":
+    if page.trouble in DESTROYED:
         one.state, one.picture = "quarantined", ""
-    elif page.trouble == "no_code":
+        return one
+    if page.trouble == "no_code":
         one.state = "foreign"
     if page.known is None:
         return one
@@ -382,7 +466,7 @@ def _settle(scan_id: str, by: Actor, why: str, **found: Any) -> None:
     with act(by, "outage.scan") as work:
         row = _scan(work.session, scan_id)
         staged = row.staged
-        row.state = "read"
+        row.state, row.problem = "read", why
         for name, value in found.items():
             setattr(row, name, value)
         work.audit("scan.same_file", "scan_file", row.id, reason=why)

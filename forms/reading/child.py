@@ -61,6 +61,12 @@ def main(descriptor: int) -> None:
             known[told["name"]] = Target(tuple(told["size"]), [tuple(box) for box in told["boxes"]])
         return known[told["name"]]
 
+    if "target" in asked:
+        target = Target(tuple(asked["target"]["size"]), [tuple(box) for box in asked["target"]["boxes"]])
+        told = asdict(_read(int(asked["page"]), source, ask, target))
+        picture = told.pop("upright")
+        _say({"page": told, "jpeg": len(picture)}, picture)
+        return
     for number in range(int(asked["first"]), source.count, int(asked["step"])):
         _more_time()
         told = asdict(_read(number, source, ask))
@@ -69,15 +75,22 @@ def main(descriptor: int) -> None:
     _say({"end": True})
 
 
-def _read(number: int, source: Any, ask: Any) -> Any:
-    """One page, or in a short name why not."""
+def _read(number: int, source: Any, ask: Any, known: Any = None) -> Any:
+    """One page, or in a short name why not. In the text that lies in a page, as under a scan that was made searchable,
+    a card number is looked for."""
     import cv2
 
+    from data.card_numbers import holds_card_number
     from forms.reading.decode import Unreadable
     from forms.reading.page import PageReading, read_page
+    from forms.token import readable
 
     try:
-        return read_page(number, source.page(number), ask)
+        reading = read_page(number, source.page(number), ask, known)
+        words = source.words(number)
+        for code in reading.codes:
+            words = words.replace(code, " ").replace(readable(code), " ")
+        return PageReading(number, "card_number") if holds_card_number(words) else reading
     except Unreadable as problem:
         return PageReading(number, problem.why)
     except (MemoryError, cv2.error):

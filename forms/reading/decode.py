@@ -38,6 +38,8 @@ class Source:
     kind: str
     count: int
     page: Callable[[int], Any]
+    words: Callable[[int], str] = lambda _: ""
+    """The text that lies in a page; nothing in pictures."""
 
 
 def kind_of(content: bytes) -> str:
@@ -184,16 +186,21 @@ def _open_pdf(content: bytes) -> Source:
     if not count:
         raise Unreadable("empty")
     drawing: list[Any] = []
+    drawn: set[int] = set()
 
     def page(number: int) -> Any:
         leaf = document.pages[number]
         _check_leaf(leaf)
         gray = _picture_of(leaf)
         if gray is None:
+            drawn.add(number)
             gray = _drawn(drawing, content, number)
         return _fit(gray)
 
-    return Source("pdf", count, page)
+    def words(number: int) -> str:
+        return _words(drawing[0], number) if number in drawn else ""  # a page that is one picture holds no text
+
+    return Source("pdf", count, page, words)
 
 
 def _box(leaf: Any) -> tuple[float, float]:
@@ -285,6 +292,13 @@ def _drawn(drawing: list[Any], content: bytes, number: int) -> Any:
         return np.ascontiguousarray(bitmap.to_numpy()).reshape(bitmap.height, bitmap.width).copy()
     except Exception:
         raise Unreadable("damaged") from None
+
+
+def _words(drawing: Any, number: int) -> str:
+    try:
+        return str(drawing[number].get_textpage().get_text_range())
+    except Exception:
+        return ""
 
 
 def without(content: bytes, kind: str, pages: set[int]) -> bytes:

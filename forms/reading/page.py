@@ -48,10 +48,12 @@ Ask = Callable[[Sequence[str]], Target | str]
 """Tells for the texts of a page's codes what it is, or in a short name why it is not to be read."""
 
 
-def read_page(index: int, gray: Any, ask: Ask) -> PageReading:
-    """Read one page."""
+def read_page(index: int, gray: Any, ask: Ask, known: Target | None = None) -> PageReading:
+    """Read one page. ``known`` is what a person said it is: its codes then only help to lay it on the paper."""
     height, width = gray.shape
     done = PageReading(index, size=(width, height))
+    if known is not None:
+        return _laid(done, gray, known, read_codes(gray))
     codes = read_codes(gray, thorough=False)
     if not codes:
         if _share_of_ink(gray) < BLANK:
@@ -65,6 +67,11 @@ def read_page(index: int, gray: Any, ask: Ask) -> PageReading:
     if isinstance(target, str):
         done.trouble = target
         return done if target == "slip" else _kept(done, gray)
+    return _laid(done, gray, target, codes)
+
+
+def _laid(done: PageReading, gray: Any, target: Target, codes: list[Code]) -> PageReading:
+    """The page laid on its paper, its boxes read."""
     placed = place(gray, target.size, codes)
     marks = read_boxes(gray, target.size, target.boxes, placed) if placed is not None else None
     if placed is None or marks is None:

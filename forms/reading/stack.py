@@ -55,6 +55,7 @@ SENTENCES = {
     "refused": "The code on this page was not printed by this clinic, or it was altered or misread.",
     "unknown": "The code on this page is in order, but no such sheet was ever printed here.",
     "not_placed": "The page is known, but too little of its corners is seen. Scan it again with all corners.",
+    "card_number": "A card number stands in the text of this page. The page was destroyed here: shred the paper.",
     "slip": "This is a card slip, which is never kept. It was destroyed here: shred the paper once it is keyed.",
 }  # fmt: skip
 """What each trouble of a page or file means, as a person reads it."""
@@ -107,16 +108,20 @@ Identify = Callable[[Sequence[str]], Known | str]
 """Told the texts of the codes on a page, answers what page it is, or a key of SENTENCES why it is not to be read."""
 
 
-def read_stack(content: bytes, identify: Identify, *, processes: int = 1) -> Iterator[PageRead]:
+def read_stack(
+    content: bytes, identify: Identify, *, processes: int = 1, counted: Callable[[int], None] | None = None
+) -> Iterator[PageRead]:
     """Read every page of a file (PDF, TIFF, JPEG, PNG), as they come, each exactly once.
 
-    ``identify`` is called in threads of this process. Raises FileNotRead when there is no page to be read at all.
+    ``identify`` and ``counted``, which is told how many pages there are, are called in threads of this process. Raises
+    FileNotRead when there is no page to be read at all.
     """
     with _file(content) as file:
         done: queue.Queue[PageRead | BaseException | None] = queue.Queue(maxsize=64)
         stop = threading.Event()
         readers = [_Reader(file.fileno(), number, processes, identify, done, stop) for number in range(processes)]
         for reader in readers:
+            reader.counted = counted if reader is readers[0] else None
             reader.start()
         left = len(readers)
         try:
@@ -144,6 +149,13 @@ def without_pages(content: bytes, pages: Sequence[int]) -> bytes:
         return reader.cut(sorted(pages))
 
 
+def read_known(content: bytes, page: int, known: Known) -> PageRead:
+    """One page of a file, of which a person said what it is; ``page`` counts from 0. Raises FileNotRead."""
+    with _file(content) as file:
+        reader = _Reader(file.fileno(), 0, 1, lambda _: "refused", queue.Queue(), threading.Event())
+        return reader.one(page, known)
+
+
 class _Died(Exception):
     """The child is gone."""
 
@@ -164,6 +176,7 @@ class _Reader(threading.Thread):
         self.count: int | None = None
         self.next = first
         self.child: subprocess.Popen[bytes] | None = None
+        self.counted: Callable[[int], None] | None = None
 
     def run(self) -> None:
         try:
@@ -184,13 +197,23 @@ class _Reader(threading.Thread):
 
     def cut(self, pages: Sequence[int]) -> bytes:
         """What the child leaves of the file without some pages."""
+        return bytes(self._asked({"cut": list(pages)}, 1).get("picture", b""))
+
+    def one(self, number: int, known: Known) -> PageRead:
+        """One page whose place on paper is known."""
+        target = {"size": known.size, "boxes": list(known.boxes)}
+        return _page(self._asked({"page": number, "target": target}, 2), known.what)
+
+    def _asked(self, what: dict[str, Any], answers: int) -> dict[str, Any]:
+        """The last of the answers of a child that does one thing."""
         self.child = _start(self.descriptor)
         try:
-            self._tell({"cut": list(pages)})
-            told = self._hear()
-            if "refused" in told:
-                raise FileNotRead(sentence=SENTENCES[told["refused"]], why=told["refused"])
-            return bytes(told.get("picture", b""))
+            self._tell(what)
+            for _ in range(answers):
+                told = self._hear()
+                if "refused" in told:
+                    raise FileNotRead(sentence=SENTENCES[told["refused"]], why=told["refused"])
+            return told
         except _Died as death:
             raise FileNotRead(sentence=SENTENCES[death.why], why=death.why) from None
         finally:
@@ -217,6 +240,8 @@ class _Reader(threading.Thread):
                 if "end" in told:
                     return
                 if "count" in told:
+                    if self.counted is not None and self.count is None:
+                        self.counted(int(told["count"]))
                     self.count = int(told["count"])
                 elif "codes" in told:
                     known = self._answer(told["codes"], sent)

@@ -1,0 +1,303 @@
+"""What the machine could not settle is settled by a person: nothing is overwritten, nothing filed twice, and a card
+number leaves no trace."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from data.blobs import BlobStore
+from data.engine import database
+from data.errors import NotFound, NotPermitted
+from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
+from data.session import read, write
+from forms.reading.codes import read_codes
+from forms.token import readable
+from outage import destroying, review
+from outage.printing import print_blank, print_for_roster
+from outage.review import (
+    AttachAs,
+    BindTo,
+    Boxes,
+    Destroy,
+    KeepFirst,
+    PutAside,
+    PutToSheet,
+    TakeThis,
+    settle,
+    waiting,
+)  # fmt: skip
+from outage.scanning import field_pictures, page_picture, scan_file
+from records import documents
+from records.access import RestrictedRecord
+from security import audit
+from security.actor import Actor
+from security.clinics import NewClinic, create_clinic
+from tests.outage.test_scanning import DPI, cross, drawn, tiff
+
+LETTER = "Dear doctor, these are the records"
+
+
+@pytest.fixture
+def paper(clinic, visits):
+    """Travel sheets for both visits as pictures, with what was printed."""
+    day, found = visits
+    printed = print_for_roster(["travel-sheet"], day, by=clinic.actor("sam"))
+    return found, printed, drawn(printed.pdf)
+
+
+def without_codes(gray):
+    """Both codes scrawled over; the markers stay."""
+    out = gray.copy()
+    height, width = out.shape
+    mm = DPI / 25.4
+    for left, top in ((19, 8), (width / mm - 39, height / mm - 28)):
+        x, y = round(left * mm), round(top * mm)
+        cv2.rectangle(out, (x, y), (x + round(20 * mm), y + round(20 * mm)), 0, -1)
+    return out
+
+
+def letter(like):
+    out = np.full_like(like, 255)
+    cv2.putText(out, LETTER, (60, 300), 0, 1, 10, 2)
+    return out
+
+
+def rows(clinic, model):
+    with read(clinic.id) as session:
+        return list(session.scalars(select(model).order_by(model.id)))
+
+
+def actions(clinic, action):
+    with read(clinic.id) as session:
+        found = session.scalars(select(AuditLog.detail).where(AuditLog.action == action).order_by(AuditLog.seq))
+        return [json.loads(detail) for detail in found]
+
+
+def test_a_page_without_readable_codes_is_put_to_its_sheet_by_the_typed_code_and_its_boxes_are_read(clinic, paper):
+    visits, printed, pages = paper
+    sam = clinic.actor("sam")
+    zones = printed.pages[0]["zones"]
+    cross(pages[0], zones, {("sex_found", "female"), ("approved", "yes")})
+    (line,) = scan_file("one.tif", tiff([without_codes(pages[0])]), by=sam)
+    assert (line.state, line.reason) == ("review", "code_unreadable")
+    (row,) = waiting(by=sam)
+    assert (row.source, row.has_picture, row.sheet_id) == ("one.tif", True, "")
+    code = read_codes(drawn(printed.pdf)[0])[0].text
+    wrong = ("0" if code[20] != "0" else "1").join((code[:20], code[21:]))
+    for typed in (wrong, code[:24], "", "<script>"):
+        with pytest.raises((review.CodeMistyped, NotFound)):
+            settle(row.id, PutToSheet(code=typed), by=sam)
+    with pytest.raises(review.CodeOfSlip):
+        settle(row.id, PutToSheet(code="NOSCAN0000000000000000000"), by=sam)
+    settle(row.id, PutToSheet(code=readable(code).lower()), by=sam, key="k")
+    settle(row.id, PutToSheet(code=readable(code).lower()), by=sam, key="k")
+    (page,) = rows(clinic, DocumentPage)
+    assert (page.state, page.reason, page.page, page.is_upright) == ("attached", "", 1, True)
+    assert page.fields["sex_found"]["value"] == "female" and page.settled_by_id == clinic.users["sam"]
+    assert "weight" in field_pictures(page.id, by=sam)
+    assert not waiting(by=sam)
+    (told,) = actions(clinic, "page.settled")
+    assert told["from"] == ["review", "code_unreadable"] and told["to"] == ["attached", ""]
+    with pytest.raises(review.AlreadySettled, match="Sam Stone settled"):
+        settle(row.id, PutAside("not_ours"), by=clinic.actor("mona"))
+    assert [sheet.missing for sheet in review.missing_pages(by=sam)] == [[2]]
+    assert review.pages_of(visits[0], by=sam).missing == 1
+
+
+def test_blank_stock_is_bound_to_a_visit_with_all_its_pages(clinic, paper):
+    visits, _, pages = paper
+    sam = clinic.actor("sam")
+    blank = drawn(print_blank("travel-sheet", 1, by=sam).pdf)
+    lines = scan_file("walk.tif", tiff(blank), by=sam)
+    assert [line.reason for line in lines] == ["unbound", "unbound"]
+    first, second = waiting(by=sam)
+    with pytest.raises(NotFound):
+        settle(first.id, BindTo("nobody"), by=sam)
+    settle(first.id, BindTo(visits[1]), by=sam)
+    assert not waiting(by=sam)
+    sheet = next(one for one in rows(clinic, FormSheet) if one.id == first.sheet_id)
+    assert (sheet.appointment_id, sheet.state) == (visits[1], "used")
+    with pytest.raises(review.AlreadySettled):
+        settle(second.id, BindTo(visits[0]), by=sam)
+    with pytest.raises(Exception, match="printed for another visit"):
+        review.bind(sheet.id, visits[0], by=sam)
+    there = review.pages_of(visits[1], by=sam)
+    assert [(one.serial, one.missing) for one in there.sheets] == [(sheet.serial, [])]
+    assert pages
+
+
+def test_of_two_scans_of_a_page_a_person_keeps_the_first_or_lets_the_second_supersede_it(clinic, paper):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    again = [cv2.GaussianBlur(page, (0, 0), 0.8) for page in pages[:2]]
+    scan_file("a.tif", tiff(pages[:2]), by=sam)
+    scan_file("b.tif", tiff(again), by=sam)
+    keep, take = waiting(by=sam)
+    assert {keep.reason, take.reason} == {"duplicate"}
+    settle(keep.id, KeepFirst(), by=sam)
+    settle(take.id, TakeThis(), by=sam)
+    old, replaced, kept, newer = rows(clinic, DocumentPage)
+    assert (old.superseded_by_id, kept.state, kept.superseded_by_id) == (None, "duplicate", None)
+    assert (replaced.superseded_by_id, replaced.state, newer.state) == (newer.id, "attached", "attached")
+    assert replaced.fields and page_picture(replaced.id, by=sam), "what was there before is kept"
+    assert not waiting(by=sam)
+    review.reopen(newer.id, by=sam)
+    (row,) = waiting(by=sam)
+    assert row.reason == "reopened" and rows(clinic, DocumentPage)[1].superseded_by_id is None
+    sheet = rows(clinic, FormSheet)[0]
+    with pytest.raises(review.PageThere):
+        settle(row.id, PutToSheet(sheet_id=sheet.id, page=2), by=sam)
+    settle(row.id, PutToSheet(sheet_id=sheet.id, page=2, replace=True), by=sam)
+    assert rows(clinic, DocumentPage)[1].superseded_by_id == newer.id
+
+
+def test_doubtful_boxes_are_decided_field_by_field_and_the_machines_value_is_kept_beside(clinic, paper):
+    _, printed, pages = paper
+    sam = clinic.actor("sam")
+    cross(pages[0], printed.pages[0]["zones"], {("sex_found", "female"), ("sex_found", "male"), ("weight", "2:4")})
+    scan_file("a.tif", tiff([pages[0]]), by=sam)
+    (row,) = waiting(by=sam)
+    assert row.reason == "doubtful"
+    doubts = {doubt.key: doubt for doubt in row.doubts}
+    assert doubts["sex_found"].why == "several" and ("female", "Female") in doubts["sex_found"].options
+    assert doubts["weight"].kind == "bubble_digits" and doubts["weight"].unit
+    with pytest.raises(review.StillDoubtful, match="eight"):
+        settle(row.id, Boxes({"sex_found": "female"}), by=sam)
+    for wrong in ("dragon", ["female"], 1, True):
+        with pytest.raises(review.NoSuchAnswer):
+            settle(row.id, Boxes({"sex_found": wrong, "weight": None}), by=sam)
+    for wrong in ("9999", "٤.0", "4,0", "-1.0", 4.0, "4."):
+        with pytest.raises(review.NoSuchAnswer):
+            settle(row.id, Boxes({"sex_found": None, "weight": wrong}), by=sam)
+    settle(row.id, Boxes({"sex_found": "female", "weight": None, "approved": "yes"}), by=sam)
+    (page,) = rows(clinic, DocumentPage)
+    assert page.reason == "" and page.fields["sex_found"]["value"] == "female"
+    assert page.fields["sex_found"]["machine"] == {"value": None, "confidence": 0.5, "reason": "several"}
+    assert page.fields["approved"]["value"] is None, "only what was doubtful is answered"
+
+
+def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_again(clinic, paper):
+    visits, _, pages = paper
+    sam = clinic.actor("sam")
+    scan_file("mail.tif", tiff([letter(pages[0]), np.full_like(pages[0], 255)]), by=sam)
+    foreign, blank = waiting(by=sam)
+    assert (foreign.state, blank.reason) == ("foreign", "blank")
+    with pytest.raises(review.NoSuchAnswer):
+        settle(foreign.id, AttachAs("spell", visits[0]), by=sam)
+    with pytest.raises(NotFound):
+        settle(foreign.id, AttachAs("letter"), by=sam)
+    settle(foreign.id, AttachAs("letter", visits[0]), by=sam)
+    settle(blank.id, PutAside("blank"), by=sam)
+    assert not waiting(by=sam)
+    (other,) = review.pages_of(visits[0], by=sam).others
+    assert other.title == "Letter, page 1 of mail.tif"
+    assert documents.open_document(other.document_id, by=sam).content.startswith(b"\xff\xd8")
+    with read(clinic.id) as session:
+        client = session.scalars(select(Appointment.client_id).where(Appointment.id == visits[0])).one()
+    assert [line.title for line in documents.of_client(client, by=sam)] == [other.title]
+    review.reopen(foreign.id, by=sam)
+    assert [row.reason for row in waiting(by=sam)] == ["reopened"]
+    assert not documents.of_client(client, by=sam) and not review.pages_of(visits[0], by=sam).others
+    settle(foreign.id, AttachAs("other", client_id=client), by=sam)
+    assert [line.title for line in documents.of_client(client, by=sam)] == ["Other paper, page 1 of mail.tif"]
+    with write(clinic.id) as session:
+        session.get_one(Client, (clinic.id, client)).restricted = True
+        audit.append(session, clinic.operator, "client.restricted", "client", client)
+    with pytest.raises(RestrictedRecord):
+        page_picture(foreign.id, by=sam)
+    with pytest.raises(RestrictedRecord):
+        review.reopen(foreign.id, by=sam)
+
+
+def test_a_page_with_a_card_number_is_cut_out_and_its_pictures_are_gone(clinic, paper, monkeypatch):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    scan_file("a.tif", tiff([pages[0], letter(pages[0]), pages[1]]), by=sam)
+    (row,) = waiting(by=sam)
+    before = [one.blob for one in rows(clinic, Document)] + [rows(clinic, DocumentPage)[1].picture]
+    store = BlobStore(database().home)
+    with monkeypatch.context() as patch:
+        patch.setattr(review, "destroy", lambda _: None)  # as if the process ended here
+        settle(row.id, Destroy(), by=sam)
+    assert all(store.path(blob).exists() for blob in before)
+    destroying.finish()
+    assert not any(store.path(blob).exists() for blob in before)
+    page = rows(clinic, DocumentPage)[1]
+    assert (page.state, page.reason, page.picture, page.fields) == ("quarantined", "card_number", "", {})
+    assert rows(clinic, ScanFile)[0].destroyed == 1 and not waiting(by=sam)
+    assert len(actions(clinic, "page.settled")) == 1
+    with pytest.raises(review.NothingToSettle):
+        review.reopen(page.id, by=sam)
+    third = rows(clinic, DocumentPage)[2]
+    review.reopen(third.id, by=sam)
+    settle(third.id, PutToSheet(sheet_id=rows(clinic, FormSheet)[0].id, page=2), by=sam)
+    assert rows(clinic, DocumentPage)[2].is_upright, "the place of a page in what is kept moves with the cut"
+
+
+def test_a_note_of_what_is_to_be_destroyed_harms_nothing_that_is_still_named(clinic, paper):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    (line,) = scan_file("a.tif", tiff([pages[0]]), by=sam)
+    destroying.plan_to_destroy([rows(clinic, DocumentPage)[0].picture])
+    destroying.finish()
+    assert page_picture(line.id, by=sam)
+    assert not list((clinic.home.path / "scans").iterdir())
+
+
+def test_spoiled_sheets_count_neither_as_missing_nor_as_stock_and_a_page_of_one_asks(clinic, paper):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    sheet, other = rows(clinic, FormSheet)
+    scan_file("b.tif", tiff([pages[3]]), by=sam)
+    with pytest.raises(Exception, match="no spoiled sheet"):
+        review.spoil(other.id, "torn", by=sam)
+    with pytest.raises(Exception, match="reason"):
+        review.spoil(sheet.id, " ", by=sam)
+    review.spoil(sheet.id, "Coffee", by=sam)
+    scan_file("a.tif", tiff([pages[0]]), by=sam)
+    (row,) = waiting(by=sam)
+    assert row.reason == "spoiled"
+    settle(row.id, TakeThis(), by=sam)
+    assert rows(clinic, FormSheet)[0].state == "used"
+    assert [one.serial for one in review.missing_pages(by=sam)] == [sheet.serial, other.serial]
+
+
+def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_page(clinic, paper):
+    visits, printed, pages = paper
+    sam = clinic.actor("sam")
+    cross(pages[0], printed.pages[0]["zones"], {("sex_found", "female"), ("sex_found", "male")})
+    scan_file("a.tif", tiff([pages[0]]), by=sam)
+    (row,) = waiting(by=sam)
+    stranger = Actor.operator(create_clinic(NewClinic("lake", "Lake Clinic", zone="UTC")))
+    assert waiting(by=stranger) == []
+    for attempt in (
+        lambda: settle(row.id, PutAside("not_ours"), by=stranger),
+        lambda: review.reopen(row.id, by=stranger),
+        lambda: review.bind(row.sheet_id, visits[0], by=stranger),
+        lambda: review.spoil(row.sheet_id, "x", by=stranger),
+        lambda: review.pages_of(visits[0], by=stranger),
+        lambda: page_picture(row.id, by=stranger),
+        lambda: settle("nothing", PutAside("not_ours"), by=sam),
+    ):
+        with pytest.raises(NotFound):
+            attempt()
+    with write(clinic.id) as session:
+        client = session.scalars(select(Appointment.client_id).where(Appointment.id == visits[0])).one()
+        session.get_one(Client, (clinic.id, client)).restricted = True
+        audit.append(session, clinic.operator, "client.restricted", "client", client)
+    (row,) = waiting(by=sam)
+    assert row.closed and row.who == "Restricted record" and not row.doubts
+    for attempt in (
+        lambda: settle(row.id, Boxes({"sex_found": "female"}), by=sam),
+        lambda: settle(row.id, Destroy(), by=sam),
+        lambda: review.pages_of(visits[0], by=sam),
+    ):
+        with pytest.raises(RestrictedRecord):
+            attempt()
+    limited = sam.__class__(**{**vars(sam), "within": frozenset({"clients.view"})})
+    for attempt in (lambda: waiting(by=limited), lambda: settle(row.id, KeepFirst(), by=limited)):
+        with pytest.raises(NotPermitted):
+            attempt()
