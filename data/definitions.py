@@ -62,13 +62,13 @@ class Kind(Generic[D]):
         except ValidationError as failure:
             first = failure.errors()[0]
             place = " > ".join(str(part) for part in first["loc"])
-            problem = f"{place}: {_said(first)}" if place else _said(first)
+            problem = f"{place}: {said(first)}" if place else said(first)
             raise BadDefinition(
-                what=what or self.label, problem=problem, place=first["loc"], said=_said(first)
+                what=what or self.label, problem=problem, place=first["loc"], said=said(first)
             ) from None
 
 
-def _said(error: Any) -> str:
+def said(error: Any) -> str:
     """What pydantic finds wrong with a value, as people say it."""
     about, kind = error.get("ctx", {}), error["type"]
     if kind == "string_too_short" and about["min_length"] == 1:

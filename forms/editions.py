@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -61,10 +61,15 @@ class Edition:
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing made: the version, and how far from its place a box was read at most, in mm."""
+    """What publishing made (version 0: nothing yet) and what was checked before: how many pages on which paper, boxes
+    read back, how far from its place one stood at most in mm, and how many answers have a place in the records."""
 
     version: int
     furthest: float
+    pages: int = 0
+    boxes: int = 0
+    answers: int = 0
+    paper: str = ""
 
 
 def publish(
@@ -73,26 +78,37 @@ def publish(
     """Publish a form: read its blank print back, then keep it as the next version with its edition on the clinic's
     paper. Raises BadDefinition, BadTarget, DoesNotFit, TooManyPages, NotReadableYet, EditedMeanwhile, NotPermitted.
     """
+    parsed, layout, found = _checked(slug, document, by)
+    with act(by, "settings.edit", key=key) as work:
+        if work.repeated:
+            return replace(found, version=int(work.result))
+        session = work.session
+        version = definitions.save(
+            session, FORM, slug, parsed, by_user_id=by.user_id, comment=comment[:300], expected=expected
+        )
+        session.flush()
+        row = _kept(session, slug, version, parsed, found.paper, layout, by)
+        work.audit("form.published", "form", row.id, form=slug, version=version, edition=row.number)
+        work.result = version
+        return replace(found, version=version)
+
+
+def check(slug: str, document: Form | dict[str, Any], *, by: Actor) -> Published:
+    """What ``publish`` checks, without publishing. Raises what it raises."""
+    return _checked(slug, document, by)[2]
+
+
+def _checked(slug: str, document: Form | dict[str, Any], by: Actor) -> tuple[Form, Layout, Published]:
     with look(by, "settings.edit") as session:
         paper, order = paper_and_order(session)
         custom = custom_targets(session)
-    body = document.model_dump(mode="json") if isinstance(document, Form) else document
-    parsed = FORM.parse(body, slug)
-    check_targets(parsed, custom)
+    parsed = FORM.parse(document.model_dump(mode="json") if isinstance(document, Form) else document, slug)
+    landing = check_targets(parsed, custom)
     layout = layout_of(parsed, paper, order)
-    furthest = 0.0 if parsed.slip else check_readable(slug, parsed.title, layout)
-    with act(by, "settings.edit", key=key) as work:
-        if work.repeated:
-            return Published(int(work.result), furthest)
-        session = work.session
-        version = definitions.save(
-            session, FORM, slug, parsed, by_user_id=by.user_id, comment=comment, expected=expected
-        )
-        session.flush()
-        row = _kept(session, slug, version, parsed, paper, layout, by)
-        work.audit("form.published", "form", row.id, form=slug, version=version, edition=row.number)
-        work.result = version
-        return Published(version, furthest)
+    if parsed.slip:
+        return parsed, layout, Published(0, 0.0, 1, 0, landing, paper)
+    read = check_readable(slug, parsed.title, layout, parsed)
+    return parsed, layout, Published(0, read.furthest, read.pages, read.boxes, landing, paper)
 
 
 def plates(slugs: list[str], *, by: Actor) -> dict[str, tuple[Plate, Edition]]:

@@ -68,6 +68,17 @@ class Slot(NamedTuple):
     lead: str = ""
 
 
+class Place(NamedTuple):
+    """Where a field stands as a whole, words and all: for showing which is which, never for reading."""
+
+    page: int
+    key: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
 class Words(NamedTuple):
     """A text that is the same on every sheet; ``align`` left, center or right of x."""
 
@@ -123,6 +134,7 @@ class Layout:
     paper: str
     pages: list[Page]
     lines: int = 0
+    places: list[Place] = field(default_factory=list)
 
     def document(self) -> dict[str, object]:
         """What is kept of it for good: sizes and zones, in hundredths of a point."""
@@ -165,7 +177,7 @@ def lay_out(form: Form, paper: str = "letter", order: Order = "mdy") -> Layout:
         raise TooManyPages(most=MOST_PAGES)
     if form.repeats and len(setter.pages) > 1:
         raise DoesNotFit(label=form.title)
-    return Layout(paper, setter.pages, setter.lines)
+    return Layout(paper, setter.pages, setter.lines, setter.places)
 
 
 def lay_out_slip(form: Form, paper: str = "letter", order: Order = "mdy") -> Layout:
@@ -176,7 +188,7 @@ def lay_out_slip(form: Form, paper: str = "letter", order: Order = "mdy") -> Lay
         setter.section(section.title, section.help, section.fields, new_page=False)
     if len(setter.pages) > 1:
         raise DoesNotFit(label=form.title)
-    return Layout(paper, setter.pages)
+    return Layout(paper, setter.pages, places=setter.places)
 
 
 class _Setter:
@@ -189,6 +201,7 @@ class _Setter:
         self.bottom = size[1] - (16.0 if slip else BAND - 2)
         self.width = size[0] - 2 * self.left
         self.pages: list[Page] = []
+        self.places: list[Place] = []
         self.lines = 0
         self.row_height = 0.0
         self.page: Page
@@ -219,9 +232,13 @@ class _Setter:
                 raise DoesNotFit(label=block.first.label or block.first.key)
             for one, start, down, height in block.placed:
                 self.row_height = height
+                self._note(one, self.left + start * self._column, self.y + down, height)
                 self._set(one, self.left + start * self._column, self.y + down, self._inner(one))
             self.y += block.height
         self.y += 4
+
+    def _note(self, one: FormField, x: float, y: float, height: float) -> None:
+        self.places.append(Place(len(self.pages) - 1, one.key, x, y, self._inner(one), height))
 
     def _heading(self, title: str, hint: str) -> None:
         ink = self.page.ink
@@ -525,6 +542,7 @@ class _Setter:
         if self.lines < 1:
             raise DoesNotFit(label=one.label or one.key)
         fitting = one.model_copy(update={"lines": self.lines})
+        self._note(fitting, self.left, self.y, head + LINE_HEIGHT * self.lines)
         self._grid(fitting, self.left, self.y, self.width)
         self.y += head + LINE_HEIGHT * self.lines
 

@@ -60,14 +60,14 @@ class Press:
         self._keep: list[Layout] = []
         self.pages: list[dict[str, object]] = []
 
-    def add(self, plate: Plate, sheet: Sheet) -> int:
-        """Print one sheet; returns its number of pages."""
+    def add(self, plate: Plate, sheet: Sheet, only: int = 0) -> int:
+        """Print one sheet, or ``only`` one page of it; returns its number of pages."""
         if plate.slip:
             return self._slips(plate, sheet)
         layout = plate.layout
         repeats = layout.lines > 0
         of = max(1, -(-len(sheet.lines) // layout.lines)) if repeats else len(layout.pages)
-        for number in range(1, of + 1):
+        for number in (only,) if only else range(1, of + 1):
             page = layout.pages[0 if repeats else number - 1]
             first = (number - 1) * layout.lines
             self._page(plate, sheet, page, number, of, sheet.lines[first : first + layout.lines])

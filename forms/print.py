@@ -13,6 +13,7 @@ from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from data.errors import EnvironmentFailure
@@ -24,6 +25,8 @@ MARGIN = 36.0
 INK, GREY, RULE, BAND = 0.1, 0.42, 0.8, 0.965
 
 Result = TypeVar("Result")
+DRAWING = Lock()
+"""Held while pdfium draws pages as pictures: its library is not made for two threads."""
 _printers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="print")
 
 

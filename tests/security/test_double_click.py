@@ -38,6 +38,7 @@ OTHERWISE = {
     "security.invitations.invite_again": "gives the same link again: tests/security/test_users.py",
     "security.invitations.reset_password": "gives the same link again: tests/security/test_users.py",
     "forms.editions.publish": "lays the form out and reads it back first: tests/outage/test_printing.py",
+    "forms.designs.roll_back_form": "publishes, as above, after it found the version",
     "outage.printing.print_for_roster": "prints the same serials again: tests/outage/test_printing.py",
     "outage.printing.print_for_appointment": "prints the same serials again: tests/outage/test_printing.py",
     "outage.printing.print_blank": "prints the same serials again: tests/outage/test_printing.py",
