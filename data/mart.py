@@ -280,6 +280,7 @@ class Mart:
         self._progress: dict[str, float] = {}
         self._preparing: dict[str, threading.Thread] = {}
         self._at_work: dict[int, duckdb.DuckDBPyConnection] = {}
+        self._given_up: set[int] = set()
         self._duck = duckdb.connect(
             ":memory:",
             config={
@@ -313,6 +314,8 @@ class Mart:
         try:
             cursor.execute(f"USE {_schema(clinic_id)}")
             cursor.execute("BEGIN TRANSACTION READ ONLY")
+            if thread in self._given_up:
+                raise duckdb.InterruptException("given up before it asked")
             yield cursor
             cursor.execute("COMMIT")
         finally:
@@ -322,11 +325,24 @@ class Mart:
                 self._at_work[thread] = around
             cursor.close()
 
-    def interrupt(self, thread: int | None) -> None:
-        """Break off what a thread is asking at this moment: it took too long."""
-        cursor = self._at_work.get(thread or 0)
-        if cursor is not None:
-            cursor.interrupt()
+    def give_up(self, thread: threading.Thread, *, patience: float = 2.0) -> None:
+        """Break off what a thread asks, or is about to ask: it took too long.
+
+        An interrupt that meets a cursor between two queries is lost, so it is repeated until the thread has ended, for
+        at most ``patience`` seconds.
+        """
+        ident = thread.ident or 0
+        self._given_up.add(ident)
+        until = time.monotonic() + patience
+        while thread.is_alive() and time.monotonic() < until:
+            cursor = self._at_work.get(ident)
+            if cursor is not None:
+                cursor.interrupt()
+            thread.join(0.05)
+
+    def forgive(self, ident: int) -> None:
+        """A thread is over: its number may come again."""
+        self._given_up.discard(ident)
 
     def change(self, clinic_id: str) -> int:
         """The change number the clinic's data stands at: part of every cache key over the mart."""
@@ -812,9 +828,10 @@ def mart() -> Mart:
     opened = database()
     with _guard:
         if _current is None or _current.source is not opened:
-            if _current is not None:
-                _current.close()
-            _current = Mart(opened)
+            before, _current = _current, Mart(opened)
+            if before is not None:
+                with contextlib.suppress(duckdb.Error):  # somebody still asks it: it goes when they are done
+                    before.close()
         return _current
 
 

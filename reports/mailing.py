@@ -329,17 +329,21 @@ def limited(longest: timedelta, work: Callable[..., T], *arguments: object) -> T
     ended: list[T] = []
     failed: list[BaseException] = []
 
+    source = mart.mart()
+
     def run() -> None:
         try:
             ended.append(work(*arguments))
         except BaseException as failure:
             failed.append(failure)
+        finally:
+            source.forgive(threading.get_ident())
 
     thread = threading.Thread(target=run, name="subscription", daemon=True)
     thread.start()
     thread.join(longest.total_seconds())
     if thread.is_alive():
-        mart.mart().interrupt(thread.ident)
+        source.give_up(thread)
         raise TookTooLong(minutes=max(1, round(longest.total_seconds() / 60)))
     if failed:
         raise failed[0]
