@@ -257,8 +257,20 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+SLOW_ON_POSTGRES = {
+    "test_import_samples.py", "test_independent.py", "test_ledger.py", "test_mailing.py", "test_numbers.py",
+    "test_printing.py", "test_scanning.py",
+}  # fmt: skip
+"""Files that check numbers, files and pictures, which the database behind them hardly touches (loading, rules and
+transactions have tests of their own on both): their PostgreSQL half runs with the slow tests, so in every gate."""
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that drive the browser come first: what is left at the end must be short for the cores to end together."""
+    for item in items:
+        if item.path.name in SLOW_ON_POSTGRES and "postgres" in item.name:
+            item.add_marker(pytest.mark.slow)
     long = {item.path for item in items if item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in long)
 
