@@ -24,7 +24,7 @@ from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
 from opening import demo_reports
-from opening.demo_history import SEASON, Maker, Setting
+from opening.demo_history import SEASON, Draws, Maker, Setting
 from opening.start import furnish
 from records.search import search_text
 from security import audit
@@ -85,7 +85,7 @@ def _many_objects() -> Iterator[None]:
 
 
 def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int) -> None:
-    rng = Random(seed)  # noqa: S311 - made-up data
+    rng = Draws(seed)
     with write(clinic_id) as session:
         setting = _set_up(session, zone, rng)
         demo_reports.keep(session, str(zone))

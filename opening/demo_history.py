@@ -90,6 +90,14 @@ class History:
         return row
 
 
+class Draws(Random):
+    """The demo's dice. ``choice`` by one fraction: three times as fast, and as fair as made-up data needs."""
+
+    def choice(self, seq: Any) -> Any:
+        """One of them."""
+        return seq[int(self.random() * len(seq))]
+
+
 class Maker:
     """Draws the history day by day."""
 

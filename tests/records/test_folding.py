@@ -21,6 +21,11 @@ def test_folding_twice_is_folding_once(text):
     assert fold(fold(text)) == fold(text)
 
 
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_plain_text_folds_as_the_same_text_beside_an_accent(text):
+    assert fold(text + " é") == f"{fold(text)} e".strip()
+
+
 @given(words)
 def test_folding_leaves_lower_case_words_one_space_apart(text):
     folded = fold(text)
