@@ -1,0 +1,177 @@
+"""The recovery board: what of an outage is settled, what is missing, and closing it once nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from data.errors import BadInput, NotFound, Refusal
+from data.models import DocumentPage, FormSheet, Waiver
+from data.session import ClinicSession
+from data.types import clock, is_id
+from outage.account import Account, read_account
+from outage.identities import Identity, identities
+from outage.outages import OutageRow, PartClosed, outage_for
+from outage.rows import BoardRow, Judge
+from records.checks import check_texts
+from security.actor import Actor
+from security.rules import Work, act, look
+from security.viewing import note_view
+
+MOST_AT_ONCE = 500
+
+
+class StillLasts(Refusal):
+    """This outage lasts still. Say first that it is over."""
+
+    exit_code = 1
+
+
+class StillMissing(Refusal):
+    """The {part} part cannot be closed yet, {count}: {what}"""
+
+    exit_code = 1
+
+    @property
+    def lines(self) -> list[str]:
+        """One line for each thing that is missing, at most twenty."""
+        return [str(line) for line in self.facts["lines"]]  # type: ignore[attr-defined]
+
+
+class ReasonMissing(BadInput):
+    """Say why this row is let go: a few words are enough, and they stand in the signed report beside your name."""
+
+
+class NotOnBoard(BadInput):
+    """This row is not on the board of this outage any more. Look at the board again."""
+
+
+class NotMissing(BadInput):
+    """{row} is settled, so there is nothing to let go."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """An outage with every row and the identities. ``scans_waiting`` files are not read yet."""
+
+    outage: OutageRow
+    rows: tuple[BoardRow, ...]
+    identities: tuple[Identity, ...]
+    scans_waiting: int = 0
+
+    def missing(self, part: str) -> list[BoardRow]:
+        """The rows that keep a part from being closed: each visit once, its sheets with it."""
+        return [row for row in self.rows if row.part == part and row.is_open and not row.inside]
+
+    def open_rows(self, part: str) -> list[BoardRow]:
+        """Every row of a part with something to do, sheets of visits among them."""
+        return [row for row in self.rows if row.part == part and row.is_open]
+
+    def let_go(self, part: str) -> list[BoardRow]:
+        """The rows of a part that somebody let go."""
+        return [row for row in self.rows if row.part == part and row.waiver is not None]
+
+
+def board(outage_id: str, *, by: Actor) -> Board:
+    """The recovery board of an outage. The reading is audited. Raises NotFound, NotPermitted."""
+    with look(by, "outage.enter") as session:
+        found = board_in(session, outage_id, by)
+    note_view(by, "outage", outage_id)
+    return found
+
+
+def board_in(session: ClinicSession, outage_id: str, by: Actor) -> Board:
+    """The board within a rule."""
+    return judged(read_account(session, outage_id, by))
+
+
+def judged(account: Account) -> Board:
+    """The board of an account."""
+    judge = Judge(account)
+    return Board(account.outage, tuple(judge.rows), identities(account, judge), account.scans_waiting)
+
+
+def waive(outage_id: str, entity: str, entity_id: str, reason: str, *, by: Actor, key: str | None = None) -> str:
+    """Let one row go, by name and with a reason; returns the waiver's id. Raises what ``waive_rows`` raises."""
+    return waive_rows(outage_id, [(entity, entity_id)], reason, by=by, key=key)[0]
+
+
+def waive_rows(
+    outage_id: str, rows: Sequence[tuple[str, str]], reason: str, *, by: Actor, key: str | None = None
+) -> list[str]:
+    """Let several rows go for the same reason. A printed sheet let go counts as waived from then on.
+
+    Raises ReasonMissing, NotOnBoard, NotMissing, PartClosed, TooLong, CardNumberTyped, NotFound, NotPermitted.
+    """
+    reason = " ".join(reason.split())
+    if not reason:
+        raise ReasonMissing()
+    check_texts({"The reason": (reason, 300)})
+    if not rows or len(rows) > MOST_AT_ONCE:
+        raise BadInput(problem=f"Choose at least one row, and at most {MOST_AT_ONCE} at once.")
+    with act(by, "outage.declare", key=key) as work:
+        if work.repeated:
+            return list(work.result)
+        session = work.session
+        found = board_in(session, outage_id, by)
+        known = {(row.entity, row.entity_id): row for row in found.rows}
+        made = []
+        for entity, entity_id in dict.fromkeys(rows):
+            row = known.get((entity, entity_id))
+            if row is None:
+                raise NotOnBoard()
+            if found.outage.closed_at(row.part) is not None:
+                raise PartClosed(part=row.part)
+            if not row.is_open:
+                raise NotMissing(row=row.title)
+            waiver = Waiver(
+                outage_id=outage_id, entity=entity, entity_id=entity_id, reason=reason, by_user_id=_who(work)
+            )
+            session.add(waiver)
+            made.append(waiver.id)
+            if entity == "form_sheet":
+                _mark_sheet(session, entity_id, reason)
+            work.audit("outage.waived", entity, entity_id, outage=outage_id, waiver=waiver.id, reason=reason)
+        work.result = made
+        return made
+
+
+def undo_waiver(waiver_id: str, *, by: Actor, key: str | None = None) -> None:
+    """Take a waiver back: the row is missing again. Raises NotFound, PartClosed, NotPermitted."""
+    with act(by, "outage.declare", key=key) as work:
+        if work.repeated:
+            return
+        session = work.session
+        row = None
+        if is_id(waiver_id):
+            row = session.scalars(select(Waiver).where(Waiver.id == waiver_id)).one_or_none()
+        if row is None:
+            raise NotFound(what="waiver", name="with this address")
+        outage = outage_for(session, row.outage_id)
+        part = "money" if row.entity in ("ticket", "card_slip", "payment") else "clinical"
+        if (outage.money_closed_at if part == "money" else outage.clinical_closed_at) is not None:
+            raise PartClosed(part=part)
+        row.deleted_at = clock.now()
+        if row.entity == "form_sheet":
+            _unmark_sheet(session, row.entity_id)
+        work.audit("outage.waiver_undone", row.entity, row.entity_id, outage=row.outage_id, waiver=row.id)
+
+
+def _who(work: Work) -> str:
+    """Whose name stands on a waiver. The operator has none of their own, so an id of zeros stands for them."""
+    return work.by.user_id or "00000000-0000-0000-0000-000000000000"
+
+
+def _mark_sheet(session: ClinicSession, sheet_id: str, reason: str) -> None:
+    sheet = session.scalars(select(FormSheet).where(FormSheet.id == sheet_id)).one()
+    if sheet.state in ("printed", "used") and sheet.outage_id is not None:
+        sheet.state, sheet.reason = "waived", reason[:200]
+
+
+def _unmark_sheet(session: ClinicSession, sheet_id: str) -> None:
+    sheet = session.scalars(select(FormSheet).where(FormSheet.id == sheet_id)).one_or_none()
+    if sheet is not None and sheet.state == "waived":
+        scanned = session.scalars(select(DocumentPage.id).where(DocumentPage.form_sheet_id == sheet_id)).first()
+        sheet.state, sheet.reason = "used" if scanned else "printed", ""
