@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "reports", "audit": "users",
     "import": "transfer", "export": "transfer", "subscription": "subscriptions",
     "forms": "forms", "scan": "scan", "pack": "pack", "outage": "outage",
+    "rehearse": "rehearse",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from data.engine import database
 from data.errors import BadInput, NotFound
-from data.models import ChainHead, Clinic, User
+from data.models import ChainHead, Clinic, Rehearsal, User
 from data.session import everywhere, write
 from security import audit, passwords, roles
 from security.actor import Actor
@@ -120,10 +120,19 @@ def clinics() -> list[Clinic]:
         return list(session.scalars(select(Clinic).where(Clinic.closed_at.is_(None)).order_by(Clinic.name)))
 
 
+def practice_clinics() -> set[str]:
+    """The ids of all scratch clinics of this home in which an outage is or was practised."""
+    with everywhere() as session:
+        found = session.scalars(select(Rehearsal.practice_clinic_id).where(Rehearsal.practice_clinic_id.is_not(None)))
+        return {str(one) for one in found}
+
+
 def find_clinic(slug: str | None) -> Clinic:
-    """The clinic with this short name, or the only one there is; raises NotFound, BadInput."""
+    """The clinic with this short name, or the only one there is, practice clinics aside; raises NotFound, BadInput."""
     found = clinics()
     if slug is None:
+        practised = practice_clinics()
+        found = [clinic for clinic in found if clinic.id not in practised]
         if len(found) == 1:
             return found[0]
         names = ", ".join(clinic.slug for clinic in found)

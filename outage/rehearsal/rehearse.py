@@ -1,0 +1,328 @@
+"""A rehearsal from its beginning to its end: the practice clinic, its paper, the stack that comes back, how far it is.
+
+``begin`` and ``last`` belong to the real clinic, everything else to the practice clinic the person has stepped over to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from appointments.times import instant_of
+from data.blobs import BlobStore
+from data.engine import database
+from data.errors import Refusal
+from data.models import Appointment, DocumentPage, FormSheet, Outage, Rehearsal, ScanFile
+from data.session import ClinicSession, write
+from data.types import clock
+from outage.outages import declare
+from outage.pack import SLIPS, STOCK, PackFile
+from outage.printing import NothingToPrint, Printed, print_for_roster, print_stock
+from outage.rehearsal.practice import close_practice, make_practice_clinic
+from outage.rehearsal.stack import Stack, make_stack
+from outage.rehearsal.story import Story, tell
+from outage.scanning import receive
+from security import audit
+from security.actor import Actor
+from security.clinics import clinic_of, practice_clinics
+from security.rules import act, look
+from security.sessions import mint_ticket
+
+VISITS = 40
+FROM, TO = time(7, 30), time(16, 30)
+STACK_NAME = "practice-stack.pdf"
+
+
+class PractisingAlready(Refusal):
+    """This is a practice clinic. Begin a new practice in the real one."""
+
+
+class NothingToPractise(Refusal):
+    """No practice is going on here. Begin one on the page Practise an outage."""
+
+
+class NotThere(Refusal):
+    """You were not with the clinic when this practice began. Begin a new one."""
+
+
+class PrintFirst(Refusal):
+    """The pack is not printed yet. Print it first: the evening before is when that happens."""
+
+
+class FillFirst(Refusal):
+    """The paper is not filled in yet. Let the day happen first."""
+
+
+@dataclass(frozen=True)
+class Last:
+    """The latest rehearsal of a clinic: when it began, whether it was finished, and where it is practised."""
+
+    id: str
+    day: date
+    began_at: datetime
+    finished_at: datetime | None
+    practice_clinic_id: str | None
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a practice is, in the practice clinic; counts are of now."""
+
+    day: date
+    real: str
+    began_at: datetime
+    ended_at: datetime
+    visits: int
+    printed: int
+    """Sheets that were printed."""
+    stack_pages: int
+    outage_id: str | None
+    handed_in: bool
+    read: int
+    """Pages that were read."""
+    reading: bool
+    attached: int
+    review: int
+    """Pages that wait for a person."""
+    to_enter: int
+    entered: int
+    closed: bool
+
+
+def begin(*, by: Actor, visits: int = VISITS, seed: int = 1, key: str | None = None) -> str:
+    """Begin a rehearsal: makes a practice clinic with yesterday's day booked, and closes the one before it. Returns the
+    rehearsal's id. Raises PractisingAlready, NotPermitted."""
+    if by.clinic_id in practice_clinics():
+        raise PractisingAlready()
+    day = clock.today(clinic_of(by.clinic_id).zone) - timedelta(days=1)
+    with act(by, "outage.print", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        earlier = work.session.scalars(select(Rehearsal).where(Rehearsal.practice_clinic_id.is_not(None))).all()
+        before = [str(one.practice_clinic_id) for one in earlier]
+        row = Rehearsal(day=day, began_at=clock.now(), by_user_id=by.user_id)
+        work.session.add(row)
+        work.session.flush()
+        work.audit("rehearsal.begun", "rehearsal", row.id, visits=visits)
+        work.result = rehearsal_id = row.id
+    for one in before:
+        close_practice(one)
+    practice, people = make_practice_clinic(by.clinic_id, day, visits=visits, seed=seed)
+    zone = clinic_of(practice).zone
+    began, ended = instant_of(day, FROM, zone), instant_of(day, TO, zone)
+    with write(practice) as session:
+        told = {
+            "real": by.clinic_id, "rehearsal": rehearsal_id, "seed": seed, "visits": visits,
+            "began": began.isoformat(), "ended": ended.isoformat(),
+        }  # fmt: skip
+        session.add(Rehearsal(day=day, began_at=clock.now(), result=told))
+        audit.append(session, _self(practice), "rehearsal.begun", "rehearsal", rehearsal_id)
+    with act(by, "outage.print") as work:
+        row = work.session.scalars(select(Rehearsal).where(Rehearsal.id == rehearsal_id)).one()
+        row.practice_clinic_id, row.result = practice, {"people": people}
+        work.audit("rehearsal.ready", "rehearsal", rehearsal_id, practice=practice)
+    return rehearsal_id
+
+
+def last(*, by: Actor) -> Last | None:
+    """The latest rehearsal of this clinic; a finished one before one that was only begun. Raises NotPermitted."""
+    with look(by, None) as session:
+        rows = session.scalars(select(Rehearsal).order_by(Rehearsal.began_at.desc()).limit(20)).all()
+        row = next((one for one in rows if one.finished_at), rows[0] if rows else None)
+        return None if row is None else _last(row)
+
+
+def open_practice(*, by: Actor) -> Last | None:
+    """The rehearsal that was begun last, if its practice clinic is there. Raises NotPermitted."""
+    with look(by, "outage.print") as session:
+        row = session.scalars(select(Rehearsal).order_by(Rehearsal.began_at.desc())).first()
+        return _last(row) if row is not None and row.practice_clinic_id else None
+
+
+def step_over(browser: str, *, by: Actor) -> str:
+    """A sign-in ticket for the same person in the practice clinic, with the role they have. Raises NothingToPractise,
+    NotThere, NotPermitted."""
+    found = open_practice(by=by)
+    if found is None or found.practice_clinic_id is None or clinic_of(found.practice_clinic_id).closed_at:
+        raise NothingToPractise()
+    there = found.result.get("people", {}).get(by.user_id)
+    if there is None:
+        raise NotThere()
+    with act(by, "outage.print") as work:
+        work.audit("rehearsal.entered", "rehearsal", found.id)
+    return mint_ticket(found.practice_clinic_id, there, browser=browser)
+
+
+def print_pack(*, by: Actor) -> list[PackFile]:
+    """Print the practised day's paper, the same again when asked twice. Raises NothingToPractise, NotPermitted."""
+    with look(by, "outage.print") as session:
+        row = _mine(session)
+        day, told, rehearsal_id = row.day, _state(row), row.id
+    paper = _paper(day, f"rehearsal-{rehearsal_id}", _self(by.clinic_id))
+    if "serials" not in told:
+        _keep(by, serials=[serial for file in paper for serial in file.serials])
+    return paper
+
+
+def _paper(day: date, key: str, by: Actor) -> list[PackFile]:
+    """The pack's sheets; asked for again with the same key it has the same serials."""
+    prints: tuple[tuple[str, Callable[[str], Printed]], ...] = (
+        ("1-roster.pdf", lambda key: print_for_roster(["roster"], day, by=by, key=key)),
+        ("2-sheets.pdf", lambda key: print_for_roster(["consent", "travel-sheet"], day, by=by, key=key)),
+        ("3-drug-logs.pdf", lambda key: print_for_roster(["drug-log"], day, by=by, key=key)),
+        ("4-blank-stock.pdf", lambda key: print_stock(STOCK, by=by, key=key)),
+        ("5-card-slips.pdf", lambda key: print_stock({"card-slip": SLIPS}, by=by, key=key)),
+    )
+    files = []
+    for name, make in prints:
+        with contextlib.suppress(NothingToPrint):
+            done = make(f"{key}-{name[0]}")
+            files.append(PackFile(name, done.pdf, done.sheets, tuple(done.serials)))
+    return files
+
+
+def fill(*, by: Actor, told: Callable[[str], None] | None = None) -> int:
+    """Let the day happen: the outage is declared, the printed paper is filled in, spoiled and shuffled into one stack,
+    which is kept. Returns its number of pages. Raises PrintFirst, NothingToPractise, NotPermitted."""
+    with look(by, "outage.print") as session:
+        row = _mine(session)
+        day, state, rehearsal_id = row.day, _state(row), row.id
+    if "serials" not in state:
+        raise PrintFirst()
+    if state.get("stack"):
+        return int(state["pages"])
+    say = told or (lambda _: None)
+    say("The pack is handed out")
+    self = _self(by.clinic_id)
+    began, ended = (datetime.fromisoformat(state[name]) for name in ("began", "ended"))
+    paper = _paper(day, f"rehearsal-{rehearsal_id}", self)
+    story = tell(state["serials"], day, began, ended, by=self, seed=int(state["seed"]))
+    say("Pens write on the paper")
+    stack = make_stack(paper, story, by=self, seed=int(state["seed"]))
+    say("The stack is put together")
+    blob = BlobStore(database().home).put(stack.pdf)
+    outage_id = declare("all", began, ended, "Practice", by=self, key=f"rehearsal-{rehearsal_id}")
+    _keep(by, stack=blob, pages=len(stack.pages), outage=outage_id, truth=_truth(story, stack))
+    return len(stack.pages)
+
+
+def stack_of(*, by: Actor) -> bytes:
+    """The filled-in stack as the PDF a scanner makes. Raises FillFirst, NothingToPractise, NotPermitted."""
+    with look(by, "outage.scan") as session:
+        blob = _state(_mine(session)).get("stack")
+    if not blob:
+        raise FillFirst()
+    return BlobStore(database().home).get(str(blob))
+
+
+def hand_in(*, by: Actor, key: str | None = None) -> str:
+    """Put the stack into the scan, as if it had come from the scanner; returns the scan's id. Raises FillFirst,
+    NothingToPractise, NotPermitted."""
+    scan_id = receive(STACK_NAME, stack_of(by=by), by=by, key=key)
+    _keep(by, scan=scan_id)
+    return scan_id
+
+
+def truth_of(*, by: Actor) -> dict[str, Any]:
+    """What was really written on the sheets, by serial, and what happened to whom. Raises FillFirst,
+    NothingToPractise, NotPermitted."""
+    with look(by, "outage.enter") as session:
+        truth = _state(_mine(session)).get("truth")
+    if not truth:
+        raise FillFirst()
+    return dict(truth)
+
+
+def progress(*, by: Actor) -> Progress | None:
+    """How far the practice of this practice clinic is; nothing in a real one. Raises NotPermitted."""
+    if by.clinic_id not in practice_clinics():
+        return None
+    with look(by, "outage.print") as session:
+        row = _mine(session)
+        state = _state(row)
+        real = str(state["real"])
+        outage_id = state.get("outage")
+        outage = session.scalars(select(Outage).where(Outage.id == outage_id)).one_or_none() if outage_id else None
+        counts = dict(
+            session.execute(select(DocumentPage.state, func.count()).group_by(DocumentPage.state)).tuples().all()
+        )
+        waiting = session.scalar(
+            select(func.count()).where(
+                DocumentPage.superseded_by_id.is_(None), DocumentPage.settled_at.is_(None),
+                DocumentPage.state.in_(("review", "foreign", "duplicate"))
+                | ((DocumentPage.state == "attached") & (DocumentPage.reason != "")),
+            )
+        )  # fmt: skip
+        sheets = dict(session.execute(select(FormSheet.state, func.count()).group_by(FormSheet.state)).tuples().all())
+        scans = session.scalars(select(ScanFile)).all()
+        found = Progress(
+            day=row.day, real=clinic_of(real).name, began_at=datetime.fromisoformat(str(state["began"])),
+            ended_at=datetime.fromisoformat(str(state["ended"])),
+            visits=session.scalar(select(func.count()).select_from(Appointment)) or 0,
+            printed=len(state.get("serials", ())), stack_pages=int(str(state.get("pages", 0))), outage_id=outage_id,
+            handed_in=bool(scans), read=sum(scan.pages or scan.pages_read for scan in scans),
+            reading=any(scan.state == "waiting" for scan in scans), attached=counts.get("attached", 0),
+            review=waiting or 0, to_enter=sheets.get("used", 0), entered=sheets.get("entered", 0),
+            closed=outage is not None and outage.clinical_closed_at is not None,
+        )  # fmt: skip
+        done = row.finished_at is not None
+    if found.closed and not done:
+        _finish(by.clinic_id, found)
+    return found
+
+
+def _finish(practice: str, found: Progress) -> None:
+    """The practice is through: its date is kept in the real clinic."""
+    with write(practice) as session:
+        row = _mine(session)
+        row.finished_at = clock.now()
+        real, rehearsal_id = str(row.result["real"]), str(row.result["rehearsal"])
+        audit.append(session, _self(practice), "rehearsal.finished", "rehearsal", row.id)
+    with write(real) as session:
+        mine = session.scalars(select(Rehearsal).where(Rehearsal.id == rehearsal_id)).one()
+        mine.finished_at = clock.now()
+        mine.result = mine.result | {"pages": found.stack_pages, "entered": found.entered}
+        audit.append(session, Actor(real, "command", name="rehearsal"), "rehearsal.finished", "rehearsal", mine.id)
+
+
+def _self(clinic_id: str) -> Actor:
+    """What a practice does by itself: no person of the clinic did it."""
+    return Actor(clinic_id, "command", name="rehearsal")
+
+
+def _mine(session: ClinicSession) -> Rehearsal:
+    """The rehearsal of this practice clinic; raises NothingToPractise."""
+    row = session.scalars(select(Rehearsal).order_by(Rehearsal.began_at.desc())).first()
+    if row is None or "real" not in row.result:
+        raise NothingToPractise()
+    return row
+
+
+def _state(row: Rehearsal) -> dict[str, Any]:
+    return dict(row.result)
+
+
+def _keep(by: Actor, **found: Any) -> None:
+    with act(by, "outage.print") as work:
+        row = _mine(work.session)
+        row.result = row.result | found
+        work.audit("rehearsal.went_on", "rehearsal", row.id, fields=sorted(found))
+
+
+def _last(row: Rehearsal) -> Last:
+    return Last(row.id, row.day, row.began_at, row.finished_at, row.practice_clinic_id, dict(row.result))
+
+
+def _truth(story: Story, stack: Stack) -> dict[str, Any]:
+    return {
+        "sheets": {str(serial): asdict(one) for serial, one in story.filled.items()},
+        "no_shows": story.no_shows, "walk_ins": [asdict(one) for one in story.walk_ins], "lost": story.lost,
+        "torn": story.torn, "scanned_twice": story.scanned_twice, "slip": story.slip, "drawn": story.drawn,
+        "pages": [asdict(one) for one in stack.pages],
+    }  # fmt: skip

@@ -1,0 +1,134 @@
+"""A rehearsal draws a day on paper that adds up, scans back to what was written, and touches no real record."""
+
+import pytest
+from sqlalchemy import func, select
+
+from data.models import (
+    Appointment,
+    AuditLog,
+    Client,
+    Clinic,
+    DocumentPage,
+    FormSheet,
+    Outage,
+    ScanFile,
+    User,
+)
+from data.session import everywhere, read
+from outage.rehearsal import rehearse
+from outage.rehearsal.held import held_against
+from outage.rehearsal.pens import in_cells
+from outage.scanning import read_scan
+from security.actor import Actor
+from security.clinics import find_clinic
+from security.sessions import redeem_ticket, resume
+
+TABLES = (Appointment, Client, DocumentPage, FormSheet, Outage, ScanFile)
+
+
+def counted(clinic_id):
+    with read(clinic_id) as session:
+        return {table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in TABLES}
+
+
+@pytest.fixture
+def rehearsed(sqlite_clinic):
+    """The actor in the practice clinic of a rehearsal that was scanned, its lines and its truth."""
+    sam = sqlite_clinic.actor("sam")
+    rehearse.begin(by=sam, visits=12, key="begin")
+    practice = Actor.operator(rehearse.open_practice(by=sam).practice_clinic_id)
+    rehearse.print_pack(by=practice)
+    rehearse.fill(by=practice)
+    scan = rehearse.hand_in(by=practice, key="scan")
+    assert rehearse.hand_in(by=practice, key="scan") == scan
+    return sam, practice, read_scan(scan, by=practice), rehearse.truth_of(by=practice)
+
+
+def test_a_practised_day_comes_back_as_it_was_written_and_touches_no_real_record(sqlite_clinic, rehearsed):
+    sam, practice, lines, truth = rehearsed
+    comes_back_as_written(sam, practice, lines, truth)
+    leaves_the_real_clinic_alone(sqlite_clinic, practice)
+    is_entered_by_stepping_over(sam, practice)
+
+
+def comes_back_as_written(sam, practice, lines, truth):
+    held = held_against(lines, truth)
+    assert (held.misfiled, held.wrong) == (0, 0)
+    assert held.boxes > 300
+    assert held.states["quarantined"] == 1 and held.states["duplicate"] == 2
+    assert {"blank", "unbound", "code_unreadable", "doubtful", "no_code"} <= set(held.reasons)
+    assert not any(line.serial == truth["lost"] for line in lines)
+
+    drawn = {}
+    for sheet in truth["sheets"].values():
+        for line in range(1, 13):
+            value = sheet["values"].get(f"uses.{line}.drawn")
+            if value:
+                key = next(serial for serial, one in truth["sheets"].items() if one is sheet)
+                drawn[key] = drawn.get(key, 0) + round(float(value) * 1000)
+    assert sum(drawn.values()) == sum(truth["drawn"].values()) > 0
+    on_travel = sum(
+        round(float(text) * 1000)
+        for sheet in truth["sheets"].values()
+        for key, text in sheet["values"].items()
+        if key.startswith("drugs.") and key.endswith(".drawn")
+    )
+    assert on_travel == sum(truth["drawn"].values())
+
+    now = rehearse.progress(by=practice)
+    assert (now.visits, now.read, now.entered, now.closed) == (12, len(lines), 0, False)
+    assert now.review == sum(
+        line.state in ("review", "foreign", "duplicate") or bool(line.reason and line.state == "attached")
+        for line in lines
+    )
+    assert rehearse.progress(by=sam) is None
+
+
+def leaves_the_real_clinic_alone(sqlite_clinic, practice):
+    assert set(counted(sqlite_clinic.id).values()) == {0}
+    assert counted(practice.clinic_id)["appointment"] == 12
+    assert find_clinic(None).id == sqlite_clinic.id
+    with read(sqlite_clinic.id) as session:
+        actions = set(session.scalars(select(AuditLog.action)))
+    assert {"rehearsal.begun", "rehearsal.ready"} <= actions
+    assert not actions & {"forms.printed", "outage.declared", "scan.received", "appointment.booked"}
+
+
+def is_entered_by_stepping_over(sam, practice):
+    ticket = rehearse.step_over("browser", by=sam)
+    assert redeem_ticket(ticket, browser="another") is None
+    person = resume(redeem_ticket(rehearse.step_over("browser", by=sam), browser="browser"), touch=False)
+    assert person.actor.clinic_id == practice.clinic_id
+    assert (person.name, person.role) == ("Sam Stone", "staff")
+    with pytest.raises(rehearse.PractisingAlready):
+        rehearse.begin(by=person.actor)
+    with everywhere() as session:
+        passwords = session.scalars(select(User.password_hash).where(User.clinic_id == practice.clinic_id)).all()
+    assert set(passwords) == {""}
+
+
+def test_a_new_practice_begins_once_and_closes_the_one_before(sqlite_clinic):
+    sam = sqlite_clinic.actor("sam")
+    first = rehearse.begin(by=sam, visits=8, key="twice")
+    assert rehearse.begin(by=sam, visits=8, key="twice") == first
+    before = rehearse.open_practice(by=sam).practice_clinic_id
+    with pytest.raises(rehearse.PrintFirst):
+        rehearse.fill(by=Actor.operator(before))
+    with pytest.raises(rehearse.FillFirst):
+        rehearse.hand_in(by=Actor.operator(before))
+    rehearse.begin(by=sam, visits=8)
+    with everywhere() as session:
+        assert session.scalar(select(func.count()).select_from(Clinic)) == 3
+        assert session.get_one(Clinic, before).closed_at is not None
+        statuses = set(session.scalars(select(User.status).where(User.clinic_id == before)))
+    assert statuses == {"disabled"}
+    with pytest.raises(rehearse.NothingToPractise):
+        rehearse.fill(by=sam)
+    assert rehearse.last(by=sam).finished_at is None
+
+
+def test_numbers_stand_in_their_cells():
+    assert in_cells("4.2", {"digits": 4, "decimals": 1}) == [" ", " ", "4", "2"]
+    assert in_cells("0.08", {"digits": 4, "decimals": 2}) == [" ", "0", "0", "8"]
+    assert in_cells("12", {"digits": 4, "decimals": 1}) == [" ", "1", "2", "0"]
+    assert in_cells("250", {"digits": 4, "decimals": 0}) == [" ", "2", "5", "0"]
