@@ -191,6 +191,7 @@ def advance(
     event_at: datetime | None = None,
     source: str = "live",
     reason: str = "",
+    form_sheet_id: str | None = None,
 ) -> str:
     """Move a patient on from the stage the person saw; returns the event's id.
 
@@ -213,6 +214,7 @@ def advance(
             source=source,
             reason=reason.strip(),
             expected_stage=from_stage,
+            form_sheet_id=form_sheet_id,
         )
         work.audit(
             "flow.moved", "appointment", appointment_id, from_stage=from_stage, to_stage=to_stage, source=source,

@@ -62,14 +62,14 @@ def record_move(
     reason: str = "",
     reverts_id: str | None = None,
     expected_stage: str | None = None,
+    form_sheet_id: str | None = None,
 ) -> FlowEvent:
     """Write one move; the calling rule audits it.
 
     ``event_at`` is when it happened (aware; now when omitted), ``source`` live, paper or import. ``expected_stage``
     is the stage the person saw: MovedMeanwhile when it is another by now. ``reverts_id`` names the event undone, which
-    permits any direction. What a grant holds for the visit and
-    its early ticket follow the stage. Raises NotPossible when the flow does
-    not allow the move, InTheFuture.
+    permits any direction; ``form_sheet_id`` the sheet it stands on. What a grant holds for the visit and its early
+    ticket follow the stage. Raises NotPossible when the flow does not allow the move, InTheFuture.
     """
     session = work.session
     now = clock.now()
@@ -97,6 +97,7 @@ def record_move(
         by_user_id=work.by.user_id,
         reason=reason.strip()[:200],
         reverts_id=reverts_id,
+        form_sheet_id=form_sheet_id,
     )
     session.add(event)
     session.flush()

@@ -17,7 +17,9 @@ from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
 from billing.amounts import decimal_text
+from billing.settings import SERVICE
 from billing.pricing import Amounts, TaxRate, amounts_of, gross_of, price_of, subsidy_of
+from data import definitions
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal
 from data.models import (
@@ -106,6 +108,68 @@ def open_ticket(
         work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, appointment=appointment_id)
         work.result = invoice.id
         return invoice.id
+
+
+def charge_visit(
+    appointment_id: str,
+    codes: Sequence[str],
+    *,
+    by: Actor,
+    key: str | None = None,
+    event_at: datetime | None = None,
+    source: str = "live",
+) -> str:
+    """Charge a visit these services and none besides, at the prices of its day, where they do not stand on its ticket
+    already; returns the ticket's id. For what was marked on paper.
+
+    Raises NotPermitted, NotFound, RestrictedRecord, InvoiceClosed.
+    """
+    with act(by, "billing.checkout", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        session = work.session
+        appointment = visit_for(session, appointment_for_change(session, appointment_id), by)
+        invoice = invoice_of(session, appointment_id)
+        is_new = invoice is None
+        if invoice is None:
+            invoice = _new_invoice(work, appointment.client_id, appointment, event_at, source)
+        there = {line.service_id for line in standing_lines(session, invoice.id)}
+        added = []
+        for code in dict.fromkeys(codes):
+            service = session.scalars(select(Service).where(Service.code == code)).one_or_none()
+            if service is None:
+                raise NotFound(what="service", name=code)
+            if service.id not in there:
+                _, stands = ledger.live_invoice(work, invoice.id)
+                item = _item(session, service_on(session, service, appointment.day), appointment)
+                _add(work, invoice, item, _day(session, invoice, stands.document), event_at, source)
+                added.append(code)
+        if is_new:
+            follow(work, appointment)
+            _apply_booked_fund(work, invoice, appointment, event_at, source)
+        work.audit(
+            "ticket.charged", "invoice", invoice.id, appointment=appointment_id, services=added, existing=not is_new,
+            source=source,
+        )  # fmt: skip
+        work.result = invoice.id
+        return invoice.id
+
+
+def service_on(session: ClinicSession, service: Service, day: date) -> Service:
+    """A service as the price list had it at the end of a day; as it is where its history does not reach back."""
+    try:
+        versions = definitions.history(session, SERVICE, service.code)
+    except NotFound:
+        return service
+    zone = ledger.clinic_row(session).zone
+    then = next((one for one in versions if ledger.day_in(zone, one.at) <= day), versions[-1])
+    if then.number == versions[0].number:
+        return service
+    old = SERVICE.parse(then.body, service.code)
+    return Service(
+        clinic_id=session.clinic_id, id=service.id, code=service.code, name=old.name, price_cents=old.price_cents,
+        prices=[band.model_dump(mode="json") for band in old.prices], tax_code=old.tax_code, procedure=old.procedure,
+    )  # fmt: skip
 
 
 def open_counter_ticket(client_id: str, *, by: Actor, key: str | None = None) -> str:

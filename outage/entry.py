@@ -1,0 +1,196 @@
+"""Back entry: what stands on paper becomes the records of the visit, at the time it happened.
+
+``enter`` writes a visit from all its sheets in one transaction: stage records, moves, drug lines, readings, services.
+Who keyed and when is kept beside it (``BackEntry``), what was typed beside what the machine had read. What a person
+should look at but nothing waits for (a missing witness, an empty field) is kept as an exception of the sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from appointments import flow
+from appointments.moves import appointment_for_change
+from data.errors import BadInput, Refusal
+from data.models import Appointment, BackEntry, FormSheet
+from data.session import ClinicSession
+from data.types import clock
+from forms.editions import edition_of
+from outage.keyed import (
+    AlreadyEntered,
+    NotEntered,
+    OfAnother,
+    Spoiled,
+    house_of,
+    keep_entry,
+    machine_of,
+    sheet_and_entry,
+)
+from outage.landing import Landing, land
+from outage.typed import Problem, read_sheet
+from outage.visit_records import write_visit
+from records.access import visit_for
+from security.actor import Actor
+from security.rules import Work, act, together
+
+NO_SHOW = "no-show"
+
+
+class NothingTyped(BadInput):
+    """There is nothing to enter: no sheet was keyed."""
+
+
+class OwnKeying(Refusal):
+    """Drug lines are verified by a second person, and you keyed these yourself. Ask a colleague."""
+
+
+class ReasonMissing(BadInput):
+    """Say why the sheet is opened again: a few words are enough, and they stay with it."""
+
+
+@dataclass(frozen=True)
+class Entered:
+    """What became of an entry: the visit, its stage now, and what somebody should look at."""
+
+    appointment_id: str
+    stage: str
+    exceptions: list[Problem]
+
+
+def enter(
+    appointment_id: str, values: Mapping[str, Mapping[str, Any]], *, by: Actor, key: str | None = None
+) -> Entered:
+    """Enter the sheets of one visit. ``values``: by sheet id, what was typed or confirmed by field key
+    (``grid.line.column`` in repeating lines); a box that is not named is taken as the machine read it, where it is sure
+    and the field is not critical. ``-`` says that the paper is empty, ``?`` that nobody can read who signed.
+
+    Everything is written at the time it happened, or nothing. Raises NotReadable (with every answer that needs another
+    look), AlreadyEntered, OfAnother, Spoiled, and what the rules of the records raise.
+    """
+    with together(by, "outage.enter", key=key) as work:
+        if work.repeated:
+            return _answer(work.result)
+        session = work.session
+        appointment = visit_for(session, appointment_for_change(session, appointment_id), by)
+        sheets = _sheets(session, values, appointment)
+        found = _write(work, appointment, sheets, values)
+        work.audit(
+            "entry.entered", "appointment", appointment_id, sheets=[sheet.serial for sheet, _ in sheets],
+            exceptions=len(found.odd), drugs=len(found.drugs),
+        )  # fmt: skip
+        work.result = _told(appointment, found)
+        return _answer(work.result)
+
+
+def no_show(appointment_id: str, *, by: Actor, key: str | None = None) -> None:
+    """Whoever was booked for the paper's day and did not come: the visit is a no-show, its unused sheets are waived.
+
+    Raises NotPossible for a patient who was here, NotFound, RestrictedRecord.
+    """
+    with together(by, "outage.enter", key=key) as work:
+        if work.repeated:
+            return
+        session = work.session
+        appointment = appointment_for_change(session, appointment_id)
+        at = min(appointment.starts_at, clock.now())
+        flow.advance(appointment_id, appointment.stage, "no_show", by=by, event_at=at, source="paper")
+        unused = session.scalars(
+            select(FormSheet).where(FormSheet.appointment_id == appointment_id, FormSheet.state == "printed")
+        ).all()
+        for sheet in unused:
+            sheet.state, sheet.reason = "waived", NO_SHOW
+        work.audit("entry.no_show", "appointment", appointment_id, sheets=[sheet.serial for sheet in unused])
+
+
+def verify(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
+    """A second person has held the drug lines of a sheet against the paper. Raises OwnKeying, NotEntered, NotFound."""
+    with act(by, "outage.enter", key=key) as work:
+        if work.repeated:
+            return
+        sheet, row = sheet_and_entry(work.session, sheet_id)
+        if row is None or row.state == "draft":
+            raise NotEntered(serial=sheet.serial)
+        if row.keyed_by_id == by.user_id:
+            raise OwnKeying()
+        row.state, row.verified_by_id, row.verified_at = "verified", by.user_id, clock.now()
+        work.audit("entry.verified", "form_sheet", sheet_id, serial=sheet.serial)
+
+
+def reopen(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
+    """Open an entered sheet again, so that it can be keyed anew; what was written stays until then, and drug lines are
+    set right by reversing lines. Raises ReasonMissing, NotEntered, NotFound."""
+    if not reason.strip():
+        raise ReasonMissing()
+    with act(by, "outage.enter", key=key) as work:
+        if work.repeated:
+            return
+        sheet, row = sheet_and_entry(work.session, sheet_id)
+        if row is None or row.state == "draft":
+            raise NotEntered(serial=sheet.serial)
+        row.typed = row.typed | {"_reason": reason.strip()[:200], "_again": True}
+        row.state, row.verified_by_id, row.verified_at = "draft", None, None
+        sheet.state = "used"
+        work.audit("entry.reopened", "form_sheet", sheet_id, serial=sheet.serial, reason=reason.strip()[:200])
+
+
+def begin(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
+    """Write down who began to key a sheet, once; what is typed is kept as a draft of that person."""
+    with act(by, "outage.enter", key=key) as work:
+        if work.repeated:
+            return
+        sheet, row = sheet_and_entry(work.session, sheet_id)
+        if row is not None and (row.state != "draft" or row.keyed_by_id == by.user_id):
+            return
+        row = row or BackEntry(form_sheet_id=sheet_id, appointment_id=sheet.appointment_id)
+        row.keyed_by_id, row.keyed_at = by.user_id, clock.now()
+        work.session.add(row)
+        work.audit("entry.begun", "form_sheet", sheet_id, serial=sheet.serial)
+
+
+def _sheets(
+    session: ClinicSession, values: Mapping[str, Any], appointment: Appointment
+) -> list[tuple[FormSheet, BackEntry | None]]:
+    """The sheets that are keyed, in the order they were printed."""
+    found = []
+    for sheet_id in values:
+        sheet, row = sheet_and_entry(session, sheet_id)
+        if sheet.appointment_id != appointment.id:
+            raise OfAnother(serial=sheet.serial)
+        if sheet.state == "spoiled":
+            raise Spoiled(serial=sheet.serial)
+        if row is not None and row.state != "draft":
+            raise AlreadyEntered(serial=sheet.serial)
+        found.append((sheet, row))
+    if not found:
+        raise NothingTyped()
+    return sorted(found, key=lambda one: one[0].serial)
+
+
+def _write(
+    work: Work, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]],
+    values: Mapping[str, Mapping[str, Any]],
+) -> Landing:  # fmt: skip
+    session, by = work.session, work.by
+    house = house_of(session, appointment.location_id, appointment.day)
+    machine = machine_of(session, [sheet.id for sheet, _ in sheets])
+    forms = {sheet.id: edition_of(session, sheet.edition).body for sheet, _ in sheets}
+    read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
+    found = land(read, house)
+    again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
+    write_visit(work, found, appointment, again)
+    for sheet, row in sheets:
+        keep_entry(session, sheet, row, forms[sheet.id], values[sheet.id], machine[sheet.id], found.odd, by)
+    return found
+
+
+def _told(appointment: Appointment, found: Landing) -> dict[str, Any]:
+    return {"appointment": appointment.id, "stage": appointment.stage,
+            "odd": [[one.sheet, one.key, one.sentence] for one in found.odd]}  # fmt: skip
+
+
+def _answer(result: Any) -> Entered:
+    return Entered(result["appointment"], result["stage"], [Problem(*one) for one in result["odd"]])
