@@ -17,8 +17,8 @@ from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
 from billing.amounts import decimal_text
-from billing.settings import SERVICE
 from billing.pricing import Amounts, TaxRate, amounts_of, gross_of, price_of, subsidy_of
+from billing.settings import SERVICE
 from data import definitions
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal

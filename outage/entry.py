@@ -187,10 +187,9 @@ def _write(
     return found
 
 
-def _told(appointment: Appointment, found: Landing) -> dict[str, Any]:
-    return {"appointment": appointment.id, "stage": appointment.stage,
-            "odd": [[one.sheet, one.key, one.sentence] for one in found.odd]}  # fmt: skip
+def _told(appointment: Appointment, found: Landing) -> list[Any]:
+    return [appointment.id, appointment.stage, *([one.sheet, one.key, one.sentence] for one in found.odd)]
 
 
-def _answer(result: Any) -> Entered:
-    return Entered(result["appointment"], result["stage"], [Problem(*one) for one in result["odd"]])
+def _answer(result: list[Any]) -> Entered:
+    return Entered(result[0], result[1], [Problem(*one) for one in result[2:]])

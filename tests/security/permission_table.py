@@ -1,7 +1,7 @@
 """What docs/security.md says about roles, written from the code: ``python -m tests.security.permission_table``.
 
 Rules are found by reading the source: public functions with a parameter ``by: Actor``. What a rule asks for is the
-second argument of its ``act(by, …)`` or ``look(by, …)``, or that of the rules it hands ``by`` to.
+second argument of its ``act(by, …)``, ``look(by, …)`` or ``together(by, …)``, or that of the rules it hands ``by`` to.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 DOCUMENT = ROOT / "docs" / "security.md"
 PACKAGES = ("messages", "security", "reports", "forms", "records", "appointments", "billing", "campaigns", "outage")
 BEGIN, END = "<!-- written by tests/security/permission_table.py -->", "<!-- end -->"
-OPENERS = {"act": 1, "look": 1, "authorize": 2}
+OPENERS = {"act": 1, "look": 1, "together": 1, "authorize": 2}
 """What checks, and which of its arguments is the permission."""
 OWN = "(own)"
 """Asked for no permission: what everyone may do to their own things."""
