@@ -10,7 +10,8 @@ import click
 from commands.context import common, operator, tell
 from data.errors import BadInput
 from forms.settings import all_forms
-from outage.printing import Printed, blank_stock, print_blank, print_for_appointment, print_for_roster
+from outage.print_runs import blank_stock
+from outage.printing import Printed, print_blank, print_for_appointment, print_for_roster
 from security.rules import look
 
 

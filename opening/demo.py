@@ -110,6 +110,8 @@ def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
         legal_name="Harbor Spay & Neuter Clinic, Inc.", address="12 Harbor Rd\nMillbrook, NY 12545",
         phone="(845) 555-0140", email="front.desk@harbor.example.org", support_contact="Aaron Wells, (845) 555-0142",
         community_link="https://community.example.org/spay-neuter", security_officer="Olivia Hart",
+        outage_lead="Maya Ortiz, or the veterinarian on duty", outage_paper="red box under the front desk",
+        outage_phones=["Card processor: (800) 555-0119", "Internet: (800) 555-0164", "Power: (800) 555-0137"],
     )  # fmt: skip
     definitions.save(session, PROFILE, "clinic", profile, by_user_id=None)
     for slug, name, kind, discount, deduction in (

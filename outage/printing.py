@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from appointments.drug_register import bottles
-from appointments.roster import rows_where
+from appointments.roster import RosterRow, rows_where
 from data.errors import BadInput, NotFound
 from data.models import Appointment, Clinic, FormSheet, PrintRun
 from data.session import ClinicSession
@@ -22,11 +22,13 @@ from forms.print import within
 from outage import facts
 from security.actor import Actor
 from security.profile import profile
-from security.rules import act, look
+from security.rules import act, earlier, look
 
 MOST = 500
 DEADLINE_SECONDS = 60
 STAYS_AWAY = ("cancelled", "no_show")
+GONE = ("spoiled", "waived")
+"""States of a sheet that nobody waits for any more."""
 
 
 class NothingToPrint(BadInput):
@@ -61,35 +63,61 @@ class Job:
     purpose: str
     sheets: Sequence[Sheet]
     bottles: Sequence[str | None] = ()
+    day: date | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody asked to have printed: ``what`` is pack, roster, appointment, stock or again. Runs of one
+    ``batch`` belong together; without one the first run gives it. ``instead`` are sheets this print replaces."""
+
+    what: str
+    batch: str = ""
+    instead: Sequence[str] = ()
+    why: str = ""
 
 
 def print_for_roster(
-    forms: Sequence[str], day: date, *, by: Actor, location_id: str = "", key: str | None = None
-) -> Printed:
+    forms: Sequence[str], day: date, *, by: Actor, location_id: str = "", missing_only: bool = False,
+    asked: Asked | None = None, key: str | None = None,
+) -> Printed:  # fmt: skip
     """Print forms for everybody on a day's roster (canceled and missed visits left out), in the roster's order, the
     forms of one visit together; a bottle's form for every open bottle, a day's form once.
 
-    Raises NothingToPrint, NotFound, NotReadableYet, NotPermitted.
+    ``missing_only`` leaves out visits that have a sheet of the form already. Raises NothingToPrint, NotFound,
+    NotReadableYet, NotPermitted.
     """
     ready = plates(list(forms), by=by)
     with look(by, "outage.print") as session:
+        have = _have(session, forms) if missing_only and not _done_before(session, by, key) else frozenset()
         jobs = _jobs_of_day(session, ready, day, location_id, by)
-    return _print(ready, jobs, by=by, key=key, title=f"Forms for {day.isoformat()}")
+        if have:
+            jobs = [job for job in jobs if (job.form, job.sheets[0].appointment) not in have]
+    if not any(job.sheets for job in jobs):
+        raise NothingToPrint(problem="everybody has a sheet already.")
+    return print_jobs(ready, jobs, by=by, key=key, title=f"Forms for {day.isoformat()}", asked=asked or Asked("roster"))
 
 
-def print_for_appointment(form: str, appointment_id: str, *, by: Actor, key: str | None = None) -> Printed:
-    """Print a form for one appointment. Raises NothingToPrint, NotFound, NotReadableYet, NotPermitted."""
-    ready = plates([form], by=by)
-    if ready[form][1].body.subject != "appointment":
-        raise NothingToPrint(problem=f"'{ready[form][0].title}' is not a form for one appointment.")
+def print_for_appointment(
+    forms: str | Sequence[str], appointment_id: str, *, by: Actor, key: str | None = None
+) -> Printed:
+    """Print a form, or several, for one appointment. Raises NothingToPrint, NotFound, NotReadableYet, NotPermitted."""
+    ready = plates([forms] if isinstance(forms, str) else list(forms), by=by)
+    if not ready:
+        raise NothingToPrint(problem="choose a form.")
+    for plate, edition in ready.values():
+        if edition.body.subject != "appointment":
+            raise NothingToPrint(problem=f"'{plate.title}' is not a form for one appointment.")
     with look(by, "outage.print") as session:
-        words = _words(session)
+        words = wording(session)
         rows = rows_where(session, Appointment.id == appointment_id, by=by) if is_id(appointment_id) else []
         if not rows:
             raise NotFound(what="appointment", name=appointment_id)
         told = facts.of_appointments(session, rows, words)[rows[0].id]
-        sheet = Sheet(0, _clinic(session, words) | told, facts.heading(rows[0], words), appointment=rows[0].id)
-    return _print(ready, [Job(form, "appointment", [sheet])], by=by, key=key, title=ready[form][0].title)
+        sheet = Sheet(0, clinic_facts(session, words) | told, facts.heading(rows[0], words), appointment=rows[0].id)
+    jobs = [Job(form, "appointment", [sheet], day=rows[0].day) for form in ready]
+    title = ", ".join(plate.title for plate, _ in ready.values())
+    return print_jobs(ready, jobs, by=by, key=key, title=title, asked=Asked("appointment"))
 
 
 def print_blank(form: str, count: int, *, by: Actor, key: str | None = None) -> Printed:
@@ -98,7 +126,7 @@ def print_blank(form: str, count: int, *, by: Actor, key: str | None = None) -> 
     return print_stock({form: count}, by=by, key=key)
 
 
-def print_stock(counts: Mapping[str, int], *, by: Actor, key: str | None = None) -> Printed:
+def print_stock(counts: Mapping[str, int], *, by: Actor, asked: Asked | None = None, key: str | None = None) -> Printed:
     """Blank stock of several forms in one print. Raises what ``print_blank`` raises."""
     if not counts or min(counts.values()) < 1:
         raise NothingToPrint(problem="ask for at least one sheet.")
@@ -106,43 +134,30 @@ def print_stock(counts: Mapping[str, int], *, by: Actor, key: str | None = None)
         raise TooManySheets(most=MOST)
     ready = plates(list(counts), by=by)
     with look(by, "outage.print") as session:
-        told = _clinic(session, _words(session))
+        told = clinic_facts(session, wording(session))
     jobs = [Job(form, "blank", [Sheet(0, told)] * count) for form, count in counts.items()]
     titles = ", ".join(plate.title for plate, _ in ready.values())
-    return _print(ready, jobs, by=by, key=key, title=f"{titles}, blank")
+    return print_jobs(ready, jobs, by=by, key=key, title=f"{titles}, blank", asked=asked or Asked("stock"))
 
 
-@dataclass(frozen=True)
-class Stock:
-    """Blank sheets of a form that were printed and are not used yet; ``low`` warns."""
-
-    form: str
-    title: str
-    left: int
-    low: bool
+def _have(session: ClinicSession, forms: Sequence[str]) -> frozenset[tuple[str, str | None]]:
+    """Form and visit of every sheet that stands for a visit."""
+    statement = select(FormSheet.form, FormSheet.appointment_id).where(
+        FormSheet.form.in_(forms), FormSheet.appointment_id.is_not(None), FormSheet.state.not_in(GONE)
+    )
+    return frozenset((form, appointment) for form, appointment in session.execute(statement))
 
 
-def blank_stock(*, by: Actor) -> list[Stock]:
-    """How much blank stock of each form there is. Raises NotPermitted."""
-    from forms.settings import all_forms
-
-    with look(by, "outage.print") as session:
-        statement = (
-            select(FormSheet.form, func.count())
-            .join(PrintRun, (PrintRun.clinic_id == FormSheet.clinic_id) & (PrintRun.id == FormSheet.print_run_id))
-            .where(PrintRun.purpose == "blank", FormSheet.state == "printed", FormSheet.appointment_id.is_(None))
-            .group_by(FormSheet.form)
-        )
-        left: dict[str, int] = {slug: count for slug, count in session.execute(statement)}
-        forms = all_forms(session)
-    return [Stock(slug, one.title, left.get(slug, 0), left.get(slug, 0) < one.low_stock) for slug, one in forms.items()]
+def _done_before(session: ClinicSession, by: Actor, key: str | None) -> bool:
+    """Whether this is a second click."""
+    return key is not None and earlier(session, by, "outage.print", key) is not None
 
 
 def _jobs_of_day(
     session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], day: date, location_id: str, by: Actor
 ) -> list[Job]:
-    words = _words(session)
-    clinic = _clinic(session, words)
+    words = wording(session)
+    clinic = clinic_facts(session, words)
     conditions = [Appointment.day == day, Appointment.stage.not_in(STAYS_AWAY)]
     if location_id:
         conditions.append(Appointment.location_id == location_id)
@@ -152,17 +167,16 @@ def _jobs_of_day(
     told = facts.of_appointments(session, rows, words) if visits else {}
     for row in rows if visits else ():
         sheet = Sheet(0, clinic | told[row.id], facts.heading(row, words), appointment=row.id)
-        jobs += [Job(slug, "roster", [sheet]) for slug in visits]
+        jobs += [Job(slug, "roster", [sheet], day=day) for slug in visits]
     for slug, (plate, edition) in ready.items():
         if edition.body.subject == "day" and rows:
-            lines = [facts.line(row, words) for row in rows]
-            heading = words.day(day, style="heading")
-            jobs.append(Job(slug, "roster", [Sheet(0, clinic | facts.of_day(day, rows, words), heading, lines)]))
+            jobs.append(Job(slug, "roster", [day_sheet(day, rows, words, clinic)], day=day))
         elif edition.body.subject == "bottle":
             enough = max(1, -(-len(rows) // max(1, _lines(edition))))
             standing = [one for one in bottles(by=by) if one.state == "open" for _ in range(enough)]
             sheets = [Sheet(0, clinic | facts.of_bottle(one, words), one.title) for one in standing]
-            jobs.append(Job(slug, "roster", sheets, [one.id for one in standing]))
+            if sheets:
+                jobs.append(Job(slug, "roster", sheets, [one.id for one in standing], day))
         elif edition.body.subject == "nothing":
             raise NothingToPrint(problem=f"'{plate.title}' belongs to nobody: print it as blank stock.")
     if not any(job.sheets for job in jobs):
@@ -176,9 +190,16 @@ def _lines(edition: Edition) -> int:
     return len(keys)
 
 
-def _print(
-    ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], *, by: Actor, key: str | None, title: str
-) -> Printed:
+def day_sheet(day: date, rows: Sequence[RosterRow], words: Wording, clinic: dict[str, str]) -> Sheet:
+    """The sheet of a whole day, with a line for each visit."""
+    lines = [facts.line(row, words) for row in rows]
+    return Sheet(0, clinic | facts.of_day(day, rows, words), words.day(day, style="heading"), lines)
+
+
+def print_jobs(
+    ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], *, by: Actor, key: str | None, title: str,
+    asked: Asked,
+) -> Printed:  # fmt: skip
     """Write the sheets down with their serials, then print them."""
     with act(by, "outage.print", key=key) as work:
         session = work.session
@@ -187,13 +208,17 @@ def _print(
             _same_as_before(session, ready, jobs, first)
         else:
             first = (session.scalar(select(func.max(FormSheet.serial))) or 0) + 1
-            runs = _written(session, ready, jobs, first, by)
+            runs = _written(session, ready, jobs, first, by, asked)
             count = sum(len(job.sheets) for job in jobs)
             forms = sorted({job.form for job in jobs})
-            work.audit("forms.printed", "print_run", runs[0], forms=forms, sheets=count, first=first)
+            spoil(session, asked.instead, asked.why)
+            work.audit(
+                "forms.printed", "print_run", runs[0], forms=forms, sheets=count, first=first, what=asked.what,
+                instead=len(asked.instead), reason=asked.why,
+            )  # fmt: skip
             work.result = {"first": first, "runs": runs}
         clinic = session.get_one(Clinic, session.clinic_id)
-        name, printed = clinic.name, f"Printed {_words(session).moment(clock.now())}"
+        name, printed = clinic.name, f"Printed {wording(session).moment(clock.now())}"
 
     def draw() -> Printed:
         press = Press(name, printed, title)
@@ -204,6 +229,14 @@ def _print(
         return Printed(press.pdf(), press.pages, runs, len(serials), serials)
 
     return within(DEADLINE_SECONDS, draw)
+
+
+def spoil(session: ClinicSession, sheets: Sequence[str], why: str) -> int:
+    """Within a rule: sheets that nobody will use, so that nothing waits for them; those in use stay. Says how many."""
+    rows = session.scalars(select(FormSheet).where(FormSheet.id.in_(sheets), FormSheet.state == "printed")).all()
+    for row in rows:
+        row.state, row.reason = "spoiled", why
+    return len(rows)
 
 
 def _same_as_before(
@@ -232,8 +265,9 @@ def _numbered(ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], firs
 
 
 def _written(
-    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int, by: Actor
-) -> list[str]:
+    session: ClinicSession, ready: dict[str, tuple[Plate, Edition]], jobs: Sequence[Job], first: int, by: Actor,
+    asked: Asked,
+) -> list[str]:  # fmt: skip
     """One run for each form and purpose, one row for each sheet."""
     runs: dict[str, PrintRun] = {}
     rows = []
@@ -243,8 +277,9 @@ def _written(
         run = runs.get(job.form)
         if run is None:
             run = runs[job.form] = PrintRun(
-                form=job.form, form_version=edition.version, purpose=job.purpose, count=0, by_user_id=by.user_id
-            )
+                form=job.form, form_version=edition.version, purpose=job.purpose, count=0, by_user_id=by.user_id,
+                day=job.day, what=asked.what, batch=asked.batch,
+            )  # fmt: skip
             session.add(run)
         run.count += len(job.sheets)
         for place, sheet in enumerate(job.sheets):
@@ -259,15 +294,17 @@ def _written(
             )  # fmt: skip
             serial += 1
     session.flush()
+    for run in runs.values():
+        run.batch = run.batch or next(iter(runs.values())).id
     session.add_all(rows)
     session.flush()
     return [run.id for run in runs.values()]
 
 
-def _words(session: ClinicSession) -> Wording:
+def wording(session: ClinicSession) -> Wording:
     clinic = session.get_one(Clinic, session.clinic_id)
     return Wording(clinic.locale, clinic.currency, clinic.zone)
 
 
-def _clinic(session: ClinicSession, words: Wording) -> dict[str, str]:
+def clinic_facts(session: ClinicSession, words: Wording) -> dict[str, str]:
     return facts.of_clinic(session.get_one(Clinic, session.clinic_id).name, profile(session), words)

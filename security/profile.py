@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
+from typing import Annotated
 
 from pydantic import Field
 
@@ -27,6 +28,9 @@ class ClinicProfile(definitions.Document):
     idle_minutes: int = Field(default=30, ge=1, le=30)
     paper: str = Field(default="letter", pattern="^(letter|a4)$")
     off_site_backup: str = Field(default="", max_length=300)
+    outage_lead: str = Field(default="", max_length=120)
+    outage_paper: str = Field(default="", max_length=160)
+    outage_phones: list[Annotated[str, Field(max_length=100)]] = Field(default_factory=list, max_length=8)
 
 
 def _check(_: ClinicSession, __: str, entered: ClinicProfile) -> None:

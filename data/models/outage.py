@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Event, Record, belongs, id_column
-from data.types import UTCDateTime
+from data.types import UTCDateTime, clock
 
 
 class Outage(Record, Base):
@@ -71,6 +71,7 @@ class PrintRun(Record, Base):
     """roster, appointment, blank."""
     count: Mapped[int] = mapped_column(Integer)
     by_user_id: Mapped[str | None] = id_column(nullable=True)
+    printed_at: Mapped[datetime] = mapped_column(UTCDateTime(), default=clock.now)
     day: Mapped[date | None]
     """The day it was printed for; none for blank stock."""
     batch: Mapped[str] = mapped_column(String(36), default="")

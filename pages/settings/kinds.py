@@ -59,6 +59,10 @@ SETTINGS = (
             "idle_minutes": Field("Sign out after minutes without input"),
             "paper": Field("Paper size", words={"letter": "Letter", "a4": "A4"}),
             "off_site_backup": Field("Off-site place for backups", help="A mounted folder on another machine."),
+            "outage_lead": Field("Who decides to work on paper", help="Stands on the page for an outage."),
+            "outage_paper": Field("Where the paper lies", help="The pack, blank forms, card slips, clipboards."),
+            "outage_phones": Field("Whom to call in an outage",
+                                   help="One on each line, such as Card processor: 1 800 555 0100"),
         },
     ),
     Setting(

@@ -17,11 +17,11 @@ from forms.editions import identify, plates, publish
 from forms.settings import shipped
 from forms.token import CodeRefused
 from outage.pack import make_pack
+from outage.print_runs import blank_stock
 from outage.printing import (
     ChangedSince,
     NothingToPrint,
     TooManySheets,
-    blank_stock,
     print_blank,
     print_for_appointment,
     print_for_roster,

@@ -514,6 +514,7 @@ def upgrade() -> None:
         sa.Column("purpose", sa.String(length=12), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("printed_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("day", sa.Date(), nullable=True),
         sa.Column("batch", sa.String(length=36), nullable=False),
         sa.Column("what", sa.String(length=12), nullable=False),
