@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import func, or_, select
 
 from appointments.drug_register import bottles
 from appointments.roster import rows_where
-from data.errors import NotFound
+from data.errors import BadInput, NotFound
 from data.models import Appointment, FormSheet, PrintRun, User
 from data.session import ClinicSession
 from data.types import is_id
@@ -70,6 +71,7 @@ class Run:
     unused: int
     used: int
     gone: int
+    is_blank: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,15 +183,22 @@ def past_prints(*, by: Actor, limit: int = 30) -> list[Batch]:
                 Run(
                     run.id, run.form, titles.get(run.form, run.form), run.form_version, run.count, in_words(every),
                     len(states.get("printed", ())), len(states.get("used", ())) + len(states.get("entered", ())),
-                    sum(len(states.get(state, ())) for state in GONE),
+                    sum(len(states.get(state, ())) for state in GONE), run.purpose == "blank",
                 )
             )  # fmt: skip
         return sorted(batches.values(), key=lambda batch: batch.at, reverse=True)
 
 
-def print_again(runs: Sequence[str], why: str, *, by: Actor, key: str | None = None) -> Printed:
+class BadSerials(BadInput):
+    """'{typed}' is not understood as serials. Write them like 12 to 14, 20."""
+
+
+def print_again(
+    runs: Sequence[str], why: str, *, only: Collection[int] = (), by: Actor, key: str | None = None
+) -> Printed:
     """Print the sheets of some runs that nobody used yet once more, with new serials; the old sheets count as spoiled,
-    so that nothing waits for them. Visits that were canceled since get no new sheet.
+    so that nothing waits for them. Visits that were canceled since get no new sheet. ``only`` leaves all but these
+    serials alone.
 
     Raises NothingToPrint, NotFound, Missing, NotReadableYet, NotPermitted.
     """
@@ -197,7 +206,7 @@ def print_again(runs: Sequence[str], why: str, *, by: Actor, key: str | None = N
     with look(by, "outage.print") as session:
         done = earlier(session, by, "outage.print", key) if key else None
         ids: Any = done.result["runs"] if done is not None else runs  # type: ignore[index]
-        old = _unused(session, list(ids))
+        old = _unused(session, list(ids), () if done is not None else only)
     if not old:
         raise NothingToPrint(problem="none of these sheets is left unused.")
     ready = plates(list(dict.fromkeys(sheet.form for sheet, _ in old)), by=by)
@@ -242,16 +251,16 @@ def _jobs_again(
     return jobs
 
 
-def throw_away(runs: Sequence[str], why: str, *, by: Actor, key: str | None = None) -> int:
+def throw_away(runs: Sequence[str], why: str, *, only: Collection[int] = (), by: Actor, key: str | None = None) -> int:
     """Say that the unused sheets of some runs are gone, so that nothing waits for them; returns how many.
 
     Raises NothingToPrint, Missing, NotFound, NotPermitted.
     """
-    reason = _reason(why)
     with act(by, "outage.print", key=key) as work:
         if work.repeated:
             return int(work.result)
-        sheets = [sheet.id for sheet, _ in _unused(work.session, list(runs))]
+        reason = _reason(why)
+        sheets = [sheet.id for sheet, _ in _unused(work.session, list(runs), only)]
         if not sheets:
             raise NothingToPrint(problem="none of these sheets is left unused.")
         work.result = spoil(work.session, sheets, f"Thrown away: {reason}")
@@ -273,7 +282,21 @@ def in_words(serials: Iterable[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in spans)
 
 
-def _unused(session: ClinicSession, runs: list[str]) -> list[tuple[FormSheet, PrintRun]]:
+def serials_of(typed: str) -> frozenset[int]:
+    """The serials that somebody typed: ``12 to 14, 20`` or ``12-14 20``; none where nothing was. Raises BadSerials."""
+    found: set[int] = set()
+    for part in filter(None, re.split(r"[,;\s]+", re.sub(r"\s*(?:to|-|–)\s*", "-", typed.strip()))):
+        first, _, last = part.partition("-")
+        if not re.fullmatch(r"\d{1,8}(-\d{1,8})?", part):
+            raise BadSerials(typed=typed[:60])
+        span = range(int(first), int(last or first) + 1)
+        if not span or len(span) > 10_000:
+            raise BadSerials(typed=typed[:60])
+        found.update(span)
+    return frozenset(found)
+
+
+def _unused(session: ClinicSession, runs: list[str], only: Collection[int]) -> list[tuple[FormSheet, PrintRun]]:
     """The sheets of some runs that nobody used, in the order of their serials. Raises NotFound."""
     known = {run.id: run for run in session.scalars(select(PrintRun).where(PrintRun.id.in_(filter(is_id, runs))))}
     if len(known) != len(set(runs)):
@@ -283,7 +306,7 @@ def _unused(session: ClinicSession, runs: list[str]) -> list[tuple[FormSheet, Pr
         .where(FormSheet.print_run_id.in_(known), FormSheet.state == "printed")
         .order_by(FormSheet.serial)
     )
-    return [(sheet, known[sheet.print_run_id]) for sheet in sheets]
+    return [(sheet, known[sheet.print_run_id]) for sheet in sheets if not only or sheet.serial in only]
 
 
 def _reason(why: str) -> str:

@@ -89,7 +89,7 @@ def print_for_roster(
     """
     ready = plates(list(forms), by=by)
     with look(by, "outage.print") as session:
-        have = _have(session, forms) if missing_only and not _done_before(session, by, key) else frozenset()
+        have = _have(session, forms, _first_before(session, by, key)) if missing_only else frozenset()
         jobs = _jobs_of_day(session, ready, day, location_id, by)
         if have:
             jobs = [job for job in jobs if (job.form, job.sheets[0].appointment) not in have]
@@ -140,17 +140,20 @@ def print_stock(counts: Mapping[str, int], *, by: Actor, asked: Asked | None = N
     return print_jobs(ready, jobs, by=by, key=key, title=f"{titles}, blank", asked=asked or Asked("stock"))
 
 
-def _have(session: ClinicSession, forms: Sequence[str]) -> frozenset[tuple[str, str | None]]:
-    """Form and visit of every sheet that stands for a visit."""
+def _have(session: ClinicSession, forms: Sequence[str], before: int | None) -> frozenset[tuple[str, str | None]]:
+    """Form and visit of every sheet that stands for a visit; ``before`` leaves out that serial and all after it."""
     statement = select(FormSheet.form, FormSheet.appointment_id).where(
         FormSheet.form.in_(forms), FormSheet.appointment_id.is_not(None), FormSheet.state.not_in(GONE)
     )
+    if before is not None:
+        statement = statement.where(FormSheet.serial < before)
     return frozenset((form, appointment) for form, appointment in session.execute(statement))
 
 
-def _done_before(session: ClinicSession, by: Actor, key: str | None) -> bool:
-    """Whether this is a second click."""
-    return key is not None and earlier(session, by, "outage.print", key) is not None
+def _first_before(session: ClinicSession, by: Actor, key: str | None) -> int | None:
+    """The first serial of the print this is the second click of."""
+    done = earlier(session, by, "outage.print", key) if key else None
+    return int(done.result["first"]) if done is not None else None  # type: ignore[index]
 
 
 def _jobs_of_day(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,8 @@ from pages.components import frame
 from tests.conftest import ROOT, TestClinic
 
 APP = ROOT / "pages" / "navigation.py"
+if str(APP.parent) not in sys.path:
+    sys.path.append(str(APP.parent))  # last, as streamlit_app.py does: else pages/outage hides outage
 
 # A server looks once for installed components and compiles a page once; AppTest would for every test and every run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)

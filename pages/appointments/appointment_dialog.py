@@ -102,6 +102,7 @@ def _act(row: RosterRow, may: frozenset[str]) -> None:
         (expected and "billing.checkout" in may, "Take a deposit", "payments", _deposit),
         (True, "Open client", "person", _open_client),
         (on_site and "flow.view" in may, "Open clinical record", "stethoscope", _open_record),
+        ("outage.print" in may and row.stage not in ("cancelled", "no_show"), "Print forms", "print", _print_forms),
     )
     with st.container(horizontal=True):
         for offered, label, icon, step in steps:
@@ -146,6 +147,11 @@ def _open_client(row: RosterRow) -> None:
 def _open_record(row: RosterRow) -> None:
     dialogs.close()
     st.switch_page("today/visit.py", query_params={"id": row.id})
+
+
+def _print_forms(row: RosterRow) -> None:
+    dialogs.close()
+    st.switch_page("outage/print.py", query_params={"appointment": row.id})
 
 
 def _tabs(opened: Opened, form: DraftForm, may: frozenset[str]) -> None:

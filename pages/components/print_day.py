@@ -67,12 +67,12 @@ def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock]) -
         left, right = st.columns(2)
         lying = min((stock[form].left for form in SETS if form in stock), default=0)
         sets = left.number_input(
-            "Sets for walk-ins", 0, 100, max(0, STOCK["walk-in"] - lying), key="print_sets",
+            "Sets for walk-ins", 0, 100, max(0, STOCK["walk-in"] - lying), key=f"print_sets_{lying}",
             help=f"Registration, consent and travel sheet, blank. {lying} sets lie unused.",
         )  # fmt: skip
         slips_left = stock["card-slip"].left if "card-slip" in stock else 0
         slips = right.number_input(
-            "Pages of card slips, four on each", 0, 100, max(0, SLIPS - slips_left), key="print_slips",
+            "Pages of card slips, four on each", 0, 100, max(0, SLIPS - slips_left), key=f"print_slips_{slips_left}",
             help=f"{counted(slips_left, 'page')} of slips lie unused.",
         )  # fmt: skip
         kit = st.checkbox(
@@ -125,9 +125,9 @@ def some(day: date, place: str, sheets: DaySheets, forms: Mapping[str, Form]) ->
         )
         have = sheets_of_day(day, chosen, by=frame.actor(), location_id=place).have if chosen else {}
         per_visit = [slug for slug in chosen if forms[slug].subject == "appointment"]
-        for slug in per_visit:
-            count = have.get(slug, 0)
-            st.caption(f"{frame.plain(offered[slug])}: {count} of {counted(sheets.booked, 'visit')} have one.")
+        if per_visit:
+            said = [f"{offered[slug]}: {have.get(slug, 0)} of {counted(sheets.booked, 'visit')}" for slug in per_visit]
+            st.caption(frame.plain("Printed already: " + " · ".join(said)))
         if st.button("Print these forms", icon=":material/print:", key="print_roster", disabled=not chosen):
             asked = ("roster", day, place, tuple(chosen), missing)
             printed = print_for_roster(

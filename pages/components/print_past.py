@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from outage.print_runs import Batch, Run, print_again, throw_away
+from outage.print_runs import Batch, Run, print_again, serials_of, throw_away
 from pages.components import frame, print_ready, show
 from pages.components.print_ready import counted
 from pages.components.rows import Row, rows
@@ -40,6 +40,10 @@ def _title(batch: Batch) -> str:
     return f"{name} for {show.day(batch.day, style='weekday')}" if batch.day else name
 
 
+def _named(run: Run) -> str:
+    return f"{run.title}, blank" if run.is_blank else run.title
+
+
 def _forms(batch: Batch) -> list[str]:
     return list(dict.fromkeys(run.title for run in batch.runs))
 
@@ -50,7 +54,7 @@ def _dialog(batch: Batch) -> None:
     st.caption(frame.plain(f"{show.moment(batch.at)} by {batch.who} · {counted(batch.sheets, 'sheet')}"))
     st.dataframe(
         [
-            {"Form": run.title, "Version": run.version, "Sheets": run.count, "Serials": run.serials,
+            {"Form": _named(run), "Version": run.version, "Sheets": run.count, "Serials": run.serials,
              "Scanned": run.used, "Spoiled or waived": run.gone, "Unused": run.unused}
             for run in batch.runs
         ],
@@ -66,12 +70,17 @@ def _dialog(batch: Batch) -> None:
 
 def _again(left: list[Run]) -> None:
     st.markdown("#### Did the paper jam, or is it gone?")
-    names = {run.id: f"{run.title} ({run.unused})" for run in left}
+    names = {run.id: f"{_named(run)} ({run.unused})" for run in left}
     chosen = st.pills(
-        "Unused sheets of", list(names), selection_mode="multi", default=list(names), format_func=names.__getitem__,
-        key="print_again_runs",
+        "Unused sheets of", list(names), selection_mode="multi", format_func=names.__getitem__,
+        default=list(names) if len(names) == 1 else None, key="print_again_runs",
     )  # fmt: skip
-    why = st.text_input("Why", key="print_again_why", placeholder="Paper jam, thrown away by mistake", max_chars=120)
+    one, two = st.columns(2)
+    typed = one.text_input(
+        "Only these serials", key="print_again_serials", placeholder="All of them, or such as 12 to 14, 20",
+        help="The serial stands at the top right of every sheet.",
+    )  # fmt: skip
+    why = two.text_input("Why", key="print_again_why", placeholder="Paper jam, thrown away by mistake", max_chars=120)
     st.caption(
         "Printed again, sheets get new serials. The old ones count as spoiled: nothing waits for them, and if one is "
         "scanned all the same, it goes to review."
@@ -81,10 +90,10 @@ def _again(left: list[Run]) -> None:
         away = st.button("Only say they are gone", key="print_gone", disabled=not chosen)
     by, key = frame.actor(), frame.form_key("print_past")
     if again:
-        printed = print_again(chosen, why, by=by, key=key)
+        printed = print_again(chosen, why, only=serials_of(typed), by=by, key=key)
         print_ready.offer_sheets("Printed again, with new serials", printed, "printed-again.pdf")
     if away:
-        count = throw_away(chosen, why, by=by, key=key)
+        count = throw_away(chosen, why, only=serials_of(typed), by=by, key=key)
         frame.new_form_key("print_past")
         st.session_state["print_said"] = f"{counted(count, 'sheet')} will not be waited for."
         st.rerun()

@@ -79,7 +79,10 @@ def _visit(forms: Mapping[str, Form]) -> None:
 
 
 def _stock(stock: Mapping[str, Stock]) -> None:
-    st.caption("Blank sheets carry a serial and no name. Write the name on them, and scan them like any other.")
+    st.caption(
+        "Blank sheets carry a serial and no name. Write the name on them, and scan them like any other. "
+        "How many to print stands at the right; of card slips there are four on a sheet."
+    )
     counts: dict[str, int] = {}
     for one in stock.values():
         if one.subject == "day":
@@ -91,8 +94,8 @@ def _stock(stock: Mapping[str, Stock]) -> None:
                 st.markdown(f"**{frame.plain(one.title)}**{badge}")
                 st.caption(frame.plain(_lying(one)))
             counts[one.form] = st.number_input(
-                f"{one.title}: sheets", 0, MOST, 0, step=5, key=f"print_count_{one.form}", width=150,
-                label_visibility="collapsed",
+                f"{one.title}, sheets to print", 0, MOST, 0, step=5, key=f"print_count_{one.form}", width=150,
+                label_visibility="collapsed", help="Sheets to print",
             )  # fmt: skip
     wanted = {form: count for form, count in counts.items() if count}
     total = sum(wanted.values())
