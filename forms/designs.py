@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -201,10 +201,11 @@ def _problem(body: Body, error: Any, desk: Desk) -> Problem:
     return Problem(at, name, f"{label}: {what}{words}.")
 
 
-def new_slug(title: str, *, by: Actor) -> str:
-    """A short name for a new form from its title, never used before. Raises NotPermitted."""
+def new_slug(title: str, taken: Collection[str] = (), *, by: Actor) -> str:
+    """A short name for a new form from its title, never used before and not ``taken`` by a draft. Raises
+    NotPermitted."""
     with look(by, "settings.edit") as session:
-        return slug_for(title, {*definitions.all_slugs(session, FORM), *shipped()})
+        return slug_for(title, {*definitions.all_slugs(session, FORM), *shipped(), *taken})
 
 
 def blank_form(title: str) -> Body:

@@ -10,7 +10,7 @@ import copy
 from typing import Any, NamedTuple
 
 from forms.definition import CellKind, Form
-from forms.targets import Target, code_of
+from forms.targets import TARGETS, Target, code_of
 
 Body = dict[str, Any]
 FRESH = "fresh__"
@@ -81,6 +81,14 @@ def changed(body: Body, at: At, values: Body) -> Body:
     return new
 
 
+def replaced(body: Body, at: At, one: Body) -> Body:
+    """Another piece in the place of one."""
+    new = copy.deepcopy(body)
+    siblings, place = _siblings(new, at)
+    siblings[place] = one
+    return new
+
+
 def fresh_field(body: Body, kind: str) -> Body:
     """A field of a kind with everything it needs, under a key of its own."""
     label, _ = KINDS[kind]
@@ -102,6 +110,27 @@ def fresh_field(body: Body, kind: str) -> Body:
             {"key": "by", "label": "By", "type": "initials", "width": 1.5},
         ]}  # fmt: skip
     return field
+
+
+def converted(body: Body, field: Body, kind: str) -> Body:
+    """A field as another kind: what it is called, and where it stands in words, stays; what the new kind cannot have
+    goes."""
+    if field["type"] == kind:
+        return field
+    new = fresh_field(body, kind)
+    kept = {name: field[name] for name in ("key", "label", "help", "required", "critical") if field.get(name)}
+    choices = ("single", "multi")
+    if kind in choices and field["type"] in choices:
+        kept |= {"options": field["options"], "per_line": field.get("per_line", 0)}
+    numbers = ("digits", "bubble_digits")
+    if kind in numbers and field["type"] in numbers:
+        kept |= {name: field[name] for name in ("digits", "decimals", "unit", "least", "most") if name in field}
+    if kind in ("prose", "fact", "grid", "signature"):
+        kept.pop("critical", None)
+    target = TARGETS.get(str(field.get("target")))
+    if target is None or kind in target.kinds:
+        kept["target"] = field.get("target", "")
+    return new | kept
 
 
 def added_field(body: Body, kind: str, after: At) -> tuple[Body, At]:

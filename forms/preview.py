@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from forms.definition import FACTS, Form
+from forms.editing import fresh_field
 from forms.layout import Layout, Order, Place, Zone, lay_out, lay_out_slip
 from forms.press import Plate, Press, Sheet
 from forms.print import DRAWING, PAPERS, within
@@ -65,6 +66,13 @@ _HEADINGS = {
 assert FACT_WORDS.keys() == {f"{record}.{name}" for record, names in FACTS.items() for name in names}
 
 
+_LABELS = {
+    "check": "Aftercare explained", "single": "Eating as usual?", "multi": "Noticed lately", "bubble_digits": "Weight",
+    "digits": "Pulse", "text": "Findings", "date": "Signed on", "time": "Start", "initials": "Examined by",
+    "signature": "Veterinarian", "fact": "Owner", "prose": "Please read.",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Shown:
     """One page as a picture (PNG), of how many, its size in points, where each field stands and its zones."""
@@ -118,4 +126,24 @@ def _picture(form: Form, layout: Layout, page: int, clinic: str, sample: bool) -
         document.close()
     out = io.BytesIO()
     drawn.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+@lru_cache(maxsize=32)
+def show_kind(kind: str) -> bytes:
+    """What one field of a kind prints, as a picture (PNG)."""
+    from PIL import Image
+
+    body: dict[str, Any] = {"title": "One", "subject": "appointment", "sections": []}
+    field = fresh_field(body, kind) | {"width": 8, "label": _LABELS.get(kind, "Label")}
+    if kind == "grid":
+        field |= {"width": 12, "label": "", "lines": 2}
+    form = Form.model_validate(body | {"sections": [{"fields": [field]}]})
+    shown = show_page(form.model_dump_json(), 1, "letter", "mdy", "", sample=True)
+    (place,) = shown.places
+    scale = DPI / 72
+    box = [place.x - 6, place.y - 2, place.x + place.w * (1 if kind == "grid" else 0.86), place.y + place.h + 2]
+    cut = Image.open(io.BytesIO(shown.picture)).crop(tuple(round(value * scale) for value in box))  # type: ignore[arg-type]
+    out = io.BytesIO()
+    cut.save(out, "PNG")
     return out.getvalue()

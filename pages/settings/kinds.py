@@ -17,7 +17,8 @@ from security import profile  # noqa: F401 - registers its kind
 DAY = "The day"
 CLINIC = "The clinic"
 MONEY = "Money"
-GROUPS = (CLINIC, DAY, MONEY)
+PAPER = "Paper"
+GROUPS = (CLINIC, DAY, MONEY, PAPER)
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ SETTINGS = (
             "discount_cents": Field("Taken off the client's line"),
             "deduction_cents": Field("Taken out of the pot"), "active": _ACTIVE,
         },
+    ),
+    Setting(
+        "form", "Forms", "form", "description",
+        "What is on paper: consent, travel sheet and forms of your own, with every version.", PAPER, label="title",
+        page="settings/forms.py",
     ),
 )  # fmt: skip
 

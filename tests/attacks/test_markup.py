@@ -12,6 +12,8 @@ from data.engine import use
 from data.home import Home
 from data.session import everywhere, write
 from data.types import clock, new_id
+from forms.definition import Form, FormField, Section
+from forms.settings import FORM
 from reports.schedules import SCHEDULE, Schedule
 from security import audit
 from security.actor import Actor
@@ -30,8 +32,8 @@ IDS = {
     "clients/new_patient.py": "client={client_id}", "clients/merge.py": "stays={client_id}",
     "today/visit.py": "id={appointment_id}", "today/ticket.py": "id={invoice_id}",
     "money/invoice.py": "id={invoice_id}", "staff/profile.py": "id={user_id}", "reporting/report.py": "name=roster",
-    "settings/editor.py": "kind=location", "reporting/subscription.py": "name=markup",
-    "reporting/subscribe.py": "name=markup",
+    "settings/editor.py": "kind=location", "settings/form_designer.py": "form=markup",
+    "reporting/subscription.py": "name=markup", "reporting/subscribe.py": "name=markup",
 }  # fmt: skip
 TABS = {"clients/client.py": ("Appointments", "Notes", "Documents", "Billing")}
 ON_NO_PAGE = {
@@ -122,6 +124,10 @@ def spoil(clinic) -> dict[str, str]:
             addresses=[f"{MARKUP}@example.org"], stopped=MARKUP, paused=True,
         )  # fmt: skip
         definitions.save(session, SCHEDULE, "markup", subscription, by_user_id=None)
+        asked = FormField(key="asked", type="text", label=MARKUP, help=MARKUP)
+        sections = [Section(title=MARKUP[:80], help=MARKUP, fields=[asked])]
+        spoilt = Form(title=MARKUP[:80], purpose=MARKUP, sections=sections)
+        definitions.save(session, FORM, "markup", spoilt, by_user_id=None, comment=MARKUP)
         stranger = Actor(clinic.id, "command", name=MARKUP[:100])
         audit.append(session, stranger, "test.prepared", "clinic", MARKUP[:60], {"reason": MARKUP})
     return {name: getattr(kept, name) for name in kept.__dataclass_fields__} | {"user_id": clinic.users["sam"]}
