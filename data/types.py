@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -81,10 +82,21 @@ class Clock:
 
     def __init__(self) -> None:
         self._fixed: datetime | None = None
+        self._here = threading.local()
 
     def now(self) -> datetime:
         """The current instant, aware, in UTC."""
-        return self._fixed or datetime.now(UTC)
+        return getattr(self._here, "told", None) or self._fixed or datetime.now(UTC)
+
+    @contextlib.contextmanager
+    def told(self, instant: datetime) -> Iterator[None]:
+        """In this thread it is ``instant`` meanwhile: rules tell a sample clinic what happened then."""
+        before = getattr(self._here, "told", None)
+        self._here.told = instant
+        try:
+            yield
+        finally:
+            self._here.told = before
 
     def set(self, instant: datetime | None) -> None:
         """Hold the clock at an instant, or let it run again with ``None``."""

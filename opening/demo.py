@@ -23,8 +23,8 @@ from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
-from opening import demo_reports
-from opening.demo_history import SEASON, Draws, Maker, Setting
+from opening import demo_paper, demo_reports
+from opening.demo_history import SEASON, Draws, Maker, Row, Setting
 from opening.start import furnish
 from records.search import search_text
 from security import audit
@@ -94,7 +94,14 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int) -> N
     maker = Maker(setting, rng)
     _live(maker, years)
     _finish_clients(maker)
-    for name, rows in maker.out.rows.items():
+    of_paper, others = demo_paper.apart(maker)
+    _load(clinic_id, by, of_paper)
+    with demo_paper.outage(clinic_id, maker):
+        _load(clinic_id, by, others)
+
+
+def _load(clinic_id: str, by: Actor, tables: dict[str, list[Row]]) -> None:
+    for name, rows in tables.items():
         model = next(m.class_ for m in Base.registry.mappers if m.class_.__tablename__ == name)
         with write(clinic_id) as session:
             session.bulk(model, rows)
@@ -172,15 +179,7 @@ def _live(maker: Maker, years: int) -> None:
                 maker.out.add(
                     "fund_entry", maker.event(at, fund_id=fund["id"], kind="received", amount_cents=2_500_000)
                 )
-    growth = 0.0
-    for day in maker.clinic_days(first, setting.today - timedelta(days=1)):
-        growth = (day - first).days / 365 * 0.05
-        visits = round(rng.gauss(30.5 * SEASON[day.month - 1] * (0.93 + growth), 3))
-        no_shows = {0: 1.35, 4: 1.15}.get(day.weekday(), 0.85)
-        maker.counts(day, "AM", maker.at(day, time(7, 10)))
-        for slot in range(max(12, min(visits, 34))):
-            maker.past_visit(day, slot, no_shows)
-        maker.counts(day, "PM", maker.at(day, time(16, 45)))
+    _past(maker, first)
     _today(maker)
     for drug in maker.open_bottles:
         for _ in range(2):
@@ -190,6 +189,23 @@ def _live(maker: Maker, years: int) -> None:
         for slot in range(max(3, round(28 - ahead * 1.05 + rng.gauss(0, 2)))):
             maker.book(day, slot)
     _reminders(maker)
+
+
+def _past(maker: Maker, first: date) -> None:
+    """The days that are over; the morning of the last was on paper."""
+    setting, rng = maker.s, maker.rng
+    days = list(maker.clinic_days(first, setting.today - timedelta(days=1)))
+    for day in days:
+        if day == days[-1]:
+            maker.day_on_paper(day, demo_paper.VISITS)
+            break
+        growth = (day - first).days / 365 * 0.05
+        visits = round(rng.gauss(30.5 * SEASON[day.month - 1] * (0.93 + growth), 3))
+        no_shows = {0: 1.35, 4: 1.15}.get(day.weekday(), 0.85)
+        maker.counts(day, "AM", maker.at(day, time(7, 10)))
+        for slot in range(max(12, min(visits, 34))):
+            maker.past_visit(day, slot, no_shows)
+        maker.counts(day, "PM", maker.at(day, time(16, 45)))
 
 
 TODAY = (

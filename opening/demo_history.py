@@ -119,6 +119,9 @@ class Maker:
         self.phones: set[str] = set()
         self.free: dict[str, datetime] = {}
         """When each surgeon has finished with the patient before."""
+        self.on_paper: list[Row] = []
+        """The visits of the outage's morning."""
+        self.paper_bottles: list[Row] = []
         self._tick = 0
         self._moment: datetime | None = None
         self._head = ""
@@ -270,10 +273,10 @@ class Maker:
             wanted.append("e-collar")
         return wanted
 
-    def book(self, day: date, slot: int, *, surgical: bool = False) -> tuple[Row, Row, Row]:
+    def book(self, day: date, slot: int, *, surgical: bool = False, only: str = "") -> tuple[Row, Row, Row]:
         """One appointment on the books."""
         rng = self.rng
-        visit_type = "surgery" if surgical else rng.choices(("surgery", "vaccine", "recheck"), (88, 9, 3))[0]
+        visit_type = only or ("surgery" if surgical else rng.choices(("surgery", "vaccine", "recheck"), (88, 9, 3))[0])
         known = None
         if visit_type == "recheck":
             known = self.comes_again(day, (7, 15))
@@ -352,6 +355,18 @@ class Maker:
             self.move(row, row["stage"], "no_show", self.at(day, time(11), rng.randrange(50)))
         else:
             self.attend(client, patient, row, slot)
+
+    def day_on_paper(self, day: date, visits: int) -> None:
+        """A day whose morning was on paper: of its surgeries stands only what was booked; vaccines came after it."""
+        self.counts(day, "AM", self.at(day, time(7, 5)))
+        self.on_paper = [self.book(day, slot, surgical=True, only="surgery")[2] for slot in range(visits)]
+        self.paper_bottles = [
+            self.bottle(drug, self.at(day, time(7, 0))) for drug in ("butorphanol-10", "ketamine-100")
+        ]
+        for slot in range(7):
+            client, patient, row = self.book(day, slot, only="vaccine")
+            self.attend(client, patient, row, slot)
+        self.counts(day, "PM", self.at(day, time(16, 45)))
 
     def attend(self, client: Row, patient: Row, row: Row, slot: int) -> None:
         """Take a visit of a day that is over through its stages."""

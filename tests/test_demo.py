@@ -11,10 +11,12 @@ from data.models import (
     Appointment,
     Bottle,
     Client,
+    DocumentPage,
     DrugCount,
     DrugLogEntry,
     Exam,
     FlowEvent,
+    FormSheet,
     InvoiceLine,
     Observation,
     Patient,
@@ -26,7 +28,12 @@ from data.schema import upgrade
 from data.session import read
 from data.types import clock
 from opening.demo import find_demo, make_demo, sign_ins
+from outage.board import board
+from outage.outages import outages
+from outage.review import waiting
+from outage.scanning import page_picture
 from security import audit, sign_in
+from security.actor import Actor
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +190,25 @@ def test_surgeons_have_one_patient_at_a_time_counts_are_not_below_empty_and_phon
         assert len(phones) == len(set(phones)), "a number that many share would offer duplicates at every turn"
         stock = select(func.count()).where(Bottle.opened_at.is_(None))
         assert session.scalar(stock) > 0
+
+
+def test_a_morning_was_on_paper_and_its_recovery_is_half_way_through(demo):
+    by = Actor.operator(demo.id)
+    (one,) = outages(by=by)
+    assert one.ended_at is not None and not one.is_closed
+    assert {"unbound", "doubtful", "code_unreadable", "no_code", "duplicate", "blank"} <= {
+        row.reason for row in waiting(by=by)
+    }
+    found = board(one.id, by=by)
+    visits = [row for row in found.rows if row.entity == "appointment"]
+    assert len(visits) == 6
+    assert sum(row.entered.state == "ok" for row in visits) == 2
+    assert found.missing("clinical") and not all(identity.is_equal for identity in found.identities)
+    with read(demo.id) as session:
+        pages = session.scalars(select(DocumentPage).where(DocumentPage.state == "attached")).all()
+        assert len(pages) > 15
+        drawn = session.scalar(select(func.sum(DrugLogEntry.drawn)).where(DrugLogEntry.source == "paper"))
+        assert drawn > 0
+        sheets = session.scalars(select(FormSheet)).all()
+        assert all(sheet.entered_at < one.began_at for sheet in sheets), "printed the evening before"
+    assert page_picture(pages[0].id, by=by)[:3] == b"\xff\xd8\xff"

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, time, timedelta
@@ -21,8 +20,7 @@ from data.models import Appointment, DocumentPage, FormSheet, Outage, Rehearsal,
 from data.session import ClinicSession, write
 from data.types import clock
 from outage.outages import declare
-from outage.pack import SLIPS, STOCK, PackFile
-from outage.printing import NothingToPrint, Printed, print_for_roster, print_stock
+from outage.pack import Pack, make_pack
 from outage.rehearsal.practice import close_practice, make_practice_clinic
 from outage.rehearsal.stack import Stack, make_stack
 from outage.rehearsal.story import Story, tell
@@ -159,32 +157,20 @@ def step_over(browser: str, *, by: Actor) -> str:
     return mint_ticket(found.practice_clinic_id, there, browser=browser)
 
 
-def print_pack(*, by: Actor) -> list[PackFile]:
-    """Print the practised day's paper, the same again when asked twice. Raises NothingToPractise, NotPermitted."""
+def print_pack(*, by: Actor) -> Pack:
+    """Print the practised day's pack, the same again when asked twice. Raises NothingToPractise, NotPermitted."""
     with look(by, "outage.print") as session:
         row = _mine(session)
         day, told, rehearsal_id = row.day, _state(row), row.id
-    paper = _paper(day, f"rehearsal-{rehearsal_id}", _self(by.clinic_id))
+    pack = _pack(day, rehearsal_id, by)
     if "serials" not in told:
-        _keep(by, serials=[serial for file in paper for serial in file.serials])
-    return paper
+        _keep(by, serials=[serial for file in pack.files for serial in file.serials])
+    return pack
 
 
-def _paper(day: date, key: str, by: Actor) -> list[PackFile]:
-    """The pack's sheets; asked for again with the same key it has the same serials."""
-    prints: tuple[tuple[str, Callable[[str], Printed]], ...] = (
-        ("1-roster.pdf", lambda key: print_for_roster(["roster"], day, by=by, key=key)),
-        ("2-sheets.pdf", lambda key: print_for_roster(["consent", "travel-sheet"], day, by=by, key=key)),
-        ("3-drug-logs.pdf", lambda key: print_for_roster(["drug-log"], day, by=by, key=key)),
-        ("4-blank-stock.pdf", lambda key: print_stock(STOCK, by=by, key=key)),
-        ("5-card-slips.pdf", lambda key: print_stock({"card-slip": SLIPS}, by=by, key=key)),
-    )
-    files = []
-    for name, make in prints:
-        with contextlib.suppress(NothingToPrint):
-            done = make(f"{key}-{name[0]}")
-            files.append(PackFile(name, done.pdf, done.sheets, tuple(done.serials)))
-    return files
+def _pack(day: date, rehearsal_id: str, by: Actor) -> Pack:
+    """The same key gives the same serials."""
+    return make_pack(day, by=_self(by.clinic_id), key=f"rehearsal-{rehearsal_id}")
 
 
 def fill(*, by: Actor, told: Callable[[str], None] | None = None) -> int:
@@ -201,7 +187,7 @@ def fill(*, by: Actor, told: Callable[[str], None] | None = None) -> int:
     say("The pack is handed out")
     self = _self(by.clinic_id)
     began, ended = (datetime.fromisoformat(state[name]) for name in ("began", "ended"))
-    paper = _paper(day, f"rehearsal-{rehearsal_id}", self)
+    paper = [file for file in _pack(day, rehearsal_id, by).files if file.serials]
     story = tell(state["serials"], day, began, ended, by=self, seed=int(state["seed"]))
     say("Pens write on the paper")
     stack = make_stack(paper, story, by=self, seed=int(state["seed"]))

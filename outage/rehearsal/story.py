@@ -95,8 +95,9 @@ class _Hands:
 
 
 def tell(
-    serials: Collection[int], day: date, began_at: datetime, ended_at: datetime, *, by: Actor, seed: int = 1
-) -> Story:
+    serials: Collection[int], day: date, began_at: datetime, ended_at: datetime, *, by: Actor, seed: int = 1,
+    no_shows: int = NO_SHOWS, walk_ins: int = WALK_INS,
+) -> Story:  # fmt: skip
     """Make up the day whose paper has these serials, between two instants. Raises NotPermitted."""
     with look(by, "outage.print") as session:
         rows = rows_where(session, Appointment.day == day, Appointment.stage.not_in(STAYS_AWAY), by=by)
@@ -110,7 +111,9 @@ def tell(
         lines = {one.form: _lines(edition_of(session, one.edition)) for one in sheets}
         hands = _hands(session)
     standing = {one.id: one for one in bottles(by=by)}
-    return _Telling(rows, sheets, standing, hands, zone, order, lines, day, began_at, ended_at, seed).story()
+    return _Telling(rows, sheets, standing, hands, zone, order, lines, day, began_at, ended_at, seed).story(
+        no_shows, walk_ins
+    )
 
 
 def _lines(edition: Edition) -> int:
@@ -158,13 +161,13 @@ class _Telling:
                 drugs.setdefault(one.drug, one)
         return sorted(drugs.values(), key=lambda one: one.number)[:4]
 
-    def story(self) -> Story:
+    def story(self, missed: int, walking: int) -> Story:
         """Everything in its order: visits, walk-ins, roster, logs."""
         coming = [row for row in self.rows if (row.id, "travel-sheet") in self.of_visit]
-        chosen = self.rng.sample(range(2, len(coming)), min(NO_SHOWS, max(0, len(coming) - 6))) if coming else []
+        chosen = self.rng.sample(range(2, len(coming)), min(missed, max(0, len(coming) - 5))) if coming else []
         no_shows = [coming[place].id for place in sorted(chosen)]
         there = [row for row in coming if row.id not in no_shows]
-        walk_ins = min(WALK_INS, len(self.blank.get("walk-in", ())))
+        walk_ins = min(walking, len(self.blank.get("walk-in", ())))
         self.minutes = (self.ended_at - self.began_at).total_seconds() / 60
         self.step = max(1.0, (self.minutes - 175) / max(1, len(there) + walk_ins))
         for place, row in enumerate(there):
@@ -174,7 +177,7 @@ class _Telling:
         self._logs()
         travels = [self.of_visit[row.id, "travel-sheet"].serial for row in there]
         consents = [self.of_visit[row.id, "consent"].serial for row in there if (row.id, "consent") in self.of_visit]
-        self._changes_of_mind(consents, travels)
+        self._changes_of_mind(consents)
         slips = [one.serial for one in self.blank.get("card-slip", ())]
         return Story(
             self.day, self.began_at, self.ended_at, self.filled, no_shows, walked,
@@ -199,7 +202,7 @@ class _Telling:
     def _visit(self, place: int, row: RosterRow) -> None:
         consent, travel = self._sheet(row.id, "consent"), self._sheet(row.id, "travel-sheet")
         if consent is not None:
-            consent.values = self._consent(_name(row.owner))
+            consent.values = self._consent(_name(row.owner), place)
         if travel is not None:
             kg = f"{max(0.4, (row.weight_grams or 3_500) / 1000):.1f}"
             sex = row.sex if row.sex in ("female", "male") else "female"
@@ -225,10 +228,10 @@ class _Telling:
             "email": f"{first}.{last}@example.org".lower(), "animal": animal, "breed": "Mixed", "colour": "Black",
             "species": species, "sex": sex, "altered": "no", "age_years": "2",
             "services": ["spay" if sex == "female" else "neuter"],
-            "arrived_at": self._clock(self._surgery_at(place) - 55), "registered_by": self.hands.initials[0],
+            "arrived_at": self._clock(self._arrived(place)), "registered_by": self.hands.initials[0],
             "signature": owner, "signed_on": self._date(),
         }  # fmt: skip
-        consent.values = self._consent(owner) | written
+        consent.values = self._consent(owner, place) | written
         travel_serial = sheets["travel-sheet"].serial
         who = (travel_serial, animal, species, owner)
         travel.values = written | self._travel(place, species, sex, kg, who, True, ["surgery"], "checked_out")
@@ -238,7 +241,7 @@ class _Telling:
         parts = {"m": f"{self.day:%m}", "d": f"{self.day:%d}", "y": f"{self.day:%Y}"}
         return "/".join(parts[letter] for letter in self.order)
 
-    def _consent(self, owner: str) -> dict[str, Any]:
+    def _consent(self, owner: str, place: int) -> dict[str, Any]:
         rng = self.rng
         return {
             "eating": "yes", "fasted": "yes" if rng.random() < 0.95 else "no", "seen_vet": "no", "on_medicine": "no",
@@ -247,7 +250,11 @@ class _Telling:
             "emergency_limit": "250", "emergency_name": owner, "understood": True, "signature": owner,
             "printed_name": owner.upper(),
             "signed_on": self._date(), "witness": rng.choice(self.hands.initials),
+            "witness_initials": rng.choice(self.hands.initials), "signed_at": self._clock(self._arrived(place)),
         }  # fmt: skip
+
+    def _arrived(self, place: int) -> float:
+        return min(2.0 + 2 * place, self._surgery_at(place) - 52)
 
     def _surgery_at(self, place: int) -> float:
         return 60 + place * self.step
@@ -273,6 +280,7 @@ class _Telling:
         if outcome != "checked_out":
             for key in ("released_at", "aftercare_given", "released_to"):
                 del values[key]
+            values["outcome_reason"] = "Slow to wake"
         if not surgical:
             return values
         values |= {
@@ -332,7 +340,7 @@ class _Telling:
             line = place % lines + 1
             page[f"visits.{line}.came"] = "no_show" if row.id in no_shows else "arrived"
             if row.id not in no_shows:
-                page[f"visits.{line}.at"] = self._clock(min(2 * place, self._surgery_at(place) - 50))
+                page[f"visits.{line}.at"] = self._clock(self._arrived(place))
 
     def _logs(self) -> None:
         """Each bottle's log, with its counts; a sheet that was not needed stays blank."""
@@ -354,13 +362,12 @@ class _Telling:
                 if len(uses) <= lines * (number + 1):
                     made.values |= {"count_pm": _ml(balance), "pm_by": f"{by} {witness}"}
 
-    def _changes_of_mind(self, consents: Sequence[int], travels: Sequence[int]) -> None:
-        """One box crossed and then canceled, one choice with two crosses."""
-        if len(consents) > 6:
-            self.filled[consents[3]].canceled.append(("eating", "no"))
-        if len(travels) > 6:
-            sheet = self.filled[travels[5]]
-            sheet.twice.append(("reproductive", "in_heat"))
+    def _changes_of_mind(self, consents: Sequence[int]) -> None:
+        """One box crossed and then canceled, one question with two crosses."""
+        if len(consents) > 4:
+            self.filled[consents[len(consents) // 2]].canceled.append(("eating", "no"))
+            both = self.filled[consents[len(consents) // 3]]
+            both.twice += [("seen_vet", "yes"), ("seen_vet", "no")]
 
 
 def _log_line(line: int, use: dict[str, Any], balance: int, at: str) -> dict[str, Any]:
