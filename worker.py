@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from data.models import Clinic, Heartbeat, Job, Ticket
 from data.session import write
 from data.types import clock, new_id
 from messages import delivery, outbox
+from outage import reading, watched
 from reports import mailing
 from security import audit, backups
 from security.actor import Actor
@@ -87,6 +88,8 @@ class Worker:
         self.stopping = threading.Event()
         self._beats: dict[str, datetime] = {}
         self._beside: threading.Thread | None = None
+        self._reader: threading.Thread | None = None
+        self._watched = watched.Watched()
 
     def run(self) -> None:
         """Work until asked to stop."""
@@ -105,7 +108,8 @@ class Worker:
         """One look at every clinic; returns whether something was done. Without ``wait`` what is done beside the loop
         goes on after it."""
         busy = False
-        for index, clinic in enumerate(clinics()):
+        known = clinics()
+        for index, clinic in enumerate(known):
             self._prepare(clinic, whole_home=index == 0)
             busy |= bool(delivery.deliver(clinic.id, self.owner))
             while not self.stopping.is_set() and (job := self._claim(clinic, but=BESIDE)) is not None:
@@ -118,7 +122,24 @@ class Worker:
                 self._wait_beside()
             if busy:
                 delivery.deliver(clinic.id, self.owner)
+        self._read_scans(known, wait=wait)
         return busy
+
+    def _read_scans(self, known: Sequence[Clinic], *, wait: bool) -> None:
+        """Scanned pages are read beside the loop too: a stack takes a minute."""
+        if self._reader is None or not self._reader.is_alive():
+            self._reader = threading.Thread(target=self._scans, args=(known,), name="scans", daemon=True)
+            self._reader.start()
+        if wait:
+            self._reader.join()
+
+    def _scans(self, known: Sequence[Clinic]) -> None:
+        for clinic in known:
+            try:
+                self._watched.look(clinic.id, clinic.slug, alone=len(known) == 1)
+                reading.read_waiting(clinic.id, self.stopping.is_set)
+            except Exception as failure:
+                log.error("scans could not be looked at: %s", place(failure))
 
     def _claim(self, clinic: Clinic, *, only: Collection[str] = (), but: Collection[str] = ()) -> Job | None:
         return jobs.claim(clinic.id, self.owner, clinic.zone, only=only, but=but)

@@ -298,6 +298,18 @@ def _check_times(session: ClinicSession, began_at: datetime, ended_at: datetime 
         raise Overlaps(other=row.title(Wording(clinic.locale, clinic.currency, clinic.zone)))
 
 
+def unclosed(session: ClinicSession, day: date | None = None) -> Outage | None:
+    """The outage of the whole clinic whose clinical part is not closed: the newest, or that of a day. It gets the blank
+    stock that was used."""
+    statement = select(Outage).where(Outage.scope == "all", Outage.clinical_closed_at.is_(None))
+    zone = zone_of(session)
+    for outage in session.scalars(statement.order_by(Outage.began_at.desc())):
+        first, last = days_of(outage.began_at, outage.ended_at, zone)
+        if day is None or first <= day <= last:
+            return outage
+    return None
+
+
 def bind_to(work: Work, sheets: list[str], outage: Outage) -> None:
     """Make sheets that were used in an outage its own, in another rule's transaction."""
     for sheet in work.session.scalars(select(FormSheet).where(FormSheet.id.in_(sheets), FormSheet.outage_id.is_(None))):

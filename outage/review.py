@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Document, DocumentPage, FormSheet, ScanFile, User
+from data.models import Document, DocumentPage, FormSheet, PrintRun, ScanFile, User
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, Form, FormField
@@ -35,6 +35,7 @@ from outage.sheets import missing_pages as missing_pages
 from outage.sheets import pages_of as pages_of
 from outage.sheets import sheets_of_day as sheets_of_day
 from outage.sheets import spoil as spoil
+from outage.sheets import visits_of_day as visits_of_day
 from records.access import NAME, client_for
 from security.actor import Actor
 from security.rules import Work, act, earlier, look
@@ -153,7 +154,8 @@ Answer = PutToSheet | BindTo | Boxes | KeepFirst | TakeThis | AttachAs | PutAsid
 @dataclass(frozen=True)
 class Doubt:
     """One field whose boxes a person has to look at. ``options`` are values and labels; ``machine`` is what was read,
-    ``why`` in a short name (unclear, canceled, stained, unseen, several, incomplete, range)."""
+    ``why`` in a short name (unclear, canceled, stained, unseen, several, incomplete, range); ``place`` where the field
+    stands on the upright picture: left, top, width and height as shares of the page."""
 
     key: str
     label: str
@@ -162,6 +164,7 @@ class Doubt:
     machine: Any
     why: str
     unit: str = ""
+    place: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -262,7 +265,8 @@ def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -
 
 
 def reopen(page_id: str, *, by: Actor, key: str | None = None) -> None:
-    """Take a page up again that was put to the wrong place or put aside: it waits as if nothing was said of it.
+    """Take a page up again that was put to the wrong place or put aside: it waits as if nothing was said of it. Boxes
+    that were decided are doubtful again; a blank sheet that was bound is nobody's again, with all its pages.
 
     Raises NothingToSettle, AlreadyEntered, NotFound, RestrictedRecord, NotPermitted.
     """
@@ -276,15 +280,49 @@ def reopen(page_id: str, *, by: Actor, key: str | None = None) -> None:
         if page.form_sheet_id is not None and sheet_of(session, page.form_sheet_id).state == "entered":
             raise AlreadyEntered(serial=sheet_of(session, page.form_sheet_id).serial)
         before, sheet_id, number = (page.state, page.reason), page.form_sheet_id, page.page
-        for old in session.scalars(select(DocumentPage).where(DocumentPage.superseded_by_id == page.id)):
-            old.superseded_by_id = None
-        for paper in _papers(session, page):
-            paper.deleted_at = clock.now()
-        page.state, page.reason, page.kind, page.appointment_id = "review", "reopened", "", None
-        page.form_sheet_id = page.page = page.settled_by_id = page.settled_at = None
-        page.fields, page.is_upright = {}, False
-        detail = {"before": list(before), "sheet": sheet_id, "page": number}
+        if not (_undecided(page) or _unbound(session, page)):
+            _forgotten(session, page)
+        page.settled_by_id = page.settled_at = None
+        detail = {"from": list(before), "to": [page.state, page.reason], "sheet": sheet_id, "page": number}
         work.audit("page.reopened", "document_page", page.id, **detail)
+
+
+def _undecided(page: DocumentPage) -> bool:
+    """Of a page with decided boxes these are doubtful again; a duplicate that was kept is one to decide about."""
+    decided = {key: told for key, told in page.fields.items() if isinstance(told, dict) and told.get("machine")}
+    if page.state == "duplicate":
+        return True
+    if page.state != "attached" or page.reason or not decided:
+        return False
+    again = {key: told["machine"] | {"state": "review"} for key, told in decided.items()}
+    page.fields, page.reason = page.fields | again, "doubtful"
+    return True
+
+
+def _unbound(session: ClinicSession, page: DocumentPage) -> bool:
+    """A blank sheet that was bound by hand."""
+    sheet = sheet_of(session, page.form_sheet_id) if page.form_sheet_id is not None else None
+    if sheet is None or sheet.appointment_id is None or page.state != "attached":
+        return False
+    purpose = session.scalar(select(PrintRun.purpose).where(PrintRun.id == sheet.print_run_id))
+    if purpose != "blank" or edition_of(session, sheet.edition).body.subject != "appointment":
+        return False
+    sheet.appointment_id = None
+    statement = standing().where(DocumentPage.form_sheet_id == sheet.id, DocumentPage.state == "attached")
+    for one in session.scalars(statement):
+        one.state, one.reason = "review", "unbound"
+    return True
+
+
+def _forgotten(session: ClinicSession, page: DocumentPage) -> None:
+    """Nothing is known of it any more but where it lies."""
+    for old in session.scalars(select(DocumentPage).where(DocumentPage.superseded_by_id == page.id)):
+        old.superseded_by_id = None
+    for paper in _papers(session, page):
+        paper.deleted_at = clock.now()
+    page.state, page.reason, page.kind, page.appointment_id = "review", "reopened", "", None
+    page.form_sheet_id = page.page = None
+    page.fields, page.is_upright = {}, False
 
 
 @dataclass(frozen=True)
@@ -557,7 +595,8 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
                 "closed": who == NAME,
             }  # fmt: skip
             if not about["closed"]:
-                about["doubts"] = [_doubt(form, key, page.fields[key]) for key in doubts_in(page)]
+                places = _places(editions[sheet.edition], page.page or 1)
+                about["doubts"] = [_doubt(form, key, page.fields[key], places) for key in doubts_in(page)]
         rows.append(
             ReviewRow(
                 page.id, source, page.index, at, page.state, page.reason, bool(page.picture), page.is_upright, **about
@@ -578,14 +617,32 @@ def _asked(form: Form, key: str) -> tuple[str, FormField | Cell | None]:
     return (f"{cell.label}, line {line}" if cell is not None else key), cell
 
 
-def _doubt(form: Form, key: str, told: Any) -> Doubt:
+Places = dict[str, tuple[float, float, float, float]]
+
+
+def _places(edition: Edition, number: int) -> Places:
+    """Where each boxed field stands on a page, as shares of it."""
+    (width, height), _ = edition.page(number)
+    around: Places = {}
+    for zone in edition.boxes(number):
+        left, top, right, bottom = around.get(zone.key, (zone.x, zone.y, zone.x, zone.y))
+        around[zone.key] = (
+            min(left, zone.x), min(top, zone.y), max(right, zone.x + zone.w), max(bottom, zone.y + zone.h)
+        )  # fmt: skip
+    return {
+        key: (left / width, top / height, (right - left) / width, (bottom - top) / height)
+        for key, (left, top, right, bottom) in around.items()
+    }
+
+
+def _doubt(form: Form, key: str, told: Any, places: Places) -> Doubt:
     label, asked = _asked(form, key)
     kind = asked.type if asked is not None else "text"
     options = [(one.value, one.label) for one in asked.options] if asked is not None else []
     if kind == "check":
         options = [("yes", "Marked"), ("no", "Not marked")]
     unit = asked.unit if asked is not None else ""
-    return Doubt(key, label, kind, tuple(options), told.get("value"), str(told.get("reason", "")), unit)
+    return Doubt(key, label, kind, tuple(options), told.get("value"), str(told.get("reason", "")), unit, places[key])
 
 
 def _checked(form: Form, key: str, value: Any) -> Any:

@@ -32,6 +32,7 @@ from forms.reading.decode import MOST_BYTES
 from forms.reading.stack import SENTENCES, FileNotRead, Known, PageRead, read_stack, without_pages
 from forms.token import CodeRefused, PageCode, is_slip
 from outage.lease import LASTS, is_held, mark
+from outage.outages import unclosed
 from records.access import client_for
 from security.actor import Actor
 from security.rules import Work, act, look
@@ -167,6 +168,9 @@ def read_scan(
         except FileNotRead as problem:
             _refuse(scan_id, problem.why, by)
             raise
+        except BlobDamaged:
+            _refuse(scan_id, "lost", by)
+            raise FileNotRead(sentence=SENTENCES["lost"], why="lost") from None
         return _filed(scan_id, staged, pages, by)
 
 
@@ -216,7 +220,7 @@ def _held(scan_id: str, by: Actor, name: str) -> Iterator[Callable[[int, int], N
     try:
         yield noted
     except BaseException as problem:
-        if isinstance(problem, Refusal) or not isinstance(problem, Exception):
+        if isinstance(problem, FileNotRead) or not isinstance(problem, Exception):
             _let_go(scan_id, by, me)
         raise
 
@@ -386,9 +390,12 @@ def _write(
             _against_earlier(one, taken)
         session.add(one)
         counts[one.state] = counts.get(one.state, 0) + 1
+    open_outage = unclosed(session)
     for sheet in sheets.values():
         if sheet.state == "printed":
             sheet.state = "used"
+        if open_outage is not None and sheet.appointment_id is None and sheet.outage_id is None:
+            sheet.outage_id = open_outage.id
     row.state, row.document_id, row.pages, row.destroyed = "read", document.id, len(pages), slips
     row.pages_read, row.reader, row.reading_until = len(pages), "", None
     if slips:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Select, select
 
@@ -13,6 +13,7 @@ from data.models import Appointment, Client, Document, DocumentPage, FormEdition
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.editions import edition_of
+from outage.outages import unclosed
 from outage.scanning import MORE_SENTENCES, PAPER
 from records.access import NAME, Closed, visit_for
 from records.checks import check_texts, require
@@ -123,6 +124,9 @@ def bound(work: Work, sheet: FormSheet, appointment_id: str) -> None:
     if edition.body.subject not in ("appointment", "nothing") or edition.body.slip:
         raise NotForOne(title=edition.body.title)
     before, sheet.appointment_id = sheet.appointment_id, visit.id
+    outage = unclosed(session, visit.day)
+    if sheet.outage_id is None and outage is not None:
+        sheet.outage_id = outage.id
     statement = standing().where(DocumentPage.form_sheet_id == sheet.id, DocumentPage.reason == "unbound")
     pages = list(session.scalars(statement))
     for page in pages:
@@ -207,6 +211,29 @@ def sheets_of_day(day: date, *, by: Actor) -> list[SheetPages]:
         found = sheets_where(session, mine, by)
         found += [one for one in sheets_where(session, free, by, newest=400) if one.pages]
         return sorted(found, key=lambda one: (not one.missing, one.appointment_id is None, one.serial))
+
+
+@dataclass(frozen=True)
+class VisitChoice:
+    """A visit that a page may belong to. ``starts_at`` is an instant."""
+
+    id: str
+    number: int
+    starts_at: datetime
+    who: str
+
+
+def visits_of_day(day: date, *, by: Actor) -> list[VisitChoice]:
+    """The visits of a day by time, without those whose record is closed to the reader. Raises NotPermitted."""
+    with look(by, "outage.scan") as session:
+        statement = select(Appointment).where(Appointment.day == day, Appointment.stage != "cancelled")
+        visits = list(session.scalars(statement.order_by(Appointment.starts_at, Appointment.number)))
+        names = who_of(session, [visit.id for visit in visits], by)
+        return [
+            VisitChoice(visit.id, visit.number, visit.starts_at, names[visit.id])
+            for visit in visits
+            if names[visit.id] != NAME
+        ]
 
 
 def sheets_where(

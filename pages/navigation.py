@@ -37,7 +37,11 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("clients/new_patient.py", "Add patient", "add", "clients.edit", "new-patient", in_menu=False),
         Page("clients/merge.py", "Merge clients", "merge", "clients.merge", "merge-clients", in_menu=False),
     ),
-    "Outage": (Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),),
+    "Outage": (
+        Page("outage/scan.py", "Scan", "document_scanner", "outage.scan", "scan"),
+        Page("outage/review.py", "Review", "fact_check", "outage.scan", "review"),
+        Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),
+    ),
     "Money": (
         Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),
         Page("money/funds.py", "Grants & vouchers", "volunteer_activism", "billing.invoices", "grants"),

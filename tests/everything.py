@@ -64,6 +64,7 @@ CODED = {
     "print_run": "form purpose",
     "recovery": "source",
     "reminder": "service_code",
+    "scan_file": "reader sha256 staged state problem",
     "schedule_run": "schedule key occasion state",
     "service": "code tax_code",
     "surgery": "source",

@@ -42,6 +42,7 @@ SENTENCES = {
     "password": "This PDF has a password. Save it without one and add it again.",
     "damaged": "This page or file is damaged and cannot be read. Scan the paper again.",
     "pages": "This file has more than 300 pages. Split it.",
+    "lost": "What was kept of this file is gone or damaged. Scan the paper again.",
     "empty": "This file has no page.",
     "pixels": "This picture has more than 40 million pixels. Scan at 200 to 300 dpi.",
     "paper": "The paper of this page is larger than any that is read here, or has no size at all.",

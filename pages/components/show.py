@@ -134,6 +134,11 @@ def now() -> datetime:
     return clock.now()
 
 
+def count(value: int, thing: str, things: str = "") -> str:
+    """``1 page``, ``1,200 pages``."""
+    return f"{number(value)} {thing if value == 1 else things or thing + 's'}"
+
+
 def hour_now() -> int:
     """The hour of the day at the clinic, 0 to 23."""
     return clock.now().astimezone(ZoneInfo(frame.clinic().zone)).hour

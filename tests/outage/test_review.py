@@ -124,6 +124,9 @@ def test_blank_stock_is_bound_to_a_visit_with_all_its_pages(clinic, paper):
         settle(second.id, BindTo(visits[0]), by=sam)
     with pytest.raises(Exception, match="printed for another visit"):
         review.bind(sheet.id, visits[0], by=sam)
+    review.reopen(second.id, by=sam)
+    assert [row.reason for row in waiting(by=sam)] == ["unbound", "unbound"], "it is nobody's again, as a whole"
+    settle(second.id, BindTo(visits[1]), by=sam)
     there = review.pages_of(visits[1], by=sam)
     assert [(one.serial, one.missing) for one in there.sheets] == [(sheet.serial, [])]
     assert pages
@@ -177,6 +180,8 @@ def test_doubtful_boxes_are_decided_field_by_field_and_the_machines_value_is_kep
     assert page.reason == "" and page.fields["sex_found"]["value"] == "female"
     assert page.fields["sex_found"]["machine"] == {"value": None, "confidence": 0.5, "reason": "several"}
     assert page.fields["approved"]["value"] is None, "only what was doubtful is answered"
+    review.reopen(page.id, by=sam)
+    assert [doubt.key for doubt in waiting(by=sam)[0].doubts] == [doubt.key for doubt in row.doubts]
 
 
 def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_again(clinic, paper):
