@@ -163,13 +163,13 @@ def walk_in(
     """Take somebody who came without an appointment: client, patient and appointment at once, already checked in.
 
     ``new_client`` and ``new_patient`` are added where the booking names none (permission clients.edit); ``booking.day``
-    and ``time`` are replaced by the arrival's. Returns the appointment's id. Raises what ``book`` raises and what
-    adding a client or a patient raises.
+    and ``time`` are replaced by the arrival's. One from paper was seen, so that no capacity stands against it. Returns
+    the appointment's id. Raises what ``book`` raises and what adding a client or a patient raises.
     """
     with act(by, "appointments.book", key=key) as work:
         if work.repeated:
             return str(work.result)
-        desk = _Desk(work, overbook=overbook, past=True)
+        desk = _Desk(work, overbook=overbook, past=True, happened=source == "paper")
         booking = desk.welcome(booking, new_client, new_patient)
         at = arrived_at or clock.now()
         there = local_of(at, desk.location(booking.location_id).zone)
@@ -361,9 +361,9 @@ def _text(text: str, most: int) -> str:
 class _Desk:
     """The checks of one booking transaction, while the clinic's head row is held."""
 
-    def __init__(self, work: Work, *, overbook: bool = False, past: bool = False) -> None:
+    def __init__(self, work: Work, *, overbook: bool = False, past: bool = False, happened: bool = False) -> None:
         self.work, self.session, self.past = work, work.session, past
-        self.overbook = overbook
+        self.overbook = overbook or happened
         if overbook:
             authorize(work.session, work.by, "appointments.overbook")
         self.session.head()

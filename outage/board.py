@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from data.blobs import BlobStore
+from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import DocumentPage, FormSheet, Waiver
+from data.models import Clinic, Document, DocumentPage, FormSheet, User, Waiver
 from data.session import ClinicSession
 from data.types import clock, is_id
+from forms.print import Head, within
 from outage.account import Account, read_account
+from outage.closing_report import KIND, content_of, report_pdf, sign
+from outage.disposal import Paper, disposal
 from outage.identities import Identity, identities
-from outage.outages import OutageRow, PartClosed, outage_for
+from outage.outages import OutageRow, PartClosed, bind_to, outage_for
 from outage.rows import BoardRow, Judge
 from records.checks import check_texts
+from security import audit
 from security.actor import Actor
+from security.profile import profile
 from security.rules import Work, act, look
 from security.viewing import note_view
 
@@ -30,14 +38,24 @@ class StillLasts(Refusal):
 
 
 class StillMissing(Refusal):
-    """The {part} part cannot be closed yet, {count}: {what}"""
+    """The {part} part cannot be closed yet. {count} still open: {what}"""
 
     exit_code = 1
 
     @property
     def lines(self) -> list[str]:
         """One line for each thing that is missing, at most twenty."""
-        return [str(line) for line in self.facts["lines"]]  # type: ignore[attr-defined]
+        told = self.facts["told"]
+        return [str(line) for line in told] if isinstance(told, list) else []
+
+
+class PartUnknown(BadInput):
+    """An outage like this has no such part. Its parts are: {parts}."""
+
+
+class ChangedMeanwhile(Refusal):
+    """Something changed on the board while the report was being made, so nothing was closed. Look at the board, and
+    close it again."""
 
 
 class ReasonMissing(BadInput):
@@ -157,6 +175,92 @@ def undo_waiver(waiver_id: str, *, by: Actor, key: str | None = None) -> None:
         if row.entity == "form_sheet":
             _unmark_sheet(session, row.entity_id)
         work.audit("outage.waiver_undone", row.entity, row.entity_id, outage=row.outage_id, waiver=row.id)
+
+
+def papers(outage_id: str, *, by: Actor) -> list[Paper]:
+    """Which paper of an outage may be destroyed now, and which must stay. Raises NotFound, NotPermitted."""
+    with look(by, "outage.enter") as session:
+        return disposal(session, read_account(session, outage_id, by))
+
+
+def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> str:
+    """Close the clinical or the money part: nothing of it may be missing. Writes the signed report and returns the id
+    of its document. Raises StillLasts, StillMissing, PartClosed, PartUnknown, ChangedMeanwhile, PrintTookTooLong,
+    NotFound, NotPermitted.
+    """
+    with act(by, "outage.declare", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+    with look(by, "outage.declare") as session:
+        account = read_account(session, outage_id, by)
+        found = judged(account)
+        if part not in found.outage.parts:
+            raise PartUnknown(parts=", ".join(found.outage.parts))
+        if found.outage.closed_at(part) is not None:
+            raise PartClosed(part=part)
+        _check_closable(found, part)
+        clinic = session.get_one(Clinic, session.clinic_id)
+        about = profile(session)
+        name = session.scalar(select(User.name).where(User.id == by.user_id)) if by.user_id else None
+        head = audit.head(session)
+        content = content_of(
+            found, part, disposal(session, account, closing=part), account.words, who=name or "Operator",
+            user_id=by.user_id, at=clock.now(), head=head, clinic_id=by.clinic_id,
+        )  # fmt: skip
+    lines = tuple(text for text in (about.address.replace("\n", ", "), account.words.phone(about.phone)) if text)
+    pdf = within(
+        REPORT_SECONDS, report_pdf, content, found.outage, account.words, Head(clinic.name, lines), about.paper
+    )
+    blob = BlobStore(database().home).put(pdf)
+    with act(by, "outage.declare", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        session = work.session
+        stored = outage_for(session, outage_id)
+        if (stored.clinical_closed_at if part == "clinical" else stored.money_closed_at) is not None:
+            raise PartClosed(part=part)
+        if board_in(session, outage_id, by) != found:
+            raise ChangedMeanwhile()
+        digest = hashlib.sha256(pdf).hexdigest()
+        document = Document(
+            title=f"Outage report, {part} part, {found.outage.title(account.words)}"[:200], kind=KIND,
+            media_type="application/pdf", size=len(pdf), blob=blob, sha256=digest, by_user_id=by.user_id,
+            access="everyone",
+        )  # fmt: skip
+        session.add(document)
+        session.flush()
+        if part == "clinical":
+            stored.clinical_closed_at, stored.clinical_closed_by_id = clock.now(), by.user_id
+            stored.clinical_report_id = document.id
+            bind_to(work, [sheet.id for sheet in account.sheets.values() if not sheet.is_gap], stored)
+        else:
+            stored.money_closed_at, stored.money_closed_by_id = clock.now(), by.user_id
+            stored.money_report_id = document.id
+        work.audit(
+            "outage.closed", "outage", outage_id, part=part, report=document.id, sha256=digest, signature=sign(content),
+            rows=len(content["rows"]), let_go=len(content["let_go"]),
+        )  # fmt: skip
+        work.result = document.id
+        return document.id
+
+
+REPORT_SECONDS = 30
+MOST_TOLD = 6
+
+
+def _check_closable(found: Board, part: str) -> None:
+    if found.outage.lasts:
+        raise StillLasts()
+    missing = found.missing(part)
+    unequal = [one.title for one in found.identities if one.part == part and not one.is_equal]
+    lines = [f"{row.title}: {row.missing}" for row in missing]
+    lines += [f"{title}: the sums are not equal" for title in unequal if not missing]
+    if part == "clinical" and found.scans_waiting:
+        lines.append(f"{found.scans_waiting} scanned files are not read yet")
+    if lines:
+        count = f"{len(lines)} {'row is' if len(lines) == 1 else 'rows are'}"
+        more = f" and {len(lines) - MOST_TOLD} more" if len(lines) > MOST_TOLD else ""
+        raise StillMissing(part=part, count=count, what="; ".join(lines[:MOST_TOLD]) + more + ".", told=lines[:20])
 
 
 def _who(work: Work) -> str:

@@ -20,6 +20,12 @@ from data.models import Appointment, BackEntry, FormSheet
 from data.session import ClinicSession
 from data.types import clock
 from forms.editions import edition_of
+from outage.bottle_sheets import Logged as Logged
+from outage.bottle_sheets import enter_bottle as enter_bottle
+from outage.entry_queue import Waiting as Waiting
+from outage.entry_queue import to_enter as to_enter
+from outage.entry_screen import Entry as Entry
+from outage.entry_screen import open_entry as open_entry
 from outage.keyed import (
     AlreadyEntered,
     NotEntered,
@@ -33,6 +39,8 @@ from outage.keyed import (
 from outage.landing import Landing, land
 from outage.typed import Problem, read_sheet
 from outage.visit_records import write_visit
+from outage.walk_ins import enter_walk_in as enter_walk_in
+from outage.walk_ins import may_be as may_be
 from records.access import visit_for
 from security.actor import Actor
 from security.rules import Work, act, together

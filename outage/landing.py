@@ -272,7 +272,7 @@ def _drug_line(found: Landing, sheet: str, key: str, cells: dict[str, tuple[Cell
         return f"{key}.{cells[name][0].key}" if name in cells else f"{key}.{name}"
 
     try:
-        bottle, drug = house.bottle(str(value.get("bottle") or ""), str(value.get("drug") or ""))
+        bottle, drug = house.bottle(str(value.get("bottle") or house.log_of), str(value.get("drug") or ""))
         given, wasted = quantities(*(thousandths(value.get(name)) for name in ("drawn", "given", "wasted")))
         number = _visit_number(value.get("appointment"))
     except Wrong as wrong:

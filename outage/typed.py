@@ -66,6 +66,8 @@ class House:
     day: date
     month_first: bool = True
     opens: tuple[time, time] | None = None
+    log_of: str = ""
+    """The number of the bottle, on a sheet that is the log of one."""
 
     def person(self, text: str) -> str | None:
         """The id of whoever these initials, or this name, belong to. Raises BadInput with the initials there are."""

@@ -87,7 +87,7 @@ class Verdict:
 def verify(session: ClinicSession) -> Verdict:
     """Walk the chain from the first row to the head. Names the first altered, missing or added row."""
     statement = select(AuditLog).order_by(AuditLog.seq).execution_options(yield_per=2_000)
-    return check_rows(session.scalars(statement), session.clinic_id, _head(session))
+    return check_rows(session.scalars(statement), session.clinic_id, head(session))
 
 
 def check_rows(rows: Iterable[Any], clinic_id: str, head: tuple[int, str]) -> Verdict:
@@ -105,7 +105,8 @@ def check_rows(rows: Iterable[Any], clinic_id: str, head: tuple[int, str]) -> Ve
     return Verdict(count, head_hash=previous)
 
 
-def _head(session: ClinicSession) -> tuple[int, str]:
+def head(session: ClinicSession) -> tuple[int, str]:
+    """The number and the hash of the last row."""
     from data.models import ChainHead
 
     row = session.execute(

@@ -94,6 +94,14 @@ SETTINGS = (
         only="flow", page="settings/flow_stages.py",
     ),
     Setting(
+        "paper-rules", "Paper", "paper", "description", "How long drug log sheets are kept on paper after an outage.",
+        DAY, only="paper",
+        fields={
+            "drug_log_years": Field("Years to keep drug log sheets on paper",
+                                    help="Two by federal rules; some states want three or more."),
+        },
+    ),
+    Setting(
         "species", "Species and breeds", "species", "pets",
         "The species you see and the breeds offered for each.", DAY,
         fields={

@@ -12,8 +12,11 @@ from data.models import (
     Appointment,
     BackEntry,
     CheckIn,
+    Client,
+    Consent,
     Discharge,
     Drug,
+    DrugCount,
     DrugLogEntry,
     Exam,
     FlowEvent,
@@ -28,7 +31,9 @@ from data.models import (
 from data.session import read, write
 from data.types import clock
 from outage import entry
-from outage.printing import print_for_appointment
+from outage.outages import declare
+from outage.printing import print_blank, print_for_appointment, print_for_roster
+from outage.sheets import bind
 from outage.typed import NotReadable
 from tests.flow.conftest import Day
 
@@ -261,3 +266,120 @@ def test_a_sheet_is_entered_once_verified_by_a_second_person_and_set_right_by_re
     assert paper.one(Exam).notes == "" and len(paper.rows(Observation)) == 2 and len(paper.rows(InvoiceLine)) == 3
     (row,) = paper.rows(BackEntry)
     assert (row.state, row.keyed_by_id) == ("entered", paper.clara.user_id)
+
+
+WALK_IN = {
+    "first_name": "Rosa", "last_name": "Diaz", "phone": "212 555 0144", "city": "Harbor",
+    "owner_type": "feral_caretaker", "may_contact": ["email"],
+    "animal": "Tom", "species": "cat", "sex": "male", "altered": "no", "age_years": "2",
+    "temper": ["bites"], "services": ["neuter", "rabies"], "arrived_at": "820", "signature": True,
+}  # fmt: skip
+
+
+def blank(paper, form):
+    (serial,) = print_blank(form, 1, by=paper.sam).serials
+    with write(paper.clinic.id) as session:
+        sheet = session.scalars(select(FormSheet).where(FormSheet.serial == serial)).one()
+        sheet.state = "used"
+        return sheet.id
+
+
+def test_a_walk_in_becomes_client_patient_and_appointment_on_the_spot(paper):
+    sheet, travel = blank(paper, "walk-in"), blank(paper, "travel-sheet")
+    screen = entry.open_entry(sheet, by=paper.sam)
+    assert (screen.kind, screen.title, screen.day) == ("walk_in", "Walk-in", paper.day.today)
+    visit = entry.enter_walk_in(sheet, WALK_IN, by=paper.sam, key="w")
+    assert entry.enter_walk_in(sheet, WALK_IN, by=paper.sam, key="w") == visit
+    (appointment,) = paper.rows(Appointment, id=visit)
+    assert (appointment.walk_in, appointment.stage, appointment.services) == (
+        True,
+        "checked_in",
+        ["cat-neuter", "rabies"],
+    )
+    assert appointment.starts_at == paper.at("08:20") and appointment.type == "surgery"
+    (client,) = paper.rows(Client, id=appointment.client_id)
+    (tom,) = paper.rows(Patient, id=appointment.patient_id)
+    assert (client.last_name, client.owner_type, client.phone_digits) == ("Diaz", "caretaker", "2125550144")
+    assert (tom.name, tom.species, tom.sex, tom.caution) == ("Tom", "cat", "male", "Bites")
+    assert tom.born_estimated and paper.day.today.year - tom.born_on.year in (2, 3)
+    assert [(row.channel, row.given) for row in paper.rows(Consent)] == [("email", True)]
+    with pytest.raises(entry.AlreadyEntered):
+        entry.enter_walk_in(sheet, WALK_IN, by=paper.sam)
+
+    bind(travel, visit, by=paper.sam)
+    assert entry.enter(visit, {travel: TRAVEL | {"procedure": "neuter", "sex_found": "male"}}, by=paper.sam).stage == (
+        "checked_out"
+    )
+
+    again = blank(paper, "walk-in")
+    told = {"client.first_name": "Rosa", "client.last_name": "Diaz", "client.phone": "2125550144"}
+    (known,) = entry.may_be(told, by=paper.sam)
+    assert known.id == client.id
+    other = entry.enter_walk_in(again, WALK_IN | {"animal": "Tim", "_client": client.id}, by=paper.sam)
+    assert paper.rows(Appointment, id=other)[0].client_id == client.id
+    third = blank(paper, "walk-in")
+    with pytest.raises(NotReadable) as refused:
+        entry.enter_walk_in(third, {"phone": "12"}, by=paper.sam)
+    assert {one.key for one in refused.value.problems} >= {"last_name", "animal"}
+    assert len(paper.rows(Client)) == 2
+
+
+def test_the_log_of_a_bottle_never_doubles_what_the_travel_sheets_brought(paper):
+    with write(paper.clinic.id) as session:
+        number = session.get_one(Appointment, (paper.clinic.id, paper.visit)).number
+    runs = print_for_roster(["drug-log"], paper.day.today, by=paper.sam).serials
+    sheets = {row.bottle_id: row.id for row in paper.rows(FormSheet) if row.serial in runs}
+    ketamine, butorphanol = sheets[paper.bottles["B12"]], sheets[paper.bottles["B7"]]
+    entry.enter(paper.visit, {paper.travel: TRAVEL}, by=paper.sam)
+    log = {
+        "count_am": "10", "uses.1.time": "9:50", "uses.1.visit": str(number), "uses.1.drawn": "0.3",
+        "uses.1.given": "0.25", "uses.1.wasted": "0.05", "uses.1.by": "CC",
+        "uses.2.time": "11:30", "uses.2.wasted": "0.1", "uses.2.by": "CC", "uses.2.witness": "SS", "count_pm": "9.5",
+    }  # fmt: skip
+    done = entry.enter_bottle(ketamine, log, by=paper.sam, key="b")
+    assert entry.enter_bottle(ketamine, log, by=paper.sam, key="b") == done
+    assert (done.written, done.there) == (1, 1)
+    assert paper.holds("B12") == 9_600
+    assert [one.sentence for one in done.exceptions] == ["PM count of B12 differs by −0.10 mL."]
+    counts = sorted((row.session, row.counted, row.expected) for row in paper.rows(DrugCount))
+    assert counts == [("AM", 10_000, 10_000), ("PM", 9_500, 9_600)]
+
+    wrong = {"uses.1.time": "9:30", "uses.1.visit": str(number), "uses.1.drawn": "0.25", "uses.1.by": "CC"}
+    done = entry.enter_bottle(butorphanol, wrong, by=paper.sam)
+    assert (done.written, done.there, paper.holds("B7")) == (0, 1, 9_800)
+    assert "0.25 here, 0.20 in the log already" in done.exceptions[0].sentence
+    with pytest.raises(NotReadable, match="there is no visit 4711"):
+        entry.enter_bottle(sheets[paper.bottles["B31"]], wrong | {"uses.1.visit": "4711"}, by=paper.sam)
+
+
+def test_the_queue_tells_what_is_left_and_the_screen_shows_fields_as_on_paper(paper):
+    late = paper.day.visit("Rex", stage="booked")
+    outage = declare("all", paper.at("06:00"), by=paper.clinic.actor("mona"))
+    with write(paper.clinic.id) as session:
+        session.get_one(Appointment, (paper.clinic.id, late)).starts_at = paper.at("09:00")
+        session.get_one(FormSheet, (paper.clinic.id, paper.travel)).state = "used"
+
+    def queue():
+        return {one.title: one for one in entry.to_enter(outage_id=outage, by=paper.sam)}
+
+    assert {name: one.state for name, one in queue().items()} == {"Luna": "waiting", "Rex": "printed"}
+    assert [one.title for one in entry.to_enter(by=paper.sam)] == ["Luna"], "without an outage what was scanned"
+    screen = entry.open_entry(paper.visit, by=paper.sam)
+    travel = next(sheet for sheet in screen.sheets if sheet.form == "travel-sheet")
+    keys = [one.key for one in travel.fields]
+    assert keys.index("weight") < keys.index("drugs") < keys.index("procedure") < keys.index("outcome")
+    drugs = next(one for one in travel.fields if one.key == "drugs")
+    assert drugs.lines == 7 and [cell.key for cell in drugs.cells][:3] == ["drug", "bottle", "drawn"]
+    assert screen.people["CC"] == "Clara Chen" and screen.bottles["B12"] == "Ketamine 100 mg/mL"
+    assert screen.may_miss and travel.missing == (1, 2)
+
+    entry.begin(paper.travel, by=paper.sam)
+    entry.begin(paper.travel, by=paper.sam)
+    assert (queue()["Luna"].state, queue()["Luna"].sheets[0].keyed_by) == ("begun", "Sam Stone")
+    entry.enter(paper.visit, {paper.travel: TRAVEL, paper.consent: CONSENT}, by=paper.sam)
+    entry.no_show(late, by=paper.sam)
+    assert {name: (one.state, one.to_verify) for name, one in queue().items()} == {
+        "Luna": ("entered", True), "Rex": ("away", False)
+    }  # fmt: skip
+    entry.verify(paper.travel, by=paper.clara)
+    assert not queue()["Luna"].to_verify
