@@ -160,8 +160,9 @@ def _kind(work: Work, name: str, kind: str) -> None:
 
     st.selectbox("Kind", list(kinds), index=list(kinds).index(kind), format_func=kinds.__getitem__, key=key,
                  on_change=convert)  # fmt: skip
-    with st.container(key="kind_picture"):
-        st.image(show_kind(kind), caption=editing.KINDS[kind][1])
+    with st.container(key="kind_picture", gap="xxsmall"):
+        st.image(show_kind(kind))
+        st.caption(editing.KINDS[kind][1])
 
 
 def _shape(work: Work, one: _Inputs, kind: str, values: Body) -> None:

@@ -32,7 +32,9 @@ def draw(work: Work) -> None:
             key=f"paper-{work.slug}", label_visibility="collapsed",
         ) or work.desk.paper  # fmt: skip
         sample = st.toggle("Sample patient", value=True, key=f"sample-{work.slug}")
-        place = st.container(width="content", horizontal=True, vertical_alignment="center")
+        if st.button("Large", icon=":material/zoom_in:", key="preview_large", type="tertiary", help="All pages, large"):
+            _large(work, paper, sample)
+    place = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="center")
     shown = _shown(work, paper, sample)
     if shown is None:
         shown = st.session_state.get(slot)
@@ -43,6 +45,21 @@ def draw(work: Work) -> None:
     with place:
         _pages(work, shown)
     _leaf(work, shown)
+
+
+@st.dialog("As it will print", width="large")
+def _large(work: Work, paper: str, sample: bool) -> None:
+    desk, page, pages = work.desk, 1, 1
+    with frame.refusals():
+        while page <= pages:
+            try:
+                shown = show_page(work.as_json, page, paper, desk.order, desk.clinic, sample=sample)
+            except ValueError:
+                st.info("Mend what is marked in the list first.", icon=":material/info:")
+                return
+            with st.container(key=f"leaf-{page}"):
+                st.image(shown.picture, width="stretch")
+            page, pages = page + 1, shown.pages
 
 
 def _shown(work: Work, paper: str, sample: bool) -> Shown | None:

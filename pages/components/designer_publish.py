@@ -56,6 +56,11 @@ def told(found: Published) -> list[str]:
     return [
         f"{pages} on {PAPERS[found.paper]} paper, printed blank and read back as a scanner sees it.",
         "Both codes and all four corner markers are found on every page.",
-        f"{found.boxes} boxes read as empty, the furthest {found.furthest:.2f} mm from its place (0.30 mm is allowed).",
+        f"{found.boxes} boxes read as empty, the furthest {_millimetres(found.furthest)} from its place (0.30 mm is "
+        "allowed).",
         f"{places} in the records.",
     ]
+
+
+def _millimetres(far: float) -> str:
+    return f"{far:.2f} mm" if far >= 0.01 else "less than 0.01 mm"

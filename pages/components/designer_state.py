@@ -107,7 +107,7 @@ class Work:
 
     def key(self, name: str) -> str:
         """The key of a widget for a property of the chosen piece; another one after a step back."""
-        return f"design-{self.slug}-{self.chosen}-{self._held['turn']}-{name}"
+        return f"design-{self.slug}-{self.chosen}-{self._held['turn']}-{name}".replace("__", "~")
 
     def step(self, body: Body, at: At | None = None, *, tag: str | None = None) -> None:
         """Take a step: the form before it can come back. Steps with the same ``tag`` (typing) are one."""
