@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy import select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Appointment, Document, DocumentPage, FormSheet, ScanFile
+from data.models import Appointment, Definition, Document, DocumentPage, FormSheet, ScanFile
 from data.sealed import BlobDamaged, seal, unseal
 from data.session import ClinicSession, write
 from data.types import clock, is_id, new_id
@@ -83,16 +83,25 @@ class PageLine:
     serial: int | None = None
     appointment: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
+    newest: int | None = None
+    """The version of its form that is printed now."""
 
     @property
     def sentence(self) -> str:
         """What is wrong with it, in words."""
         return MORE_SENTENCES.get(self.reason, "")
 
+    @property
+    def note(self) -> str:
+        """What is worth knowing of a page that needs nobody."""
+        if self.version is None or not self.newest or self.version == self.newest:
+            return ""
+        return f"Printed as version {self.version}; version {self.newest} is printed now. It is read as it was printed."
+
     def document(self) -> dict[str, Any]:
         """As ``ballast scan --json`` tells it."""
         told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "id"}
-        return told | {"version": self.version, "sentence": self.sentence}
+        return told | {"version": self.version, "sentence": self.sentence, "note": self.note}
 
 
 @dataclass(frozen=True)
@@ -310,16 +319,19 @@ def lines_of(session: ClinicSession, row: ScanFile) -> list[PageLine]:
         .where(DocumentPage.document_id == row.document_id)
         .order_by(DocumentPage.index)
     )
-    return [_line(page, sheet, row.name) for page, sheet in session.execute(statement)]
+    newest: dict[str, int] = {slug: number for slug, number in session.execute(
+        select(Definition.slug, Definition.number).where(Definition.kind == "form"))}  # fmt: skip
+    return [_line(page, sheet, row.name, newest) for page, sheet in session.execute(statement)]
 
 
-def _line(page: DocumentPage, sheet: FormSheet | None, source: str) -> PageLine:
+def _line(page: DocumentPage, sheet: FormSheet | None, source: str, newest: Mapping[str, int]) -> PageLine:
     found: dict[str, Any] = {"id": page.id, "source": source, "index": page.index, "state": page.state}
     found["reason"] = page.reason
     if sheet is not None:
         found |= {
             "form": sheet.form, "version": sheet.form_version, "page": page.page, "of": sheet.pages,
             "serial": sheet.serial, "appointment": sheet.appointment_id, "fields": dict(page.fields),
+            "newest": newest.get(sheet.form),
         }  # fmt: skip
     return PageLine(**found)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from security import settings
 from tests.flow.conftest import Day
 
 
@@ -12,3 +13,18 @@ def visits(clinic):
     found = [day.visit("Luna", stage="booked", client="Chen"), day.visit("Rex", stage="booked", caution="Bites")]
     day.visit("Gone", stage="cancelled")
     return day.today, found
+
+
+@pytest.fixture
+def visits_of():
+    """A clinic with another paper and one visit of today: ``visits_of(clinic, "a4")``, then ``visits_of.visit``."""
+
+    class Of:
+        visit = ""
+
+        def __call__(self, clinic, paper):
+            adam = clinic.actor("adam")
+            settings.save_definition("clinic-profile", "clinic", {"paper": paper}, expected=0, by=adam)
+            self.visit = Day(clinic).visit("Luna", stage="booked", client="Chen")
+
+    return Of()
