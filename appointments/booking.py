@@ -6,12 +6,13 @@ press the button. ``overbook`` needs its own permission. Each change of stage is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
+from sqlalchemy.orm.attributes import flag_modified
 
 from appointments import capacity
 from appointments.early_ticket import paid_ahead
@@ -35,6 +36,7 @@ from data.models import Appointment, Client, Clinic, Fund, Location, Patient, Se
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
+from records import custom
 from records.access import Closed, client_for, visit_for
 from security.actor import Actor
 from security.rules import Work, act, authorize
@@ -104,6 +106,11 @@ class Booking:
     notes: str = ""
     caution: str = ""
     provider_id: str | None = None
+    answers: Mapping[str, object] | None = None
+    """To the clinic's own fields of appointments; None where they were not asked."""
+    client_answers: Mapping[str, object] | None = None
+    """The same for a new client, and for a new patient."""
+    patient_answers: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ class Details:
     notes: str = ""
     caution: str = ""
     provider_id: str | None = None
+    answers: Mapping[str, object] | None = None
 
 
 def book(
@@ -248,6 +256,9 @@ def change(appointment_id: str, details: Details, *, version: int, by: Actor, ke
         changed = [name for name, value in new.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, new[name])
+        if own := custom.save_form(work.session, "appointment", row.id, details.answers):
+            flag_modified(row, "caution")  # a second editor notices, although only answers changed
+            changed += own
         if "funding" in changed:
             follow(work, row, must=True)
         work.audit("appointment.changed", "appointment", row.id, fields=changed)
@@ -384,11 +395,13 @@ class _Desk:
         own = False
         if new_client is not None:
             client = clients.insert(self.session, new_client)
+            custom.save_form(self.session, "client", client.id, booking.client_answers, new=True)
             booking = replace(booking, client_id=client.id)
             if self.clinic.kind == "human" and new_patient is not None and not new_patient.name.strip():
                 own, new_patient = True, replace(new_patient, name=full_name(client)[:120])
         if new_patient is not None:
             row = patients.insert(self.session, booking.client_id, new_patient, is_client=own, by=self.work.by)
+            custom.save_form(self.session, "patient", row.id, booking.patient_answers, new=True)
             booking = replace(booking, patient_id=row.id)
         return booking
 
@@ -420,6 +433,7 @@ class _Desk:
             caution=_text(booking.caution, 300),
         )
         record_move(self.work, appointment, stage, event_at=event_at, source=source)
+        custom.save_form(self.session, "appointment", appointment.id, booking.answers, new=True)
         follow(self.work, appointment, must=True)
         return appointment
 

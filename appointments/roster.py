@@ -35,6 +35,7 @@ from data.models import (
 )
 from data.session import ClinicSession
 from data.types import is_id
+from records import custom
 from records.access import NAME, Closed, client_for
 from records.family import family
 from records.settings import SPECIES
@@ -118,6 +119,8 @@ class RosterRow:
     walk_in: bool
     notes: str
     cancel_reason: str
+    own: str = ""
+    """Answers to the clinic's own fields that stand on the roster, in words."""
 
     @property
     def details(self) -> tuple[str, str]:
@@ -160,6 +163,7 @@ class Opened:
     history: list[HistoryLine] = field(default_factory=list)
     paid_ahead_cents: int = 0
     """Deposits that stand on this visit's own ticket."""
+    answers: dict[str, custom.Answer] = field(default_factory=dict)
 
 
 def roster(day: date, *, by: Actor, filters: Filters | None = None) -> list[RosterRow]:
@@ -185,7 +189,10 @@ def open_appointment(appointment_id: str, *, by: Actor) -> Opened:
             raise NotFound(what="appointment", name="with this address")
         opened = Opened(rows[0])
         if not rows[0].restricted:
-            opened = Opened(rows[0], _history(session, appointment_id), paid_ahead(session, appointment_id))
+            opened = Opened(
+                rows[0], _history(session, appointment_id), paid_ahead(session, appointment_id),
+                custom.values(session, "appointment", appointment_id),
+            )  # fmt: skip
     note_view(by, "appointment", appointment_id)
     return opened
 
@@ -256,7 +263,7 @@ def _veiled(row: RosterRow) -> RosterRow:
         row, owner=NAME, surname=NAME, phone="", owner_type="", animal=NAME, breed="", sex="unknown",
         altered=None, born_on=None, born_estimated=False, weight_grams=None, service_codes=[], services=[], caution="",
         own_caution="", consent="", deposit_cents=0, owed_cents=0, funding_code="", funding="", notes="",
-        cancel_reason="",
+        cancel_reason="", own="",
     )  # fmt: skip
 
 
@@ -302,6 +309,7 @@ class _Draft:
             .where(Consent.client_id.in_(self.client_ids), Consent.purpose == "treatment")
             .order_by(Consent.event_at, Consent.id)
         )
+        self.own = custom.on_roster(session, [(visit.id, patient.id, client.id) for visit, client, patient, _ in found])
         self.owed = owed_by(session, self.client_ids)
         self.deposits = deposits_of(session, self.client_ids)
         sign = case((FundEntry.kind == "pending", 1), (FundEntry.kind == "released", -1), else_=0)
@@ -389,6 +397,7 @@ class _Draft:
             walk_in=appointment.walk_in,
             notes=appointment.notes,
             cancel_reason=appointment.cancel_reason,
+            own=self.own.get(appointment.id, ""),
         )
 
 

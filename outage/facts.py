@@ -13,6 +13,7 @@ from appointments.roster import RosterRow
 from data.models import Client, CustomValue, Patient
 from data.session import ClinicSession
 from data.wording import Wording
+from records import custom
 from security.profile import ClinicProfile
 
 
@@ -35,13 +36,13 @@ def of_appointments(session: ClinicSession, rows: Sequence[RosterRow], words: Wo
         one.id: one
         for one in session.scalars(select(Patient).where(Patient.id.in_({row.patient_id for row in shown})))
     }  # fmt: skip
-    custom = _custom(session, shown)
+    own = _custom(session, shown, words)
     facts = {}
     for row in rows:
         mine = _visit(row, words)
         if not row.restricted:
             mine |= _people(row, clients[row.client_id], patients[row.patient_id], words)
-            mine |= custom.get(row.id, {})
+            mine |= own.get(row.id, {})
         facts[row.id] = {name: text for name, text in mine.items() if text}
     return facts
 
@@ -83,7 +84,7 @@ def line(row: RosterRow, words: Wording) -> dict[str, str]:
         "phone": words.phone(row.phone), "animal": row.animal,
         "details": " · ".join(part for part in details if part),
         "services": ", ".join(row.services) or row.type_label,
-        "caution": " · ".join(part for part in (row.caution, row.notes) if part),
+        "caution": " · ".join(part for part in (row.caution, row.notes, row.own) if part),
         "owed": words.money(row.owed_cents) if row.owed_cents else "",
         "deposit": words.money(row.deposit_cents) if row.deposit_cents else "", "funding": row.funding,
     }  # fmt: skip
@@ -117,15 +118,20 @@ def _people(row: RosterRow, client: Client, patient: Patient, words: Wording) ->
     }  # fmt: skip
 
 
-def _custom(session: ClinicSession, rows: Sequence[RosterRow]) -> dict[str, dict[str, str]]:
+def _custom(session: ClinicSession, rows: Sequence[RosterRow], words: Wording) -> dict[str, dict[str, str]]:
+    """Answers to the clinic's own fields by ``entity.custom.key``, of each appointment."""
     of: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for entity, entity_id in (("client", row.client_id), ("patient", row.patient_id), ("appointment", row.id)):
             of.setdefault((entity, entity_id), []).append(row.id)
+    known = {entity: custom.fields(session, entity, every=True) for entity in ("client", "patient", "appointment")}
     found: dict[str, dict[str, str]] = {}
     ids = {entity_id for _, entity_id in of}
     for one in session.scalars(select(CustomValue).where(CustomValue.entity_id.in_(ids))):
+        field = known[one.entity].get(one.field)
+        if field is None:
+            continue
         for appointment in of.get((one.entity, one.entity_id), ()):
-            value = {True: "yes", False: "no"}.get(one.value, one.value) if isinstance(one.value, bool) else one.value
-            found.setdefault(appointment, {})[f"{one.entity}.custom.{one.field}"] = str(value)
+            text = custom.worded(field, one.value, words)
+            found.setdefault(appointment, {})[f"{one.entity}.custom.{one.field}"] = text
     return found

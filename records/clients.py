@@ -83,7 +83,7 @@ def add(form: ClientForm, *, answers: Mapping[str, object] | None = None, by: Ac
         if work.repeated:
             return str(work.result)
         client = insert(work.session, form)
-        custom.save(work.session, "client", client.id, answers or {})
+        custom.save_form(work.session, "client", client.id, answers, new=True)
         work.audit("client.added", "client", client.id, number=client.number)
         work.result = client.id
         return client.id
@@ -129,7 +129,7 @@ def change(
         for name in changed:
             setattr(client, name, getattr(form.cleaned(), name))
         _rename_own_patients(session, client)
-        changed += custom.save(session, "client", client.id, answers or {})
+        changed += custom.save_form(session, "client", client.id, answers)
         if changed:
             _touch(client)
             refresh(session, client)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm.attributes import flag_modified
 
 from data import definitions
 from data.errors import BadInput, EditedMeanwhile, NotFound
@@ -96,7 +97,7 @@ def add(
         if work.repeated:
             return str(work.result)
         patient = insert(work.session, client_id, form, is_client=is_client, by=by)
-        custom.save(work.session, "patient", patient.id, answers or {})
+        custom.save_form(work.session, "patient", patient.id, answers, new=True)
         work.audit("patient.added", "patient", patient.id, client=patient.client_id)
         work.result = patient.id
         return patient.id
@@ -120,8 +121,8 @@ def add_person(
         row = clients.insert(work.session, client)
         named = replace(person, name=full_name(row)[:120])
         patient = insert(work.session, row.id, named, is_client=True, by=by)
-        custom.save(work.session, "client", row.id, answers or {})
-        custom.save(work.session, "patient", patient.id, answers or {})
+        custom.save_form(work.session, "client", row.id, answers, new=True)
+        custom.save_form(work.session, "patient", patient.id, answers, new=True)
         work.audit("client.added", "client", row.id, number=row.number, patient=patient.id)
         work.result = [row.id, patient.id]
         return row.id, patient.id
@@ -166,8 +167,9 @@ def change(
         changed = [name for name, value in asdict(form).items() if getattr(patient, name) != value]
         for name in changed:
             setattr(patient, name, getattr(form, name))
-        changed += custom.save(session, "patient", patient.id, answers or {})
+        changed += custom.save_form(session, "patient", patient.id, answers)
         if changed:
+            flag_modified(patient, "caution")  # a second editor notices, although only answers changed
             refresh(session, client)
             work.audit("patient.changed", "patient", patient.id, fields=changed)
 

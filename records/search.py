@@ -24,6 +24,8 @@ SHORTEST = 2
 """Fewer letters would match nearly everybody; a single digit may be a client number."""
 MOST_LOOKED_THROUGH = 40
 """Clients, likeliest first, whose patients are looked at for a search."""
+MOST_ANSWERING = 60
+"""Clients found by an answer to a field of the clinic's own."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,12 @@ def find(query: str, *, by: Actor, limit: int = 20) -> list[Found]:
         return []
     with look(by, "clients.view") as session:
         begins = [holds(session, Client.search, f" {term}") for term in wanted]
+        named = and_(*(holds(session, Client.search, term) for term in wanted))
+        answering = _answering(session, wanted)
         rank = case((_is_number(wanted), 0), (and_(*begins), 1), else_=2)
         statement = (
             select(Client)
-            .where(Client.merged_into_id.is_(None), *(holds(session, Client.search, term) for term in wanted))
+            .where(Client.merged_into_id.is_(None), or_(named, Client.id.in_(answering)) if answering else named)
             .where(or_(_findable(session, by), _is_number(wanted)))
             .order_by(rank, Client.last_name, Client.first_name, Client.number)
             .limit(limit)
@@ -114,8 +118,9 @@ def find_with_patients(
     with look(by, "clients.view") as session:
         order = {one.id: place for place, one in enumerate(found) if not one.restricted}
         rows = session.scalars(select(Patient).where(Patient.client_id.in_(order), Patient.is_client.is_(False))).all()
+        answering = {one for ones in _answering(session, wanted).values() for one in ones}
     by_number = len(wanted) == 1 and wanted[0].isdecimal()
-    named = [row for row in rows if _speaks_of(row, wanted)]
+    named = [row for row in rows if row.id in answering or _speaks_of(row, wanted)]
     behind = [row for row in rows if by_number and row not in named] if len(found) <= clients else []
     named.sort(key=lambda row: (not fold(row.name).startswith(wanted[0]), row.died_on is not None, row.name))
     behind.sort(key=lambda row: (order[row.client_id], row.died_on is not None, row.name))
@@ -128,6 +133,19 @@ def find_with_patients(
         for row in [*named, *behind][:patients]
     ]  # fmt: skip
     return found[:clients], hits
+
+
+def _answering(session: ClinicSession, wanted: list[str]) -> dict[str, list[str]]:
+    """Clients who are found by an answer to one of the clinic's own fields, each with the patients it is about."""
+    from records.custom import found_by
+
+    met: dict[str, list[str]] = {}
+    for client_id, patient_id, words in found_by(session):
+        if all(term in words for term in wanted):
+            met.setdefault(client_id, []).append(patient_id)
+            if len(met) >= MOST_ANSWERING:
+                break
+    return met
 
 
 def _speaks_of(patient: Patient, wanted: list[str]) -> bool:

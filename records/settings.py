@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -19,17 +19,34 @@ class Species(definitions.Document):
 
 
 class CustomField(definitions.Document):
-    """A field of the clinic's own on clients, patients or appointments."""
+    """A field of the clinic's own on clients, patients or appointments. Its slug is the key that forms
+    (``patient.custom.housing``) and reports know it by; switched off it is no longer asked, and its answers stay."""
 
     entity: Literal["client", "patient", "appointment"]
     label: str = Field(min_length=1, max_length=80)
     kind: Literal["text", "number", "date", "choice", "check"] = "text"
-    choices: list[str] = Field(default_factory=list)
+    choices: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list, max_length=100)
+    help: str = Field(default="", max_length=120)
+    order: int = Field(default=0, ge=0, le=999)
+    required: bool = False
+    when_new: bool = True
+    on_roster: bool = False
+    find_by: bool = False
     reveals_health: bool = False
+    active: bool = True
 
 
 SPECIES = definitions.register("species", "Species", Species)
-CUSTOM_FIELD = definitions.register("custom-field", "Custom field", CustomField)
+
+
+def _check(session: ClinicSession, slug: str, field: CustomField) -> None:
+    """What is saved from now on; a field that was saved before stays readable."""
+    from records.custom import check_field
+
+    check_field(session, slug, field)
+
+
+CUSTOM_FIELD = definitions.register("custom-field", "Custom field", CustomField, _check)
 
 _CATS = [
     "Domestic Shorthair",

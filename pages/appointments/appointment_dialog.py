@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from appointments import booking, days, flow
@@ -14,6 +16,9 @@ from pages.appointments import dialogs, told
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from pages.components.frame import plain
+from pages.components.record_fields import custom_answers, custom_fields, custom_start, shown_answers
+from records import custom
+from records.settings import CustomField
 
 REASONS = ("Client asked", "Client ill", "Patient ill", "Could not catch the animal", "Clinic closed", "Other")
 
@@ -29,18 +34,19 @@ def _dialog(appointment_id: str) -> None:
     with frame.refusals():
         opened = open_appointment(appointment_id, by=frame.actor())
         row = opened.row
-        _head(row)
+        own = custom.fields_of("appointment", by=frame.actor())
+        _head(row, shown_answers(own, opened.answers))
         may = frame.may()
         if "appointments.book" in may:
-            form = _typed(row)
+            form = _typed(row, custom_start(own, opened.answers))
             try:
                 _act(row, may)
                 form.line()
                 if row.stage in (*BEFORE_ARRIVAL, "cancelled", "no_show"):
-                    _tabs(opened, form, may)
+                    _tabs(opened, form, own, may)
                 elif not row.restricted:
                     with st.expander("Change details"):
-                        _details(row, form)
+                        _details(row, form, own)
             finally:
                 if form.open:
                     form.keep()
@@ -50,9 +56,9 @@ def _dialog(appointment_id: str) -> None:
                     st.caption(_line(line))
 
 
-def _typed(row: RosterRow) -> DraftForm:
+def _typed(row: RosterRow, own: dict[str, Any]) -> DraftForm:
     """The fields of all tabs as one form: what was typed into any of them is kept."""
-    start = {
+    start = own | {
         "place": row.location_id, "type": row.type, "day": row.day,
         "time": show.clock_time(local_of(row.starts_at, row.zone).time()), "services": list(row.service_codes),
         "funding": row.funding_code, "provider": row.provider_id or "", "caution": row.own_caution,
@@ -61,7 +67,7 @@ def _typed(row: RosterRow) -> DraftForm:
     return DraftForm(f"visit:{row.id}", start, prefix="visit_", version=row.version)
 
 
-def _head(row: RosterRow) -> None:
+def _head(row: RosterRow, own: list[tuple[str, str]]) -> None:
     when = local_of(row.starts_at, row.zone)
     st.markdown(f"### {plain(row.animal)} · {plain(row.owner)}")
     what = plain(f"{row.type_label} · {row.location}")
@@ -82,6 +88,7 @@ def _head(row: RosterRow) -> None:
         "Notes": row.notes,
         "Canceled because": row.cancel_reason,
     }
+    facts |= {frame.plain(label): text for label, text in own}
     if row.caution:
         st.warning(plain(row.caution), icon=":material/warning:")
     known = [(label, text) for label, text in facts.items() if text]
@@ -154,7 +161,7 @@ def _print_forms(row: RosterRow) -> None:
     st.switch_page("outage/print.py", query_params={"appointment": row.id})
 
 
-def _tabs(opened: Opened, form: DraftForm, may: frozenset[str]) -> None:
+def _tabs(opened: Opened, form: DraftForm, own: dict[str, CustomField], may: frozenset[str]) -> None:
     row = opened.row
     names = ["Move"] + ["Details"] * (not row.restricted) + ["Cancel"] * (row.stage in BEFORE_ARRIVAL)
     for name, tab in zip(names, st.tabs(names), strict=True):
@@ -162,7 +169,7 @@ def _tabs(opened: Opened, form: DraftForm, may: frozenset[str]) -> None:
             if name == "Move":
                 _move(row, form, may)
             elif name == "Details":
-                _details(row, form)
+                _details(row, form, own)
             else:
                 _cancel(opened, form)
 
@@ -212,7 +219,7 @@ def _times(offered: Choices, place: str, kind: str, day: object) -> list[str]:
     return [show.clock_time(slot) for slot in days.slots(offered.locations[place], offered.types[kind], day)]  # type: ignore[arg-type]
 
 
-def _details(row: RosterRow, form: DraftForm) -> None:
+def _details(row: RosterRow, form: DraftForm, own: dict[str, CustomField]) -> None:
     offered = days.choices(by=frame.actor())
     codes = list(dict.fromkeys([*offered.services, *row.service_codes]))
     old = dict(zip(row.service_codes, row.services, strict=True))
@@ -237,8 +244,9 @@ def _details(row: RosterRow, form: DraftForm) -> None:
     left, right = st.columns(2)
     caution = left.text_input("Caution for this visit", key=form.key("caution"), live=form.live, autocomplete="off")
     notes = right.text_input("Notes", key=form.key("notes"), live=form.live, autocomplete="off")
+    custom_fields(form, own)
     if st.button("Save details", type="primary", key="visit_save") and not form.newer:
-        details = Details(services, funding, notes, caution, provider or None)
+        details = Details(services, funding, notes, caution, provider or None, custom_answers(form, own))
         booking.change(row.id, details, version=row.version, by=frame.actor(), key=frame.form_key("appointment"))
         form.forget()
         _done("Saved.")

@@ -17,7 +17,9 @@ from pages.appointments import dialogs, told
 from pages.appointments.who import choose
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
+from pages.components.record_fields import asked_when_new, custom_answers, custom_fields, custom_start
 from records.patients import SEXES
+from records.settings import CustomField
 
 START = {
     "client": "", "patient": "", "first": "", "last": "", "phone": "", "email": "", "kind": "public", "animal": "",
@@ -52,28 +54,31 @@ def _form(of: str, wish: dict[str, Any], *, walk_in: bool) -> None:
     """The form. What is typed is kept at every step, whatever a rule says to it."""
     with frame.refusals():
         over = wish if "time" in wish else {}  # a place in the calendar was clicked; a day alone only begins
-        form = DraftForm(of, START | wish, prefix="book_", over=over)
+        own = {entity: asked_when_new(entity) for entity in ("client", "patient", "appointment")}
+        asked = {name: value for fields in own.values() for name, value in custom_start(fields, {}).items()}
+        form = DraftForm(of, START | asked | wish, prefix="book_", over=over)
         form.line()
         try:
-            _steps(form, wish, walk_in=walk_in)
+            _steps(form, wish, own, walk_in=walk_in)
         finally:
             if form.open:
                 form.keep()
 
 
-def _steps(form: DraftForm, wish: dict[str, Any], *, walk_in: bool) -> None:
+def _steps(form: DraftForm, wish: dict[str, Any], own: dict[str, dict[str, CustomField]], *, walk_in: bool) -> None:
     offered = days.choices(by=frame.actor())
     if not offered.locations or not offered.types:
         st.info("Add a location and an appointment type under Settings first.")
         return
     with frame.refusals():
-        who = choose(form)
+        who = choose(form, own)
         if not who.is_chosen:
             return
         location, kind, day, at = _where_and_when(form, offered, wish, walk_in=walk_in)
         if not walk_in and comes_twice(day, at, location.zone):
             st.caption(f"{show.clock_time(at)} comes twice that night, as the clocks go back: the first one is booked.")
         extra = _extras(form, offered, kind)
+        custom_fields(form, own["appointment"])
         load = days.load(day, location.id, kind, by=frame.actor())
         overbook = load is not None and _fullness(load, offered, location, walk_in=walk_in)
         past = (
@@ -83,7 +88,9 @@ def _steps(form: DraftForm, wish: dict[str, Any], *, walk_in: bool) -> None:
         )
         label = "Check in walk-in" if walk_in else f"Book for {show.day(day, style='weekday')}, {show.clock_time(at)}"
         if st.button(label, type="primary", key="book_save", width="stretch"):
-            wish = Booking(who.client_id, who.patient_id, location.id, kind, day, at, **extra)
+            answers = {"answers": custom_answers(form, own["appointment"])}
+            answers |= {f"{entity}_answers": given for entity, given in who.answers.items()}
+            wish = Booking(who.client_id, who.patient_id, location.id, kind, day, at, **extra, **answers)
             rule = booking.walk_in if walk_in else booking.book
             more = {} if walk_in else {"past": past}
             rule(
@@ -133,7 +140,7 @@ def _where_and_when(
     return location, kind, day, labels.get(typed or "") or read_time(typed or "")
 
 
-def _extras(form: DraftForm, offered: Choices, kind: str) -> dict[str, object]:
+def _extras(form: DraftForm, offered: Choices, kind: str) -> dict[str, Any]:
     usual = [code for code in offered.types[kind].services if code in offered.services]
     form.follow("services", usual)
     form.among("services", offered.services)

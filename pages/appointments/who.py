@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import streamlit as st
@@ -10,9 +11,11 @@ import streamlit as st
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 from pages.components.frame import plain
+from pages.components.record_fields import custom_answers, custom_fields
 from records import clients, patients, search
 from records.clients import OWNER_TYPES, ClientForm
 from records.patients import SEXES, PatientForm
+from records.settings import CustomField
 
 NEW = "new"
 
@@ -25,6 +28,8 @@ class Who:
     patient_id: str = ""
     new_client: ClientForm | None = None
     new_patient: PatientForm | None = None
+    answers: dict[str, dict[str, object]] = field(default_factory=dict)
+    """To the clinic's own fields, where somebody new is entered: of the client, and of the patient."""
 
     @property
     def is_chosen(self) -> bool:
@@ -32,8 +37,9 @@ class Who:
         return bool(self.client_id or self.new_client) and bool(self.patient_id or self.new_patient)
 
 
-def choose(form: DraftForm) -> Who:
-    """Draw it; returns the choice so far. The form's ``client`` is the client's id or ``new``."""
+def choose(form: DraftForm, own: Mapping[str, Mapping[str, CustomField]]) -> Who:
+    """Draw it; returns the choice so far. The form's ``client`` is the client's id or ``new``; ``own`` are the clinic's
+    own fields of a new client and patient."""
     client = form["client"]
     if not client:
         _find()
@@ -45,7 +51,11 @@ def choose(form: DraftForm) -> Who:
     if client == NEW:
         new = _new_client(form)
         human = frame.clinic().kind == "human"
-        return Who(new_client=new, new_patient=_new_patient(form, named=not human))
+        custom_fields(form, own["client"])
+        patient = _new_patient(form, named=not human)
+        custom_fields(form, own["patient"])
+        answers = {entity: custom_answers(form, own[entity]) for entity in ("client", "patient")}
+        return Who(new_client=new, new_patient=patient, answers=answers)
     opened = clients.open_client(client, by=frame.actor())
     living = [patient for patient in opened.patients if not patient.died_on]
     names = {
@@ -58,7 +68,10 @@ def choose(form: DraftForm) -> Who:
         horizontal=True,
     )  # fmt: skip
     if chosen == NEW:
-        return Who(client_id=client, new_patient=_new_patient(form, named=True))
+        patient = _new_patient(form, named=True)
+        custom_fields(form, own["patient"])
+        answers = {"patient": custom_answers(form, own["patient"])}
+        return Who(client_id=client, new_patient=patient, answers=answers)
     return Who(client_id=client, patient_id=str(chosen))
 
 

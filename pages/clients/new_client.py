@@ -6,6 +6,7 @@ from pages.clients.lines import line
 from pages.components import frame
 from pages.components.draft_form import DraftForm
 from pages.components.record_fields import (
+    asked_when_new,
     client_fields,
     client_of,
     client_start,
@@ -18,7 +19,7 @@ from pages.components.record_fields import (
     patient_start,
 )  # fmt: skip
 from pages.components.rows import rows
-from records import clients, custom, patients, search
+from records import clients, patients, search
 
 PLACE = "client:new"
 
@@ -27,15 +28,17 @@ PLACE = "client:new"
 def enter() -> None:
     """The form, run alone while somebody types."""
     by = frame.actor()
-    own = custom.fields_of("client", by=by)
+    own = asked_when_new("client")
     form = DraftForm(PLACE, client_start() | custom_start(own, {}) | {"is_patient": True})
-    person = DraftForm(f"{PLACE}:person", patient_start()) if is_human() else None
+    theirs = asked_when_new("patient") if is_human() else {}
+    person = DraftForm(f"{PLACE}:person", patient_start() | custom_start(theirs, {})) if is_human() else None
     with st.container(border=True):
         form.line(discard=False)
         client_fields(form)
         custom_fields(form, own)
         if person is not None and st.checkbox("This person is the patient too", key=form.key("is_patient")):
             patient_fields(person, named=False)
+            custom_fields(person, theirs)
             person.keep()
         form.keep()
     already(form)
@@ -49,6 +52,7 @@ def enter() -> None:
             answers = custom_answers(form, own)
             key = frame.form_key(PLACE)
             if person is not None and form["is_patient"]:
+                answers |= custom_answers(person, theirs)
                 client_id, _ = patients.add_person(client_of(form), patient_of(person), answers=answers, by=by, key=key)
             else:
                 client_id = clients.add(client_of(form), answers=answers, by=by, key=key)

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.components import frame
 from pages.components.draft_form import DraftForm
 from pages.components.record_fields import (
+    asked_when_new,
     custom_answers,
     custom_fields,
     custom_start,
@@ -12,7 +13,7 @@ from pages.components.record_fields import (
     patient_of,
     patient_start,
 )  # fmt: skip
-from records import clients, custom, patients
+from records import clients, patients
 
 client_id = st.query_params.get("client", "")
 place = f"patient:new:{client_id}"
@@ -22,7 +23,7 @@ place = f"patient:new:{client_id}"
 def enter() -> None:
     """The form, run alone while somebody types."""
     by = frame.actor()
-    own = custom.fields_of("patient", by=by)
+    own = asked_when_new("patient")
     form = DraftForm(place, patient_start() | custom_start(own, {}))
     with st.container(border=True):
         form.line(discard=False)

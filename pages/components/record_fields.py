@@ -141,7 +141,7 @@ def custom_start(fields: Mapping[str, CustomField], answers: Mapping[str, Any]) 
         elif field.kind == "number":
             value = None if value is None else float(value)
         elif field.kind == "check":
-            value = bool(value)
+            value = bool(value) if not field.required else {True: "Yes", False: "No"}.get(value)  # type: ignore[arg-type]
         else:
             value = value or ""
         start[f"own_{slug}"] = value
@@ -149,25 +149,47 @@ def custom_start(fields: Mapping[str, CustomField], answers: Mapping[str, Any]) 
 
 
 def custom_fields(form: DraftForm, fields: Mapping[str, CustomField]) -> None:
-    """Draw the clinic's own fields."""
-    for slug, field in fields.items():
-        key, label = form.key(f"own_{slug}"), frame.plain(field.label)
-        if field.kind == "check":
-            st.checkbox(label, key=key)
-        elif field.kind == "date":
-            limits = {"min_value": date(1900, 1, 1), "max_value": date(2200, 1, 1)}
-            st.date_input(label, key=key, format=show.date_pattern(), **limits)
-        elif field.kind == "number":
-            st.number_input(label, key=key)
-        elif field.kind == "choice":
-            st.selectbox(label, ["", *field.choices], key=key, format_func=lambda choice: choice or "Choose")
-        else:
-            st.text_input(label, key=key, live=form.live)
+    """Draw the clinic's own fields, two abreast."""
+    narrow = list(fields.items())
+    for at in range(0, len(narrow), 2):
+        for column, (slug, field) in zip(st.columns(2, vertical_alignment="bottom"), narrow[at : at + 2], strict=False):
+            with column:
+                _own_field(form, slug, field)
+
+
+def _own_field(form: DraftForm, slug: str, field: CustomField) -> None:
+    common: dict[str, Any] = {"key": form.key(f"own_{slug}"), "help": field.help or None}
+    label = frame.plain(field.label) + (" \\*" if field.required else "")
+    if field.kind == "check" and field.required:
+        st.segmented_control(label, ["Yes", "No"], **common)
+    elif field.kind == "check":
+        st.checkbox(label, **common)
+    elif field.kind == "date":
+        st.date_input(
+            label, format=show.date_pattern(), min_value=date(1900, 1, 1), max_value=date(2200, 1, 1), **common
+        )
+    elif field.kind == "number":
+        st.number_input(label, **common)
+    elif field.kind == "choice":
+        held = form[f"own_{slug}"] or ""
+        options = list(dict.fromkeys(["", *field.choices, held]))
+        st.selectbox(label, options, format_func=lambda choice: choice or "Choose", **common)
+    else:
+        st.text_input(label, live=form.live, autocomplete="off", **common)
 
 
 def custom_answers(form: DraftForm, fields: Mapping[str, CustomField]) -> dict[str, object]:
     """What was answered, for the rule."""
-    return {slug: form[f"own_{slug}"] for slug in fields}
+    given = {slug: form[f"own_{slug}"] for slug in fields}
+    return {
+        slug: {"Yes": True, "No": False}.get(value, value) if fields[slug].kind == "check" else value
+        for slug, value in given.items()
+    }
+
+
+def asked_when_new(entity: str) -> dict[str, CustomField]:
+    """The clinic's own fields that are asked when a record is added."""
+    return {slug: field for slug, field in custom.fields_of(entity, by=frame.actor()).items() if field.when_new}
 
 
 def shown_answers(fields: Mapping[str, CustomField], answers: Mapping[str, custom.Answer]) -> list[tuple[str, str]]:
@@ -175,9 +197,9 @@ def shown_answers(fields: Mapping[str, CustomField], answers: Mapping[str, custo
     shown = []
     for slug, field in fields.items():
         value = answers.get(slug)
-        if value is None or value is False:
+        if value is None or (value is False and not field.required):
             continue
-        text = "Yes" if value is True else str(value)
+        text = {True: "Yes", False: "No"}[value] if isinstance(value, bool) else str(value)
         if field.kind == "date":
             text = show.day(date.fromisoformat(text))
         elif field.kind == "number":

@@ -79,7 +79,7 @@ def _row(row: RosterRow, words: Wording, today: date) -> dict[str, Any]:
         "services": ", ".join(row.services) or row.type_label,
         "funding": row.funding,
         "caution": row.caution,
-        "notes": row.cancel_reason if out else row.notes,
+        "notes": row.cancel_reason if out else " · ".join(part for part in (row.notes, row.own) if part),
         "consent": CONSENTS[row.consent],
         "consentBad": row.consent == "refused" or (row.consent == "missing" and row.stage in ON_SITE),
         "owed": words.money(row.owed_cents) if row.owed_cents else "",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from data.definitions import KINDS, BadDefinition
 from data.errors import BadInput
-from pages.components import definition_form, definition_history, editing, frame
+from pages.components import custom_field_use, definition_form, definition_history, editing, frame
 from pages.components.draft_form import Draft
 from pages.settings.kinds import BY_KIND, STAGES, Setting
 from security import drafts, settings
@@ -75,6 +75,8 @@ def edit(setting: Setting, current: Entry) -> None:
             leave()
         return
     by = frame.actor()
+    if setting.kind == "custom-field":
+        custom_field_use.draw(entry.slug, entry.body)
     history, file = st.tabs(["History", "File"])
     with history:
         definition_history.draw(
@@ -135,7 +137,7 @@ def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, 
         slug = entry.slug
         if slug == NEW:
             taken = {found.slug for found in settings.entries(setting.kind, by=frame.actor())}
-            slug = settings.slug_for(setting.name_of(entered | {"active": True}, ""), taken)
+            slug = settings.slug_for(setting.short_of(entered, ""), taken)
         key = frame.form_key(draft.place)
         try:
             settings.save_definition(

@@ -36,12 +36,19 @@ class Setting:
     page: str = ""
     label: str = "label"
     """The field that names an entry."""
+    group_by: str = ""
+    """A field in words after the name, where entries of several sorts stand in one list."""
     fields: dict[str, Field] = field(default_factory=dict)
 
     def name_of(self, body: dict[str, Any], slug: str) -> str:
         """What an entry is called on screen."""
+        group = f" · {str(body.get(self.group_by) or '').lower()}" if self.group_by else ""
+        return self.short_of(body, slug) + group + ("" if body.get("active", True) else " (off)")
+
+    def short_of(self, body: dict[str, Any], slug: str) -> str:
+        """The words that name an entry, from which a new one gets its key."""
         parts = [str(body.get(self.label) or slug), str(body.get("strength") or "")]
-        return " ".join(part for part in parts if part) + ("" if body.get("active", True) else " (off)")
+        return " ".join(part for part in parts if part)
 
 
 _ACTIVE = Field("In use", help="Switched off, it is no longer offered; records that name it keep it.")
@@ -127,8 +134,16 @@ SETTINGS = (
             "label": Field("Question"), "kind": Field("Answer", words={
                 "text": "Text", "number": "Number", "date": "Date", "choice": "One of a list", "check": "Yes or no"}),
             "choices": Field("The list", help="One on each line; only for an answer from a list."),
+            "help": Field("Hint", help="Shown at the question mark beside the field."),
+            "order": Field("Place", help="Fields with a smaller number come first."),
+            "required": Field("An answer is needed"),
+            "when_new": Field("Ask when the record is added", help="Otherwise it is asked when somebody edits."),
+            "on_roster": Field("Show on the roster", help="Beside the notes, on the screen and on paper."),
+            "find_by": Field("Find clients by it", help="The search looks at these answers too."),
             "reveals_health": Field("Says something about health", help="Then it is left out of mail."),
+            "active": Field("In use", help="Switched off, it is no longer asked. Answers stay, in reports too."),
         },
+        group_by="entity",
     ),
     Setting(
         "service", "Price list", "service", "sell",
