@@ -25,8 +25,8 @@ class CustomField(definitions.Document):
     entity: Literal["client", "patient", "appointment"]
     label: str = Field(min_length=1, max_length=80)
     kind: Literal["text", "number", "date", "choice", "check"] = "text"
-    choices: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list, max_length=100)
     help: str = Field(default="", max_length=120)
+    choices: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list, max_length=100)
     order: int = Field(default=0, ge=0, le=999)
     required: bool = False
     when_new: bool = True

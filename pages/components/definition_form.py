@@ -24,13 +24,15 @@ WIDE = ("long", "lines", "grid", "week", "counts", "several")
 @dataclass(frozen=True)
 class Field:
     """What the document class cannot say about one field. ``choices`` names a kind and how its entries are kept:
-    ``service:slug``; ``words`` are the labels of fixed choices."""
+    ``service:slug``; ``words`` are the labels of fixed choices; ``when`` is another field, earlier in the document, and
+    the value with which alone this one is asked."""
 
     label: str = ""
     help: str = ""
     widget: str = ""
     choices: str = ""
     words: dict[str, str] = field(default_factory=dict)
+    when: tuple[str, str] | None = None
 
 
 Choices = Callable[[str], dict[str, str]]
@@ -47,6 +49,10 @@ def draw(
         if _widget(document, name, fields) in WIDE:
             _row(document, narrow, body, fields, entered, key, choices)
             narrow = []
+            when = fields.get(name, Field()).when
+            if when is not None and entered[when[0]] != when[1]:
+                entered[name] = body.get(name)
+                continue
             entered[name] = _field(document, name, body, fields, key, choices)
         else:
             narrow.append(name)

@@ -133,7 +133,7 @@ SETTINGS = (
             "entity": Field("Asked on", words={"client": "Client", "patient": "Patient", "appointment": "Appointment"}),
             "label": Field("Question"), "kind": Field("Answer", words={
                 "text": "Text", "number": "Number", "date": "Date", "choice": "One of a list", "check": "Yes or no"}),
-            "choices": Field("The list", help="One on each line; only for an answer from a list."),
+            "choices": Field("The list", help="One answer on each line.", when=("kind", "choice")),
             "help": Field("Hint", help="Shown at the question mark beside the field."),
             "order": Field("Place", help="Fields with a smaller number come first."),
             "required": Field("An answer is needed"),
