@@ -80,11 +80,11 @@ def _visits(account: Account, judge: Judge) -> Identity:
     groups["scanned"] += stray[0]
     line = [
         _count("", "rostered", groups["rostered"]),
-        _count("−", "no-shows", groups["away"]),
-        _count("+", "walk-ins", groups["walk_ins"]),
+        _count("−", "no-show" if len(groups["away"]) == 1 else "no-shows", groups["away"]),
+        _count("+", "walk-in" if len(groups["walk_ins"]) == 1 else "walk-ins", groups["walk_ins"]),
         _count("=", "back-entered", groups["entered"]),
         _count("+", "let go", groups["entered_waived"]),
-        _count("=", "form sets scanned", groups["scanned"]),
+        _count("=", "form set scanned" if len(groups["scanned"]) == 1 else "form sets scanned", groups["scanned"]),
         _count("+", "let go", groups["scanned_waived"]),
     ]
     shown = tuple(term for term in line if term.value or term.label != "let go")

@@ -364,14 +364,14 @@ def _pages(sheets: Iterable[SheetFacts]) -> Cell:
         if not sheet.attached and not sheet.review:
             missing.append(f"{sheet.about.title.lower()} {sheet.serial}")
         else:
-            missing += [f"{sheet.about.title.lower()} {sheet.serial} page {page}" for page in sheet.missing]
-        review += [f"{sheet.serial} page {page}" for page in sheet.review]
+            missing += [f"{sheet.about.title.lower()} {sheet.serial}, page {page}" for page in sheet.missing]
+        review += [f"sheet {sheet.serial}, page {page}" for page in sheet.review]
     if not wanted:
         return NONE
     if missing:
-        return Cell("problem", f"Not scanned: {', '.join(missing)}")
+        return Cell("problem", f"Not scanned: {'; '.join(missing)}")
     if review:
-        return Cell("waiting", f"In review: {', '.join(review)}")
+        return Cell("waiting", f"In review: {'; '.join(review)}")
     return Cell("ok", f"{there} of {wanted}")
 
 

@@ -38,6 +38,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("clients/merge.py", "Merge clients", "merge", "clients.merge", "merge-clients", in_menu=False),
     ),
     "Outage": (
+        Page("outage/recovery.py", "Recovery board", "checklist", "outage.enter", "recovery"),
         Page("outage/scan.py", "Scan", "document_scanner", "outage.scan", "scan"),
         Page("outage/review.py", "Review", "fact_check", "outage.scan", "review"),
         Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),

@@ -1,10 +1,13 @@
-"""The red lines above every page, for those whom they concern."""
+"""The lines above every page: an outage, for everybody, and what is wrong, in red, for those whom it concerns."""
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import streamlit as st
 
-from pages.components import emergency, frame
+from outage import outages
+from pages.components import emergency, frame, show
 from security import backups
 
 
@@ -19,6 +22,8 @@ def draw(may: frozenset[str], *, at: str) -> None:
     sample clinic, which has nothing to lose."""
     if "security.break_glass" in may:
         emergency.draw()
+    if at != "recovery":
+        _outage(may)
     said = at == "backups" or (at == "" and "security.users" in may) or frame.clinic().is_demo
     if said or "data.backup" not in may:
         return
@@ -27,3 +32,23 @@ def draw(may: frozenset[str], *, at: str) -> None:
         with st.container(key="banner", horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":material/warning: {frame.plain(problems[0])}", width="content")
             st.page_link("settings/backups.py", label="See backups", width="content")
+
+
+def _outage(may: frozenset[str]) -> None:
+    """An outage that lasts, or whose paper is not all back."""
+    row = outages.current(by=frame.actor())
+    if row is None:
+        return
+    began = show.clock_time(row.began_at)
+    if row.began_at.astimezone(ZoneInfo(frame.clinic().zone)).date() != show.today():
+        began = show.moment(row.began_at)
+    if row.lasts and row.scope == "all":
+        words = f"Outage since {began}. On paper until it is over."
+    elif row.lasts:
+        words = f"Cards are out since {began}. Use card slips until it is over."
+    else:
+        words = f"The outage of {show.day(row.began_at)} is over. Not all of its paper is accounted for yet."
+    with st.container(key="outage_banner", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f":material/power_off: {frame.plain(words)}", width="content")
+        if "outage.enter" in may:
+            st.page_link("outage/recovery.py", label="Recovery board", width="content")

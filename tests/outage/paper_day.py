@@ -39,7 +39,9 @@ ZONE = "America/New_York"
 class PaperDay:
     """Makes one outage's rows. Times are those of ``began`` and after; ``people`` are the ids of users."""
 
-    def __init__(self, clinic, *, hours_ago: float = 5, lasts: float | None = 4, days_ago: int = 0) -> None:
+    def __init__(
+        self, clinic, *, hours_ago: float = 5, lasts: float | None = 4, days_ago: int = 0, outage=None, began=None
+    ) -> None:  # fmt: skip
         self.clinic = clinic
         self.editions = {
             slug: edition.number
@@ -49,13 +51,16 @@ class PaperDay:
         }
         now = clock.now() - timedelta(days=days_ago)
         self.began = now - timedelta(hours=hours_ago)
+        self.runs: dict[tuple[str, str], str] = {}
+        if outage is not None:
+            self.id, self.began = outage, began
+            return
         self.ended = None if lasts is None else self.began + timedelta(hours=lasts)
         with write(clinic.id) as session:
             outage = Outage(scope="all", began_at=self.began, ended_at=self.ended)
             session.add(outage)
             self._done(session)
             self.id = outage.id
-        self.runs: dict[tuple[str, str], str] = {}
 
     def _done(self, session) -> None:
         session.flush()
@@ -206,9 +211,9 @@ class PaperDay:
             self._done(session)
             return row.id
 
-    def done(self, name="Luna", *, walk_in=False, drugs=None, cents=8500) -> str:
+    def done(self, name="Luna", *, walk_in=False, drugs=None, cents=8500, after=0.5) -> str:
         """A visit that wants nothing any more: sheets scanned and keyed, drugs logged and verified, paid."""
-        visit = self.visit(name, walk_in=walk_in)
+        visit = self.visit(name, walk_in=walk_in, starts=after)
         typed = {}
         for line, (bottle, number, amount) in enumerate(drugs or (), 1):
             typed |= {f"drugs.{line}.bottle": number, f"drugs.{line}.drawn": str(amount / 1000),

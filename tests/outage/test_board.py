@@ -192,6 +192,10 @@ def test_a_restricted_record_is_not_named_and_money_only_told_to_whom_it_is_open
     assert any("Luna" in row.detail for row in board(day.id, by=clinic.operator).rows)
 
 
+def one_of(label: str) -> str:
+    return label.replace("shows", "show").replace("ins", "in").replace("sets", "set")
+
+
 FATES = st.sampled_from(["done", "no_show", "unscanned", "unkeyed", "draft", "lost", "walk_in", "let_go"])
 
 
@@ -229,10 +233,10 @@ def test_each_number_of_the_identities_is_what_an_independent_count_gives(clinic
     extra = 1 + bool(draws)
     visits, drugs, money = board(day.id, by=clinic.operator).identities
     of = {fate: fates.count(fate) for fate in ("no_show", "walk_in", "let_go", "done", "unscanned", "unkeyed", "draft")}
-    assert [(term.sign, term.label, term.value) for term in visits.lines[0] if term.label != "let go"] == [
-        ("", "rostered", len(fates) + extra - of["walk_in"]), ("−", "no-shows", of["no_show"]),
-        ("+", "walk-ins", of["walk_in"]), ("=", "back-entered", of["done"] + of["walk_in"] + of["unscanned"] + extra),
-        ("=", "form sets scanned", of["done"] + of["walk_in"] + of["unkeyed"] + of["draft"] + extra),
+    assert [(term.sign, one_of(term.label), term.value) for term in visits.lines[0] if term.label != "let go"] == [
+        ("", "rostered", len(fates) + extra - of["walk_in"]), ("−", "no-show", of["no_show"]),
+        ("+", "walk-in", of["walk_in"]), ("=", "back-entered", of["done"] + of["walk_in"] + of["unscanned"] + extra),
+        ("=", "form set scanned", of["done"] + of["walk_in"] + of["unkeyed"] + of["draft"] + extra),
     ]  # fmt: skip
     assert [term.value for term in visits.lines[0] if term.label == "let go"] == [of["let_go"]] * 2 * bool(of["let_go"])
     assert all(len(set(term.rows)) == term.value for term in visits.lines[0])
