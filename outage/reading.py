@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 
 from data.errors import NotFound, Refusal
 from data.models import DocumentPage, FormSheet, ScanFile, User
@@ -23,7 +23,7 @@ from forms.reading.stack import FileNotRead
 from outage import destroying
 from outage.lease import is_held
 from outage.review import ASIDE, KINDS, waits
-from outage.scanning import MORE_SENTENCES, BeingRead, read_scan
+from outage.scanning import MORE_SENTENCES, OFF_SCALE, BeingRead, read_scan, scale_note
 from outage.sheets import who_of
 from security.actor import Actor
 from security.rules import look
@@ -49,6 +49,13 @@ class ScanRow:
     to_review: int = 0
     destroyed: int = 0
     aside: int = 0
+    scale: float | None = None
+    """How large its pages were printed, where that is far from actual size."""
+
+    @property
+    def note(self) -> str:
+        """A word about the printer's settings, where its pages were not printed at actual size."""
+        return scale_note(self.scale)
 
     @property
     def sentence(self) -> str:
@@ -72,7 +79,20 @@ def scans(*, by: Actor, newest: int = 30) -> list[ScanRow]:
         )
         found = session.execute(statement).all()
         counts = _counts(session, [row.document_id for row, _ in found if row.document_id and row.state == "read"])
-        return [_row(row, name, counts.get(row.document_id or "", {})) for row, name in found]
+        scales = _scales(session, [row.document_id for row, _ in found if row.document_id])
+        return [
+            replace(_row(row, name, counts.get(row.document_id or "", {})), scale=scales.get(row.document_id or ""))
+            for row, name in found
+        ]
+
+
+def _scales(session: ClinicSession, documents: Sequence[str]) -> dict[str, float]:
+    """How large the pages of a document were printed that were not printed at actual size, on average."""
+    off = or_(DocumentPage.scale < 1 - OFF_SCALE, DocumentPage.scale > 1 + OFF_SCALE)
+    statement = select(DocumentPage.document_id, func.avg(DocumentPage.scale)).where(
+        DocumentPage.document_id.in_(documents), off
+    )
+    return {document: float(scale) for document, scale in session.execute(statement.group_by(DocumentPage.document_id))}
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class PageLine:
     fields: dict[str, Any] = field(default_factory=dict)
     newest: int | None = None
     """The version of its form that is printed now."""
+    scale: float | None = None
+    """How large it was printed; none where the scan does not tell."""
 
     @property
     def sentence(self) -> str:
@@ -94,14 +96,29 @@ class PageLine:
     @property
     def note(self) -> str:
         """What is worth knowing of a page that needs nobody."""
-        if self.version is None or not self.newest or self.version == self.newest:
-            return ""
-        return f"Printed as version {self.version}; version {self.newest} is printed now. It is read as it was printed."
+        said = [scale_note(self.scale)]
+        if self.version is not None and self.newest and self.version != self.newest:
+            said.append(
+                f"Printed as version {self.version}; version {self.newest} is printed now. It is read as it was "
+                "printed."
+            )
+        return " ".join(filter(None, said))
 
     def document(self) -> dict[str, Any]:
         """As ``ballast scan --json`` tells it."""
         told = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "id"}
         return told | {"version": self.version, "sentence": self.sentence, "note": self.note}
+
+
+OFF_SCALE = 0.03
+"""How far from actual size a page may be printed before the printer's settings are worth a word."""
+
+
+def scale_note(scale: float | None) -> str:
+    """A calm word about a page that was not printed at actual size: it was read by its markers all the same."""
+    if scale is None or abs(scale - 1) <= OFF_SCALE:
+        return ""
+    return f"Printed at {scale:.0%}, and read all the same. Set the printer to actual size (100 %) for the next print."
 
 
 @dataclass(frozen=True)
@@ -326,7 +343,7 @@ def lines_of(session: ClinicSession, row: ScanFile) -> list[PageLine]:
 
 def _line(page: DocumentPage, sheet: FormSheet | None, source: str, newest: Mapping[str, int]) -> PageLine:
     found: dict[str, Any] = {"id": page.id, "source": source, "index": page.index, "state": page.state}
-    found["reason"] = page.reason
+    found["reason"], found["scale"] = page.reason, page.scale
     if sheet is not None:
         found |= {
             "form": sheet.form, "version": sheet.form_version, "page": page.page, "of": sheet.pages,
@@ -422,7 +439,7 @@ def _page(page: PageRead, document_id: str, picture: str, sheets: dict[int, Form
     """What is written of one page before it is held against earlier scans."""
     one = DocumentPage(
         document_id=document_id, index=page.index, state="review", reason=page.trouble, picture=picture,
-        is_upright=page.is_upright,
+        is_upright=page.is_upright, scale=page.scale,
     )  # fmt: skip
     if page.trouble in DESTROYED:
         one.state, one.picture = "quarantined", ""

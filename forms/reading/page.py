@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from forms.furniture import MM
 from forms.reading.boxes import Mark, read_boxes
 from forms.reading.codes import Code, halved, read_codes, rescue
 from forms.reading.register import Placed, find_markers, place
@@ -16,6 +17,8 @@ from forms.reading.register import Placed, find_markers, place
 UPRIGHT_DPI = 130
 QUALITY = 74
 BLANK = 0.0012
+SAME_SHAPE = 0.012
+"""How far a picture's sides may differ from those of the paper it is taken for."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class PageReading:
     upright: bytes = b""
     is_upright: bool = False
     """Whether ``upright`` is laid on the paper, so that zones can be cut out of it."""
+    scale: float | None = None
+    """How large the page was printed, 1 at actual size; none where the picture does not tell."""
 
 
 Ask = Callable[[Sequence[str]], Target | str]
@@ -78,9 +83,21 @@ def _laid(done: PageReading, gray: Any, target: Target, codes: list[Code]) -> Pa
         done.trouble = "not_placed"
         return _kept(done, gray)
     done.how, done.error, done.pixels = placed.how, round(placed.error, 3), round(placed.pixels, 2)
+    done.scale = printed_scale(placed, target.size, gray.shape)
     done.marks = marks
     done.upright, done.is_upright = _upright(gray, target.size, placed), True
     return done
+
+
+def printed_scale(placed: Placed, size: tuple[float, float], picture: tuple[int, ...]) -> float | None:
+    """How large a page was printed, where the picture is the whole sheet of paper as a scanner gives it: flat, and of
+    the paper's shape."""
+    long, short = max(picture[:2]), min(picture[:2])
+    paper_long, paper_short = max(size), min(size)
+    if not placed.is_flat(size) or abs(long / short / (paper_long / paper_short) - 1) > SAME_SHAPE:
+        return None
+    scale = placed.pixels / ((long / paper_long + short / paper_short) / 2 * MM)
+    return round(float(scale), 3) if 0.6 < scale < 1.2 else None
 
 
 def _with_help(gray: Any, done: PageReading) -> list[Code]:

@@ -17,6 +17,8 @@ SEARCH = 1500
 """Longest side at which markers are looked for on the whole page."""
 FLAT_ERROR = 0.35 * MM
 WORST_ERROR = 1.1 * MM
+FLAT_TILT = 0.02
+"""How much smaller one end of a page may be than the other."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Placed:
     error: float
     markers: int
     pixels: float
+
+    def is_flat(self, size: tuple[float, float]) -> bool:
+        """Whether the page of ``size`` lies in the picture as on a scanner's glass, not as before a camera."""
+        return float(abs(self.matrix[2, 0]) * size[0] + abs(self.matrix[2, 1]) * size[1]) < FLAT_TILT
 
 
 @lru_cache(maxsize=1)

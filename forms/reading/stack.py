@@ -87,6 +87,7 @@ class PageRead:
     marks: list[BoxRead] = field(default_factory=list)
     upright: bytes = b""
     is_upright: bool = False
+    scale: float | None = None
     known: Any = None
 
     @property

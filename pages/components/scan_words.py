@@ -19,6 +19,8 @@ def outcome(row: ScanRow) -> str:
         parts.append(f"{show.number(row.aside)} put aside")
     if row.destroyed:
         parts.append(f"{show.count(row.destroyed, 'page')} with card data destroyed")
+    if row.scale is not None and row.note:
+        parts.append(f"printed at {row.scale:.0%}")
     return ", ".join(parts)
 
 

@@ -109,6 +109,8 @@ def _pages(row: ScanRow) -> None:
 
     with frame.refusals():
         st.markdown(f"**{frame.plain(row.name)}** · {frame.plain(scan_words.outcome(row))}")
+        if row.note:
+            st.info(row.note, icon=":material/print:")
         found = reading.pages_of_scan(row.id, by=frame.actor())
         if found:
             table = [

@@ -22,7 +22,7 @@ from data.errors import NotFound
 from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
 from data.session import read, write
 from forms.reading.stack import FileNotRead
-from outage import scanning
+from outage import reading, scanning
 from outage.printing import print_blank, print_for_roster
 from outage.scanning import ScanEmpty, field_pictures, page_picture, read_scan, receive, scan_file, waiting
 from records.access import RestrictedRecord
@@ -234,3 +234,29 @@ def test_pages_are_shown_only_to_whoever_may_see_the_record_and_the_raw_stack_to
         assert session.scalar(select(func.count()).select_from(AuditLog).where(AuditLog.entity == "document_page")) >= 2
     with pytest.raises(NotFound):
         open_document(stack, by=clinic.operator)
+
+
+def test_a_page_printed_at_94_percent_is_read_and_says_so_and_one_at_actual_size_or_photographed_says_nothing(
+    clinic, paper
+):
+    _, printed, pages = paper
+    sam = clinic.actor("sam")
+    cross(pages[0], printed.pages[0]["zones"], {("approved", "approved"), ("sex", "female")})
+    height, width = pages[0].shape
+    smaller = np.array([[0.94, 0, 0.03 * width], [0, 0.94, 0.02 * height]])
+    small = cv2.warpAffine(pages[0], smaller, (width, height), flags=cv2.INTER_AREA, borderValue=255)
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    seen = corners + np.array([[90, 50], [-90, 30], [-10, -40], [10, -20]], np.float32)
+    leaning = cv2.getPerspectiveTransform(corners, seen)
+    photo = cv2.warpPerspective(pages[2], leaning, (width, height), borderValue=90)
+    turned = np.rot90(pages[3], 1)
+    first, plain, tilted, lying = scan_file("stack.tif", tiff([small, pages[1], photo, turned]), by=sam)
+    assert (first.state, first.serial) == ("attached", printed.serials[0])
+    assert first.scale == pytest.approx(0.94, abs=0.004)
+    assert first.note.startswith("Printed at 94%, and read all the same.")
+    assert (plain.scale, plain.note) == (pytest.approx(1, abs=0.004), "")
+    assert (tilted.state, tilted.scale, tilted.note) == ("attached", None, "")
+    assert (lying.state, lying.scale) == ("attached", pytest.approx(1, abs=0.004))
+    assert {"scale", "note"} <= first.document().keys()
+    (row,) = reading.scans(by=sam)
+    assert row.scale == pytest.approx(0.94, abs=0.004) and row.note == first.note
