@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from data.types import clock, is_id
 from forms.definition import Cell, FormField
 from forms.editions import Edition, edition_of
 from outage.entry_queue import exceptions_in, kind_of, title_of
-from outage.keyed import machine_of
+from outage.keyed import house_of, machine_of
 from outage.outages import zone_of
 from outage.sheets import standing
 from outage.typed import from_machine, initials_of
@@ -111,7 +111,8 @@ class Entry:
     sheets: tuple[EntrySheet, ...]
     people: dict[str, str]
     bottles: dict[str, str]
-    booked: tuple[str, ...] = ()
+    opens: tuple[int, int]
+    """When the place opens and closes that day, in minutes: 2:15 on paper is the afternoon."""
     places: dict[str, str] = field(default_factory=dict)
     """The locations a walk-in may have come to."""
 
@@ -152,12 +153,11 @@ def _of_visit(session: ClinicSession, visit: Appointment, by: Actor) -> Entry:
     ]
     used = {sheet.form for sheet, _ in sheets if sheet.state in ("used", "entered")}
     sheets = [(sheet, edition) for sheet, edition in sheets if sheet.form not in used or sheet.state != "printed"]
-    people, bottles = _known(session)
+    people, bottles, opens = _known(session, visit.location_id, visit.day)
     detail = [f"visit {row.number}", row.owner, row.species, row.details[1], ", ".join(row.services)]
     return Entry(
         visit.id, "visit", row.animal, " · ".join(part for part in detail if part), visit.day, visit.stage,
-        visit.stage in BEFORE_ARRIVAL, tuple(_entry_sheets(session, sheets, by)), people, bottles,
-        tuple(visit.services),
+        visit.stage in BEFORE_ARRIVAL, tuple(_entry_sheets(session, sheets, by)), people, bottles, opens,
     )  # fmt: skip
 
 
@@ -170,11 +170,12 @@ def _of_sheet(session: ClinicSession, sheet: FormSheet | None, by: Actor) -> Ent
         bottle = session.execute(statement.where(Bottle.id == sheet.bottle_id)).tuples().one()
     body = {"title": edition.body.title, "subject": edition.body.subject}
     title, detail = title_of(sheet, body, bottle)
-    people, bottles = _known(session)
+    day = day_of(session, sheet)
+    people, bottles, opens = _known(session, bottle[0].location_id if bottle else None, day)
     active = select(Location.id, Location.name).where(Location.active).order_by(Location.name)
     return Entry(
-        sheet.id, kind_of(sheet, body), title, detail, day_of(session, sheet), "", False,
-        tuple(_entry_sheets(session, [(sheet, edition)], by)), people, bottles, (),
+        sheet.id, kind_of(sheet, body), title, detail, day, "", False,
+        tuple(_entry_sheets(session, [(sheet, edition)], by)), people, bottles, opens,
         {row.id: row.name for row in session.execute(active)},
     )  # fmt: skip
 
@@ -190,14 +191,19 @@ def day_of(session: ClinicSession, sheet: FormSheet) -> date:
     return min(printed or clock.today(zone), clock.today(zone))
 
 
-def _known(session: ClinicSession) -> tuple[dict[str, str], dict[str, str]]:
-    """Who signs how, and which bottle holds what: the open ones first."""
-    active = session.scalars(select(User).where(User.status == "active").order_by(User.name))
-    people = {initials_of(one): one.name for one in active}
-    statement = select(Bottle, Drug).join(Drug, (Drug.clinic_id == Bottle.clinic_id) & (Drug.id == Bottle.drug_id))
-    rows = session.execute(statement.order_by(Bottle.closed_at.desc(), Drug.name, Bottle.number)).tuples().all()
-    rows = sorted(rows, key=lambda one: (one[0].closed_at is not None, one[0].opened_at is None))[:300]
-    return people, {bottle.number: f"{drug.name} {drug.strength}".strip() for bottle, drug in rows}
+def _known(
+    session: ClinicSession, location_id: str | None, day: date
+) -> tuple[dict[str, str], dict[str, str], tuple[int, int]]:
+    """Who signs how, which bottle holds what (the open ones first), and when the place opens and closes."""
+    house = house_of(session, location_id, day)
+    people = {initials_of(one): one.name for one in house.people if one.status == "active"}
+    stock = sorted(
+        house.bottles.values(),
+        key=lambda one: (one[0].closed_at is not None, one[0].opened_at is None, one[1].name, one[0].number),
+    )
+    bottles = {bottle.number: f"{drug.name} {drug.strength}".strip() for bottle, drug in stock[:300]}
+    begins, ends = house.opens or (time(7), time(19))
+    return people, bottles, (begins.hour * 60 + begins.minute, ends.hour * 60 + ends.minute)
 
 
 def _entry_sheets(session: ClinicSession, sheets: Sequence[tuple[FormSheet, Edition]], by: Actor) -> list[EntrySheet]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, time
 from typing import Any
 
@@ -14,7 +14,7 @@ from appointments.booking import Booking
 from appointments.times import instant_of
 from data import definitions
 from data.errors import BadInput
-from data.models import Appointment, Location, Service
+from data.models import Appointment, Location, Patient, Service
 from data.session import ClinicSession
 from data.types import clock
 from forms.editions import edition_of
@@ -26,10 +26,9 @@ from outage.visit_records import channels, code_for, type_for
 from records import custom, search
 from records.clients import ClientForm
 from records.patients import PatientForm
-from records.search import Found
 from records.settings import SPECIES
 from security.actor import Actor
-from security.rules import Work, together
+from security.rules import Work, look, together
 
 DAY, PLACE, CLIENT, PATIENT = "_day", "_location", "_client", "_patient"
 """What is chosen on the screen beside the fields of the paper."""
@@ -71,13 +70,32 @@ def enter_walk_in(sheet_id: str, values: Mapping[str, Any], *, by: Actor, key: s
         return appointment_id
 
 
-def may_be(values: Mapping[str, Any], *, by: Actor) -> list[Found]:
-    """Clients who may be whom a walk-in sheet names: the same phone, e-mail or full name. ``values`` by place
-    (``client.phone``). Raises NotPermitted."""
-    first, last, phone, email = (
-        str(values.get(f"client.{name}") or "") for name in ("first_name", "last_name", "phone", "email")
-    )
-    return search.alike(first_name=first, last_name=last, phone=phone, email=email, by=by)
+@dataclass(frozen=True)
+class MayBe:
+    """A client who may be whom a walk-in sheet names; ``patients`` are ids and names of the living."""
+
+    id: str
+    number: int
+    name: str
+    patients: tuple[tuple[str, str], ...]
+
+
+def may_be(told: Mapping[str, str], *, by: Actor) -> list[MayBe]:
+    """Clients with the same phone, e-mail or full name as the paper tells, by ``first_name``, ``last_name``, ``phone``
+    and ``email``. Raises NotPermitted."""
+    first, last, phone, email = (told.get(name, "") for name in ("first_name", "last_name", "phone", "email"))
+    found = search.alike(first_name=first, last_name=last, phone=phone, email=email, by=by)
+    open_ones = [one for one in found if not one.restricted]
+    if not open_ones:
+        return []
+    with look(by, "clients.view") as session:
+        statement = select(Patient.client_id, Patient.id, Patient.name).where(
+            Patient.client_id.in_([one.id for one in open_ones]), Patient.died_on.is_(None)
+        )
+        mine: dict[str, list[tuple[str, str]]] = {}
+        for client_id, patient_id, name in session.execute(statement.order_by(Patient.name)):
+            mine.setdefault(client_id, []).append((patient_id, name))
+    return [MayBe(one.id, one.number, one.name, tuple(mine.get(one.id, ()))) for one in open_ones]
 
 
 def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str, day: date) -> str:

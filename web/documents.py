@@ -1,4 +1,5 @@
-"""``/documents/<id>``: a stored document, decrypted for a signed-in person who may read it."""
+"""``/documents/<id>``: a stored document, and ``/scanned/<id>``: the upright picture of a scanned page, decrypted for a
+signed-in person who may read it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from outage.scanning import page_picture
 from records.documents import open_document
 from web.answers import PRIVATE, answered
 
@@ -26,3 +28,11 @@ async def document(request: Request) -> Response:
         media_type=opened.kind.media_type,
         headers={"Content-Disposition": named, "Content-Security-Policy": POLICY, **PRIVATE},
     )
+
+
+async def scanned_page(request: Request) -> Response:
+    """Answer the picture of one scanned page, or the refusal as web/answers.py words it."""
+    picture = await answered(request, lambda page_id, by: page_picture(page_id, by=by))
+    if isinstance(picture, PlainTextResponse):
+        return picture
+    return Response(picture, media_type="image/jpeg", headers={"Content-Security-Policy": POLICY, **PRIVATE})

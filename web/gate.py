@@ -32,7 +32,9 @@ ANONYMOUS_EXACT = {
 ANONYMOUS_PREFIXES = ("/static/", "/icons/", "/u/", "/component/", "/_stcore/bidi-components/")
 SAME_FOR_ALL = ("/static/", "/icons/")
 """Files that are the same for everybody: no session is looked up for them."""
-SIGNED_IN_ONLY = ("/media/", "/documents/", "/report-files/", "/_stcore/upload_file", "/_stcore/metrics", "/account/")
+SIGNED_IN_ONLY = (
+    "/media/", "/documents/", "/scanned/", "/report-files/", "/_stcore/upload_file", "/_stcore/metrics", "/account/",
+)  # fmt: skip
 
 CONTENT_POLICY = "; ".join(
     (

@@ -21,7 +21,7 @@ from data.home import Home
 from security import devices, sessions
 from web import faults
 from web.children import Child, start_worker
-from web.documents import document
+from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
 from web.receipts import receipt
 from web.report_files import report_file
@@ -163,6 +163,7 @@ routes: list[BaseRoute] = [
     Route("/watch.js", watch),
     Route("/healthz", health),
     Route("/documents/{id}", document),
+    Route("/scanned/{id}", scanned_page),
     Route("/receipts/{id}", receipt),
     Route("/report-files/{id}", report_file),
     Route("/manifest.webmanifest", manifest),

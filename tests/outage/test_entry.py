@@ -312,9 +312,9 @@ def test_a_walk_in_becomes_client_patient_and_appointment_on_the_spot(paper):
     )
 
     again = blank(paper, "walk-in")
-    told = {"client.first_name": "Rosa", "client.last_name": "Diaz", "client.phone": "2125550144"}
+    told = {"first_name": "Rosa", "last_name": "Diaz", "phone": "2125550144"}
     (known,) = entry.may_be(told, by=paper.sam)
-    assert known.id == client.id
+    assert (known.id, known.patients) == (client.id, ((tom.id, "Tom"),))
     other = entry.enter_walk_in(again, WALK_IN | {"animal": "Tim", "_client": client.id}, by=paper.sam)
     assert paper.rows(Appointment, id=other)[0].client_id == client.id
     third = blank(paper, "walk-in")
