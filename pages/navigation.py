@@ -41,6 +41,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("outage/recovery.py", "Recovery board", "checklist", "outage.enter", "recovery"),
         Page("outage/scan.py", "Scan", "document_scanner", "outage.scan", "scan"),
         Page("outage/review.py", "Review", "fact_check", "outage.scan", "review"),
+        Page("outage/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry"),
         Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),
     ),
     "Money": (

@@ -114,7 +114,9 @@ def _act(sent: Mapping[str, Any]) -> Act:
     """A decision as the browser sent it, held to its shape."""
     values, typed = _values(sent.get("values")), _values(sent.get("all"))
     told = {name: str(sent.get(name) or "")[:200] for name in ("sheet", "reason", "number")}
-    return Act(sent["id"][:60], str(sent.get("kind"))[:20], str(sent.get("entry") or "")[:40], values, typed or values, **told)
+    return Act(
+        sent["id"][:60], str(sent.get("kind"))[:20], str(sent.get("entry") or "")[:40], values, typed or values, **told
+    )
 
 
 def _values(sent: Any) -> Values:

@@ -16,6 +16,7 @@ from pages.components.entry_form import Act, Said, Values
 from security import drafts
 
 STATE = "_back_entry"
+WAITS = ("waiting", "begun", "printed")
 NAMES = ("first_name", "last_name", "phone", "email")
 
 
@@ -178,9 +179,9 @@ def _after(state: dict[str, Any], act: Act, told: str) -> None:
         drafts.discard(_place(act.entry), by=frame.actor())
     ids = [one.id for one in state["queue"]]
     at = ids.index(act.entry) if act.entry in ids else 0
-    waits = ("waiting", "begun", "printed") if act.kind != "verify" else ()
     later = [*state["queue"][at + 1 :], *state["queue"][:at]]
-    following = next((one.id for one in later if one.state in waits or (act.kind == "verify" and one.to_verify)), act.entry)
+    waits = [one for one in later if (one.to_verify if act.kind == "verify" else one.state in WAITS)]
+    following = waits[0].id if waits else act.entry
     _open(state, following, Said(act.id, True, told))
 
 
