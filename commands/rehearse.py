@@ -47,7 +47,7 @@ def rehearse(visits: int, seed: int) -> int:
         f"{held.pages} pages of {now.visits} visits were scanned back in {document['seconds']:.0f} s:",
         f"  {document['attached']} found their place, {document['duplicate']} were there before, "
         f"{document['destroyed']} was a card slip and is destroyed, {held.misfiled} went to a wrong sheet.",
-        f"Left to do: {now.review} pages to review, {now.to_enter} sheets to enter, then close the outage.",
+        f"Left to do: {now.review} pages to review, {now.to_enter} visits and logs to enter, then close the outage.",
         "Start 'ballast serve', sign in, and open Practise an outage.",
     ]
     tell(document, "\n".join(words))

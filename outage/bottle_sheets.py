@@ -105,6 +105,9 @@ def _lines(session: ClinicSession, found: Landing, day: date) -> list[tuple[Drug
     """The uses with the visits they name."""
     numbers = {line.appointment_number for line in found.drugs if line.appointment_number}
     visits = {row.number: row for row in session.scalars(select(Appointment).where(Appointment.number.in_(numbers)))}
+    visits |= _by_serial(
+        session, {number for number in numbers if number not in visits or visits[number].day != day}, day
+    )
     lines: list[tuple[DrugLine, str | None]] = []
     for line in found.drugs:
         visit = visits.get(line.appointment_number or 0)
@@ -123,6 +126,18 @@ def _lines(session: ClinicSession, found: Landing, day: date) -> list[tuple[Drug
             found.odd.append(Problem(line.sheet, line.key, f"Line {number}: visit {visit.number} is of another day."))
         lines.append((line, visit.id if visit is not None else None))
     return lines
+
+
+def _by_serial(session: ClinicSession, serials: set[int], day: date) -> dict[int, Appointment]:
+    """Walk-ins of the day by a serial of their sheets: what stood for the visit's number until it had one."""
+    rows = session.execute(
+        select(FormSheet.serial, Appointment)
+        .join(
+            Appointment, (Appointment.clinic_id == FormSheet.clinic_id) & (Appointment.id == FormSheet.appointment_id)
+        )
+        .where(FormSheet.serial.in_(serials), Appointment.day == day)
+    )
+    return {serial: visit for serial, visit in rows}
 
 
 def _counts(told: Answers) -> list[tuple[str, str, int]]:

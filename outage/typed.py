@@ -206,8 +206,17 @@ def read(one: FormField | Cell, raw: Any, house: House) -> Any:
     if one.type == "date":
         return _day(text, house)
     if one.type == "initials" or getattr(one, "target", "") == "surgery.surgeon_id":
-        return None if text == ILLEGIBLE else house.person(text)
+        return None if text == ILLEGIBLE else _signed(text, house)
     return text
+
+
+def _signed(text: str, house: House) -> str | None:
+    """Whoever signed; the first of two, where a place asks for both who did it and who watched."""
+    marks = [mark for mark in text.replace(",", " ").replace("/", " ").split() if mark]
+    known = {_plain(initials_of(one)) for one in house.people}
+    if len(marks) > 1 and all(_plain(mark) in known for mark in marks):
+        return next(house.person(mark) for mark in marks)
+    return house.person(text)
 
 
 def _read_grid(

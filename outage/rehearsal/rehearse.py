@@ -16,14 +16,18 @@ from appointments.times import instant_of
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import Refusal
-from data.models import Appointment, DocumentPage, FormSheet, Outage, Rehearsal, ScanFile
+from data.models import Appointment, DocumentPage, Outage, Rehearsal, ScanFile
 from data.session import ClinicSession, write
 from data.types import clock
+from outage.entry_queue import to_enter
 from outage.outages import declare
 from outage.pack import Pack, make_pack
+from outage.rehearsal import by_truth
+from outage.rehearsal.by_truth import STACK_NAME
 from outage.rehearsal.practice import close_practice, make_practice_clinic
 from outage.rehearsal.stack import Stack, make_stack
 from outage.rehearsal.story import Story, tell
+from outage.review import count_waiting
 from outage.scanning import receive
 from security import audit
 from security.actor import Actor
@@ -33,7 +37,6 @@ from security.sessions import mint_ticket
 
 VISITS = 40
 FROM, TO = time(7, 30), time(16, 30)
-STACK_NAME = "practice-stack.pdf"
 
 
 class PractisingAlready(Refusal):
@@ -89,6 +92,7 @@ class Progress:
     review: int
     """Pages that wait for a person."""
     to_enter: int
+    """Visits and logs of bottles that are to be keyed."""
     entered: int
     closed: bool
 
@@ -225,39 +229,43 @@ def truth_of(*, by: Actor) -> dict[str, Any]:
     return dict(truth)
 
 
+def go_on(*, by: Actor) -> tuple[int, int]:
+    """Let the machine do what is left of the typing: settle the pages that wait and enter the sheets as they were
+    really written, through the same rules; the rest of the staff verifies the drug lines. What nobody found or needed
+    is left for the board. Returns how many pages were settled and how many visits and logs entered.
+
+    Raises FillFirst, NothingToPractise, NotPermitted and what those rules raise.
+    """
+    truth = truth_of(by=by)
+    with look(by, "outage.enter") as session:
+        outage_id = str(_state(_mine(session))["outage"])
+    settled = by_truth.settle_rest(truth, by=by)
+    return settled, by_truth.enter_rest(outage_id, truth, by=by, second=_self(by.clinic_id))
+
+
 def progress(*, by: Actor) -> Progress | None:
     """How far the practice of this practice clinic is; nothing in a real one. Raises NotPermitted."""
     if by.clinic_id not in practice_clinics():
         return None
     with look(by, "outage.print") as session:
         row = _mine(session)
-        state = _state(row)
-        real = str(state["real"])
-        outage_id = state.get("outage")
+        state, done = _state(row), row.finished_at is not None
+        outage_id = str(state.get("outage", "")) or None
         outage = session.scalars(select(Outage).where(Outage.id == outage_id)).one_or_none() if outage_id else None
-        counts = dict(
-            session.execute(select(DocumentPage.state, func.count()).group_by(DocumentPage.state)).tuples().all()
-        )
-        waiting = session.scalar(
-            select(func.count()).where(
-                DocumentPage.superseded_by_id.is_(None), DocumentPage.settled_at.is_(None),
-                DocumentPage.state.in_(("review", "foreign", "duplicate"))
-                | ((DocumentPage.state == "attached") & (DocumentPage.reason != "")),
-            )
-        )  # fmt: skip
-        sheets = dict(session.execute(select(FormSheet.state, func.count()).group_by(FormSheet.state)).tuples().all())
+        attached = session.scalar(select(func.count()).where(DocumentPage.state == "attached"))
         scans = session.scalars(select(ScanFile)).all()
-        found = Progress(
-            day=row.day, real=clinic_of(real).name, began_at=datetime.fromisoformat(str(state["began"])),
-            ended_at=datetime.fromisoformat(str(state["ended"])),
-            visits=session.scalar(select(func.count()).select_from(Appointment)) or 0,
-            printed=len(state.get("serials", ())), stack_pages=int(str(state.get("pages", 0))), outage_id=outage_id,
-            handed_in=bool(scans), read=sum(scan.pages or scan.pages_read for scan in scans),
-            reading=any(scan.state == "waiting" for scan in scans), attached=counts.get("attached", 0),
-            review=waiting or 0, to_enter=sheets.get("used", 0), entered=sheets.get("entered", 0),
-            closed=outage is not None and outage.clinical_closed_at is not None,
-        )  # fmt: skip
-        done = row.finished_at is not None
+        visits = session.scalar(select(func.count()).select_from(Appointment))
+    keying = to_enter(by=by, outage_id=outage_id) if outage_id else []
+    found = Progress(
+        day=row.day, real=clinic_of(state["real"]).name, began_at=datetime.fromisoformat(state["began"]),
+        ended_at=datetime.fromisoformat(state["ended"]), visits=visits or 0, printed=len(state.get("serials", ())),
+        stack_pages=int(state.get("pages", 0)), outage_id=outage_id, handed_in=bool(scans),
+        read=sum(scan.pages for scan in scans if scan.state == "read"),
+        reading=any(scan.state == "waiting" for scan in scans), attached=attached or 0,
+        review=count_waiting(by=by), to_enter=sum(one.state in ("waiting", "begun", "printed") for one in keying),
+        entered=sum(one.state == "entered" for one in keying),
+        closed=outage is not None and outage.clinical_closed_at is not None,
+    )  # fmt: skip
     if found.closed and not done:
         _finish(by.clinic_id, found)
     return found

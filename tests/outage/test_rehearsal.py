@@ -15,7 +15,8 @@ from data.models import (
     User,
 )
 from data.session import everywhere, read
-from outage.rehearsal import rehearse
+from outage.board import StillMissing, board, close
+from outage.rehearsal import by_truth, rehearse
 from outage.rehearsal.held import held_against
 from outage.rehearsal.pens import in_cells
 from outage.scanning import read_scan
@@ -49,6 +50,7 @@ def test_a_practised_day_comes_back_as_it_was_written_and_touches_no_real_record
     comes_back_as_written(sam, practice, lines, truth)
     leaves_the_real_clinic_alone(sqlite_clinic, practice)
     is_entered_by_stepping_over(sam, practice)
+    closes_with_equal_sums(sam, practice, truth)
 
 
 def comes_back_as_written(sam, practice, lines, truth):
@@ -78,8 +80,7 @@ def comes_back_as_written(sam, practice, lines, truth):
     now = rehearse.progress(by=practice)
     assert (now.visits, now.read, now.entered, now.closed) == (12, len(lines), 0, False)
     assert now.review == sum(
-        line.state in ("review", "foreign", "duplicate") or bool(line.reason and line.state == "attached")
-        for line in lines
+        line.state in ("review", "foreign", "duplicate") or line.reason == "doubtful" for line in lines
     )
     assert rehearse.progress(by=sam) is None
 
@@ -105,6 +106,28 @@ def is_entered_by_stepping_over(sam, practice):
     with everywhere() as session:
         passwords = session.scalars(select(User.password_hash).where(User.clinic_id == practice.clinic_id)).all()
     assert set(passwords) == {""}
+
+
+def closes_with_equal_sums(sam, practice, truth):
+    """Everything is settled and entered, the lost sheet let go: the clinical part closes, and its day is kept."""
+    with read(practice.clinic_id) as session:
+        people = {user.role: user.id for user in session.scalars(select(User))}
+    staff, manager = (Actor(practice.clinic_id, "demo", people[role]) for role in ("staff", "manager"))
+    settled, entered = rehearse.go_on(by=staff)
+    assert settled > 10 and entered > 12
+    outage_id = rehearse.progress(by=staff).outage_id
+    with pytest.raises(StillMissing):
+        close(outage_id, "clinical", by=manager)
+    assert by_truth.let_go_rest(outage_id, truth, by=manager) >= 1
+    found = board(outage_id, by=manager)
+    assert [one.is_equal for one in found.identities] == [True, True, True]
+    visits, drugs = ({term.label: term.value for line in one.lines for term in line} for one in found.identities[:2])
+    assert (visits["rostered"], visits["no-shows"], visits["walk-ins"]) == (12, 3, 2)
+    assert visits["back-entered"] == visits["form sets scanned"] == 11
+    assert drugs["drawn on forms"] == drugs["taken out of bottles"] == sum(truth["drawn"].values())
+    close(outage_id, "clinical", by=manager)
+    assert rehearse.progress(by=staff).closed
+    assert rehearse.last(by=sam).finished_at is not None
 
 
 def test_a_new_practice_begins_once_and_closes_the_one_before(sqlite_clinic):
