@@ -354,6 +354,9 @@ def _line(page: DocumentPage, sheet: FormSheet | None, source: str, newest: Mapp
 
 
 def _again(line: PageLine, source: str) -> PageLine:
+    """A page of a file that was read before; what was destroyed then was never kept of this one either."""
+    if line.state == "quarantined":
+        return replace(line, source=source)
     return replace(line, source=source, state="duplicate", reason="duplicate")
 
 

@@ -312,6 +312,14 @@ def sheet_of(session: ClinicSession, sheet_id: str) -> FormSheet:
     return row
 
 
+def sheet_of_serial(session: ClinicSession, serial: int) -> FormSheet:
+    """A sheet by the number printed on it; raises NotFound."""
+    row = session.scalars(select(FormSheet).where(FormSheet.serial == serial)).one_or_none()
+    if row is None:
+        raise NotFound(what="printed sheet", name=serial)
+    return row
+
+
 def visit_of(session: ClinicSession, appointment_id: str, by: Actor) -> Appointment:
     """A visit whose record is open to this person; raises NotFound, RestrictedRecord."""
     row = None

@@ -42,8 +42,14 @@ def address(picture: bytes) -> str:
 
 
 def draw(
-    picture: bytes, name: str, *, key: str, places: Mapping[str, tuple[float, float, float, float]] | None = None
+    picture: bytes,
+    name: str,
+    *,
+    key: str,
+    places: Mapping[str, tuple[float, float, float, float]] | None = None,
+    low: bool = False,
 ) -> None:
-    """Show a page. ``places`` are fields that may be asked about, as shares of the page."""
+    """Show a page. ``places`` are fields that may be asked about, as shares of the page; ``low`` leaves room below, as
+    in a dialog."""
     told = {field: list(place) for field, place in (places or {}).items()}
-    _view(key=key, data={"picture": address(picture), "name": name, "places": told})
+    _view(key=key, data={"picture": address(picture), "name": name, "places": told, "low": low})

@@ -7,7 +7,7 @@ import streamlit as st
 from billing import checkout, tickets
 from billing.tickets import Offer, Ticket
 from data.errors import Refusal
-from pages.components import counter, frame, show, ticket_line, ticket_money
+from pages.components import counter, frame, show, ticket_line, ticket_money, visit_pages
 
 
 def main() -> None:
@@ -67,6 +67,8 @@ def _lines(ticket: Ticket, may: frozenset[str]) -> None:
     if ticket.payments:
         st.subheader("Payments", anchor=False)
         counter.payments(ticket.payments)
+    if ticket.appointment_id:
+        visit_pages.draw(ticket.appointment_id, may)
 
 
 def _picker(ticket: Ticket) -> None:

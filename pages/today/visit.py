@@ -14,7 +14,7 @@ from appointments import clinical, flow
 from appointments.clinical import Visit
 from appointments.stages import may_follow
 from billing import checkout
-from pages.components import frame, show
+from pages.components import frame, show, visit_pages
 from pages.components.draft_form import DraftForm
 from pages.components.facts import facts
 from pages.visit import drugs_and_readings, sections
@@ -145,6 +145,7 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
         st.switch_page("outage/print.py", query_params={"appointment": visit.id})
     if "flow.record" in may:
         _caution(visit)
+    visit_pages.draw(visit.id, may)
     st.subheader("Timeline", anchor=False)
     moments = flow.timeline(visit.id, by=frame.actor())
     st.html(_timeline(moments, labels, visit.day))

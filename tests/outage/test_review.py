@@ -16,6 +16,7 @@ from data.session import read, write
 from forms.reading.codes import read_codes
 from forms.token import readable
 from outage import destroying, review
+from outage.counter import take_page
 from outage.printing import print_blank, print_for_roster
 from outage.review import (
     AttachAs,
@@ -306,3 +307,34 @@ def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_p
     for attempt in (lambda: waiting(by=limited), lambda: settle(row.id, KeepFirst(), by=limited)):
         with pytest.raises(NotPermitted):
             attempt()
+
+
+def test_a_page_taken_at_the_counter_goes_where_it_belongs_and_says_so(clinic, paper):
+    visits, printed, pages = paper
+    sam = clinic.actor("sam")
+    blank = drawn(print_blank("travel-sheet", 1, by=sam).pdf)
+    slip = drawn(print_blank("card-slip", 1, by=sam).pdf)[0]
+
+    def take(gray, kind=""):
+        (told,) = take_page(visits[0], "photo.png", tiff([gray]), kind=kind, by=sam)
+        return told.tone, told.sentence
+
+    first, second = printed.serials
+    assert take(pages[0]) == ("good", f"Page 1 of 2, sheet {first}, was attached.")
+    assert take(pages[2]) == (
+        "elsewhere",
+        f"Page 1 of 2, sheet {second}, belongs to Rex (Ada Marsh): it was attached there.",
+    )
+    assert take(pages[0])[0] == "review" and take(cv2.GaussianBlur(pages[0], (0, 0), 0.8))[0] == "review"
+    assert take(blank[0])[1].endswith("blank stock: it belongs to this visit now.")
+    assert take(slip)[0] == "gone" and "destroyed" in take(slip)[1]
+    assert take(letter(pages[0]), "letter") == ("good", "The page was attached to this visit.")
+    assert take(without_codes(pages[1])) == (
+        "review",
+        "This is a page of a form, but neither of its codes can be read. Choose the sheet by hand. It waits in Review.",
+    )
+    there = review.pages_of(visits[0], by=sam)
+    assert [(sheet.serial, sheet.missing) for sheet in there.sheets] == [(first, [2]), (second + 1, [2])]
+    assert [other.kind for other in there.others] == ["letter"]
+    with pytest.raises(NotFound):
+        take_page("nobody", "photo.png", tiff([pages[1]]), by=sam)

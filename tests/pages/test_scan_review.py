@@ -140,3 +140,17 @@ def test_pages_are_settled_by_the_keyboard_alone(served, browser):
     assert not page.problems
     with served.clinic() as clinic:
         assert not review.waiting(by=clinic.operator)
+
+
+def test_the_ticket_shows_the_pages_of_its_visit_and_opens_them(sqlite_clinic):
+    visits, content = stack(sqlite_clinic)
+    sam = sqlite_clinic.actor("sam")
+    scan_file("a.tif", content, by=sam)
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", visit=visits[0])
+    first = review.pages_of(visits[0], by=sam).sheets[0]
+    at.button(f"page_{first.pages[0].page_id}").click().run()
+    assert not at.exception and "Some boxes need a look. It waits in Review." in told(at)
+    at = opened(sqlite_clinic, "sam", "today/visit.py", id=visits[1])
+    assert "page 1 missing" in told(at) and "page 2 missing" in told(at)
+    at.button("page_add").click().run()
+    assert not at.exception

@@ -57,6 +57,7 @@ class View {
   receive(data) {
     this.name.textContent = data.name
     this.img.alt = data.name
+    this.stage.classList.toggle("low", Boolean(data.low))
     this.places = data.places
     if (this.img.src !== data.picture) {
       this.img.src = data.picture
