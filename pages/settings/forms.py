@@ -42,12 +42,12 @@ def _card(card: FormCard, draft: bool) -> None:
             st.page_link("settings/form_designer.py", label=f"**{frame.plain(card.title)}**",
                          query_params={"form": card.slug})  # fmt: skip
             st.caption(frame.plain(card.purpose or f"For {SUBJECT_WORDS[card.subject]}."))
+            st.caption(_facts(card))
         with top.container(horizontal=True, width="content", vertical_alignment="center"):
             if draft:
                 st.badge("Draft waiting", color="orange", icon=":material/edit:")
             with st.popover("More", key=f"more-{card.slug}", type="tertiary", icon=":material/more_horiz:"):
                 _more(card)
-        st.caption(_facts(card))
 
 
 def _facts(card: FormCard) -> str:
