@@ -101,7 +101,7 @@ _FIELDS = (
     Target("client.region", "Client: state or region", WRITTEN),
     Target("client.postal_code", "Client: postal code", CODE),
     Target("client.owner_type", "Client: kind of owner", CHOICE,
-           answers={"public": "public", "rescue": "rescue", "feral_caretaker": "feral caretaker",
+           answers={"public": "public", "rescue": "rescue", "feral_caretaker": "caretaker",
                     "shelter": "shelter"}),
     Target("client.caution", "Client: caution", WRITTEN | SEVERAL, joins=True),
     Target("consent.channels", "Client: may be reminded by", SEVERAL, answers=same("email", "sms", "letter")),

@@ -220,11 +220,8 @@ def celsius(value: Decimal, unit: str) -> int:
 
 
 def _custom(one: FormField, value: Any) -> Any:
+    """A single choice stays the code of its answer: what the clinic's own list calls it is known where it is kept."""
     if one.type == "multi":
-        return words_of(one, value)
-    if one.type == "single":
-        if [option.value for option in one.options] in (["yes", "no"], ["no", "yes"]):
-            return value == "yes"
         return words_of(one, value)
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()

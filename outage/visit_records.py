@@ -21,6 +21,7 @@ from data.errors import NotFound
 from data.models import Appointment, Client, Consent, Observation, Patient, Service
 from data.session import ClinicSession
 from data.types import clock
+from forms.targets import YES_NO, Target, custom_targets
 from outage import drug_lines
 from outage.landing import AS_BOOKED, STAGES, Landing
 from outage.typed import NotReadable, Problem, joined_text
@@ -140,9 +141,24 @@ def _people(work: Work, found: Landing, appointment: Appointment) -> None:
                 column,
                 joined_text([getattr(appointment, column), text])[: 300 if column == "caution" else 4000],
             )
-    for entity, of in (("client", client.id), ("patient", patient.id), ("appointment", appointment.id)):
-        if found.custom.get(entity):
-            custom.save(session, entity, of, found.custom[entity])
+    own_fields(session, found, {"client": client.id, "patient": patient.id, "appointment": appointment.id})
+
+
+def own_fields(session: ClinicSession, found: Landing, of: Mapping[str, str]) -> None:
+    """Keep the answers that land in the clinic's own fields, a choice in the words of its list, whatever the paper
+    calls it. Raises BadAnswer."""
+    places = custom_targets(session)
+    for entity, entity_id in of.items():
+        said = found.custom.get(entity, {})
+        answers = {slug: _own_answer(places.get(f"custom.{entity}.{slug}"), value) for slug, value in said.items()}
+        if answers:
+            custom.save(session, entity, entity_id, answers)
+
+
+def _own_answer(place: Target | None, value: Any) -> Any:
+    if place is None or not isinstance(value, str):
+        return value
+    return value == "yes" if place.kinds == YES_NO else place.answers.get(value, value)
 
 
 def channels(session: ClinicSession, found: Landing, client_id: str, by: Actor) -> None:

@@ -22,8 +22,8 @@ from outage.entry_screen import day_of
 from outage.keyed import AlreadyEntered, Spoiled, house_of, keep_entry, machine_of, sheet_and_entry
 from outage.landing import Landing, land
 from outage.typed import NotReadable, Problem, read_sheet
-from outage.visit_records import channels, code_for, type_for
-from records import custom, search
+from outage.visit_records import channels, code_for, own_fields, type_for
+from records import search
 from records.clients import ClientForm
 from records.patients import PatientForm
 from records.settings import SPECIES
@@ -134,9 +134,7 @@ def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str
 def _own_fields(session: ClinicSession, found: Landing, appointment_id: str, by: Actor) -> None:
     visit = session.get_one(Appointment, (session.clinic_id, appointment_id))
     channels(session, found, visit.client_id, by)
-    for entity, of in (("client", visit.client_id), ("patient", visit.patient_id), ("appointment", visit.id)):
-        if found.custom.get(entity):
-            custom.save(session, entity, of, found.custom[entity])
+    own_fields(session, found, {"client": visit.client_id, "patient": visit.patient_id, "appointment": visit.id})
 
 
 def _client_form(found: Landing) -> ClientForm:
