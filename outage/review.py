@@ -170,7 +170,8 @@ class Doubt:
 @dataclass(frozen=True)
 class ReviewRow:
     """One page that waits. ``index`` is its place in ``source``, from 0; ``who`` the patient and client of its sheet;
-    ``closed`` says that their record is restricted to the reader, who sees nothing else of the page."""
+    ``closed`` says that their record is restricted to the reader, who sees nothing else of the page. Of a page that was
+    scanned twice ``first_id`` is the scan that stands."""
 
     id: str
     source: str
@@ -190,6 +191,7 @@ class ReviewRow:
     who: str = ""
     closed: bool = False
     doubts: Sequence[Doubt] = field(default_factory=tuple)
+    first_id: str = ""
 
     @property
     def sentence(self) -> str:
@@ -594,6 +596,9 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
                 "page": page.page, "of": sheet.pages, "appointment_id": sheet.appointment_id, "who": who,
                 "closed": who == NAME,
             }  # fmt: skip
+            if page.state == "duplicate" and page.page is not None:
+                first = _taken_by(session, sheet.id, page.page, page)
+                about["first_id"] = first.id if first is not None else ""
             if not about["closed"]:
                 places = _places(editions[sheet.edition], page.page or 1)
                 about["doubts"] = [_doubt(form, key, page.fields[key], places) for key in doubts_in(page)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from outage import review, scanning
+from outage import outages, review, scanning
 from outage.review import Answer, Boxes, ReviewRow
 from pages.components import box_choices, frame, page_view, review_choices, show
 
@@ -16,6 +18,7 @@ SHORT = {
     "refused": "Not printed here", "spoiled": "Spoiled sheet", "no_code": "Other paper", "duplicate": "Scanned twice",
     "blank": "Blank", "reopened": "Taken up again",
 }  # fmt: skip
+THIS, FIRST = "This scan", "First scan"
 AT, LAST, AGAIN = "_review_at", "_review_last", "_review_again"
 
 
@@ -100,8 +103,14 @@ def _picture(row: ReviewRow) -> None:
         with st.container(border=True):
             st.caption("No picture is shown of this page." if row.closed else "This page could not be shown.")
         return
-    name = f"{row.source}, page {row.index + 1}"
-    picture = scanning.page_picture(row.id, by=frame.actor())
+    name, shown = f"{row.source}, page {row.index + 1}", row.id
+    if row.first_id:
+        choice = st.segmented_control(
+            "Which scan is shown", [THIS, FIRST], default=THIS, key=f"shown_{row.id}", required=True,
+            label_visibility="collapsed",
+        )  # fmt: skip
+        name, shown = (name, row.id) if choice == THIS else ("The first scan of this page", row.first_id)
+    picture = scanning.page_picture(shown, by=frame.actor())
     page_view.draw(picture, name, key="review_page", places={doubt.key: doubt.place for doubt in row.doubts})
 
 
@@ -113,7 +122,13 @@ def _settled_here(row: ReviewRow) -> None:
             if values is not None:
                 st.session_state[AGAIN] = st.session_state.get(AGAIN, 0) + 1
                 _say(row, Boxes(values))
-        review_choices.draw(row, lambda answer: _say(row, answer), show.today())
+        review_choices.draw(row, lambda answer: _say(row, answer), _day())
+
+
+def _day() -> date:
+    """The day that pages most likely belong to: that of the outage that is not closed, else today."""
+    outage = outages.current(by=frame.actor())
+    return outage.began_at.astimezone(ZoneInfo(frame.clinic().zone)).date() if outage else show.today()
 
 
 def _say(row: ReviewRow, answer: Answer) -> None:

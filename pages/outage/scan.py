@@ -97,8 +97,11 @@ def _history() -> None:
     for row in done:
         tag, tone = scan_words.tag(row)
         lines.append(
-            Row(row.id, row.name, scan_words.outcome(row), f"{row.who}, {show.moment(row.at)}", tag=tag, tone=tone)
-        )
+            Row(
+                row.id, row.name, f"{scan_words.outcome(row)} · {row.who}", show.moment(row.at), "Pages",
+                tag=tag, tone=tone, action="action",
+            )
+        )  # fmt: skip
     if opened := rows_of(lines, path="/scan", label="Scanned files", key="scan_rows", shape=SHAPE):
         _pages(next(row for row in done if row.id == opened))
 

@@ -70,8 +70,10 @@ class Boxes {
       if (field.kind === "multi") row.append(this.option(card, { value: [], label: "Nothing marked" }, "0"))
     }
     node.append(row)
-    node.onfocus = () => window.dispatchEvent(new CustomEvent("ballast-look", { detail: field.key }))
-    node.addEventListener("focusin", () => window.dispatchEvent(new CustomEvent("ballast-look", { detail: field.key })))
+    node.addEventListener("focusin", () => {
+      window.ballastLooked = { key: field.key, at: performance.now() }
+      window.dispatchEvent(new CustomEvent("ballast-look", { detail: field.key }))
+    })
     node.onkeydown = event => {
       if (event.ctrlKey || event.metaKey || event.altKey) return
       const typing = event.composedPath()[0] === card.input

@@ -39,7 +39,7 @@ class View {
     }
     this.stage.onpointerup = this.stage.onpointercancel = event => this.fingers.delete(event.pointerId)
     this.stage.ondblclick = event => (this.zoom > 1 ? this.fit() : this.by(2.5, event))
-    this.onLook = event => this.look(event.detail)
+    this.onLook = event => { this.wanted = { key: event.detail, at: performance.now() }; this.look(event.detail) }
     this.onKey = event => {
       if (event.ctrlKey || event.metaKey || event.altKey) return
       const target = event.composedPath()[0]
@@ -51,7 +51,11 @@ class View {
     window.addEventListener("keydown", this.onKey)
     this.size = new ResizeObserver(() => this.draw())
     this.size.observe(this.stage)
-    this.img.onload = () => this.draw()
+    this.img.onload = () => {
+      this.draw()
+      const wanted = this.wanted || window.ballastLooked // asked for before the picture was here
+      if (wanted && performance.now() - wanted.at < 2500) this.look(wanted.key)
+    }
   }
 
   receive(data) {
