@@ -43,6 +43,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("outage/review.py", "Review", "fact_check", "outage.scan", "review"),
         Page("outage/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry"),
         Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),
+        Page("outage/practise.py", "Practise an outage", "school", "outage.print", "practise", in_menu=False),
     ),
     "Money": (
         Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),

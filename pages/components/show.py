@@ -142,3 +142,11 @@ def count(value: int, thing: str, things: str = "") -> str:
 def hour_now() -> int:
     """The hour of the day at the clinic, 0 to 23."""
     return clock.now().astimezone(ZoneInfo(frame.clinic().zone)).hour
+
+
+def practised(finished: datetime | None) -> str:
+    """When an outage was practised last: ``Last practised 12 days ago``."""
+    if finished is None:
+        return "Never practised yet"
+    days = (today() - finished.astimezone(ZoneInfo(frame.clinic().zone)).date()).days
+    return f"Last practised {'today' if days < 1 else 'yesterday' if days == 1 else f'{days} days ago'}"

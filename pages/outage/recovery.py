@@ -8,6 +8,7 @@ from outage import outages
 from outage.board import Board, board, papers, undo_waiver
 from outage.closing_report import verify_report
 from outage.outages import SCOPES, OutageRow
+from outage.rehearsal import rehearse
 from outage.rows import BoardRow
 from pages.components import frame, outage_dialogs, outage_ways, recovery_board, show
 from pages.components.rows import Row, rows
@@ -51,6 +52,7 @@ def main() -> None:
     _paper(row)
     _history([one for one in every if one.id != row.id])
     _check()
+    _practise()
 
 
 def _chosen(every: list[OutageRow]) -> OutageRow | None:
@@ -153,6 +155,17 @@ def _teach(may: bool, every: list[OutageRow]) -> None:
     _history(every)
     if any(row.is_closed for row in every):
         _check()
+    _practise()
+
+
+def _practise() -> None:
+    """The way to a rehearsal, and when the last one was."""
+    if "outage.print" not in frame.may():
+        return
+    last = rehearse.last(by=frame.actor())
+    with st.container(horizontal=True, vertical_alignment="center", key="practise_line"):
+        st.page_link("outage/practise.py", label="Practise an outage", icon=":material/school:", width="content")
+        st.caption(show.practised(last.finished_at if last else None), width="content")
 
 
 main()

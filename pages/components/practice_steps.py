@@ -1,0 +1,148 @@
+"""The six steps of a practised outage: how far each is, and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from outage import reading
+from outage.rehearsal import rehearse
+from outage.rehearsal.rehearse import Progress
+from pages.components import frame, show
+
+PACK, STACK = "_practice_pack", "_practice_stack"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: whether it is done, what to do, and how to draw its buttons."""
+
+    title: str
+    done: bool
+    told: str
+    ways: Callable[[Progress, bool], None]
+
+
+def draw(now: Progress) -> None:
+    """The page in the practice clinic."""
+    steps = _steps(now)
+    done = sum(step.done for step in steps)
+    frame.head(
+        "Practise an outage", f"{show.day(now.day, style='weekday')} on paper · {done} of {len(steps)} steps done"
+    )
+    st.progress(done / len(steps))
+    if now.closed:
+        st.success(
+            "The outage is closed and its report is signed. That was the whole way; the date is kept in your clinic.",
+            icon=":material/celebration:",
+        )
+    current = next((place for place, step in enumerate(steps) if not step.done), len(steps))
+    for place, step in enumerate(steps):
+        icon = ":material/check_circle:" if step.done else (
+            ":material/play_circle:" if place == current else ":material/radio_button_unchecked:"
+        )  # fmt: skip
+        with st.container(
+            border=True, key=f"practice_step_{place + 1}", horizontal=step.done, vertical_alignment="center"
+        ):
+            st.markdown(f"{icon} **{place + 1} · {step.title}**")
+            if place == current:
+                st.markdown(step.told)
+            elif not step.done:
+                st.caption(step.told)
+            if place <= current:
+                with frame.refusals():
+                    step.ways(now, place == current)
+    st.caption(
+        f"This is a practice clinic. To go back to {frame.plain(now.real)}, sign out and sign in again."
+    )  # fmt: skip
+
+
+def _steps(now: Progress) -> list[Step]:
+    to_go = f"{show.count(now.review, 'page')} wait" if now.review != 1 else "One page waits"
+    return [
+        Step("Print", now.printed > 0,
+             "It is the evening before. Print the pack and look through it: this is what lies ready every evening.",
+             _print),
+        Step("The outage", now.stack_pages > 0,
+             f"{now.visits} visits are booked and the internet is gone. Let the day happen: the paper is filled in, "
+             "some of it is folded, stained, torn or lost.", _fill),
+        Step("Scan", now.handed_in and not now.reading,
+             f"The day is over, the stack of {now.stack_pages} pages lies there in no order. Put it into the scanner.",
+             _scan),
+        Step("Review", now.handed_in and not now.reading and now.review == 0,
+             f"{to_go} for a person: no code, blank stock, boxes one cannot be sure of. Enter the walk-ins first "
+             "(Back entry), then their other sheets can be put to them.", _review),
+        Step("Back entry", now.entered > 0 and now.to_enter == 0,
+             f"{show.count(now.to_enter, 'visit')} and logs of bottles are to be keyed. Do two or three by hand, then "
+             "let the rest be typed as it was written.", _enter),
+        Step("Recovery board", now.closed,
+             "See what is still missing, let go by name what nobody found, and close the clinical part (a manager "
+             "does that).", _board),
+    ]  # fmt: skip
+
+
+def _print(_: Progress, is_current: bool) -> None:
+    with st.container(horizontal=True):
+        label = "Print the pack" if is_current else "Print it again"
+        if st.button(
+            label, type="primary" if is_current else "tertiary", icon=":material/print:", key="practice_print"
+        ):
+            with st.spinner("Printing …", show_time=False):
+                st.session_state[PACK] = rehearse.print_pack(by=frame.actor()).as_pdf()
+            st.rerun()
+        if pack := st.session_state.get(PACK):
+            st.download_button("Download the pack", pack, "practice-pack.pdf", "application/pdf", key="practice_pack",
+                               icon=":material/download:", type="tertiary")  # fmt: skip
+
+
+def _fill(now: Progress, is_current: bool) -> None:
+    if is_current:
+        if st.button("Let the day happen", type="primary", icon=":material/power_off:", key="practice_fill"):
+            with st.spinner("Pens write on the paper. This takes up to half a minute …", show_time=False):
+                rehearse.fill(by=frame.actor())
+            st.rerun()
+        return
+    st.caption(f"{show.count(now.stack_pages, 'page')} came back.", width="content")
+
+
+def _scan(now: Progress, is_current: bool) -> None:
+    with st.container(horizontal=True):
+        if is_current and not now.handed_in:
+            if st.button("Put the stack into the scanner", type="primary", icon=":material/document_scanner:",
+                         key="practice_scan"):  # fmt: skip
+                rehearse.hand_in(by=frame.actor(), key=frame.form_key("practice_scan"))
+                reading.begin(frame.actor().clinic_id)
+                st.switch_page("outage/scan.py")
+            if st.button("Get it as a file", icon=":material/description:", key="practice_stack", type="tertiary",
+                         help="To print it, or to drop it on the Scan page yourself"):  # fmt: skip
+                st.session_state[STACK] = rehearse.stack_of(by=frame.actor())
+            if stack := st.session_state.get(STACK):
+                st.download_button("Download the stack", stack, "stack.pdf", "application/pdf", key="practice_file",
+                                   icon=":material/download:", type="tertiary")  # fmt: skip
+        _link("outage/scan.py", "Open Scan", ":material/document_scanner:")
+
+
+def _review(_: Progress, is_current: bool) -> None:
+    with st.container(horizontal=True):
+        _link("outage/review.py", "Open Review", ":material/fact_check:")
+        if is_current:
+            _link("outage/back_entry.py", "Enter the walk-ins", ":material/keyboard:")
+
+
+def _enter(_: Progress, is_current: bool) -> None:
+    with st.container(horizontal=True):
+        _link("outage/back_entry.py", "Open Back entry", ":material/keyboard:")
+        if is_current and st.button("Type the rest for me", icon=":material/fast_forward:", key="practice_rest"):
+            with st.spinner("Typing what stands on the sheets …", show_time=False):
+                rehearse.go_on(by=frame.actor())
+            st.rerun()
+
+
+def _board(_: Progress, __: bool) -> None:
+    _link("outage/recovery.py", "Open the recovery board", ":material/checklist:")
+
+
+def _link(page: str, label: str, icon: str) -> None:
+    st.page_link(page, label=label, icon=icon, width="content")
