@@ -73,6 +73,17 @@ class Cell(Document):
     target: str = Field(default="", max_length=80, pattern=TARGET)
     critical: bool = False
 
+    @model_validator(mode="after")
+    def _whole(self) -> Cell:
+        if self.type == "single" and len(self.options) < 2:
+            raise ValueError("a choice needs at least two answers")
+        values = [option.value for option in self.options]
+        if len(set(values)) != len(values):
+            raise ValueError("two answers of this choice are called the same")
+        if self.type == "digits" and self.decimals >= self.digits:
+            raise ValueError("a number needs at least one digit before its decimals")
+        return self
+
 
 class FormField(Document):
     """One thing asked for or told.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any, NamedTuple
 
-from forms.definition import CellKind, Form
+from forms.definition import Form
 from forms.targets import TARGETS, Target, code_of
 
 Body = dict[str, Any]
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "fact": ("Printed fact", "What is known already: name, breed, services booked."),
     "prose": ("Text to read", "A paragraph, with names filled in where they are known."),
 }
-CELLS: dict[CellKind, str] = {
+CELLS: dict[str, str] = {
     "text": "Writing", "digits": "Number in cells", "time": "Time", "initials": "Initials", "check": "Check box",
     "single": "Single choice",
 }  # fmt: skip
@@ -131,6 +131,19 @@ def converted(body: Body, field: Body, kind: str) -> Body:
     if target is None or kind in target.kinds:
         kept["target"] = field.get("target", "")
     return new | kept
+
+
+def converted_cell(cell: Body, kind: str) -> Body:
+    """A column as another kind; a place that the new kind cannot fill goes."""
+    new = {**cell, "type": kind}
+    if kind == "single" and len(cell.get("options") or []) < 2:
+        new["options"] = [{"value": "yes", "label": "Y"}, {"value": "no", "label": "N"}]
+    if kind != "single":
+        new["options"] = []
+    target = TARGETS.get(str(cell.get("target")))
+    if target is not None and kind not in target.kinds:
+        new["target"] = ""
+    return new
 
 
 def added_field(body: Body, kind: str, after: At) -> tuple[Body, At]:

@@ -24,6 +24,8 @@ LABEL, SMALL, TEXT, FACT = 7.4, 6.4, 8.8, 10.0
 CELL_WIDTH, CELL_HEIGHT = 15.6, 20.5
 RULE_PITCH = 19.0
 LINE_HEIGHT = 24.0
+NARROWEST = 9.0
+"""The least width of a cell that a digit can be written into."""
 FILLER = "n" * 20
 """Room that a fact in running text is given."""
 
@@ -350,6 +352,8 @@ class _Setter:
         """The answers in rows: offset of the box, value, words."""
         if one.per_line:
             step = width / one.per_line
+            if step < PITCH:
+                raise DoesNotFit(label=one.label)
             rows: list[list[tuple[float, str, str]]] = []
             for number, option in enumerate(one.options):
                 if number % one.per_line == 0:
@@ -376,6 +380,13 @@ class _Setter:
                 self.page.ink.append(Words(x + offset + BOX + 5, y + 9.2, words, TEXT))
             y += PITCH
 
+    @staticmethod
+    def _wide(one: FormField | Cell, usual: float, room: float) -> float:
+        """How wide a cell gets; raises DoesNotFit where nobody could write into it."""
+        if room < NARROWEST:
+            raise DoesNotFit(label=one.label)
+        return min(usual, room)
+
     def _cells(self, x: float, y: float, one: FormField | Cell, width: float = CELL_WIDTH) -> float:
         """Cells for the digits of a number, with its decimal point; the x behind them."""
         for place in range(one.digits):
@@ -392,7 +403,7 @@ class _Setter:
         if one.unit in BEFORE:
             self.page.ink.append(Words(x, y + 14, one.unit, TEXT, gray=0.25))
             x += text_width(one.unit, TEXT) + 4
-        end = self._cells(x, y, one, min(CELL_WIDTH, room / one.digits))
+        end = self._cells(x, y, one, self._wide(one, CELL_WIDTH, room / one.digits))
         if one.unit and one.unit not in BEFORE:
             self.page.ink.append(Words(end + 4, y + 14, one.unit, TEXT, gray=0.25))
         self._zone(one.key, "", "digits", x, y, end - x, CELL_HEIGHT)
@@ -422,7 +433,7 @@ class _Setter:
 
     def _time(self, one: FormField, x: float, y: float, w: float) -> None:
         y = self._labelled(one, x, y, w) + 1
-        end = self._clock(x, y, min(CELL_WIDTH, (w - 6) / 4))
+        end = self._clock(x, y, self._wide(one, CELL_WIDTH, (w - 6) / 4))
         self._zone(one.key, "", "time", x, y, end - x, CELL_HEIGHT)
 
     def _clock(self, x: float, y: float, width: float) -> float:
@@ -438,7 +449,7 @@ class _Setter:
         y = self._labelled(one, x, y, w) + 1
         start = x
         parts = {"m": "MM", "d": "DD", "y": "YYYY"}
-        width = min(CELL_WIDTH - 1, (w - 8) / 8)
+        width = self._wide(one, CELL_WIDTH - 1, (w - 8) / 8)
         for number, part in enumerate(self.order):
             if number:
                 x += 4
@@ -517,7 +528,7 @@ class _Setter:
                 raise DoesNotFit(label=cell.label)
             self._cells(x + 3, inside, cell, min(CELL_WIDTH, room))
         elif cell.type == "time":
-            self._clock(x + 3, inside, min(CELL_WIDTH, (w - 12) / 4))
+            self._clock(x + 3, inside, self._wide(cell, CELL_WIDTH, (w - 12) / 4))
         elif cell.type in ("check", "single"):
             self._cell_boxes(cell, key, x, y + (LINE_HEIGHT - BOX) / 2, w)
             return

@@ -139,11 +139,17 @@ def _field(work: Work, name: str, at: At) -> None:
     if kind not in ("prose", "fact", "grid"):
         one.switch("Needed", "required", help="A star beside the label; an empty answer is asked about.")
     if kind in ANSWERED and kind != "grid":
-        one.switch("Critical", "critical", help=CRITICAL)
+        _critical(one)
     if kind != "grid":
         width = work.key("width")
         st.slider("Width, in twelfths of the line", 1, 12, int(values.get("width", 12)), key=width,
                   on_change=one.take, args=("width", width))  # fmt: skip
+
+
+def _critical(one: _Inputs) -> None:
+    one.switch("Critical", "critical", help=CRITICAL)
+    if one.values.get("critical"):
+        st.caption(CRITICAL)
 
 
 def _kind(work: Work, name: str, kind: str) -> None:
@@ -278,7 +284,7 @@ def _cell(work: Work, name: str, at: At) -> None:
     kind = str(values.get("type", "text"))
     st.markdown("#### Column")
     one.text("Heading", "label", 40)
-    one.one_of("Kind", "type", dict(editing.CELLS))
+    _cell_kind(work, one, kind)
     if kind == "digits":
         _cell_number(one, values)
     if kind == "single":
@@ -296,10 +302,25 @@ def _cell(work: Work, name: str, at: At) -> None:
         words = {"": "Nothing"} | {key: said for key, (said, _) in LINE_WORDS.items()}
         one.one_of("What is printed into it", "fact", words)
     _landing(work, one, kind, str(lines.get("target") or ""))
-    one.switch("Critical", "critical", help=CRITICAL)
+    _critical(one)
     key = work.key("width")
     st.slider("Width, as a share of the table", 0.5, 10.0, float(values.get("width", 1.0)), 0.1, key=key,
               on_change=one.take, args=("width", key))  # fmt: skip
+
+
+def _cell_kind(work: Work, one: _Inputs, kind: str) -> None:
+    key = work.key("type")
+
+    def convert() -> None:
+        at = work.at(one.name)
+        if at is not None:
+            cell = editing.converted_cell(editing.piece(work.body, at), st.session_state[key])
+            work.step(editing.replaced(work.body, at, cell))
+            work.again()
+
+    kinds = list(editing.CELLS)
+    st.selectbox("Kind", kinds, index=kinds.index(kind), format_func=editing.CELLS.__getitem__, key=key,
+                 on_change=convert)  # fmt: skip
 
 
 def _cell_number(one: _Inputs, values: Body) -> None:

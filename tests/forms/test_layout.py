@@ -69,6 +69,17 @@ LABELS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")),
 
 
 @st.composite
+def cells(draw, place):
+    kind = draw(st.sampled_from("text digits time initials check single".split()))
+    one = {"key": f"c{place}", "label": "C" + draw(LABELS)[:39], "type": kind, "width": draw(st.floats(0.5, 10))}
+    if kind == "digits":
+        one |= {"digits": draw(st.integers(2, 8)), "decimals": draw(st.integers(0, 1))}
+    if kind == "single":
+        one["options"] = [{"value": f"o{n}", "label": "O" * n} for n in range(1, draw(st.integers(3, 5)))]
+    return one
+
+
+@st.composite
 def forms(draw):
     sections, number = [], 0
     for _ in range(draw(st.integers(1, 4))):
@@ -80,24 +91,29 @@ def forms(draw):
                     "check single multi digits bubble_digits text date time initials signature grid prose".split()
                 )
             )
-            one = {"key": f"f{number}", "type": kind, "label": "L" + draw(LABELS), "width": draw(st.integers(6, 12))}
+            one = {"key": f"f{number}", "type": kind, "label": "L" + draw(LABELS), "width": draw(st.integers(1, 12))}
             if kind in ("single", "multi"):
                 count = draw(st.integers(2, 7))
                 one["options"] = [{"value": f"o{n}", "label": "O" + draw(LABELS)[:40]} for n in range(count)]
+                one["per_line"] = draw(st.integers(0, 8))
+            if kind in ("digits", "bubble_digits"):
+                digits = draw(st.integers(1, 8 if kind == "bubble_digits" else 16))
+                one |= {"digits": digits, "decimals": min(draw(st.integers(0, 3)), digits - 1)}
+                one["unit"] = draw(st.sampled_from(["", "kg", "$", "/min per day"]))
             if kind == "prose":
                 one["text"] = "T" + draw(LABELS) * 5
             if kind == "grid":
                 one |= {
                     "lines": draw(st.integers(1, 12)),
-                    "cells": [{"key": "a", "label": "A"}, {"key": "b", "label": "B", "type": "time"}],
-                    "width": 12,
+                    "cells": [draw(cells(place)) for place in range(draw(st.integers(1, 9)))],
+                    "width": draw(st.integers(4, 12)),
                 }
             fields.append(one)
         sections.append({"title": draw(st.sampled_from(["", "Part"])), "fields": fields})
     return Form.model_validate({"title": "Any", "subject": "nothing", "sections": sections})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(forms(), st.sampled_from(["letter", "a4"]))
 def test_whatever_an_administrator_designs_either_fits_or_is_refused_in_words(form, paper):
     try:
