@@ -295,7 +295,7 @@ def _spots(edition: Edition, pages: dict[int, DocumentPage]) -> dict[str, Seen]:
             box[0], box[1] = min(box[0], zone.x), min(box[1], zone.y)
             box[2], box[3] = max(box[2], right), max(box[3], zone.y + zone.h)
         for key, (left, top, right, bottom) in around.items():
-            left, top = max(left - AIR, 0), max(top - AIR, 0)
+            left, top = max(left - AIR, 0), max(top - AIR / 2, 0)
             right, bottom = min(right + AIR, width), min(bottom + AIR, height)
             found[key] = Seen(
                 page.id, round(left / width, 5), round(top / height, 5), round((right - left) / width, 5),

@@ -334,6 +334,7 @@ class Form {
     const answer = el("div", "answer")
     answer.append(control, hint)
     if (field.state === "review" || (field.critical && field.machine !== null && field.machine !== "" && !(Array.isArray(field.machine) && !field.machine.length))) this.suggest(field, answer, control, fixed)
+    row.classList.toggle("wide", !!field.seen && field.seen.w > 0.42)
     row.append(label, answer, this.crop(field.seen, field.label))
     return row
   }
@@ -515,7 +516,7 @@ class Form {
     place.onclick = () => this.whole(seen.page, "Scanned page")
     this.picture(seen.page).then(told => {
       place.draw = () => {
-        const room = place.parentElement ? place.parentElement.clientWidth - (place.parentElement.classList.contains("field") && !this.narrow ? 430 : 4) : PAGE
+        const room = place.parentElement ? place.parentElement.clientWidth - (beside(place.parentElement) && !this.narrow ? 432 : 4) : PAGE
         const scale = Math.min(PAGE, Math.max(room, 120) / seen.w)
         const tall = scale * told.h / told.w
         place.style.width = `${seen.w * scale}px`
@@ -696,6 +697,8 @@ class Form {
     this.toastTimer = setTimeout(() => { this.toast.hidden = true }, ok ? 5000 : 12000)
   }
 }
+
+const beside = row => row.classList.contains("field") && !row.classList.contains("wide")
 
 const around = spots => {
   if (!spots.length) return null
