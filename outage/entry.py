@@ -23,6 +23,7 @@ from forms.editions import edition_of
 from outage.bottle_sheets import Logged as Logged
 from outage.bottle_sheets import enter_bottle as enter_bottle
 from outage.entry_queue import Waiting as Waiting
+from outage.entry_queue import exceptions as exceptions
 from outage.entry_queue import to_enter as to_enter
 from outage.entry_screen import Entry as Entry
 from outage.entry_screen import open_entry as open_entry

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 
 from appointments.roster import RosterRow, rows_where
-from appointments.stages import BEFORE_ARRIVAL
+from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from data.models import (
     Appointment,
     BackEntry,
@@ -200,6 +200,32 @@ def exceptions_in(row: BackEntry) -> list[tuple[str, str]]:
     return [(str(one[0]), str(one[1])) for one in kept] if isinstance(kept, list) else []
 
 
+@dataclass(frozen=True)
+class Exceptional:
+    """One thing on an entered sheet that somebody should look at; ``which`` opens its screen."""
+
+    which: str
+    title: str
+    serial: int
+    form: str
+    sentence: str
+
+
+def exceptions(*, by: Actor, outage_id: str | None = None) -> list[Exceptional]:
+    """What to look at on the sheets that were entered: missing witnesses, fields left empty, quantities that differ
+    between two papers, times out of order. Nothing waits for them. Raises NotFound, NotPermitted."""
+    waiting = [one for one in to_enter(by=by, outage_id=outage_id) if one.exceptions]
+    names = {sheet.id: (one, sheet) for one in waiting for sheet in one.sheets if sheet.exceptions}
+    with look(by, "outage.enter") as session:
+        rows = session.scalars(select(BackEntry).where(BackEntry.form_sheet_id.in_(names)))
+        told = {row.form_sheet_id: exceptions_in(row) for row in rows}
+    return [
+        Exceptional(one.id, one.title, sheet.serial, sheet.title, sentence)
+        for sheet_id, (one, sheet) in names.items()
+        for _, sentence in told.get(sheet_id, ())
+    ]
+
+
 def _visit(row: RosterRow, sheets: list[SheetLine], words: Wording) -> Waiting:
     owner = "" if row.restricted else row.owner
     detail = " · ".join(part for part in (words.clock_time(row.starts_at, zone=row.zone), owner, row.species) if part)
@@ -212,7 +238,8 @@ def _state(row: RosterRow, sheets: Sequence[SheetLine]) -> str:
     if any(sheet.state == "used" for sheet in sheets):
         return "waiting"
     if any(sheet.state == "entered" for sheet in sheets):
-        return "entered"
+        lost = row.stage in ON_SITE and any(sheet.state == "printed" for sheet in sheets)
+        return "printed" if lost else "entered"
     return "printed" if row.stage in BEFORE_ARRIVAL else "away"
 
 

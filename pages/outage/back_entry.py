@@ -26,16 +26,29 @@ def main() -> None:
         outage = outages.current(by=frame.actor())
         waits = "Outage on paper" if outage else "What was scanned and is not entered yet"
         action = frame.head("Back entry", waits)
+        with action:
+            _to_look_at(outage.id if outage else None)
         with action, st.popover("Keys", icon=":material/keyboard:"):
             st.markdown(KEYS)
         state = _state(outage.id if outage else None)
         _screen(state)
 
 
+def _to_look_at(outage_id: str | None) -> None:
+    """What stops nobody and somebody should still look at."""
+    odd = entry.exceptions(by=frame.actor(), outage_id=outage_id)
+    if not odd:
+        return
+    with st.popover(f"{len(odd)} to look at", icon=":material/rule:", width=620):
+        rows = [{"Whose": one.title, "Sheet": f"{one.form} {one.serial:06d}", "What": one.sentence} for one in odd]
+        st.dataframe(rows, hide_index=True, key="entry_exceptions")
+
+
 KEYS = """
 | | |
 |---|---|
-| Tab, Enter | go on, as on paper |
+| Tab | the next field, as on paper |
+| Enter | the next field that needs you |
 | 1 to 9, a letter | choose an answer |
 | Space | take what was read |
 | - | left empty on the paper |
@@ -91,7 +104,9 @@ def _keep(state: dict[str, Any], stamp: str, values: Values) -> None:
     with contextlib.suppress(Refusal):
         drafts.save(_place(opened.id), {"values": values}, by=by)
         for sheet in opened.sheets:
-            if sheet.id in values and sheet.entry == "" and sheet.id not in state["begun"]:
+            typed = values.get(sheet.id) or {}
+            fresh = sheet.entry == "" and sheet.id not in state["begun"]
+            if fresh and typed != state["data"]["values"].get(sheet.id, {}):
                 entry.begin(sheet.id, by=by)
                 state["begun"].add(sheet.id)
         if opened.kind == "walk_in":

@@ -90,7 +90,7 @@ class Form {
     this.values = structuredClone(data.values || {})
     this.saving = false
     this.build()
-    if (!first || data.entry) setTimeout(() => (this.controls[0] || this.main.querySelector("button"))?.focus({ preventScroll: true }), 0)
+    if (!first || data.entry) setTimeout(() => (this.controls.find(one => !one.sure) || this.main.querySelector("button"))?.focus({ preventScroll: true }), 0)
     if (!first) this.root.scrollIntoView({ block: "start" })
   }
 
@@ -329,6 +329,7 @@ class Form {
       ? this.input(sheet, field, field.key, mine, hint, fixed)
       : this.choice(sheet, field, field.key, mine, hint, fixed)
     control.id = id
+    control.sure = field.state === "read" && !field.critical
     if (control.tagName === "INPUT") label.htmlFor = id
     else control.setAttribute("aria-label", field.label || field.key)
     const answer = el("div", "answer")
@@ -363,6 +364,7 @@ class Form {
     input.value = mine[key] ?? ""
     if (["digits", "bubble_digits"].includes(field.kind)) input.inputMode = "decimal"
     input.disabled = fixed
+    if (field.target === "drug_log.drug") input.tabIndex = -1 // the bottle tells the drug
     const tell = () => this.hint(field, input, hint)
     input.put = value => { input.value = value ?? ""; mine[key] = input.value; tell(); this.changed() }
     input.oninput = () => { mine[key] = input.value; tell(); this.clear(input); this.changed() }
@@ -474,6 +476,7 @@ class Form {
         control.above = line > 1 ? `${field.key}.${line - 1}.${cell.key}` : ""
         control.mine = mine
         control.line = { box, row, mine, prefix: `${field.key}.${line}.` }
+        control.title = cell.target === "drug_log.drug" ? "Only where it differs from the bottle's" : ""
         row.append(control)
       }
       if (this.controls[first]) this.controls[first].starts = true
@@ -485,7 +488,7 @@ class Form {
   add(control, hint, fixed) {
     if (fixed) return
     control.hintNode = hint
-    this.controls.push(control)
+    if (control.tabIndex >= 0) this.controls.push(control)
   }
 
   order() {
@@ -572,7 +575,9 @@ class Form {
     let words = ""
     if (field.kind === "initials") words = this.data.entry.people[initials] || ""
     if (field.target === "drug_log.bottle") words = bottle ? this.data.entry.bottles[bottle] : ""
-    if (words) { hint.textContent = words; hint.classList.remove("wrong") }
+    const drug = field.target === "drug_log.bottle" && input.line?.row.querySelector("input")
+    if (drug && drug !== input) drug.placeholder = words
+    else if (words) { hint.textContent = words; hint.classList.remove("wrong") }
   }
 
   check(field, input, hint) {
@@ -647,6 +652,7 @@ class Form {
     const line = at.line
     const empty = line && !Object.entries(line.mine).some(([key, value]) => key.startsWith(line.prefix) && value)
     if (at.starts && empty) while (this.controls[place]?.line?.box === line.box) place += 1 // an empty line ends the table
+    while (this.controls[place]?.sure) place += 1 // what was read without doubt needs nobody; Tab goes there
     const next = this.controls[place]
     if (next) next.focus()
     else this.foot.querySelector("button")?.focus()
