@@ -14,7 +14,7 @@ from appointments import drug_log
 from appointments.quantities import words
 from appointments.times import instant_of
 from data.errors import BadInput
-from data.models import Appointment, Bottle, Drug, DrugCount, DrugLogEntry, FormSheet
+from data.models import Appointment, Bottle, Drug, DrugCount, DrugLogEntry, FormSheet, User
 from data.session import ClinicSession
 from data.types import clock
 from forms.editions import edition_of
@@ -103,11 +103,7 @@ def _bottle(session: ClinicSession, sheet: FormSheet) -> tuple[Bottle, Drug]:
 
 def _lines(session: ClinicSession, found: Landing, day: date) -> list[tuple[DrugLine, str | None]]:
     """The uses with the visits they name."""
-    numbers = {line.appointment_number for line in found.drugs if line.appointment_number}
-    visits = {row.number: row for row in session.scalars(select(Appointment).where(Appointment.number.in_(numbers)))}
-    visits |= _by_serial(
-        session, {number for number in numbers if number not in visits or visits[number].day != day}, day
-    )
+    visits = _visits(session, {line.appointment_number for line in found.drugs if line.appointment_number}, day)
     lines: list[tuple[DrugLine, str | None]] = []
     for line in found.drugs:
         visit = visits.get(line.appointment_number or 0)
@@ -116,7 +112,7 @@ def _lines(session: ClinicSession, found: Landing, day: date) -> list[tuple[Drug
             near = session.scalars(
                 select(Appointment.number).where(Appointment.day == day).order_by(Appointment.number)
             ).all()
-            told = f" That day's visits are {near[0]} to {near[-1]}." if near else ""
+            told = f" That day's visits are {near[0]} to {near[-1]}; enter walk-ins first." if near else ""
             sentence = f"Line {number}: there is no visit {line.appointment_number}.{told}"
             found.problems.append(Problem(line.sheet, f"{line.key}.visit", sentence))
         elif visit is None and line.given:
@@ -128,16 +124,22 @@ def _lines(session: ClinicSession, found: Landing, day: date) -> list[tuple[Drug
     return lines
 
 
-def _by_serial(session: ClinicSession, serials: set[int], day: date) -> dict[int, Appointment]:
-    """Walk-ins of the day by a serial of their sheets: what stood for the visit's number until it had one."""
-    rows = session.execute(
+def _visits(session: ClinicSession, numbers: set[int], day: date) -> dict[int, Appointment]:
+    """Whom the numbers on a bottle's sheet mean: a visit of that day, or, of a walk-in who had no number yet, whose
+    sheet it is."""
+    found = {row.number: row for row in session.scalars(select(Appointment).where(Appointment.number.in_(numbers)))}
+    away = {number for number in numbers if number not in found or found[number].day != day}
+    statement = (
         select(FormSheet.serial, Appointment)
         .join(
             Appointment, (Appointment.clinic_id == FormSheet.clinic_id) & (Appointment.id == FormSheet.appointment_id)
         )
-        .where(FormSheet.serial.in_(serials), Appointment.day == day)
+        .where(FormSheet.serial.in_(away))
     )
-    return {serial: visit for serial, visit in rows}
+    for serial, visit in session.execute(statement).tuples():
+        if visit.day == day or serial not in found:
+            found[serial] = visit
+    return found
 
 
 def _counts(told: Answers) -> list[tuple[str, str, int]]:
@@ -174,5 +176,13 @@ def _count(
             found.odd.append(Problem(told.sheet, key, f"{part} count of {bottle[0].number} differs by {over}."))
         drug_log.count(
             bottle[0].id, day, part, counted, by=work.by, reason=reason if counted != expected else "", event_at=at,
-            source="paper",
+            source="paper", witness_id=_witness(work, told, part),
         )  # fmt: skip
+
+
+def _witness(work: Work, told: Answers, part: str) -> str | None:
+    """The second who signed beside a count, if that is somebody who may have watched whoever keys it."""
+    signed = told.values.get(f"{part.lower()}_by")
+    who = signed[1] if isinstance(signed, list) and len(signed) > 1 else None
+    works = select(User.id).where(User.id == who, User.status == "active")
+    return who if who and who != work.by.user_id and work.session.scalar(works) else None

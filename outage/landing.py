@@ -282,7 +282,8 @@ def _drug_line(found: Landing, sheet: str, key: str, cells: dict[str, tuple[Cell
     found.drugs.append(
         DrugLine(
             sheet, key, bottle.id, drug.name, given, wasted, value.get("event_at", value.get("time")), drug.stage,
-            str(value.get("route") or drug.route), number, value.get("by"), value.get("witness"), drug.needs_witness,
+            str(value.get("route") or drug.route), number, _one(value.get("by")), _one(value.get("witness")),
+            drug.needs_witness,
         )
     )  # fmt: skip
 
@@ -309,6 +310,10 @@ def _visit_number(text: Any) -> int | None:
     if not digits:
         raise Wrong(cell="appointment", problem=f"'{text}' is not the number of a visit.")
     return int(digits)
+
+
+def _one(signed: Any) -> str | None:
+    return signed[0] if isinstance(signed, list) and signed else signed or None
 
 
 def _has_problem(found: Landing, sheet: str, key: str) -> bool:

@@ -7,6 +7,7 @@ who keys looks at the paper once more and not five times.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -206,17 +207,19 @@ def read(one: FormField | Cell, raw: Any, house: House) -> Any:
     if one.type == "date":
         return _day(text, house)
     if one.type == "initials" or getattr(one, "target", "") == "surgery.surgeon_id":
-        return None if text == ILLEGIBLE else _signed(text, house)
+        return None if text == ILLEGIBLE else house.person(text) if one.type != "initials" else _signers(text, house)
     return text
 
 
-def _signed(text: str, house: House) -> str | None:
-    """Whoever signed; the first of two, where a place asks for both who did it and who watched."""
-    marks = [mark for mark in text.replace(",", " ").replace("/", " ").split() if mark]
-    known = {_plain(initials_of(one)) for one in house.people}
-    if len(marks) > 1 and all(_plain(mark) in known for mark in marks):
-        return next(house.person(mark) for mark in marks)
-    return house.person(text)
+def _signers(text: str, house: House) -> Any:
+    """Whoever signed; where two did, as beside a count, both in their order."""
+    parts = [part for part in re.split(r"[\s,;/+&]+", text) if part]
+    if len(parts) < 2:
+        return house.person(text)
+    try:
+        return [house.person(part) for part in parts if part != ILLEGIBLE]
+    except BadInput:
+        return house.person(text)  # a name of several words
 
 
 def _read_grid(

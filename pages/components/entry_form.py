@@ -62,7 +62,7 @@ def prepared(entry: Entry | None, queue: Sequence[Waiting], draft: Any) -> dict[
     """What the component is given for a visit; made once and drawn again while somebody types."""
     return {
         "stamp": uuid.uuid4().hex, "empty": EMPTY, "queue": [_row(one) for one in queue],
-        "entry": _entry(entry) if entry is not None else None,
+        "entry": _entry(entry) | {"near": _near(entry, queue)} if entry is not None else None,
         "values": starting(entry, draft) if entry is not None else {}, "answer": None, "matches": [],
     }  # fmt: skip
 
@@ -142,6 +142,15 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "people": entry.people, "bottles": entry.bottles, "opens": list(entry.opens), "places": entry.places,
         "sheets": [_sheet(sheet) for sheet in entry.sheets],
     }  # fmt: skip
+
+
+def _near(entry: Entry, queue: Sequence[Waiting]) -> list[list[str]]:
+    """The visits a sheet that is nobody's may belong to: those that have no such sheet, by number and name."""
+    if entry.kind != "unbound":
+        return []
+    form = entry.sheets[0].form
+    free = [one for one in queue if one.kind == "visit" and form not in {sheet.form for sheet in one.sheets}]
+    return [[str(one.number), one.title] for one in free[:12]]
 
 
 def _sheet(sheet: EntrySheet) -> dict[str, Any]:

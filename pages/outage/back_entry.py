@@ -39,9 +39,9 @@ def _to_look_at(outage_id: str | None) -> None:
     odd = entry.exceptions(by=frame.actor(), outage_id=outage_id)
     if not odd:
         return
-    with st.popover(f"{len(odd)} to look at", icon=":material/rule:", width=620):
+    with st.popover(f"{len(odd)} to look at", icon=":material/rule:"):
         rows = [{"Whose": one.title, "Sheet": f"{one.form} {one.serial:06d}", "What": one.sentence} for one in odd]
-        st.dataframe(rows, hide_index=True, key="entry_exceptions")
+        st.dataframe(rows, hide_index=True, width=560, key="entry_exceptions")
 
 
 KEYS = """

@@ -335,19 +335,25 @@ def test_the_log_of_a_bottle_never_doubles_what_the_travel_sheets_brought(paper)
         "count_am": "10", "uses.1.time": "9:50", "uses.1.visit": str(number), "uses.1.drawn": "0.3",
         "uses.1.given": "0.25", "uses.1.wasted": "0.05", "uses.1.by": "CC",
         "uses.2.time": "11:30", "uses.2.wasted": "0.1", "uses.2.by": "CC", "uses.2.witness": "SS", "count_pm": "9.5",
+        "pm_by": "CC MM",
     }  # fmt: skip
     done = entry.enter_bottle(ketamine, log, by=paper.sam, key="b")
     assert entry.enter_bottle(ketamine, log, by=paper.sam, key="b") == done
     assert (done.written, done.there) == (1, 1)
     assert paper.holds("B12") == 9_600
     assert [one.sentence for one in done.exceptions] == ["PM count of B12 differs by −0.10 mL."]
-    counts = sorted((row.session, row.counted, row.expected) for row in paper.rows(DrugCount))
-    assert counts == [("AM", 10_000, 10_000), ("PM", 9_500, 9_600)]
+    counts = sorted((row.session, row.counted, row.expected, row.witness_id) for row in paper.rows(DrugCount))
+    assert counts == [("AM", 10_000, 10_000, None), ("PM", 9_500, 9_600, paper.clinic.users["mona"])]
 
     wrong = {"uses.1.time": "9:30", "uses.1.visit": str(number), "uses.1.drawn": "0.25", "uses.1.by": "CC"}
     done = entry.enter_bottle(butorphanol, wrong, by=paper.sam)
     assert (done.written, done.there, paper.holds("B7")) == (0, 1, 9_800)
     assert "0.25 here, 0.20 in the log already" in done.exceptions[0].sentence
+    with read(paper.clinic.id) as session:  # of a walk-in people wrote the number of the sheet
+        serial = session.get_one(FormSheet, (paper.clinic.id, paper.travel)).serial
+    meloxicam = {"uses.1.time": "10:30", "uses.1.visit": str(serial), "uses.1.drawn": "0.1", "uses.1.by": "CC"}
+    assert entry.enter_bottle(sheets[paper.bottles["B31"]], meloxicam, by=paper.sam).there == 1
+    entry.reopen(sheets[paper.bottles["B31"]], "Another look", by=paper.sam)
     with pytest.raises(NotReadable, match="there is no visit 4711"):
         entry.enter_bottle(sheets[paper.bottles["B31"]], wrong | {"uses.1.visit": "4711"}, by=paper.sam)
 

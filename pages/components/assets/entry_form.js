@@ -189,6 +189,9 @@ class Form {
     input.addEventListener("keydown", event => { if (event.key === "Enter") { event.preventDefault(); bind() } })
     this.controls.push(input)
     box.append(label, button("", "Bind to this visit", bind))
+    for (const [number, name] of this.data.entry.near) {
+      box.append(button("", `${name}, visit ${number}`, () => this.act("bind", { entry: this.data.entry.id, number })))
+    }
     return box
   }
 
@@ -596,7 +599,7 @@ class Form {
       }
     }
     if (field.kind === "time" && !this.clock(value)) wrong = `${value} is not a time.`
-    if (field.kind === "initials" && value.length < 5 && !this.data.entry.people[value.toUpperCase()]) wrong = `Nobody signs ${value}. Type ? where nobody can read it.`
+    if (field.kind === "initials" && value.length < 5 && !value.includes(" ") && !this.data.entry.people[value.toUpperCase()]) wrong = `Nobody signs ${value}. Type ? where nobody can read it.`
     if (field.target === "drug_log.bottle" && !Object.keys(this.data.entry.bottles).some(number => number.toLowerCase() === value.toLowerCase())) wrong = `Bottle ${value} is not known.`
     this.tint(input, hint, wrong)
   }
