@@ -129,7 +129,8 @@ class Press:
             draw_ink(canvas, page)
             for slot in page.slots:
                 _draw_slot(canvas, page.size[1], slot, sheet.facts, ())
-            _slip_head(canvas, page.size, plate.title, self._clinic, plate.code(part + 1, 4, sheet.serial))
+            code = plate.code(part + 1, 4, sheet.serial)
+            _slip_head(canvas, page.size, plate.title, self._clinic, code, f"{sheet.serial}-{part + 1}")
             canvas.restoreState()
         canvas.setStrokeGray(0.6)
         canvas.setDash(3, 3)
@@ -213,8 +214,8 @@ def _draw_running(canvas: Any, height: float, slot: Slot, facts: Mapping[str, st
             canvas.drawString(piece.x, height - piece.y, piece.text)
 
 
-def _slip_head(canvas: Any, size: tuple[float, float], title: str, clinic: str, code: str) -> None:
-    """The head of a slip: its code, and in words that it is never scanned."""
+def _slip_head(canvas: Any, size: tuple[float, float], title: str, clinic: str, code: str, number: str) -> None:
+    """The head of a slip: its code, its number to be keyed, and in words that it is never scanned."""
     from forms.furniture import CODE, code_rows
 
     left, top = 26.0, size[1] - 22
@@ -223,6 +224,7 @@ def _slip_head(canvas: Any, size: tuple[float, float], title: str, clinic: str, 
     canvas.setFillGray(INK)
     canvas.setFont(BOLD, 14)
     canvas.drawString(start, top - 13, title)
+    canvas.drawRightString(size[0] - 26, top - 13, number)
     canvas.rect(start, top - 38, size[0] - 26 - start, 17, stroke=0, fill=1)
     canvas.setFillGray(1)
     canvas.setFont(BOLD, 9)

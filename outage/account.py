@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -45,6 +45,8 @@ from security.actor import Actor
 
 FINAL = ("checked_out", "declined", "died", "cancelled", "no_show")
 SLIPS_A_SHEET = 4
+EMPTY = ("", "-")
+"""What is typed where the paper was left empty."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Entry:
     keyed_by: str
     verified_by: str
     drugs: tuple[DrugLine, ...]
+    exceptions: tuple[str, ...] = ()
+    """What was odd and stopped nobody, such as waste without a witness."""
 
 
 @dataclass
@@ -209,6 +213,8 @@ class Account:
     visits: dict[str, VisitFacts] = field(default_factory=dict)
     sheets: dict[str, SheetFacts] = field(default_factory=dict)
     bottles: dict[str, BottleFacts] = field(default_factory=dict)
+    named: dict[str, str] = field(default_factory=dict)
+    """The bottle that a number on paper means, by the number in small letters."""
     lines: list[Line] = field(default_factory=list)
     payments: dict[str, PaymentFacts] = field(default_factory=dict)
     pages: list[PageFacts] = field(default_factory=list)
@@ -285,7 +291,7 @@ def _read_sheets(session: ClinicSession, account: Account, stored: Outage) -> No
         known = {row.id for row in found}
         free = (FormSheet.state.in_(("printed", "spoiled", "waived")), FormSheet.outage_id.is_(None))
         gaps = [row for row in session.execute(_sheets(or_(*between), *free)) if row.id not in known]
-    about = _forms(session, {row.edition for row in [*found, *gaps]})
+    about = forms_of(session, {row.edition for row in [*found, *gaps]})
     for is_gap, rows in ((False, found), (True, gaps)):
         for row in rows:
             account.sheets[row.id] = SheetFacts(
@@ -330,7 +336,8 @@ _known_forms: dict[str, FormFacts] = {}
 """By the edition's id; an edition never changes."""
 
 
-def _forms(session: ClinicSession, numbers: set[int]) -> dict[int, FormFacts]:
+def forms_of(session: ClinicSession, numbers: set[int]) -> dict[int, FormFacts]:
+    """What the board must know of the forms behind these editions, within a rule."""
     ids: dict[int, str] = dict(
         session.execute(
             select(FormEdition.number, FormEdition.id).where(FormEdition.number.in_(numbers))
@@ -434,8 +441,12 @@ def _read_entries(session: ClinicSession, account: Account) -> None:
         sheet = account.sheets[sheet_id]
         sheet.entry = Entry(
             state, names.get(keyed or "", "Operator"), names.get(verified or "", "Operator"),
-            tuple(drug_lines(sheet.about, typed)),
+            tuple(drug_lines(sheet.about, typed)), _exceptions(typed),
         )  # fmt: skip
+
+
+def _exceptions(typed: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(one[-1]) for one in typed.get("_exceptions") or ())
 
 
 def drug_lines(about: FormFacts, typed: dict[str, Any]) -> Iterable[DrugLine]:
@@ -445,7 +456,7 @@ def drug_lines(about: FormFacts, typed: dict[str, Any]) -> Iterable[DrugLine]:
     rows: dict[str, dict[str, Any]] = defaultdict(dict)
     for key, value in typed.items():
         parts = key.split(".")
-        if len(parts) == 3 and parts[0] == about.lines and value not in (None, ""):
+        if len(parts) == 3 and parts[0] == about.lines and str(value if value is not None else "").strip() not in EMPTY:
             rows[parts[1]][parts[2]] = value
     for place in sorted(rows, key=lambda text: (len(text), text)):
         row = rows[place]
@@ -494,20 +505,35 @@ def _read_drugs(session: ClinicSession, account: Account, stored: Outage) -> Non
     undone = select(DrugLogEntry.reverses_id).where(DrugLogEntry.reverses_id.in_([row.id for row in found]))
     reversed_ids = set(session.scalars(undone)) if found else set()
     account.lines = [Line(row[0], row[1], row[2], -row[3]) for row in found if row[0] not in reversed_ids]
-    numbers = {
-        line.bottle.lower()
-        for sheet in account.sheets.values()
-        if sheet.entry
-        for line in sheet.entry.drugs
-        if line.bottle
-    }
+    entries = [sheet.entry for sheet in account.sheets.values() if sheet.entry]
+    written = {line.bottle.casefold() for entry in entries for line in entry.drugs if line.bottle}
     ids = {line.bottle_id for line in account.lines} | {sheet.bottle_id for sheet in account.sheets.values()} - {None}
     statement = select(Bottle.id, Bottle.number, Drug.name, Drug.strength, Drug.unit).join(
         Drug, (Drug.clinic_id == Bottle.clinic_id) & (Drug.id == Bottle.drug_id)
     )
-    for bottle_id, number, name, strength, unit in session.execute(statement):
-        if bottle_id in ids or number.lower() in numbers:
+    stock = list(session.execute(statement))
+    account.named = meant(written, {row[1]: row[0] for row in stock})
+    ids |= set(account.named.values())
+    for bottle_id, number, name, strength, unit in stock:
+        if bottle_id in ids:
             account.bottles[bottle_id] = BottleFacts(bottle_id, number, f"{name} {strength}".strip(), unit)
+
+
+def meant(written: Iterable[str], stock: Mapping[str, str]) -> dict[str, str]:
+    """Which bottle each number on paper means: the one that has it, else the only one that differs by a leading B, #,
+    dash or zeros."""
+    known = {number.casefold(): bottle for number, bottle in stock.items()}
+    alike: dict[str, list[str]] = defaultdict(list)
+    for number, bottle in known.items():
+        alike[number.lstrip("b0-#")].append(bottle)
+    found = {}
+    for number in written:
+        near = alike.get(number.lstrip("b0-#")) or []
+        if number in known:
+            found[number] = known[number]
+        elif len(near) == 1 and number.lstrip("b0-#"):
+            found[number] = near[0]
+    return found
 
 
 def _read_slips(session: ClinicSession, account: Account, stored: Outage) -> None:

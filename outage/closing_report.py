@@ -98,6 +98,8 @@ def _row(row: BoardRow) -> dict[str, str]:
     if row.entity == "form_sheet":
         told["about"] = row.detail.split(" · ")[0]
     told |= {name: cell.words for name, cell in row.cells() if cell.words}
+    if row.notes:
+        told["notes"] = "; ".join(row.notes)
     if row.waiver or row.is_covered:
         told["let_go"] = "yes"
     return told
@@ -249,10 +251,15 @@ def _rows(canvas: Any, page: tuple[float, float], y: float, content: dict[str, A
     y = _heading(canvas, page, y, "Every row")
     shown = [name for name in COLUMNS if any(name in row for row in content["rows"])]
     rows = [
-        [row["row"], row["about"], *(row.get(name, "") for name in shown), "let go" if row.get("let_go") else ""]
+        [
+            row["row"],
+            " · ".join(filter(None, (row["about"], row.get("notes")))),
+            *(row.get(name, "") for name in shown),
+            "let go" if row.get("let_go") else "",
+        ]
         for row in content["rows"]
     ]
-    columns = [Column("Row", bold=True), Column("What", lines=3)]
+    columns = [Column("Row", bold=True), Column("What", lines=6)]
     columns += [Column(COLUMNS[name], lines=6, width=1) for name in shown] + [Column("")]
     return _table(canvas, page, y, columns, rows)
 

@@ -57,6 +57,8 @@ class BoardRow:
     """A sheet of a visit on the board: closing asks for the visit, which asks for its sheets."""
     is_covered: bool = False
     """Whether the visit it belongs to was let go."""
+    notes: tuple[str, ...] = ()
+    """Exceptions that stop nobody, such as waste without a witness."""
 
     @property
     def id(self) -> str:
@@ -87,7 +89,6 @@ class Judge:
         for sheet in account.sheets.values():
             if sheet.appointment_id:
                 self.of_visit[sheet.appointment_id].append(sheet)
-        self.number_of = {bottle.number.lower(): bottle.id for bottle in account.bottles.values()}
 
     @cached_property
     def rows(self) -> list[BoardRow]:
@@ -126,6 +127,7 @@ class Judge:
             verified=NONE if away else _verified(sheet for sheet in sheets if self.lives(sheet)),
             waiver=self.account.waived("appointment", visit.id), appointment_id=visit.id,
             serials=tuple(sheet.serial for sheet in sheets),
+            notes=tuple(text for sheet in sheets if sheet.entry for text in sheet.entry.exceptions),
         )  # fmt: skip
 
     def _entered(self, visit: VisitFacts) -> Cell:
@@ -177,7 +179,11 @@ class Judge:
         unclear = []
         for sheet in sheets:
             for line in sheet.entry.drugs if sheet.entry and sheet.entry.state != "draft" else ():
-                bottle = sheet.bottle_id if sheet.about.subject == "bottle" else self.number_of.get(line.bottle.lower())
+                bottle = (
+                    sheet.bottle_id
+                    if sheet.about.subject == "bottle"
+                    else self.account.named.get(line.bottle.casefold())
+                )
                 if bottle is None or line.drawn is None:
                     unclear.append(line.bottle)
                 else:
@@ -209,7 +215,7 @@ class Judge:
             "form_sheet", sheet.id, "clinical", f"Sheet {sheet.serial}",
             f"{sheet.about.title} · {_title(visit).lower()}" if visit else f"{sheet.about.title}{self._whose(sheet)}",
             entered=entered, pages=pages, verified=verified, waiver=waiver, appointment_id=sheet.appointment_id,
-            serials=(sheet.serial,), inside=visit is not None,
+            serials=(sheet.serial,), inside=visit is not None, notes=sheet.entry.exceptions if sheet.entry else (),
             is_covered=visit is not None and self.account.waived("appointment", visit.id) is not None,
         )  # fmt: skip
 

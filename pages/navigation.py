@@ -42,6 +42,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("outage/scan.py", "Scan", "document_scanner", "outage.scan", "scan"),
         Page("outage/review.py", "Review", "fact_check", "outage.scan", "review"),
         Page("outage/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry"),
+        Page("outage/slips.py", "Card slips", "credit_card", "outage.enter", "card-slips"),
         Page("outage/print.py", "Print forms", "print", "outage.print", "print-forms"),
         Page("outage/practise.py", "Practise an outage", "school", "outage.print", "practise", in_menu=False),
     ),

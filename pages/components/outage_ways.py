@@ -11,6 +11,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
     # what: the button, the script, the permission it needs
     "review": ("Review", "outage/review.py", "outage.scan"),
     "scan": ("Scan", "outage/scan.py", "outage.scan"),
+    "slips": ("Slips", "outage/slips.py", "outage.enter"),
     "ticket": ("Ticket", "today/ticket.py", "billing.view"),
     "bottle": ("Drug log", "today/drug_log.py", "drugs.view"),
 }
@@ -40,4 +41,6 @@ def _what(row: BoardRow) -> str:
 def _asked(what: str, row: BoardRow) -> dict[str, str]:
     if what == "ticket":
         return {"visit": row.entity_id}
+    if what == "slips":
+        return {"serial": str(row.serials[0])}
     return {"bottle": row.entity_id} if what == "bottle" else {}

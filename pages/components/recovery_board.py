@@ -93,7 +93,7 @@ def _rows(found: Board, may: bool, ways: Callable[[BoardRow], str]) -> list[dict
         lines.append(
             {
                 "id": row.id, "tab": row.entity, "title": row.title, "detail": row.detail,
-                "open": any(part.is_open for part in parts), "go": way,
+                "open": any(part.is_open for part in parts), "go": way, "notes": list(row.notes),
                 "cells": {
                     name: {"s": cell.state, "w": cell.words}
                     for part in parts for name, cell in part.cells() if cell.words

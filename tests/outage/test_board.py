@@ -14,6 +14,7 @@ from data.errors import NotFound, NotPermitted
 from data.models import Appointment, AuditLog, Client, FormSheet, Outage, Waiver
 from data.session import read, write
 from data.types import clock, new_id
+from outage.account import meant
 from outage.board import NotMissing, NotOnBoard, ReasonMissing, board, undo_waiver, waive, waive_rows
 from outage.identities import sides
 from outage.outages import PartClosed
@@ -55,7 +56,17 @@ def test_each_thing_that_is_missing_is_said_in_words_on_its_row(clinic):
     draft = day.visit("Draft", stage="checked_in")
     day.sheet("travel-sheet", draft, scanned=[1, 2], typed={}, entry="draft")
     wrong = day.visit("Wrong", stage="checked_out")
-    day.sheet("travel-sheet", wrong, scanned=[1, 2], typed={"drugs.1.bottle": "B1", "drugs.1.drawn": "0,45"})
+    day.sheet(
+        "travel-sheet",
+        wrong,
+        scanned=[1, 2],
+        typed={
+            "drugs.1.bottle": "B1",
+            "drugs.1.drawn": "0,45",
+            "drugs.2.drawn": "-",
+            "_exceptions": [["x", "No witness."]],
+        },
+    )
     day.log(b1, 400, wrong)
     day.ticket(wrong, 8500, 3000)
     nobody = day.visit("Nobody", stage="checked_in")
@@ -69,7 +80,7 @@ def test_each_thing_that_is_missing_is_said_in_words_on_its_row(clinic):
     assert told[torn].pages.state == "waiting" and told[torn].pages.words.startswith("In review")
     assert told[draft].entered.words == "Begun: 0 of 1 sheets entered"
     assert told[wrong].drugs.words == "Bottle B1: sheet 0.45 mL, drug log 0.40 mL"
-    assert told[wrong].verified.state == "waiting"
+    assert told[wrong].verified.state == "waiting" and told[wrong].notes == ("No witness.",)
     assert "No sheet belongs to it" in told[nobody].entered.words
     assert told[came].entered.words.startswith("No-show, but sheet")
     sheets = {row.entity_id: row for row in rows_of(found, "form_sheet")}
@@ -117,6 +128,7 @@ def test_a_corrected_line_counts_once_and_a_bottles_own_sheet_is_held_against_th
     found = board(day.id, by=clinic.actor("sam"))
     told = {row.title: row.drugs for row in rows_of(found, "bottle")}
     assert told["Bottle B1"].state == "ok"
+    assert meant(["0012", "b9", "x"], {"B0012": "one", "B9": "two", "09": "three"}) == {"0012": "one", "b9": "two"}
     assert told["Bottle B2"].words == "Drug log sheet 0.40 mL, taken out 0.30 mL"
     assert rows_of(found, "appointment")[0].drugs.state == "ok"
 

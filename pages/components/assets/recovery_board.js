@@ -119,6 +119,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     const who = made("td", "who");
     who.append(made("b", "", row.title), made("span", "soft", row.detail));
+    for (const note of row.notes) who.append(made("span", "notice", note));
     for (const waiver of row.waivers) {
       const said = made("span", "waiver", `Let go by ${waiver.who}: ${waiver.reason} `);
       if (data.may && waiver.undo) {
