@@ -370,8 +370,8 @@ def _pages(sheets: Iterable[SheetFacts]) -> Cell:
         if not sheet.attached and not sheet.review:
             missing.append(f"{sheet.about.title.lower()} {sheet.serial}")
         else:
-            missing += [f"{sheet.about.title.lower()} {sheet.serial}, page {page}" for page in sheet.missing]
-        review += [f"sheet {sheet.serial}, page {page}" for page in sheet.review]
+            missing += _named(f"{sheet.about.title.lower()} {sheet.serial}", sheet.missing)
+        review += _named(f"sheet {sheet.serial}", sheet.review)
     if not wanted:
         return NONE
     if missing:
@@ -379,6 +379,11 @@ def _pages(sheets: Iterable[SheetFacts]) -> Cell:
     if review:
         return Cell("waiting", f"In review: {'; '.join(review)}")
     return Cell("ok", f"{there} of {wanted}")
+
+
+def _named(sheet: str, pages: Iterable[int]) -> list[str]:
+    numbers = [str(page) for page in sorted(pages)]
+    return [f"{sheet}, page{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"] if numbers else []
 
 
 def _verified(sheets: Iterable[SheetFacts]) -> Cell:

@@ -12,7 +12,7 @@ from appointments.roster_print import print_roster
 from pages.appointments import dialogs, told
 from pages.appointments.appointment_dialog import show_appointment
 from pages.appointments.book_dialog import open_booking
-from pages.components import frame, roster_table, show
+from pages.components import frame, outage_dialogs, roster_table, show
 from records.clients import OWNER_TYPES
 
 
@@ -34,6 +34,9 @@ def main() -> None:
     action = frame.head("Roster", f"{show.day(day, style='heading')} · {_facts(facts(rows))}")
     walk_in = False
     with action:
+        if outage_dialogs.button("roster_outage"):
+            dialogs.close()
+            outage_dialogs.declare()
         st.download_button(
             "Print roster", lambda: print_roster(day, filters=filters, told=words, by=by), f"roster-{day}.pdf",
             "application/pdf", icon=":material/print:", key="roster_print", on_click="ignore",

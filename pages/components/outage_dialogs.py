@@ -20,6 +20,15 @@ SHOWN = 8
 PART_WORDS = {"clinical": "Clinical part", "money": "Money part"}
 
 
+def button(key: str) -> bool:
+    """Draw the button that asks for declaring an outage, for whoever may and while none is open; whether it was
+    clicked."""
+    if "outage.declare" not in frame.may() or outages.current(by=frame.actor()) is not None:
+        return False
+    return st.button("Declare an outage", icon=":material/power_off:", key=key, type="tertiary",
+                     help="Say that the clinic is on paper now, or was")  # fmt: skip
+
+
 @st.dialog("Declare an outage")
 def declare() -> None:
     """When it began, whether it lasts, what is out."""

@@ -11,6 +11,8 @@ WAYS: dict[str, tuple[str, str, str]] = {
     # what: the button, the script, the permission it needs
     "review": ("Review", "outage/review.py", "outage.scan"),
     "scan": ("Scan", "outage/scan.py", "outage.scan"),
+    "entry": ("Enter", "outage/back_entry.py", "outage.enter"),
+    "verify": ("Verify", "outage/back_entry.py", "outage.enter"),
     "slips": ("Slips", "outage/slips.py", "outage.enter"),
     "ticket": ("Ticket", "today/ticket.py", "billing.view"),
     "bottle": ("Drug log", "today/drug_log.py", "drugs.view"),
@@ -34,13 +36,19 @@ def _what(row: BoardRow) -> str:
     if row.entity in ("appointment", "form_sheet"):
         if row.pages.state == "waiting" and row.pages.words.startswith("In review"):
             return "review"
-        return "scan" if row.pages.is_open and not row.entered.words.startswith("To be") else "entry"
+        if row.pages.is_open and not row.entered.words.startswith("To be"):
+            return "scan"
+        if row.verified.is_open and not row.entered.is_open and not row.drugs.is_open:
+            return "verify"
+        return "entry"
     return {"page": "review", "card_slip": "slips"}.get(row.entity, row.entity)
 
 
 def _asked(what: str, row: BoardRow) -> dict[str, str]:
     if what == "ticket":
         return {"visit": row.entity_id}
+    if what in ("entry", "verify"):
+        return {"id": row.appointment_id or row.entity_id}
     if what == "slips":
         return {"serial": str(row.serials[0])}
     return {"bottle": row.entity_id} if what == "bottle" else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import frame, show
+from pages.components import frame, outage_dialogs, show
 from pages.home import alerts, day, first_steps, money, months, queues
 
 ORDER = {
@@ -24,7 +24,9 @@ def main() -> None:
     """The page."""
     who = frame.person()
     may = frame.may()
-    frame.head(f"Good {_time_of_day()}, {show.called(who.name)}", show.day(show.today(), style="heading"))
+    with frame.head(f"Good {_time_of_day()}, {show.called(who.name)}", show.day(show.today(), style="heading")):
+        if outage_dialogs.button("home_outage"):
+            outage_dialogs.declare()
     with frame.refusals():
         first_steps.draw(may)
     drawn = False
