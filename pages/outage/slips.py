@@ -42,8 +42,7 @@ def main() -> None:
     found = slips(row.id, by=by)
     keyed = [one for one in found if not one.reason]
     facts = f"{len(keyed)} keyed, {show.money(sum(one.amount_cents for one in keyed))} · {row.title(show.wording())}"
-    with frame.head("Card slips", facts):
-        st.page_link("outage/recovery.py", label="Recovery board", icon=":material/checklist:")
+    frame.head("Card slips", facts)
     if told := st.session_state.pop("slip_told", ""):
         st.success(frame.said(told), icon=":material/check:")
     _key(row)
