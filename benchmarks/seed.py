@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -22,7 +22,7 @@ from data.models import (
     Service,
 )
 from data.session import write
-from data.types import new_id
+from data.types import clock, new_id
 from opening.start import furnish
 from security import audit
 from security.actor import Actor
@@ -117,3 +117,50 @@ def sized_clinic(rows: int, *, drug_lines: bool = False) -> str:  # noqa: C901 -
                 session.bulk(model, map(make, range(start, min(start + CHUNK, count))))
                 audit.append(session, Actor.operator(clinic_id), "bench.filled", model.__tablename__, "")
     return clinic_id
+
+
+def visits_of_a_day(count: int) -> tuple[Actor, date]:
+    """A new home with one clinic, which has so many visits tomorrow and eight open bottles; its operator and the
+    day."""
+    from data.engine import Database, use
+    from data.home import Home
+    from data.schema import upgrade
+
+    home = Home.locate()
+    home.create()
+    database = Database(home)
+    upgrade(database)
+    use(database)
+    new = NewClinic("bench", "Bench Spay & Neuter Clinic")
+    clinic_id = create_clinic(new)
+    furnish(clinic_id, new)
+    by, day = Actor.operator(clinic_id), clock.today("America/New_York") + timedelta(days=1)
+    begin = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    with write(clinic_id) as session:
+        location = session.scalars(select(Location.id)).first()
+        codes = list(session.scalars(select(Service.code).limit(3)))
+        drug = {"id": new_id(), "code": "bench", "name": "Bench drug", "strength": "10 mg/mL", "schedule": "III"}
+        people: list[dict[str, Any]] = [
+            {"id": new_id(), "number": 1001 + n, "first_name": "Alexandra", "last_name": f"Featherstonehaugh {n}",
+             "phone": f"(845) 555-{n:04}", "address": f"{n} Old Mill Road", "city": "Millbrook", "region": "NY",
+             "postal_code": "12545", "email": f"client{n}@example.org"} for n in range(count)
+        ]  # fmt: skip
+        animals = [
+            {"id": new_id(), "client_id": one["id"], "name": "Biscuit", "species": ("cat", "dog")[n % 2],
+             "sex": "female", "weight_grams": 4_200, "breed": "Domestic Shorthair", "colour": "Brown tabby"}
+            for n, one in enumerate(people)
+        ]  # fmt: skip
+        visits = [
+            {"id": new_id(), "number": 1 + n, "client_id": people[n]["id"], "patient_id": animals[n]["id"],
+             "location_id": location, "type": "surgery", "starts_at": begin + timedelta(minutes=3 * n), "day": day,
+             "stage": "booked", "stage_at": begin, "services": codes} for n in range(count)
+        ]  # fmt: skip
+        bottles = [
+            {"id": new_id(), "drug_id": drug["id"], "number": f"B{n}", "size": 10_000, "received_on": day,
+             "opened_at": begin - timedelta(days=1), "location_id": location} for n in range(8)
+        ]  # fmt: skip
+        for model, rows in ((Client, people), (Patient, animals), (Appointment, visits), (Drug, [drug]),
+                            (Bottle, bottles)):  # fmt: skip
+            session.bulk(model, rows)
+        audit.append(session, by, "bench.filled", "appointment", "")
+    return by, day

@@ -8,6 +8,7 @@ those of the paper that lies in a drawer for years.
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -123,7 +124,7 @@ def plates(slugs: list[str], *, by: Actor) -> dict[str, tuple[Plate, Edition]]:
             row = _there(session, slug, version, paper, laid[slug])
             if row is not None:
                 there[slug] = _edition(row)
-        keys = _keys(session)
+        keys = page_keys(session)
     missing = [slug for slug in slugs if slug not in there]
     if missing:
         for slug in missing:
@@ -131,7 +132,7 @@ def plates(slugs: list[str], *, by: Actor) -> dict[str, tuple[Plate, Edition]]:
                 check_readable(slug, wanted[slug][0].title, laid[slug])
         there |= _make(missing, paper, order, by)
         with look(by, "outage.print") as session:
-            keys = _keys(session)
+            keys = page_keys(session)
     return {slug: _plate(there[slug], laid[slug], keys[there[slug].key_number]) for slug in slugs}
 
 
@@ -158,7 +159,10 @@ def identify(session: ClinicSession, text: str) -> tuple[PageCode, Edition]:
     row = session.scalars(select(FormEdition).where(FormEdition.number == code.edition)).one_or_none()
     if row is None:
         raise CodeRefused()
-    verified(text, _keys(session)[row.key_number])
+    key = page_keys(session).get(row.key_number)
+    if key is None:
+        raise CodeRefused()
+    verified(text, key)
     edition = _edition(row)
     if not edition.repeats and code.of != len(edition.pages):
         raise CodeRefused()
@@ -192,14 +196,14 @@ def reseal(session: ClinicSession, old: bytes, new: bytes) -> int:
     readable."""
     rows = session.scalars(select(PageKey)).all()
     for row in rows:
-        row.sealed = _seal(_unseal(row.sealed, old), new)
+        row.sealed = seal_page_key(open_page_key(row.sealed, old), new)
     return len(rows)
 
 
 def _there(session: ClinicSession, slug: str, version: int, paper: str, layout: Layout) -> FormEdition | None:
     statement = select(FormEdition).where(
         FormEdition.form == slug, FormEdition.form_version == version, FormEdition.paper == paper,
-        FormEdition.sha256 == layout.sha256(),
+        FormEdition.sha256 == layout.sha256(), FormEdition.key_number.in_(page_keys(session)),
     )  # fmt: skip
     return session.scalars(statement).first()
 
@@ -222,17 +226,24 @@ def _kept(
 
 
 def _current_key(session: ClinicSession) -> int:
-    newest = session.scalar(select(func.max(PageKey.number)))
-    if newest is not None:
-        return int(newest)
-    session.add(PageKey(number=1, sealed=_seal(os.urandom(32), database().home.key("token"))))
+    """The newest key that opens here; another one where none does, as after an import without the old root key."""
+    opened = page_keys(session)
+    if opened:
+        return max(opened)
+    number = (session.scalar(select(func.max(PageKey.number))) or 0) + 1
+    session.add(PageKey(number=number, sealed=seal_page_key(os.urandom(32), database().home.key("token"))))
     session.flush()
-    return 1
+    return number
 
 
-def _keys(session: ClinicSession) -> dict[int, bytes]:
+def page_keys(session: ClinicSession) -> dict[int, bytes]:
+    """The keys of printed pages that open under this installation's key, by number."""
     under = database().home.key("token")
-    return {row.number: _unseal(row.sealed, under) for row in session.scalars(select(PageKey))}
+    found = {}
+    for row in session.scalars(select(PageKey)):
+        with contextlib.suppress(PageKeyClosed):
+            found[row.number] = open_page_key(row.sealed, under)
+    return found
 
 
 class PageKeyClosed(BadInput):
@@ -242,16 +253,18 @@ class PageKeyClosed(BadInput):
     exit_code = 4
 
 
-def _seal(key: bytes, under: bytes) -> str:
+def seal_page_key(key: bytes, under: bytes) -> str:
+    """The key of printed pages as it is kept."""
     nonce = os.urandom(12)
     return base64.b64encode(nonce + AESGCM(under).encrypt(nonce, key, _ABOUT)).decode()
 
 
-def _unseal(sealed: str, under: bytes) -> bytes:
+def open_page_key(sealed: str, under: bytes) -> bytes:
+    """The key itself. Raises PageKeyClosed."""
     raw = base64.b64decode(sealed)
     try:
         return AESGCM(under).decrypt(raw[:12], raw[12:], _ABOUT)
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         raise PageKeyClosed() from None
 
 

@@ -34,6 +34,7 @@ from data.schema import head_revision
 from data.sealed import seal, unseal
 from data.session import ClinicSession, read
 from data.types import clock, new_id
+from forms.editions import PageKeyClosed, open_page_key, seal_page_key
 from records.cells import writer
 from security.actor import Actor
 from security.confirm import confirm_password
@@ -45,7 +46,9 @@ KEYED = {
     ("app_user", "totp_secret"): "token", ("outbox_message", "body"): "token", ("outbox_file", "body"): "token",
 }  # fmt: skip
 """Columns stored encrypted under a key of the home: opened, then sealed for the journey."""
-SEALED = {("app_user", "pin_hash"), ("draft", "body"), *KEYED}
+PAGE_KEY = ("page_key", "sealed")
+"""The keys of printed pages, in a form of their own: where they come along, old paper stays readable."""
+SEALED = {("app_user", "pin_hash"), ("draft", "body"), PAGE_KEY, *KEYED}
 DERIVED = {("document", "blob")}
 """Columns that depend on the home; left empty and made anew."""
 
@@ -226,11 +229,13 @@ def _cell_writer(table: Table, column: Any, journey: Journey, home: Home) -> Cal
         if not value:
             return plain(value)
         content = value if isinstance(value, bytes) else value.encode()
-        if purpose:
-            try:
+        try:
+            if place == PAGE_KEY:
+                content = open_page_key(value, home.key("token"))
+            elif purpose:
                 content = unseal(content, home.key(purpose))
-            except (BlobDamaged, InvalidTag):
-                return plain(None if column.nullable else type(value)())
+        except (BlobDamaged, InvalidTag, PageKeyClosed):
+            return plain(None if column.nullable else type(value)())
         return "sealed:" + journey.seal(content)
 
     return write
@@ -281,6 +286,8 @@ class Journey:
 
 def resealed(place: tuple[str, str], content: bytes, home: Home) -> bytes:
     """Opened content as the table keeps it in this home."""
+    if place == PAGE_KEY:
+        return seal_page_key(content, home.key("token")).encode()
     purpose = KEYED.get(place)
     return seal(content, home.key(purpose)) if purpose else content
 

@@ -410,7 +410,8 @@ def _remarks(manifest: dict[str, Any], plans: dict[str, _Reader], imported: Impo
     if any(plan.dropped for plan in plans.values()):
         remarks.append(
             "The root key of the old installation is not here, so PINs, second factors, unsent mail and drafts stayed "
-            "behind: people set up PIN and second factor again. Passwords work as before."
+            "behind: people set up PIN and second factor again. Passwords work as before. Forms on paper from before "
+            "are not known by their codes here: print new ones."
         )
     if manifest.get("missing_documents"):
         count = len(manifest["missing_documents"])

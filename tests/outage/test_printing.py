@@ -118,7 +118,7 @@ def test_the_codes_of_another_installation_are_refused(sqlite_clinic):
     text = plate.code(1, 1, 5)
     with write(sqlite_clinic.id) as session:
         row = session.scalars(select(PageKey)).one()
-        row.sealed = editions._seal(b"another key of thirty-two bytes!", sqlite_clinic.home.key("token"))
+        row.sealed = editions.seal_page_key(b"another key of thirty-two bytes!", sqlite_clinic.home.key("token"))
         audit.append(session, sqlite_clinic.operator, "keys.changed", "page_key", "")
     with read(sqlite_clinic.id) as session, pytest.raises(CodeRefused):
         identify(session, text)

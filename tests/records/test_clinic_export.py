@@ -25,6 +25,8 @@ from data.schema import upgrade
 from data.sealed import seal, unseal
 from data.session import read, write
 from data.types import UTCDateTime, clock
+from forms.editions import identify, plates
+from forms.token import CodeRefused
 from messages import outbox
 from records.cells import FORMULA, protect, reader, recover, writer
 from records.clinic_export import FolderInside, FolderInUse, export_clinic, export_zip, tables
@@ -420,3 +422,25 @@ def test_a_broken_archive_gets_a_sentence(sqlite_clinic, tmp_path):
     for name in ("torn.zip", "odd.zip"):
         with pytest.raises(ExportDamaged):
             import_clinic(tmp_path / name)
+
+
+@pytest.mark.parametrize("same_key", [True, False])
+def test_paper_printed_before_is_read_in_the_new_installation_that_has_the_root_key(
+    sqlite_clinic, elsewhere, tmp_path, same_key
+):
+    plate, edition = plates(["walk-in"], by=sqlite_clinic.actor("sam"))["walk-in"]
+    code = plate.code(1, 1, 7)
+    export_clinic(tmp_path / "out", by=sqlite_clinic.operator)
+    elsewhere(sqlite_clinic, same_key=same_key)
+    imported = import_clinic(tmp_path / "out")
+    with read(sqlite_clinic.id) as session:
+        if same_key:
+            assert identify(session, code)[0].serial == 7
+        else:
+            assert "paper" in imported.remarks[0]
+            with pytest.raises(CodeRefused):
+                identify(session, code)
+    newer, other = plates(["walk-in"], by=sqlite_clinic.operator)["walk-in"]
+    assert (other.number == edition.number) is same_key
+    with read(sqlite_clinic.id) as session:
+        assert identify(session, newer.code(1, 1, 8))[0].serial == 8
