@@ -108,7 +108,9 @@ def guide_pdf(head: Head, settings: ClinicProfile, printed: str) -> bytes:
     width = page[0] - 2 * MARGIN - 34
     own = {
         "lead": settings.outage_lead.strip().rstrip(".") or NOBODY,
-        "paper": f"It lies here: {settings.outage_paper.strip().rstrip('.')}." if settings.outage_paper.strip() else "",
+        "paper": f"The paper lies here: {settings.outage_paper.strip().rstrip('.')}."
+        if settings.outage_paper.strip()
+        else "",
         "line": "_" * 22,
     }
     for number, (title, text) in enumerate(STEPS, 1):

@@ -88,12 +88,13 @@ Told = Callable[[float, str], None]
 
 def make_pack(
     day: date, *, by: Actor, location_id: str = "", stock: Mapping[str, int] | None = None, slips: int = SLIPS,
-    told: Told | None = None, key: str | None = None,
+    missing_only: bool = False, told: Told | None = None, key: str | None = None,
 ) -> Pack:  # fmt: skip
     """Print the pack of a day: guide, roster, sheets of every visit, a drug log for every open bottle, blank stock,
     card slips, phone list. What there is nothing of is left out.
 
-    ``stock`` says how many blank sheets of each form, ``slips`` how many sheets of card slips. Asked for again with
+    ``stock`` says how many blank sheets of each form, ``slips`` how many sheets of card slips; ``missing_only`` leaves
+    out visits and bottles whose sheets for this day were printed before. Asked for again with
     the same ``key`` it has the same serials. Raises NotReadableYet, ChangedSince, TooManySheets, NotPermitted.
     """
     with look(by, "outage.print") as session:
@@ -110,7 +111,9 @@ def make_pack(
     asked = Asked("pack", batch=_batch(key))
 
     def roster(*forms: str) -> Callable[[str | None], Printed]:
-        return lambda key: print_for_roster(forms, day, by=by, location_id=location_id, asked=asked, key=key)
+        return lambda key: print_for_roster(
+            forms, day, by=by, location_id=location_id, missing_only=missing_only, asked=asked, key=key
+        )
 
     def spare(counts: Mapping[str, int]) -> Callable[[str | None], Printed]:
         return lambda key: print_stock(counts, by=by, asked=asked, key=key)

@@ -84,18 +84,20 @@ def print_for_roster(
     """Print forms for everybody on a day's roster (canceled and missed visits left out), in the roster's order, the
     forms of one visit together; a bottle's form for every open bottle, a day's form once.
 
-    ``missing_only`` leaves out visits that have a sheet of the form already. Raises NothingToPrint, NotFound,
+    ``missing_only`` leaves out visits and bottles that have a sheet of the form for this day already; a day's form is
+    printed anew, and an unused one of the whole clinic counts as spoiled. Raises NothingToPrint, NotFound,
     NotReadableYet, NotPermitted.
     """
     ready = plates(list(forms), by=by)
+    asked = asked or Asked("roster")
     with look(by, "outage.print") as session:
-        have = _have(session, forms, _first_before(session, by, key)) if missing_only else frozenset()
         jobs = _jobs_of_day(session, ready, day, location_id, by)
-        if have:
-            jobs = [job for job in jobs if (job.form, job.sheets[0].appointment) not in have]
+        if missing_only:
+            jobs, older = _missing(session, jobs, day, _first_before(session, by, key))
+            asked = asked if location_id else replace(asked, instead=older, why="A newer one was printed.")
     if not any(job.sheets for job in jobs):
         raise NothingToPrint(problem="everybody has a sheet already.")
-    return print_jobs(ready, jobs, by=by, key=key, title=f"Forms for {day.isoformat()}", asked=asked or Asked("roster"))
+    return print_jobs(ready, jobs, by=by, key=key, title=f"Forms for {day.isoformat()}", asked=asked)
 
 
 def print_for_appointment(
@@ -140,14 +142,33 @@ def print_stock(counts: Mapping[str, int], *, by: Actor, asked: Asked | None = N
     return print_jobs(ready, jobs, by=by, key=key, title=f"{titles}, blank", asked=asked or Asked("stock"))
 
 
-def _have(session: ClinicSession, forms: Sequence[str], before: int | None) -> frozenset[tuple[str, str | None]]:
-    """Form and visit of every sheet that stands for a visit; ``before`` leaves out that serial and all after it."""
-    statement = select(FormSheet.form, FormSheet.appointment_id).where(
-        FormSheet.form.in_(forms), FormSheet.appointment_id.is_not(None), FormSheet.state.not_in(GONE)
+def _missing(session: ClinicSession, jobs: Sequence[Job], day: date, before: int | None) -> tuple[list[Job], list[str]]:
+    """The jobs without visits and bottles that have a sheet, and the unused sheets of a day's form, which a new one
+    replaces. ``before`` overlooks that serial and all after it."""
+    visits = [sheet.appointment for job in jobs for sheet in job.sheets if sheet.appointment]
+    of_day = (PrintRun.day == day) & FormSheet.appointment_id.is_(None)
+    statement = (
+        select(FormSheet)
+        .join(PrintRun, (PrintRun.clinic_id == FormSheet.clinic_id) & (PrintRun.id == FormSheet.print_run_id))
+        .where(FormSheet.form.in_({job.form for job in jobs}), FormSheet.state.not_in(GONE))
+        .where(FormSheet.appointment_id.in_(visits) | of_day)
     )
     if before is not None:
         statement = statement.where(FormSheet.serial < before)
-    return frozenset((form, appointment) for form, appointment in session.execute(statement))
+    standing = session.scalars(statement).all()
+    have = {(one.form, one.appointment_id or one.bottle_id) for one in standing} - {(job.form, None) for job in jobs}
+    left = []
+    for job in jobs:
+        bottles_of = job.bottles or [None] * len(job.sheets)
+        kept = [
+            (sheet, bottle)
+            for sheet, bottle in zip(job.sheets, bottles_of, strict=True)
+            if (job.form, sheet.appointment or bottle) not in have
+        ]
+        if kept:
+            left.append(replace(job, sheets=[sheet for sheet, _ in kept], bottles=[bottle for _, bottle in kept]))
+    older = [one.id for one in standing if not (one.appointment_id or one.bottle_id) and one.state == "printed"]
+    return left, older
 
 
 def _first_before(session: ClinicSession, by: Actor, key: str | None) -> int | None:

@@ -80,19 +80,25 @@ def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock]) -
             key="print_kit",
             help="CSV and HTML in the ZIP file. They are not encrypted: keep them where only colleagues look.",
         )
+        missing = False
+        if have := min(sheets.have.values(), default=0):
+            missing = st.checkbox(
+                f"Leave out the {counted(have, 'visit')} whose sheets were printed before", True, key="print_rest",
+                help="Drug logs that were printed for this day are left out too; the roster is printed anew.",
+            )  # fmt: skip
         if st.button("Print the pack", type="primary", icon=":material/print:", key="print_pack"):
-            make(day, place, int(sets), int(slips), kit)
+            make(day, place, int(sets), int(slips), kit, missing_only=missing)
 
 
-def make(day: date, place: str, sets: int, slips: int, kit: bool) -> None:
+def make(day: date, place: str, sets: int, slips: int, kit: bool, *, missing_only: bool) -> None:
     """Print the pack, with a bar that says how far it is."""
     bar = st.progress(0.0, "The pack is being printed …")
-    blank = {form: sets for form in SETS} | {"drug-log": STOCK["drug-log"]}
+    blank = {form: sets for form in SETS} | {"drug-log": 0 if missing_only else STOCK["drug-log"]}
     by = frame.actor()
     try:
         done = make_pack(
-            day, by=by, location_id=place, stock=blank, slips=slips,
-            key=print_ready.key("pack", day, place, blank, slips),
+            day, by=by, location_id=place, stock=blank, slips=slips, missing_only=missing_only,
+            key=print_ready.key("pack", day, place, blank, slips, missing_only),
             told=lambda share, what: bar.progress(share, f"Printing {what} …"),
         )  # fmt: skip
     except ChangedSince:

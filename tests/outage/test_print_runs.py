@@ -28,6 +28,7 @@ from outage.print_runs import (
 from outage.printing import NothingToPrint, print_blank, print_for_appointment, print_for_roster
 from records.checks import Missing
 from security import audit
+from tests.flow.conftest import Day
 
 
 def states(clinic) -> dict[int, tuple[str, str]]:
@@ -110,6 +111,18 @@ def test_a_pack_asked_for_twice_is_one_pack_in_one_list_and_one_file(clinic, vis
         assert archive.namelist() == [one.name for one in first.files]
     guide = pypdf.PdfReader(io.BytesIO(first.files[0].content)).pages
     assert len(guide) == 1 and "Card processor" in guide[0].extract_text()
+
+
+def test_a_pack_printed_again_holds_what_is_new_and_a_new_roster_in_place_of_the_old(clinic, visits):
+    day, _ = visits
+    sam = clinic.actor("sam")
+    make_pack(day, by=sam, stock={}, slips=0)
+    print_for_roster(["roster"], day, by=sam)
+    Day(clinic).visit("Late", stage="booked")
+    again = make_pack(day, by=sam, stock={}, slips=0, missing_only=True, key="p")
+    assert make_pack(day, by=sam, stock={}, slips=0, missing_only=True, key="p").sheets == again.sheets == 3
+    reasons = [reason for state, reason in states(clinic).values() if state == "spoiled"]
+    assert reasons == ["A newer one was printed."] * 2
 
 
 def test_the_electronic_roster_shows_the_day_and_runs_no_formula(clinic, visits):
