@@ -6,7 +6,7 @@ import hashlib
 import io
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,12 +16,15 @@ from data.models import Clinic, User
 from data.types import clock, new_id
 from data.wording import Wording
 from forms.print import Head, within
+from forms.settings import all_forms
 from outage.guide import Colleague, guide_pdf, phone_list_pdf
 from outage.printing import DEADLINE_SECONDS, Asked, NothingToPrint, Printed, print_for_roster, print_stock
 from security.actor import Actor
 from security.profile import profile
 from security.rules import look
 
+VISIT = ("consent", "travel-sheet")
+"""The sheets of every visit."""
 STOCK = {"walk-in": 10, "travel-sheet": 10, "consent": 10, "drug-log": 2}
 SLIPS = 10
 """Sheets of four slips."""
@@ -87,17 +90,20 @@ Told = Callable[[float, str], None]
 
 
 def make_pack(
-    day: date, *, by: Actor, location_id: str = "", stock: Mapping[str, int] | None = None, slips: int = SLIPS,
-    missing_only: bool = False, told: Told | None = None, key: str | None = None,
+    day: date, *, by: Actor, location_id: str = "", forms: Sequence[str] = VISIT,
+    stock: Mapping[str, int] | None = None, slips: int = SLIPS, missing_only: bool = False, told: Told | None = None,
+    key: str | None = None,
 ) -> Pack:  # fmt: skip
     """Print the pack of a day: guide, roster, sheets of every visit, a drug log for every open bottle, blank stock,
-    card slips, phone list. What there is nothing of is left out.
+    card slips, phone list. What there is nothing of is left out, and so is a form that is no longer in use.
 
-    ``stock`` says how many blank sheets of each form, ``slips`` how many sheets of card slips; ``missing_only`` leaves
-    out visits and bottles whose sheets for this day were printed before. Asked for again with
-    the same ``key`` it has the same serials. Raises NotReadableYet, ChangedSince, TooManySheets, NotPermitted.
+    ``forms`` are the sheets of every visit, ``stock`` says how many blank sheets of each form, ``slips`` how many
+    sheets of card slips; ``missing_only`` leaves out visits and bottles whose sheets for this day were printed before.
+    Asked for again with the same ``key`` it has the same serials. Raises NotReadableYet, ChangedSince, TooManySheets,
+    NotPermitted.
     """
     with look(by, "outage.print") as session:
+        used = all_forms(session)
         clinic = session.get_one(Clinic, session.clinic_id)
         settings = profile(session)
         words = Wording(clinic.locale, clinic.currency, clinic.zone)
@@ -107,25 +113,28 @@ def make_pack(
             for user in session.scalars(select(User).where(User.status == "active").order_by(User.name))
         ]
     printed = f"Printed {words.moment(clock.now())} for {words.day(day, style='heading')}"
-    blank = {form: count for form, count in (STOCK if stock is None else stock).items() if count > 0}
+    blank = {form: count for form, count in (STOCK if stock is None else stock).items() if count > 0 and form in used}
     asked = Asked("pack", batch=_batch(key))
 
-    def roster(*forms: str) -> Callable[[str | None], Printed]:
+    def roster(*ours: str) -> Callable[[str | None], Printed]:
         return lambda key: print_for_roster(
-            forms, day, by=by, location_id=location_id, missing_only=missing_only, asked=asked, key=key
+            ours, day, by=by, location_id=location_id, missing_only=missing_only, asked=asked, key=key
         )
 
     def spare(counts: Mapping[str, int]) -> Callable[[str | None], Printed]:
         return lambda key: print_stock(counts, by=by, asked=asked, key=key)
 
-    prints: list[tuple[str, str, Callable[[str | None], Printed]]] = [
-        ("1-roster.pdf", "the roster", roster("roster")),
-        ("2-sheets.pdf", "the sheets of every visit", roster("consent", "travel-sheet")),
-        ("3-drug-logs.pdf", "the drug logs", roster("drug-log")),
-    ]
+    prints: list[tuple[str, str, Callable[[str | None], Printed]]] = []
+    for name, what, wanted in (
+        ("1-roster.pdf", "the roster", ("roster",)),
+        ("2-sheets.pdf", "the sheets of every visit", forms),
+        ("3-drug-logs.pdf", "the drug logs", ("drug-log",)),
+    ):
+        if ours := [form for form in wanted if form in used]:
+            prints.append((name, what, roster(*ours)))
     if blank:
         prints.append(("4-blank-stock.pdf", "blank stock", spare(blank)))
-    if slips > 0:
+    if slips > 0 and "card-slip" in used:
         prints.append(("5-card-slips.pdf", "card slips", spare({"card-slip": slips})))
     say = told or (lambda *_: None)
     say(0.02, "the guide")

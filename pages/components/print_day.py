@@ -10,7 +10,7 @@ import streamlit as st
 from appointments import days
 from forms.definition import Form
 from outage.kit import electronic_kit
-from outage.pack import SLIPS, STOCK, Pack, make_pack
+from outage.pack import SLIPS, STOCK, VISIT, Pack, make_pack
 from outage.print_runs import DaySheets, Stock, sheets_of_day
 from outage.printing import ChangedSince, print_for_roster
 from pages.components import frame, print_ready, show
@@ -55,15 +55,20 @@ def told(day: date, sheets: DaySheets) -> str:
     return " · ".join(parts)
 
 
-def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock]) -> None:
+def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock], forms: Mapping[str, Form]) -> None:
     """The evening's pack: what goes in, and one button."""
     with st.container(border=True, key="print_pack_card"):
         st.markdown("## The evening's pack")
         st.caption(
-            "Everything for working the day on paper: what to do when it is down, the roster, consent and travel sheet "
-            f"for {counted(sheets.booked, 'visit')}, a drug log with the balance for every open bottle, blank stock, "
-            "card slips, phone list."
+            f"Everything for working the day on paper: what to do when it is down, the roster, sheets for "
+            f"{counted(sheets.booked, 'visit')}, drug logs with the balance of every open bottle, blank stock, card "
+            "slips, phone list."
         )
+        per_visit = {slug: one.title for slug, one in forms.items() if one.subject == "appointment"}
+        chosen = st.multiselect(
+            "Sheets for every visit", list(per_visit), [slug for slug in VISIT if slug in per_visit],
+            format_func=per_visit.__getitem__, key="print_visit_sheets", placeholder="Choose forms",
+        )  # fmt: skip
         left, right = st.columns(2)
         lying = min((stock[form].left for form in SETS if form in stock), default=0)
         sets = left.number_input(
@@ -87,18 +92,20 @@ def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock]) -
                 help="Drug logs that were printed for this day are left out too; the roster is printed anew.",
             )  # fmt: skip
         if st.button("Print the pack", type="primary", icon=":material/print:", key="print_pack"):
-            make(day, place, int(sets), int(slips), kit, missing_only=missing)
+            make(day, place, tuple(chosen), int(sets), int(slips), kit, missing_only=missing)
 
 
-def make(day: date, place: str, sets: int, slips: int, kit: bool, *, missing_only: bool) -> None:
+def make(
+    day: date, place: str, forms: tuple[str, ...], sets: int, slips: int, kit: bool, *, missing_only: bool
+) -> None:
     """Print the pack, with a bar that says how far it is."""
     bar = st.progress(0.0, "The pack is being printed …")
     blank = {form: sets for form in SETS} | {"drug-log": 0 if missing_only else STOCK["drug-log"]}
     by = frame.actor()
     try:
         done = make_pack(
-            day, by=by, location_id=place, stock=blank, slips=slips, missing_only=missing_only,
-            key=print_ready.key("pack", day, place, blank, slips, missing_only),
+            day, by=by, location_id=place, forms=forms, stock=blank, slips=slips, missing_only=missing_only,
+            key=print_ready.key("pack", day, place, forms, blank, slips, missing_only),
             told=lambda share, what: bar.progress(share, f"Printing {what} …"),
         )  # fmt: skip
     except ChangedSince:

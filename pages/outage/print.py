@@ -50,7 +50,7 @@ def _day(forms: Mapping[str, Form], stock: Mapping[str, Stock]) -> None:
     st.caption(frame.plain(print_day.told(day, sheets)))
     left, right = st.columns([3, 2])
     with left:
-        print_day.pack(day, place, sheets, stock)
+        print_day.pack(day, place, sheets, stock, forms)
     with right:
         print_day.some(day, place, sheets, forms)
 
