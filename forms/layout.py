@@ -539,7 +539,7 @@ class _Setter:
         step = w / len(answers)
         for number, (value, label) in enumerate(answers):
             lead = text_width(label, LABEL) + 3 if label else 0.0
-            if lead + BOX + 6 > step or (len(answers) > 1 and step < PITCH):
+            if lead + BOX + 6 > step or step < PITCH:
                 raise DoesNotFit(label=cell.label)
             at = x + step * number + (step - BOX - lead) / 2
             if label:
