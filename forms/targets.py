@@ -25,8 +25,9 @@ CHOICE = frozenset({"single"})
 SEVERAL = frozenset({"multi"})
 YES_NO = frozenset({"check", "single"})
 LINES = frozenset({"grid"})
-VISIT = frozenset({"appointment", "nothing"})
-"""Forms for one visit, and blank ones that become a visit when they are entered."""
+VISIT, WALK_IN = frozenset({"appointment"}), frozenset({"nothing"})
+"""A form for one visit, and a blank one that becomes client, patient and visit when it is entered."""
+EITHER = VISIT | WALK_IN
 BOTTLE, DAY, SLIP = frozenset({"bottle"}), frozenset({"day"}), frozenset({"nothing"})
 
 
@@ -91,36 +92,37 @@ _WARMTH = ("°C", "°F")
 _WEIGHT = ("kg", "lb", "g")
 
 _FIELDS = (
-    Target("client.first_name", "Client: first name", WRITTEN),
-    Target("client.last_name", "Client: last name", WRITTEN),
-    Target("client.phone", "Client: phone", CODE),
-    Target("client.other_phone", "Client: second phone or emergency contact", CODE),
-    Target("client.email", "Client: e-mail", WRITTEN),
-    Target("client.address", "Client: street and number", WRITTEN),
-    Target("client.city", "Client: city", WRITTEN),
-    Target("client.region", "Client: state or region", WRITTEN),
-    Target("client.postal_code", "Client: postal code", CODE),
+    Target("client.first_name", "Client: first name", WRITTEN, subjects=EITHER),
+    Target("client.last_name", "Client: last name", WRITTEN, subjects=EITHER),
+    Target("client.phone", "Client: phone", WRITTEN, subjects=EITHER),
+    Target("client.other_phone", "Client: second phone or emergency contact", WRITTEN, subjects=EITHER),
+    Target("client.email", "Client: e-mail", WRITTEN, subjects=EITHER),
+    Target("client.address", "Client: street and number", WRITTEN, subjects=EITHER),
+    Target("client.city", "Client: city", WRITTEN, subjects=EITHER),
+    Target("client.region", "Client: state or region", WRITTEN, subjects=EITHER),
+    Target("client.postal_code", "Client: postal code", WRITTEN, subjects=EITHER),
     Target("client.owner_type", "Client: kind of owner", CHOICE,
            answers={"public": "public", "rescue": "rescue", "feral_caretaker": "caretaker",
-                    "shelter": "shelter"}),
-    Target("client.caution", "Client: caution", WRITTEN | SEVERAL, joins=True),
-    Target("consent.channels", "Client: may be reminded by", SEVERAL, answers=same("email", "sms", "letter")),
-    Target("patient.name", "Patient: name", WRITTEN),
-    Target("patient.species", "Patient: species", WRITTEN | CHOICE),
-    Target("patient.breed", "Patient: breed", WRITTEN | CHOICE),
-    Target("patient.colour", "Patient: color and markings", WRITTEN | CHOICE),
-    Target("patient.sex", "Patient: sex", CHOICE, answers=same("female", "male", "unknown")),
-    Target("patient.altered", "Patient: spayed or neutered already", YES_NO, answers=_KNOWN),
-    Target("patient.born_on", "Patient: date of birth", frozenset({"date"})),
-    Target("patient.age_years", "Patient: age, years", NUMBER, range=(0, 120)),
-    Target("patient.age_months", "Patient: age, months on top of the years", NUMBER, range=(0, 99)),
-    Target("patient.microchip", "Patient: microchip", CODE),
-    Target("patient.caution", "Patient: caution", WRITTEN | SEVERAL, joins=True),
-    Target("appointment.services", "Visit: services asked for", SEVERAL),
-    Target("appointment.funding", "Visit: grant or voucher", WRITTEN | CHOICE),
-    Target("appointment.notes", "Visit: notes", WRITTEN | SEVERAL, joins=True),
-    Target("appointment.caution", "Visit: caution", WRITTEN | SEVERAL, joins=True),
-    Target("check_in.event_at", "Check-in: time", frozenset({"time"})),
+                    "shelter": "shelter"}, subjects=EITHER),
+    Target("client.caution", "Client: caution", WRITTEN | SEVERAL, joins=True, subjects=EITHER),
+    Target("consent.channels", "Client: may be reminded by", SEVERAL, answers=same("email", "sms", "letter"),
+           subjects=EITHER),
+    Target("patient.name", "Patient: name", WRITTEN, subjects=EITHER),
+    Target("patient.species", "Patient: species", WRITTEN | CHOICE, subjects=EITHER),
+    Target("patient.breed", "Patient: breed", WRITTEN, subjects=EITHER),
+    Target("patient.colour", "Patient: color and markings", WRITTEN, subjects=EITHER),
+    Target("patient.sex", "Patient: sex", CHOICE, answers=same("female", "male", "unknown"), subjects=EITHER),
+    Target("patient.altered", "Patient: spayed or neutered already", YES_NO, answers=_KNOWN, subjects=EITHER),
+    Target("patient.born_on", "Patient: date of birth", frozenset({"date"}), subjects=EITHER),
+    Target("patient.age_years", "Patient: age, years", NUMBER, range=(0, 120), subjects=WALK_IN),
+    Target("patient.age_months", "Patient: age, months on top of the years", NUMBER, range=(0, 99), subjects=WALK_IN),
+    Target("patient.microchip", "Patient: microchip", CODE, subjects=EITHER),
+    Target("patient.caution", "Patient: caution", WRITTEN | SEVERAL, joins=True, subjects=EITHER),
+    Target("appointment.services", "Visit: services asked for", SEVERAL, subjects=WALK_IN),
+    Target("appointment.funding", "Visit: grant or voucher", WRITTEN | CHOICE, subjects=WALK_IN),
+    Target("appointment.notes", "Visit: notes", WRITTEN | SEVERAL, joins=True, subjects=EITHER),
+    Target("appointment.caution", "Visit: caution", WRITTEN | SEVERAL, joins=True, subjects=EITHER),
+    Target("check_in.event_at", "Check-in: time", frozenset({"time"}), subjects=EITHER),
     Target("check_in.consent", "Check-in: consent is signed", frozenset({"check"})),
     Target("check_in.identity_confirmed", "Check-in: identity confirmed", frozenset({"check"})),
     Target("check_in.services_confirmed", "Check-in: services confirmed", frozenset({"check"})),
@@ -204,8 +206,8 @@ _CELLS = (
     Target("observation.pain", "Pain, 0 to 10", frozenset({"digits"}), inside="observation"),
     Target("observation.text", "Note", WRITTEN, inside="observation"),
     Target("vaccine.product", "Vaccine", WRITTEN, inside="vaccine"),
-    Target("vaccine.lot", "Lot", CODE, inside="vaccine"),
-    Target("vaccine.expires", "Expires", CODE, inside="vaccine"),
+    Target("vaccine.lot", "Lot", WRITTEN, inside="vaccine"),
+    Target("vaccine.expires", "Expires", WRITTEN, inside="vaccine"),
     Target("vaccine.site", "Site", WRITTEN | CHOICE, inside="vaccine"),
     Target("vaccine.by", "Given by", frozenset({"initials", "text"}), inside="vaccine"),
     Target("flow.arrival", "Arrived or not", CHOICE, answers=same("arrived", "no_show"), inside="appointment",
@@ -215,7 +217,7 @@ _CELLS = (
 TARGETS: dict[str, Target] = {target.name: target for target in (*_FIELDS, *_TABLES, *_CELLS)}
 
 _CUSTOM_KINDS = {
-    "text": WRITTEN | SEVERAL | CHOICE | frozenset({"digits"}), "number": NUMBER, "date": frozenset({"date"}),
+    "text": WRITTEN | SEVERAL, "number": NUMBER, "date": frozenset({"date"}),
     "choice": CHOICE, "check": YES_NO,
 }  # fmt: skip
 
@@ -234,7 +236,7 @@ def custom_targets(session: ClinicSession) -> dict[str, Target]:
         answers = same(*choices) if kind == "choice" else _YES_NO if kind == "check" else {}
         words = f"Custom: {body.get('label') or slug}"
         name = f"custom.{body['entity']}.{slug}"
-        found[name] = Target(name, words, _CUSTOM_KINDS[kind], answers=answers)
+        found[name] = Target(name, words, _CUSTOM_KINDS[kind], answers=answers, subjects=EITHER)
     return found
 
 
