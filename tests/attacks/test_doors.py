@@ -137,7 +137,7 @@ def test_a_stranger_asking_the_websocket_for_a_page_gets_the_sign_in_page(served
 @pytest.mark.parametrize(
     "path",
     ["/media/0123456789abcdef.png", "/_stcore/upload_file/x/y", "/_stcore/metrics", "/documents/1", "/account/x",
-     "/report-files/x",
+     "/scanned/1", "/report-files/x",
      "/_stcore/agent/mcp", "/_stcore/agent/openapi.json", "/_stcore/x", "/static/../media/x", "/MEDIA/x", "//media/x"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE", "HEAD"])
