@@ -34,6 +34,7 @@ from forms.token import CodeRefused, PageCode, claimed, slip_token, token, verif
 from security.actor import Actor
 from security.profile import profile
 from security.rules import act, look
+from security.settings import check_slug
 
 _ABOUT = b"ballast page key"
 
@@ -103,6 +104,7 @@ def _checked(slug: str, document: Form | dict[str, Any], by: Actor) -> tuple[For
     with look(by, "settings.edit") as session:
         paper, order = paper_and_order(session)
         custom = custom_targets(session)
+    check_slug(slug)
     parsed = FORM.parse(document.model_dump(mode="json") if isinstance(document, Form) else document, slug)
     landing = check_targets(parsed, custom)
     layout = layout_of(parsed, paper, order)

@@ -104,7 +104,7 @@ def save_all(
         numbers = {}
         for slug, (body, expected) in changes.items():
             document = body if isinstance(body, Document) else found.parse(body, slug)
-            _check_slug(slug)
+            check_slug(slug)
             check_unchanged(work.session, found, slug, expected)
             numbers[slug] = definitions.save(
                 work.session, found, slug, document, by_user_id=by.user_id, comment=comment[:300], expected=None
@@ -160,7 +160,7 @@ def import_setting(text: str, *, by: Actor, key: str | None = None, kind: str | 
     name, slug, body = read_file(text, kind)
     found = setting_kind(name)
     document = found.parse(body, slug)
-    _check_slug(slug)
+    check_slug(slug)
     with act(by, "settings.edit", key=key) as work:
         if work.repeated:
             return str(work.result)
@@ -218,6 +218,7 @@ def slug_for(label: str, taken: set[str]) -> str:
     return slug
 
 
-def _check_slug(slug: str) -> None:
+def check_slug(slug: str) -> None:
+    """Raise BadInput for a short name that is not one."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]{0,79}", slug):
         raise BadInput(problem=f"The short name '{slug}' may hold only a-z, 0-9, dot, _ and -.")

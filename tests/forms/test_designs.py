@@ -36,6 +36,23 @@ def test_a_new_field_of_every_kind_is_right_from_the_start(kind):
     assert not any(key.startswith(editing.FRESH) for key in keys(named)) and len(set(keys(named))) == len(keys(named))
 
 
+@pytest.mark.parametrize("kind", sorted(editing.KINDS))
+def test_a_field_of_any_kind_becomes_one_of_any_other_and_stays_right(kind):
+    for other in editing.KINDS:
+        body, at = editing.added_field(designs.blank_form("Any"), kind, At(1, 0))
+        field = editing.piece(body, at) | {"target": "exam.notes" if kind == "text" else ""}
+        new = editing.converted(body, field, other)
+        assert (new["type"], new["key"]) == (other, field["key"])
+        changed = editing.replaced(body, at, new)
+        assert designs.problems(changed, DESK) == [], (kind, other)
+        Form.model_validate(changed)
+    for cell in editing.CELLS:
+        for other in editing.CELLS:
+            body, at = editing.added_field(designs.blank_form("Any"), "grid", At(1, 0))
+            one = editing.converted_cell(editing.converted_cell(editing.piece(body, at._replace(cell=1)), cell), other)
+            assert designs.problems(editing.replaced(body, at._replace(cell=1), one), DESK) == [], (cell, other)
+
+
 @st.composite
 def steps(draw):
     kinds = ("field", "section", "cell", "copy", "remove", "up", "down", "move")
@@ -170,3 +187,6 @@ def test_a_form_goes_out_as_a_file_and_comes_in_again(clinic):
         designs.read_form("kind = 'role'\nslug = 'x'\n[role]\n", by=adam)
     with pytest.raises(BadInput):
         designs.read_form("not toml [", by=adam)
+    odd = text.replace('slug = "walk-in"', 'slug = "../etc"')
+    with pytest.raises(BadInput, match="may hold only"):
+        publish(*designs.read_form(odd, by=adam), expected=0, by=adam)
