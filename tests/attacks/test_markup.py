@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from data.home import Home
 from data.session import everywhere, write
 from data.types import clock, new_id
 from forms.definition import Form, FormField, Section
+from forms.editions import plates
 from forms.settings import FORM
 from reports.schedules import SCHEDULE, Schedule
 from security import audit
@@ -37,9 +39,9 @@ IDS = {
 }  # fmt: skip
 TABS = {"clients/client.py": ("Appointments", "Notes", "Documents", "Billing")}
 ON_NO_PAGE = {
-    "BackEntry", "CardSlip", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",
-    "Heartbeat", "Idempotency", "Job", "Outage", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest",
-    "PrintRun", "Rehearsal", "Reminder", "Ticket", "Training", "Waiver",
+    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",
+    "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest",
+    "PrintRun", "Rehearsal", "Reminder", "Ticket", "Training",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {
@@ -78,6 +80,7 @@ def test_every_coded_column_is_one():
 def spoil(clinic) -> dict[str, str]:
     """Markup into everything that people type."""
     kept = everything.record(clinic, MARKUP)
+    printed = plates(["consent", "card-slip"], by=clinic.operator)
     with write(clinic.id) as session:
         session.info["flushed"] = True
         for number, model in enumerate(everything.every_model()):
@@ -120,6 +123,7 @@ def spoil(clinic) -> dict[str, str]:
         }
         for model, values in fresh.items():
             session.add(everything.fill(model(id=new_id(), **values), MARKUP, **values))
+        _outage(session, kept, clinic.users["mona"], {form: edition.number for form, (_, edition) in printed.items()})
         subscription = Schedule(
             title=MARKUP[:80], report="no-show-rate", run_as=clinic.users["adam"], subject=MARKUP, message=MARKUP,
             addresses=[f"{MARKUP}@example.org"], stopped=MARKUP, paused=True,
@@ -132,6 +136,35 @@ def spoil(clinic) -> dict[str, str]:
         stranger = Actor(clinic.id, "command", name=MARKUP[:100])
         audit.append(session, stranger, "test.prepared", "clinic", MARKUP[:60], {"reason": MARKUP})
     return {name: getattr(kept, name) for name in kept.__dataclass_fields__} | {"user_id": clinic.users["sam"]}
+
+
+def _outage(session, kept, user_id: str, editions: dict[str, int]) -> None:
+    """An outage with a sheet that was let go and a slip that waits for its ticket."""
+
+    def add(model, **values):
+        row = everything.fill(model(id=new_id(), **values), MARKUP, **values)
+        session.add(row)
+        session.flush()
+        return row
+
+    began = clock.now() - timedelta(hours=3)
+    outage = add(models.Outage, scope="all", began_at=began, ended_at=began + timedelta(hours=2))
+    sheets = []
+    for serial, (form, edition) in enumerate(editions.items(), 90_001):
+        run = add(models.PrintRun, form=form, form_version=1, purpose="roster", count=1, batch="", what="roster")
+        sheets.append(
+            add(
+                models.FormSheet, print_run_id=run.id, serial=serial, form=form, form_version=1, edition=edition,
+                pages=1, state="used", outage_id=outage.id,
+                appointment_id=kept.appointment_id if form == "consent" else None,
+            )
+        )  # fmt: skip
+    add(models.Waiver, outage_id=outage.id, entity="form_sheet", entity_id=sheets[0].id, by_user_id=user_id)
+    for part, reason in ((1, ""), (2, MARKUP)):
+        add(
+            models.CardSlip, form_sheet_id=sheets[1].id, part=part, outage_id=outage.id, amount_cents=500,
+            taken_at=began, client_id=kept.client_id if part == 1 else None, reason=reason,
+        )  # fmt: skip
 
 
 def untouched() -> set[str]:
