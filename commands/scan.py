@@ -10,7 +10,7 @@ import click
 from commands.context import common, operator, tell
 from data.errors import BadInput
 from forms.reading.stack import FileNotRead
-from outage.scanning import PageLine, read_scan, scan_file, waiting
+from outage.scanning import BeingRead, PageLine, read_scan, scan_file, waiting
 from security.actor import Actor
 
 
@@ -37,6 +37,8 @@ def scan(files: tuple[Path, ...]) -> int:
         except FileNotRead as problem:
             refused.append({"source": name, "reason": problem.why, "sentence": problem.message})
             click.echo(f"ballast: {name}: {problem.message}", err=True)
+        except BeingRead as problem:  # by the app or the worker; its pages are theirs to tell
+            click.echo(f"ballast: {problem.message}", err=True)
     words = [
         f"{line.source} {line.index + 1:4}  {line.state:12}{line.form:14}{line.serial or '':>6}  {line.sentence}"
         for line in lines

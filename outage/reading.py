@@ -97,8 +97,12 @@ def _scales(session: ClinicSession, documents: Sequence[str]) -> dict[str, float
 
 @dataclass(frozen=True)
 class ScannedPage:
-    """One page of a scan; ``sheet`` is its serial and number in words, ``outcome`` what became of it."""
+    """One page of a scan; ``sheet`` is its serial and number in words, ``outcome`` what became of it. ``is_settled``
+    says that it can be taken up again."""
 
+    id: str
+    has_picture: bool
+    is_settled: bool
     index: int
     title: str
     sheet: str
@@ -132,12 +136,19 @@ def pages_of_scan(scan_id: str, *, by: Actor) -> list[ScannedPage]:
                 titles[sheet.edition] = edition_of(session, sheet.edition).body.title
     return [
         ScannedPage(
-            page.index, titles[sheet.edition] if sheet else KINDS.get(page.kind, ""),
+            page.id, bool(page.picture), _is_settled(page), page.index,
+            titles[sheet.edition] if sheet else KINDS.get(page.kind, ""),
             f"{sheet.serial}, page {page.page} of {sheet.pages}" if sheet else "", names.get(visit or "", ""),
             _became(page),
         )
         for (page, sheet), visit in zip(found, visits, strict=True)
     ]  # fmt: skip
+
+
+def _is_settled(page: DocumentPage) -> bool:
+    if page.superseded_by_id is not None or page.state == "quarantined":
+        return False
+    return (page.state == "attached" and not page.reason) or page.settled_at is not None
 
 
 def _became(page: DocumentPage) -> str:

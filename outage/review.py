@@ -7,6 +7,7 @@ that takes the place of another supersedes it, and a decision can be taken up ag
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ from outage.sheets import pages_of as pages_of
 from outage.sheets import sheets_of_day as sheets_of_day
 from outage.sheets import spoil as spoil
 from outage.sheets import visits_of_day as visits_of_day
-from records.access import NAME, client_for
+from records.access import NAME, RestrictedRecord, client_for
 from security.actor import Actor
 from security.rules import Work, act, earlier, look
 
@@ -148,6 +149,9 @@ class Destroy:
     """A card number stands on the page: it is cut out of what is kept, and its pictures are destroyed."""
 
 
+ALIKE: dict[str, PutAside | KeepFirst] = {"blank": PutAside("blank"), "duplicate": KeepFirst()}
+"""Reasons whose pages may be settled together, and how."""
+
 Answer = PutToSheet | BindTo | Boxes | KeepFirst | TakeThis | AttachAs | PutAside | Destroy
 
 
@@ -232,7 +236,13 @@ def waiting(*, by: Actor) -> list[ReviewRow]:
         )
         pages = [(page, sheet) for page, sheet in session.execute(statement)]
         rows = _rows(session, pages, by)
-    return sorted(rows, key=lambda row: ORDER.index(row.reason) if row.reason in ORDER else len(ORDER))
+    return sorted(rows, key=_turn)
+
+
+def _turn(row: ReviewRow) -> tuple[int, int, int]:
+    """When a page's turn comes; the pages of a blank sheet one after the other."""
+    place = ORDER.index(row.reason) if row.reason in ORDER else len(ORDER)
+    return (place, row.serial or 0, row.page or 0) if row.reason == "unbound" else (place, 0, 0)
 
 
 def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -> None:
@@ -264,6 +274,30 @@ def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -
         before = page.state, page.reason
         found = _ANSWERS[type(answer)](work, page, answer, reading)
         _settled(work, page, before, {"how": type(answer).__name__} | found)
+
+
+def settle_alike(reason: str, *, by: Actor, key: str | None = None) -> int:
+    """Settle every page that waits for the same plain reason at once: ``blank`` (nothing is on them) or ``duplicate``
+    (the first scans stay). Those of records that are closed to the person stay. Returns how many.
+
+    Raises NothingToSettle, NotPermitted.
+    """
+    if reason not in ALIKE:
+        raise NothingToSettle(problem="each of these pages has to be looked at by itself.")
+    with act(by, "outage.scan", key=key) as work:
+        if work.repeated:
+            return int(work.result)
+        answer, count = ALIKE[reason], 0
+        statement = select(DocumentPage).where(waits(), DocumentPage.reason == reason).order_by(DocumentPage.id)
+        for page in work.session.scalars(statement).all():
+            before = page.state, page.reason
+            with contextlib.suppress(RestrictedRecord):
+                _page(work.session, page.id, by)
+                found = _ANSWERS[type(answer)](work, page, answer, None)
+                _settled(work, page, before, {"how": type(answer).__name__, "alike": True} | found)
+                count += 1
+        work.result = count
+        return count
 
 
 def reopen(page_id: str, *, by: Actor, key: str | None = None) -> None:

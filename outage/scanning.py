@@ -129,9 +129,10 @@ class _Told:
     edition: Edition
 
 
-def receive(name: str, content: bytes, *, by: Actor, key: str | None = None) -> str:
+def receive(name: str, content: bytes, *, by: Actor, key: str | None = None, reader: str = "") -> str:
     """Take in a scanned file: keep it, encrypted and apart from every backup, until its pages are read. Returns the id
-    of the scan. Raises ScanEmpty, ScanTooLarge, NotPermitted."""
+    of the scan. ``reader`` is who reads it at once, so that nobody else begins. Raises ScanEmpty, ScanTooLarge,
+    NotPermitted."""
     shown = PurePath(name.replace("\\", "/")).name[:200] or "scan"
     if not content:
         raise ScanEmpty(name=shown)
@@ -148,6 +149,8 @@ def receive(name: str, content: bytes, *, by: Actor, key: str | None = None) -> 
                 return str(work.result)
             digest = hashlib.sha256(content).hexdigest()
             row = ScanFile(name=shown, size=len(content), sha256=digest, staged=staged, by_user_id=by.user_id)
+            if reader:
+                row.reader, row.reading_until = reader, clock.now() + LASTS
             work.session.add(row)
             work.audit("scan.received", "scan_file", row.id, size=len(content), sha256=digest)
             work.result = row.id
@@ -165,12 +168,18 @@ def waiting(*, by: Actor) -> list[str]:
 
 
 def read_scan(
-    scan_id: str, *, by: Actor, processes: int = 2, progress: Callable[[int], None] | None = None
+    scan_id: str,
+    *,
+    by: Actor,
+    processes: int = 2,
+    progress: Callable[[int], None] | None = None,
+    reader: str = "",
 ) -> list[PageLine]:
     """Read the pages of a scan and put each where it belongs; a scan that was read before answers as it stands.
 
     ``progress`` is told after each page how many are read. One reader at a time: whoever reads holds a lease that ends
-    with the process. Raises FileNotRead, BeingRead, NotFound, NotPermitted.
+    with the process (``reader``, where it was taken when the file came in). Raises FileNotRead, BeingRead, NotFound,
+    NotPermitted.
     """
     with look(by, "outage.scan") as session:
         row = _scan(session, scan_id)
@@ -188,7 +197,9 @@ def read_scan(
     if twin is not None:
         _settle(scan_id, by, "same_file", document_id=twin_id, pages=len(told))
         return told
-    with _held(scan_id, by, name) as noted:
+    with _held(scan_id, by, name, reader or mark()) as noted:
+        if noted is None:
+            return read_scan(scan_id, by=by)
         try:
             pages = _read(_staged(staged), by, processes, progress, noted)
         except FileNotRead as problem:
@@ -218,18 +229,23 @@ def _filed(scan_id: str, staged: str, pages: list[PageRead], by: Actor) -> list[
 
 
 @contextlib.contextmanager
-def _held(scan_id: str, by: Actor, name: str) -> Iterator[Callable[[int, int], None]]:
-    """Be the one who reads a scan; gives what notes how far it is: pages read, pages in all. Raises BeingRead.
+def _held(scan_id: str, by: Actor, name: str, me: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Be the one who reads a scan; gives what notes how far it is: pages read, pages in all; None where somebody has
+    read it in the meantime. Raises BeingRead.
 
     What goes wrong without a word for it is tried again when the lease is over, not at once.
     """
-    me = mark()
     with write(by.clinic_id) as session:
         session.head()
         row = _scan(session, scan_id)
-        if is_held(row.reader, row.reading_until):
+        if row.reader != me and is_held(row.reader, row.reading_until):
             raise BeingRead(name=name)
-        row.reader, row.reading_until, row.pages_read = me, clock.now() + LASTS, 0
+        is_over = row.state != "waiting"
+        if not is_over:
+            row.reader, row.reading_until, row.pages_read = me, clock.now() + LASTS, 0
+    if is_over:
+        yield None
+        return
     noted_at = 0.0
 
     def noted(read: int, pages: int) -> None:
@@ -261,7 +277,8 @@ def _let_go(scan_id: str, by: Actor, me: str) -> None:
 
 def scan_file(name: str, content: bytes, *, by: Actor, processes: int = 2) -> list[PageLine]:
     """Take in a file and read it. Raises what ``receive`` and ``read_scan`` raise."""
-    return read_scan(receive(name, content, by=by), by=by, processes=processes)
+    me = mark()
+    return read_scan(receive(name, content, by=by, reader=me), by=by, processes=processes, reader=me)
 
 
 def page_picture(page_id: str, *, by: Actor) -> bytes:

@@ -45,6 +45,7 @@ def main() -> None:
         st.markdown(f"**{_title(row)}**")
         st.markdown(row.sentence)
         _settled_here(row)
+        _together(row, counts)
     with left:
         _picture(row)
 
@@ -123,6 +124,21 @@ def _settled_here(row: ReviewRow) -> None:
                 st.session_state[AGAIN] = st.session_state.get(AGAIN, 0) + 1
                 _say(row, Boxes(values))
         review_choices.draw(row, lambda answer: _say(row, answer), _day())
+
+
+def _together(row: ReviewRow, counts: Counter[str]) -> None:
+    """Many blank backs, or a stack that was scanned twice, at once."""
+    count = counts[SHORT.get(row.reason, "")]
+    if row.reason not in review.ALIKE or count < 3:
+        return
+    label = f"All {count} are blank" if row.reason == "blank" else f"Keep the first scan of all {count}"
+    with st.popover(label, icon=":material/done_all:", key="alike"), frame.refusals():
+        st.markdown("Go through them with the arrow keys first. Each can be taken up again from its scan.")
+        if st.button(f"Settle {count} pages", key="alike_go", type="primary"):
+            review.settle_alike(row.reason, by=frame.actor(), key=frame.form_key("alike"))
+            frame.new_form_key("alike")
+            st.session_state[LAST] = None
+            st.rerun()
 
 
 def _day() -> date:

@@ -6,12 +6,13 @@ import streamlit as st
 
 from data.errors import Refusal
 from outage import reading, review, scanning
-from outage.reading import ScanRow
-from pages.components import frame, scan_words, show
+from outage.reading import ScannedPage, ScanRow
+from pages.components import frame, page_view, scan_words, show
 from pages.components.rows import Row
 from pages.components.rows import rows as rows_of
 
 REFRESH_SECONDS = 1.0
+MISSING = "minmax(8rem, 1.6fr) minmax(0, 3fr) auto 0"
 SHAPE = "minmax(8rem, 1.6fr) minmax(0, 3fr) auto auto"
 HELP = (
     "PDF, TIFF, JPEG or PNG, up to 100 MB and 300 pages a file, best at 200 to 300 dpi in gray. Any order, any way up, "
@@ -32,6 +33,7 @@ def main() -> None:
     for name, sentence in st.session_state.get("_not_taken", ()):
         st.error(f"**{frame.plain(name)}** · {frame.said(sentence)}", icon=":material/error:")
     _progress()
+    _missing()
     _history()
 
 
@@ -123,7 +125,51 @@ def _pages(row: ScanRow) -> None:
                 }
                 for page in found
             ]  # fmt: skip
-            st.dataframe(pd.DataFrame(table), hide_index=True, width="stretch", key="scan_pages")
+            chosen = st.dataframe(
+                pd.DataFrame(table), hide_index=True, width="stretch", height=260, key=f"scan_pages_{row.id}",
+                on_select="rerun", selection_mode="single-row",
+            )  # fmt: skip
+            picked = chosen["selection"]["rows"]
+            if picked and picked[0] < len(found):
+                _page(found[picked[0]])
+            else:
+                st.caption("Choose a line to see its page.")
+
+
+def _page(page: ScannedPage) -> None:
+    """One page of a scan, large."""
+    if page.is_settled and st.button("Take it up again", icon=":material/undo:", key=f"again_{page.id}"):
+        review.reopen(page.id, by=frame.actor(), key=frame.form_key(f"reopen_{page.id}"))
+        frame.new_form_key(f"reopen_{page.id}")
+        st.session_state["_review_at"] = page.id, 0
+        st.switch_page("outage/review.py")
+    if page.has_picture:
+        picture = scanning.page_picture(page.id, by=frame.actor())
+        page_view.draw(picture, f"Page {page.index + 1}", key="scan_page", low=True)
+
+
+def _missing() -> None:
+    """Sheets of which a page did not come back."""
+    sheets = review.missing_pages(by=frame.actor())
+    if not sheets:
+        return
+    st.subheader(f"Pages missing ({show.count(len(sheets), 'sheet')})", anchor=False)
+    st.caption(
+        "Some pages of these sheets were scanned and others not. Look through the paper, and scan what is found."
+    )
+    lines = []
+    for sheet in sheets[-60:]:
+        numbers = " and ".join(f"page {number}" for number in sheet.missing)
+        href = f"/ticket?visit={sheet.appointment_id}" if sheet.appointment_id else "/review"
+        about = f"{sheet.title}, sheet {sheet.serial}"
+        lines.append(
+            Row(sheet.id, sheet.who or "Blank stock", about, f"{numbers.capitalize()} of {sheet.of} missing", href=href)
+        )
+    if opened := rows_of(lines, path="/ticket", label="Sheets with pages missing", key="missing_rows", shape=MISSING):
+        visit = next(sheet.appointment_id for sheet in sheets if sheet.id == opened)
+        if visit and "billing.view" in frame.may():
+            st.switch_page("today/ticket.py", query_params={"visit": visit})
+        st.switch_page("outage/review.py")
 
 
 main()

@@ -128,8 +128,10 @@ def test_a_stack_with_blank_backs_a_page_upside_down_and_another_print_size(clin
     ]  # fmt: skip
     assert [line.appointment for line in lines if line.state == "attached"] == [visits[0], visits[0], visits[1]]
     assert {row.sentence for row in waiting(by=sam)} == {"This page is blank."}
-    for row in waiting(by=sam):
-        settle(row.id, PutAside("blank"), by=sam)
+    settle(waiting(by=sam)[0].id, PutAside("blank"), by=sam)
+    assert [review.settle_alike("blank", by=sam, key="all") for _ in range(2)] == [2, 2]
+    with pytest.raises(review.NothingToSettle):
+        review.settle_alike("unbound", by=sam)
     scan = reading.scans(by=sam)[0]
     assert (scan.attached, scan.to_review, scan.aside) == (3, 0, 3)
     told = reading.pages_of_scan(scan.id, by=sam)
@@ -164,6 +166,7 @@ def test_the_same_stack_twice_files_nothing_again_however_it_comes(clinic, paper
     standing = [page for page in pages_of(clinic) if page.state == "attached"]
     assert len({(page.form_sheet_id, page.page) for page in standing}) == len(standing) == len(pages)
     assert [row.reason for row in waiting(by=sam)] == ["duplicate"] * len(pages)
+    assert review.settle_alike("duplicate", by=sam) == len(pages) and not waiting(by=sam)
     with read(clinic.id) as session:
         assert len(session.scalars(select(ScanFile)).all()) == 3
 

@@ -139,3 +139,31 @@ def test_a_worker_killed_in_the_middle_of_a_stack_leaves_it_to_the_next(sqlite_c
     with read(clinic.id) as session:
         pages = session.scalars(select(DocumentPage).order_by(DocumentPage.index)).all()
     assert [page.index for page in pages] == list(range(40)) and {page.state for page in pages} == {"attached"}
+
+
+def test_who_takes_a_file_in_to_read_it_at_once_is_not_overtaken(clinic, stack, monkeypatch):
+    sam = clinic.actor("sam")
+    kept = scanning.receive
+
+    def receive_then_look(*args, **named):
+        scan_id = kept(*args, **named)
+        assert reading.readable(clinic.id) == [], "the worker leaves it alone"
+        return scan_id
+
+    monkeypatch.setattr(scanning, "receive", receive_then_look)
+    assert len(scanning.scan_file("a.tif", stack, by=sam)) == 3
+
+
+def test_a_scan_that_somebody_has_read_in_the_meantime_answers_as_it_stands(clinic, stack, monkeypatch):
+    sam = clinic.actor("sam")
+    scan_id = receive("a.tif", stack, by=sam)
+    held = scanning._held
+
+    def overtaken(*args):
+        monkeypatch.setattr(scanning, "_held", held)
+        reading.read_waiting(clinic.id)
+        return held(*args)
+
+    monkeypatch.setattr(scanning, "_held", overtaken)
+    assert [line.state for line in read_scan(scan_id, by=sam)] == ["attached"] * 3
+    assert [row.state for row in files(clinic)] == ["read"]
