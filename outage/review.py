@@ -282,11 +282,11 @@ def settle_alike(reason: str, *, by: Actor, key: str | None = None) -> int:
 
     Raises NothingToSettle, NotPermitted.
     """
-    if reason not in ALIKE:
-        raise NothingToSettle(problem="each of these pages has to be looked at by itself.")
     with act(by, "outage.scan", key=key) as work:
         if work.repeated:
             return int(work.result)
+        if reason not in ALIKE:
+            raise NothingToSettle(problem="each of these pages has to be looked at by itself.")
         answer, count = ALIKE[reason], 0
         statement = select(DocumentPage).where(waits(), DocumentPage.reason == reason).order_by(DocumentPage.id)
         for page in work.session.scalars(statement).all():
