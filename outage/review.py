@@ -616,6 +616,11 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
         files |= {str(document): (name, at) for document, name, at in session.execute(found)}
     editions: dict[int, Edition] = {}
     names = who_of(session, [s.appointment_id for _, s in pages if s is not None and s.appointment_id], by)
+    twice = {sheet.id for page, sheet in pages if sheet is not None and page.state == "duplicate"}
+    firsts = {
+        (one.form_sheet_id, one.page): one.id
+        for one in session.scalars(standing().where(DocumentPage.form_sheet_id.in_(twice)))
+    } if twice else {}  # fmt: skip
     rows = []
     for page, sheet in pages:
         source, at = files.get(page.document_id, ("scan", page.entered_at))
@@ -630,9 +635,8 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
                 "page": page.page, "of": sheet.pages, "appointment_id": sheet.appointment_id, "who": who,
                 "closed": who == NAME,
             }  # fmt: skip
-            if page.state == "duplicate" and page.page is not None:
-                first = _taken_by(session, sheet.id, page.page, page)
-                about["first_id"] = first.id if first is not None else ""
+            if page.state == "duplicate":
+                about["first_id"] = firsts.get((sheet.id, page.page), "")
             if not about["closed"]:
                 places = _places(editions[sheet.edition], page.page or 1)
                 about["doubts"] = [_doubt(form, key, page.fields[key], places) for key in doubts_in(page)]

@@ -150,7 +150,8 @@ def _day() -> date:
 def _say(row: ReviewRow, answer: Answer) -> None:
     """Settle the page and go on with the next; a refusal stays beside the choices."""
     place = f"settle_{row.id}_{row.reason}"
-    review.settle(row.id, answer, by=frame.actor(), key=frame.form_key(place))
+    with st.spinner("Reading the page …", show_time=False):
+        review.settle(row.id, answer, by=frame.actor(), key=frame.form_key(place))
     frame.new_form_key(place)
     st.session_state[LAST] = None if isinstance(answer, review.Destroy) else row.id
     st.rerun()

@@ -112,6 +112,24 @@ def test_a_page_with_a_card_number_is_destroyed_after_a_second_look(sqlite_clini
 
 
 @pytest.mark.browser
+def test_files_are_dropped_read_in_the_background_and_looked_at(served, browser):
+    with served.clinic() as clinic:
+        pdf = print_blank("walk-in", 2, by=clinic.operator).pdf
+    page = browser("sam", "/scan")
+    page.set_default_timeout(30_000)
+    files = [{"name": "walk-ins.pdf", "mimeType": "application/pdf", "buffer": pdf},
+             {"name": "photo.heic", "mimeType": "image/heic", "buffer": b"\0\0\0\x18ftypheic" + b"\0" * 400},
+             {"name": "nothing.pdf", "mimeType": "application/pdf", "buffer": b""}]  # fmt: skip
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_text("nothing.pdf is empty. Scan it again.").wait_for()
+    page.get_by_text("2 pages attached").wait_for()
+    page.get_by_text("This is a HEIC photo.").wait_for()
+    page.get_by_text("walk-ins.pdf").first.click()
+    page.get_by_role("dialog").get_by_text("Choose a line to see its page.").wait_for()
+    assert not page.problems
+
+
+@pytest.mark.browser
 def test_pages_are_settled_by_the_keyboard_alone(served, browser):
     with served.clinic() as clinic:
         day = Day(clinic)
