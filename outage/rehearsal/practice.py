@@ -63,7 +63,7 @@ def make_practice_clinic(real: str, day: date, *, visits: int, seed: int) -> tup
     practice = create_clinic(new)
     by = Actor(practice, "command", name="rehearsal")
     people = _copy_settings(real, practice, by)
-    _book(practice, day, visits, Random(seed), by)  # noqa: S311 - made-up data
+    book_day(practice, day, visits, Random(seed), by)  # noqa: S311 - made-up data
     _open_bottles(practice, origin, day, by)
     return practice, people
 
@@ -104,7 +104,8 @@ def _copy_settings(real: str, practice: str, by: Actor) -> dict[str, str]:
     return here
 
 
-def _book(practice: str, day: date, visits: int, rng: Random, by: Actor) -> None:
+def book_day(practice: str, day: date, visits: int, rng: Random, by: Actor) -> None:
+    """Book so many visits of made-up people for a day, surgeries all of them, beyond the places there are."""
     with write(practice) as session:
         kinds = definitions.load_all(session, APPOINTMENT_TYPE)
         surgical = [slug for slug, kind in kinds.items() if kind.surgical and kind.active]

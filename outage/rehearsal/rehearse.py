@@ -198,7 +198,7 @@ def fill(*, by: Actor, told: Callable[[str], None] | None = None) -> int:
     say("The stack is put together")
     blob = BlobStore(database().home).put(stack.pdf)
     outage_id = declare("all", began, ended, "Practice", by=self, key=f"rehearsal-{rehearsal_id}")
-    _keep(by, stack=blob, pages=len(stack.pages), outage=outage_id, truth=_truth(story, stack))
+    _keep(by, stack=blob, pages=len(stack.pages), outage=outage_id, truth=truth_in(story, stack))
     return len(stack.pages)
 
 
@@ -313,7 +313,8 @@ def _last(row: Rehearsal) -> Last:
     return Last(row.id, row.day, row.began_at, row.finished_at, row.practice_clinic_id, dict(row.result))
 
 
-def _truth(story: Story, stack: Stack) -> dict[str, Any]:
+def truth_in(story: Story, stack: Stack) -> dict[str, Any]:
+    """What was written and what happened, as it is kept beside the stack."""
     return {
         "sheets": {str(serial): asdict(one) for serial, one in story.filled.items()},
         "no_shows": story.no_shows, "walk_ins": [asdict(one) for one in story.walk_ins], "lost": story.lost,
