@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from forms import editing
+from forms.definition import MERGE
 from forms.editing import At
 from forms.preview import FACT_WORDS
 from pages.components.designer_state import FORM, Work
@@ -106,7 +107,7 @@ def _said(field: dict[str, Any]) -> str:
     if field.get("label"):
         return str(field["label"])
     if field["type"] == "prose":
-        return str(field.get("text", ""))[:60]
+        return MERGE.sub(lambda fact: f"‹{FACT_WORDS.get(fact[1], (fact[1], ''))[0]}›", str(field.get("text", "")))[:60]
     if field["type"] == "fact":
         return FACT_WORDS.get(field.get("fact", ""), ("Printed fact", ""))[0]
     return editing.KINDS[field["type"]][0]

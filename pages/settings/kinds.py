@@ -101,8 +101,8 @@ SETTINGS = (
         only="flow", page="settings/flow_stages.py",
     ),
     Setting(
-        "paper-rules", "Paper", "paper", "description", "How long drug log sheets are kept on paper after an outage.",
-        DAY, only="paper",
+        "paper-rules", "Keeping paper", "rule", "inventory_2",
+        "How long drug log sheets are kept on paper after an outage.", PAPER, only="paper",
         fields={
             "drug_log_years": Field("Years to keep drug log sheets on paper",
                                     help="Two by federal rules; some states want three or more."),

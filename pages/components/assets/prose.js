@@ -44,9 +44,10 @@ export default function ({ data, parentElement, setStateValue }) {
     button.onclick = () => {
       const from = area.selectionStart, before = area.value.slice(0, from), after = area.value.slice(area.selectionEnd)
       const lead = before && !/\s$/.test(before) ? " " : ""
-      area.value = before + lead + chip.write + after
+      const tail = after && !/^[\s.,;:!?)]/.test(after) ? " " : ""
+      area.value = before + lead + chip.write + tail + after
       area.focus()
-      area.selectionStart = area.selectionEnd = (before + lead + chip.write).length
+      area.selectionStart = area.selectionEnd = (before + lead + chip.write + tail).length
       send()
     }
     return button
