@@ -165,7 +165,7 @@ def _sheet(sheet: EntrySheet) -> dict[str, Any]:
     odd = [sentence for _, sentence in sheet.exceptions]
     odd += [f"{labels.get(key, key)}: typed otherwise than read." for key in sheet.corrected]
     return {
-        "id": sheet.id, "title": sheet.title, "serial": f"{sheet.serial:06d}", "mode": mode(sheet), "note": note,
+        "id": sheet.id, "title": sheet.title, "serial": str(sheet.serial), "mode": mode(sheet), "note": note,
         "pages": [[number, page] for number, page in sheet.pages], "missing": list(sheet.missing),
         "fields": [_field(one) for one in sheet.fields], "typed": sheet.typed if mode(sheet) == "done" else {},
         "by": f"{by}.", "odd": odd,

@@ -11,7 +11,7 @@ from data.errors import NotFound, Refusal, SessionEnded
 from outage import entry, outages, sheets
 from outage.typed import NotReadable
 from outage.walk_ins import may_be
-from pages.components import entry_form, frame
+from pages.components import entry_form, frame, show
 from pages.components.entry_form import Act, Said, Values
 from security import drafts
 
@@ -24,8 +24,8 @@ def main() -> None:
     """The page."""
     with frame.refusals():
         outage = outages.current(by=frame.actor())
-        waits = "Outage on paper" if outage else "What was scanned and is not entered yet"
-        action = frame.head("Back entry", waits)
+        told = f"Outage {outage.title(show.wording())}" if outage else "Scanned sheets that are not entered yet"
+        action = frame.head("Back entry", told)
         with action:
             _to_look_at(outage.id if outage else None)
         with action, st.popover("Keys", icon=":material/keyboard:"):
@@ -40,7 +40,7 @@ def _to_look_at(outage_id: str | None) -> None:
     if not odd:
         return
     with st.popover(f"{len(odd)} to look at", icon=":material/rule:"):
-        rows = [{"Whose": one.title, "Sheet": f"{one.form} {one.serial:06d}", "What": one.sentence} for one in odd]
+        rows = [{"Whose": one.title, "Sheet": f"{one.form}, sheet {one.serial}", "What": one.sentence} for one in odd]
         st.dataframe(rows, hide_index=True, width=560, key="entry_exceptions")
 
 

@@ -115,7 +115,7 @@ class Form {
       item.append(row)
       list.append(item)
     }
-    const head = el("div", "queue-head", left ? `${left} left to key` : queue.length ? "Everything is keyed" : "Nothing to key")
+    const head = el("div", "queue-head", left ? `${left} of ${queue.length} left to key` : queue.length ? "Everything is keyed" : "Nothing to key")
     this.queue.replaceChildren(head, list)
     const here = this.queue.querySelector("[aria-current]")
     if (here) list.scrollTop = here.offsetTop - list.clientHeight / 2
