@@ -35,6 +35,7 @@ from outage.outages import declare
 from outage.printing import print_blank, print_for_appointment, print_for_roster
 from outage.sheets import bind
 from outage.typed import NotReadable
+from security import audit
 from tests.flow.conftest import Day
 
 ZONE = ZoneInfo("America/New_York")
@@ -389,3 +390,49 @@ def test_the_queue_tells_what_is_left_and_the_screen_shows_fields_as_on_paper(pa
     }  # fmt: skip
     entry.verify(paper.travel, by=paper.clara)
     assert not queue()["Luna"].to_verify
+
+
+def test_the_price_is_that_of_the_day_of_the_visit(evening):
+    from billing.checkout import charge_visit
+    from billing.settings import SERVICE
+    from data import definitions
+
+    day = Day(evening)
+    first = day.today
+    before = day.visit("Old", day=first)
+    clock.set(datetime.now(ZONE).replace(hour=21) + timedelta(days=1))
+    with write(evening.id) as session:
+        old = definitions.load(session, SERVICE, "rabies")
+        dear = old.model_copy(update={"price_cents": old.price_cents + 700, "tax_code": "sales"})
+        definitions.save(session, SERVICE, "rabies", dear, by_user_id=None)
+        audit.append(session, evening.operator, "settings.saved", "definition", "rabies")
+    today = day.visit("New", day=day.today)
+    sam = evening.actor("sam")
+    for visit in (before, today):
+        charge_visit(visit, ["rabies", "rabies"], by=sam, source="paper")
+        charge_visit(visit, ["rabies"], by=sam, source="paper")
+    with read(evening.id) as session:
+        lines = session.scalars(select(InvoiceLine).order_by(InvoiceLine.day)).all()
+        assert [(line.day, line.unit_price_cents, bool(line.tax_cents)) for line in lines] == [
+            (first, old.price_cents, False), (first + timedelta(days=1), old.price_cents + 700, True)
+        ]  # fmt: skip
+
+
+def test_papers_may_be_entered_in_any_order_and_nothing_is_doubled(paper):
+    """The bottle's log first: the travel sheet then finds its two equal doses there, and writes the third."""
+    with write(paper.clinic.id) as session:
+        number = session.get_one(Appointment, (paper.clinic.id, paper.visit)).number
+    serials = print_for_roster(["drug-log"], paper.day.today, by=paper.sam).serials
+    sheets = {row.bottle_id: row.id for row in paper.rows(FormSheet) if row.serial in serials}
+    log = {}
+    for line, at in ((1, "9:45"), (2, "10:05")):
+        log |= {f"uses.{line}.time": at, f"uses.{line}.visit": str(number), f"uses.{line}.drawn": "0.2",
+                f"uses.{line}.by": "CC"}  # fmt: skip
+    assert entry.enter_bottle(sheets[paper.bottles["B12"]], log, by=paper.sam).written == 2
+    travel = {key: value for key, value in TRAVEL.items() if not key.startswith("drugs.")}
+    for line, at in ((1, "9:46"), (2, "10:05"), (3, "11:30")):
+        travel |= {f"drugs.{line}.bottle": "B12", f"drugs.{line}.drawn": "0.2", f"drugs.{line}.time": at,
+                   f"drugs.{line}.by": "CC"}  # fmt: skip
+    entry.enter(paper.visit, {paper.travel: travel}, by=paper.sam)
+    assert paper.holds("B12") == 9_400
+    assert len(paper.rows(DrugLogEntry, appointment_id=paper.visit)) == 3
