@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -266,7 +266,7 @@ def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -
         assert kept is not None
         _destroy(page_id, kept, by, key)
         return
-    with act(by, "outage.scan", key=key) as work:
+    with _without_leftovers(kept), act(by, "outage.scan", key=key) as work:
         if work.repeated:
             return
         page = _page(work.session, page_id, by)
@@ -274,6 +274,17 @@ def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -
         before = page.state, page.reason
         found = _ANSWERS[type(answer)](work, page, answer, reading)
         _settled(work, page, before, {"how": type(answer).__name__} | found)
+
+
+@contextlib.contextmanager
+def _without_leftovers(kept: _Kept | None) -> Iterator[None]:
+    """The picture that a better one took the place of goes with it, so that destroying a page destroys all of it."""
+    note = plan_to_destroy([kept.picture]) if kept is not None else None
+    try:
+        yield
+    finally:
+        if note is not None:
+            destroy(note)
 
 
 def settle_alike(reason: str, *, by: Actor, key: str | None = None) -> int:
@@ -574,9 +585,8 @@ def _destroy(page_id: str, kept: _Kept, by: Actor, key: str | None) -> None:
     store = BlobStore(database().home)
     content = without_pages(store.get(kept.blob), [kept.position])
     blob = store.put(content)
-    with look(by, "outage.scan") as session:
-        papers = [paper.blob for paper in _papers(session, _page(session, page_id, by))]
-    note = plan_to_destroy([kept.blob, kept.picture, *papers])
+    empty = store.put(b"")
+    note = plan_to_destroy([kept.blob, kept.picture])
     with act(by, "outage.scan", key=key) as work:
         if work.repeated:
             return
@@ -590,8 +600,10 @@ def _destroy(page_id: str, kept: _Kept, by: Actor, key: str | None) -> None:
         row = session.scalars(select(ScanFile).where(ScanFile.document_id == document.id).order_by(ScanFile.id)).first()
         if row is not None:
             row.destroyed += 1
-        for paper in _papers(session, page):
-            paper.deleted_at, paper.blob, paper.size = clock.now(), "", 0
+        papers = select(Document).where(Document.kind == PAPER, Document.blob == page.picture)
+        for paper in session.scalars(papers.execution_options(include_deleted=True)):
+            paper.deleted_at = paper.deleted_at or clock.now()
+            paper.blob, paper.size, paper.sha256 = empty, 0, hashlib.sha256(b"").hexdigest()
         page.state, page.reason, page.kind, page.picture, page.fields = "quarantined", "card_number", "", "", {}
         page.form_sheet_id = page.page = page.appointment_id = None
         page.is_upright = False

@@ -339,7 +339,8 @@ def clients_of(session: ClinicSession, page: DocumentPage) -> list[str]:
         statement = select(Document.client_id).where(
             Document.kind == PAPER, Document.blob == page.picture, Document.client_id.is_not(None)
         )
-        found += [str(one) for one in session.scalars(statement)]
+        kept = statement.execution_options(include_deleted=True)  # taken off the record, it stays that client's page
+        found += [str(one) for one in session.scalars(kept)]
     return found
 
 

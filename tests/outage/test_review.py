@@ -12,7 +12,7 @@ from data.blobs import BlobStore
 from data.engine import database
 from data.errors import NotFound, NotPermitted
 from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
-from data.session import read, write
+from data.session import everywhere, read, write
 from forms.reading.codes import read_codes
 from forms.token import readable
 from outage import destroying, review
@@ -93,7 +93,9 @@ def test_a_page_without_readable_codes_is_put_to_its_sheet_by_the_typed_code_and
             settle(row.id, PutToSheet(code=typed), by=sam)
     with pytest.raises(review.CodeOfSlip):
         settle(row.id, PutToSheet(code="NOSCAN0000000000000000000"), by=sam)
+    lay = BlobStore(database().home).path(rows(clinic, DocumentPage)[0].picture)
     settle(row.id, PutToSheet(code=readable(code).lower()), by=sam, key="k")
+    assert not lay.exists(), "the picture as it lay goes with the better one"
     settle(row.id, PutToSheet(code=readable(code).lower()), by=sam, key="k")
     (page,) = rows(clinic, DocumentPage)
     assert (page.state, page.reason, page.page, page.is_upright) == ("attached", "", 1, True)
@@ -219,11 +221,14 @@ def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_aga
 
 
 def test_a_page_with_a_card_number_is_cut_out_and_its_pictures_are_gone(clinic, paper, monkeypatch):
-    _, _, pages = paper
+    visits, _, pages = paper
     sam = clinic.actor("sam")
     scan_file("a.tif", tiff([pages[0], letter(pages[0]), pages[1]]), by=sam)
     (row,) = waiting(by=sam)
     before = [one.blob for one in rows(clinic, Document)] + [rows(clinic, DocumentPage)[1].picture]
+    settle(row.id, AttachAs("letter", visits[0]), by=sam)
+    review.reopen(row.id, by=sam)
+    (row,) = waiting(by=sam)
     store = BlobStore(database().home)
     with monkeypatch.context() as patch:
         patch.setattr(review, "destroy", lambda _: None)  # as if the process ended here
@@ -232,9 +237,11 @@ def test_a_page_with_a_card_number_is_cut_out_and_its_pictures_are_gone(clinic, 
     destroying.finish()
     assert not any(store.path(blob).exists() for blob in before)
     page = rows(clinic, DocumentPage)[1]
+    with everywhere() as session:
+        assert not set(session.scalars(select(Document.blob))) & set(before)
     assert (page.state, page.reason, page.picture, page.fields) == ("quarantined", "card_number", "", {})
     assert rows(clinic, ScanFile)[0].destroyed == 1 and not waiting(by=sam)
-    assert len(actions(clinic, "page.settled")) == 1
+    assert [told["how"] for told in actions(clinic, "page.settled")] == ["AttachAs", "Destroy"]
     with pytest.raises(review.NothingToSettle):
         review.reopen(page.id, by=sam)
     third = rows(clinic, DocumentPage)[2]
