@@ -132,18 +132,15 @@ def waive_rows(
     with act(by, "outage.declare", key=key) as work:
         if work.repeated:
             return list(work.result)
+    with look(by, "outage.declare") as session:  # judging the whole board takes longer than others should wait
+        parts = _open_parts(board_in(session, outage_id, by), rows)
+    with act(by, "outage.declare", key=key) as work:
+        if work.repeated:
+            return list(work.result)
         session = work.session
-        found = board_in(session, outage_id, by)
-        known = {(row.entity, row.entity_id): row for row in found.rows}
+        _check_still(session, outage_id, rows, parts)
         made = []
         for entity, entity_id in dict.fromkeys(rows):
-            row = known.get((entity, entity_id))
-            if row is None:
-                raise NotOnBoard()
-            if found.outage.closed_at(row.part) is not None:
-                raise PartClosed(part=row.part)
-            if not row.is_open:
-                raise NotMissing(row=row.title)
             waiver = Waiver(
                 outage_id=outage_id, entity=entity, entity_id=entity_id, reason=reason, by_user_id=_who(work)
             )
@@ -154,6 +151,33 @@ def waive_rows(
             work.audit("outage.waived", entity, entity_id, outage=outage_id, waiver=waiver.id, reason=reason)
         work.result = made
         return made
+
+
+def _open_parts(found: Board, rows: Sequence[tuple[str, str]]) -> set[str]:
+    """The parts that rows to be let go belong to. Raises NotOnBoard, PartClosed, NotMissing."""
+    known = {(row.entity, row.entity_id): row for row in found.rows}
+    parts = set()
+    for entity, entity_id in rows:
+        row = known.get((entity, entity_id))
+        if row is None:
+            raise NotOnBoard()
+        if found.outage.closed_at(row.part) is not None:
+            raise PartClosed(part=row.part)
+        if not row.is_open:
+            raise NotMissing(row=row.title)
+        parts.add(row.part)
+    return parts
+
+
+def _check_still(session: ClinicSession, outage_id: str, rows: Sequence[tuple[str, str]], parts: set[str]) -> None:
+    """What somebody else may have done since the board was looked at. Raises PartClosed, NotMissing."""
+    outage = outage_for(session, outage_id)
+    for part in parts:
+        if (outage.money_closed_at if part == "money" else outage.clinical_closed_at) is not None:
+            raise PartClosed(part=part)
+    gone = session.execute(select(Waiver.entity, Waiver.entity_id).where(Waiver.outage_id == outage_id)).tuples().all()
+    if set(gone) & {tuple(one) for one in rows}:
+        raise NotMissing(row="One of these rows")
 
 
 def undo_waiver(waiver_id: str, *, by: Actor, key: str | None = None) -> None:
@@ -192,6 +216,7 @@ def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> st
         if work.repeated:
             return str(work.result)
     with look(by, "outage.declare") as session:
+        seen = session.seen_change()
         account = read_account(session, outage_id, by)
         found = judged(account)
         if part not in found.outage.parts:
@@ -219,7 +244,7 @@ def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> st
         stored = outage_for(session, outage_id)
         if (stored.clinical_closed_at if part == "clinical" else stored.money_closed_at) is not None:
             raise PartClosed(part=part)
-        if board_in(session, outage_id, by) != found:
+        if session.head().content_change != seen and board_in(session, outage_id, by) != found:
             raise ChangedMeanwhile()
         digest = hashlib.sha256(pdf).hexdigest()
         document = Document(

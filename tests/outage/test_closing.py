@@ -14,7 +14,9 @@ from data.errors import NotPermitted
 from data.models import AuditLog, BackupRun, Document, FormSheet, Outage
 from data.session import read, write
 from data.types import clock
+from outage import closing_report
 from outage.board import (
+    ChangedMeanwhile,
     PartUnknown,
     StillLasts,
     StillMissing,
@@ -108,6 +110,27 @@ def test_a_report_that_was_changed_is_found_out(clinic):
     for junk in (b"", b"%PDF-1.4 broken", tampered(pdf, lambda document: document.attachments.pop(ATTACHMENT))):
         with pytest.raises(NoReport):
             verify_report(junk, by=mona)
+
+
+def test_what_changes_while_the_report_is_made_keeps_the_part_open(clinic, monkeypatch):
+    day = PaperDay(clinic)
+    visit = day.done("Luna")
+    real = closing_report.report_pdf
+    meanwhile = [lambda: day.sheet("travel-sheet", visit), lambda: day.bottle("B9")]
+
+    def slow(*arguments):
+        meanwhile.pop()()
+        return real(*arguments)
+
+    monkeypatch.setattr("outage.board.report_pdf", slow)
+    assert close(day.id, "clinical", by=clinic.actor("mona"))  # a bottle received meanwhile is no row of this outage
+    monkeypatch.setattr("outage.board.report_pdf", slow)
+    with write(clinic.id) as session:
+        session.get_one(Outage, (clinic.id, day.id)).clinical_closed_at = None
+        audit.append(session, clinic.operator, "test.reopened", "outage", day.id)
+    with pytest.raises(ChangedMeanwhile):
+        close(day.id, "clinical", by=clinic.actor("mona"))
+    assert outage(day.id, by=clinic.operator).clinical_closed_at is None
 
 
 def test_an_outage_that_lasts_is_not_closed(clinic):
