@@ -72,7 +72,7 @@ def _again(left: list[Run]) -> None:
     st.markdown("#### Did the paper jam, or is it gone?")
     names = {run.id: f"{_named(run)} ({run.unused})" for run in left}
     chosen = st.pills(
-        "Unused sheets of", list(names), selection_mode="multi", format_func=names.__getitem__,
+        "Unused sheets of", list(names), selection_mode="multi", format_func=lambda run: frame.plain(names[run]),
         default=list(names) if len(names) == 1 else None, key="print_again_runs",
     )  # fmt: skip
     one, two = st.columns(2)

@@ -21,6 +21,8 @@ def main() -> None:
     by = frame.actor()
     if visit := st.query_params.pop("appointment", None):
         st.session_state["print_visit"], st.session_state["print_view"] = visit, "One visit"
+    if (tab := st.query_params.pop("tab", None)) in VIEWS:
+        st.session_state["print_view"] = tab
     forms = forms_to_print(by=by)
     stock = {one.form: one for one in blank_stock(by=by)}
     low = [one for one in stock.values() if one.low and one.subject != "day"]
@@ -67,7 +69,8 @@ def _visit(forms: Mapping[str, Form]) -> None:
         st.markdown(f"## {frame.plain(row.animal)} · {frame.plain(row.owner)}")
         st.caption(frame.plain(f"Visit {row.number} · {show.day(row.day, style='heading')} · {row.type_label}"))
         chosen = st.pills(
-            "Forms", list(offered), selection_mode="multi", format_func=offered.__getitem__, key="print_visit_forms",
+            "Forms", list(offered), selection_mode="multi", key="print_visit_forms",
+            format_func=lambda slug: frame.plain(offered[slug]),
             default=[slug for slug in ("consent", "travel-sheet") if slug in offered],
         )  # fmt: skip
         if st.button("Print for this visit", type="primary", icon=":material/print:", key="print_one",
@@ -94,7 +97,8 @@ def _stock(stock: Mapping[str, Stock]) -> None:
                 st.markdown(f"**{frame.plain(one.title)}**{badge}")
                 st.caption(frame.plain(_lying(one)))
             counts[one.form] = st.number_input(
-                f"{one.title}, sheets to print", 0, MOST, 0, step=5, key=f"print_count_{one.form}", width=150,
+                f"{frame.plain(one.title)}, sheets to print", 0, MOST, 0, step=5, key=f"print_count_{one.form}",
+                width=150,
                 label_visibility="collapsed", help="Sheets to print",
             )  # fmt: skip
     wanted = {form: count for form, count in counts.items() if count}

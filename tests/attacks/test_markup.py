@@ -16,6 +16,7 @@ from data.types import clock, new_id
 from forms.definition import Form, FormField, Section
 from forms.editions import plates
 from forms.settings import FORM
+from records.settings import CUSTOM_FIELD, CustomField
 from reports.schedules import SCHEDULE, Schedule
 from security import audit
 from security.actor import Actor
@@ -32,12 +33,16 @@ BEGINNING = "<img src=x"
 IDS = {
     "clients/client.py": "id={client_id}", "clients/patient.py": "id={patient_id}",
     "clients/new_patient.py": "client={client_id}", "clients/merge.py": "stays={client_id}",
-    "today/visit.py": "id={appointment_id}", "today/ticket.py": "id={invoice_id}",
+    "today/visit.py": "id={appointment_id}", "outage/print.py": "appointment={appointment_id}",
+    "today/ticket.py": "id={invoice_id}",
     "money/invoice.py": "id={invoice_id}", "staff/profile.py": "id={user_id}", "reporting/report.py": "name=roster",
     "settings/editor.py": "kind=location", "settings/form_designer.py": "form=markup",
     "reporting/subscription.py": "name=markup", "reporting/subscribe.py": "name=markup",
 }  # fmt: skip
-TABS = {"clients/client.py": ("Appointments", "Notes", "Documents", "Billing")}
+TABS = {
+    "clients/client.py": ("Appointments", "Notes", "Documents", "Billing"),
+    "outage/print.py": ("Day", "Blank stock", "Past prints"),
+}  # fmt: skip
 ON_NO_PAGE = {
     "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",
     "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest",
@@ -124,6 +129,11 @@ def spoil(clinic) -> dict[str, str]:
         for model, values in fresh.items():
             session.add(everything.fill(model(id=new_id(), **values), MARKUP, **values))
         _outage(session, kept, clinic.users["mona"], {form: edition.number for form, (_, edition) in printed.items()})
+        for entity in ("client", "patient", "appointment"):
+            asked = CustomField(entity=entity, label=MARKUP[:76] + entity[:3], help=MARKUP, on_roster=True)
+            definitions.save(session, CUSTOM_FIELD, f"markup-{entity}", asked, by_user_id=None)
+            whose = getattr(kept, f"{entity}_id")
+            session.add(models.CustomValue(entity=entity, entity_id=whose, field=f"markup-{entity}", value=MARKUP))
         subscription = Schedule(
             title=MARKUP[:80], report="no-show-rate", run_as=clinic.users["adam"], subject=MARKUP, message=MARKUP,
             addresses=[f"{MARKUP}@example.org"], stopped=MARKUP, paused=True,
