@@ -77,6 +77,7 @@ class MayBe:
     id: str
     number: int
     name: str
+    phone: str
     patients: tuple[tuple[str, str], ...]
 
 
@@ -95,7 +96,7 @@ def may_be(told: Mapping[str, str], *, by: Actor) -> list[MayBe]:
         mine: dict[str, list[tuple[str, str]]] = {}
         for client_id, patient_id, name in session.execute(statement.order_by(Patient.name)):
             mine.setdefault(client_id, []).append((patient_id, name))
-    return [MayBe(one.id, one.number, one.name, tuple(mine.get(one.id, ()))) for one in open_ones]
+    return [MayBe(one.id, one.number, one.name, one.phone, tuple(mine.get(one.id, ()))) for one in open_ones]
 
 
 def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str, day: date) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from data.errors import NotFound, Refusal, SessionEnded
 from outage import entry, outages, sheets
 from outage.typed import NotReadable
-from outage.walk_ins import may_be
+from outage.walk_ins import MayBe, may_be
 from pages.components import entry_form, frame, show
 from pages.components.entry_form import Act, Said, Values
 from security import drafts
@@ -113,10 +113,14 @@ def _keep(state: dict[str, Any], stamp: str, values: Values) -> None:
             mine = next(iter(values.values()), {})
             told = {name: str(mine.get(name) or "") for name in NAMES}
             found = [
-                {"id": one.id, "name": one.name, "detail": f"client {one.number}", "patients": list(one.patients)}
+                {"id": one.id, "name": one.name, "detail": _known(one), "patients": list(one.patients)}
                 for one in may_be(told, by=by)
             ]
             state["data"]["matches"] = found
+
+
+def _known(one: MayBe) -> str:
+    return " · ".join(part for part in (f"client {one.number}", show.phone(one.phone)) if part)
 
 
 def _do(state: dict[str, Any], act: Act) -> None:

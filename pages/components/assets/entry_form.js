@@ -39,6 +39,8 @@ class Form {
     this.toast.hidden = true
     root.append(this.queue, this.main, this.toast)
     root.addEventListener("keydown", event => this.onKey(event))
+    this.onLost = event => { if (event.composedPath()[0] === document.body) this.onKey(event) }
+    document.addEventListener("keydown", this.onLost)
     this.resize = new ResizeObserver(() => this.fit())
     this.resize.observe(root)
     this.onLeave = () => this.flush()
@@ -47,6 +49,7 @@ class Form {
 
   close() {
     this.flush()
+    document.removeEventListener("keydown", this.onLost)
     window.removeEventListener("pagehide", this.onLeave)
     this.resize.disconnect()
     clearTimeout(this.toastTimer)
@@ -79,7 +82,10 @@ class Form {
       if (data.answer.message) this.say(data.answer.message, data.answer.ok)
       if (!fresh) this.mark(data.answer.problems || [])
     }
-    if (this.people) this.people.replaceChildren(...this.known(data.matches || []))
+    if (this.people && JSON.stringify(data.matches) !== this.matched) {
+      this.matched = JSON.stringify(data.matches)
+      this.people.replaceChildren(...this.known(data.matches || []))
+    }
   }
 
   show(data) {
@@ -87,6 +93,7 @@ class Form {
     clearTimeout(this.timer)
     this.timer = null
     this.stamp = data.stamp
+    this.matched = ""
     this.values = structuredClone(data.values || {})
     this.saving = false
     this.build()
@@ -232,7 +239,7 @@ class Form {
         else mine._client = one.id
         delete mine._patient
         this.changed()
-        this.people.replaceChildren(...this.known(matches))
+        this.choose(matches, parts.indexOf(node))
       })
       node.setAttribute("aria-pressed", String(chosen))
       parts.push(node)
@@ -243,13 +250,18 @@ class Form {
           if (same) delete mine._patient
           else mine._patient = id
           this.changed()
-          this.people.replaceChildren(...this.known(matches))
+          this.choose(matches, parts.indexOf(animal))
         })
         animal.setAttribute("aria-pressed", String(same))
         parts.push(animal)
       }
     }
     return parts
+  }
+
+  choose(matches, place) {
+    this.people.replaceChildren(...this.known(matches))
+    this.people.children[place]?.focus()
   }
 
   sheet(sheet) {
