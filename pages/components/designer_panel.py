@@ -13,6 +13,7 @@ from forms.editing import At, Body
 from forms.preview import LINE_WORDS, show_kind
 from forms.targets import SUBJECT_WORDS, Target, fitting
 from pages.components import frame, prose_text
+from pages.components.designer_preview import inline
 from pages.components.designer_state import FORM, Work
 
 NOWHERE = ""
@@ -167,7 +168,7 @@ def _kind(work: Work, name: str, kind: str) -> None:
     st.selectbox("Kind", list(kinds), index=list(kinds).index(kind), format_func=kinds.__getitem__, key=key,
                  on_change=convert)  # fmt: skip
     with st.container(key="kind_picture", gap="xxsmall"):
-        st.image(show_kind(kind))
+        st.image(inline(show_kind(kind)))
         st.caption(editing.KINDS[kind][1])
 
 

@@ -23,6 +23,12 @@ _PAGE = st.components.v2.component(
 PAPERS = {"letter": "Letter", "a4": "A4"}
 
 
+def inline(picture: bytes) -> str:
+    """A picture as an address that holds it: one from the media store is gone when the next run is quicker than the
+    browser."""
+    return "data:image/png;base64," + base64.b64encode(picture).decode()
+
+
 def draw(work: Work) -> None:
     """Draw the choices of the preview, and the page."""
     slot = f"_shown_{work.slug}"
@@ -58,7 +64,7 @@ def _large(work: Work, paper: str, sample: bool) -> None:
                 st.info("Mend what is marked in the list first.", icon=":material/info:")
                 return
             with st.container(key=f"leaf-{page}"):
-                st.image(shown.picture, width="stretch")
+                st.image(inline(shown.picture), width="stretch")
             page, pages = page + 1, shown.pages
 
 
@@ -108,7 +114,7 @@ def _leaf(work: Work, shown: Shown) -> None:
     done = work.hear(key, (st.session_state.get(key) or {}).get("wishes"), answer)
     width, height = shown.size
     data = {
-        "picture": "data:image/png;base64," + base64.b64encode(shown.picture).decode(),
+        "picture": inline(shown.picture),
         "alt": f"Page {shown.page} of {shown.pages} of {frame.plain(str(work.body['title']))}",
         "ratio": width / height, "places": _places(work, shown), "chosen": work.chosen, "done": done,
     }  # fmt: skip

@@ -81,7 +81,7 @@ def _add(work: Work) -> None:
         for column, kind in zip(st.columns(3), kinds[start : start + 3], strict=False):
             words, about = editing.KINDS[kind]
             with column.container(border=True, height="stretch", key=f"kind-{kind}", gap="xsmall"):
-                st.image(show_kind(kind))
+                st.image(designer_preview.inline(show_kind(kind)))
                 if st.button(words, key=f"add-{kind}", width="stretch"):
                     at = work.at(work.chosen) or At(len(work.body["sections"]) - 1)
                     work.step(*editing.added_field(work.body, kind, at))
