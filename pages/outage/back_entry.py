@@ -107,7 +107,7 @@ def _keep(state: dict[str, Any], stamp: str, values: Values) -> None:
             typed = values.get(sheet.id) or {}
             fresh = sheet.entry == "" and sheet.id not in state["begun"]
             if fresh and typed != state["data"]["values"].get(sheet.id, {}):
-                entry.begin(sheet.id, by=by)
+                entry.begin(sheet.id, by=by, key=f"begin-{sheet.id}")
                 state["begun"].add(sheet.id)
         if opened.kind == "walk_in":
             mine = next(iter(values.values()), {})
