@@ -211,7 +211,7 @@ def one_of(label: str) -> str:
 FATES = st.sampled_from(["done", "no_show", "unscanned", "unkeyed", "draft", "lost", "walk_in", "let_go"])
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fates=st.lists(FATES, max_size=7),
     draws=st.lists(st.tuples(st.integers(1, 2000), st.integers(-3, 3)), max_size=4),
@@ -258,6 +258,7 @@ def test_each_number_of_the_identities_is_what_an_independent_count_gives(clinic
     assert [term.value for term in money.lines[0]] == [total, paid]
 
 
+@pytest.mark.slow
 def test_sixty_visits_take_less_than_a_tenth_of_a_second(sqlite_clinic):
     day = PaperDay(sqlite_clinic)
     b1 = day.bottle("B1")

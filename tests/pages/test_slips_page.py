@@ -1,0 +1,42 @@
+"""Card slips are keyed on their page from the paper, and what cannot be right says so without losing what was typed."""
+
+from zoneinfo import ZoneInfo
+
+from streamlit.testing.v1 import AppTest
+
+from data.models import FormSheet
+from data.session import read
+from outage.slips import slips
+from tests.conftest import ROOT
+from tests.outage.paper_day import PaperDay
+
+
+def test_a_slip_is_keyed_from_the_paper_and_the_next_one_is_offered(sqlite_clinic):
+    day = PaperDay(sqlite_clinic)
+    visit = day.visit("Luna", stage="checked_out")
+    day.ticket(visit, 8500)
+    sheet = day.sheet("card-slip")
+    with read(sqlite_clinic.id) as session:
+        serial = session.get_one(FormSheet, (sqlite_clinic.id, sheet)).serial
+    at = AppTest.from_file(str(ROOT / "pages/navigation.py"), default_timeout=30)
+    at.user = {"session": sqlite_clinic.token("sam")}
+    at.run()
+    at.switch_page("outage/slips.py")
+    at.run()
+    typed = {"number": f"{serial}-1", "amount": "85.00", "last4": "42", "brand": "visa", "code": "A77", "visit": "1"}
+    typed["at"] = day.began.astimezone(ZoneInfo("America/New_York")).strftime("%H:%M")
+    for name, value in typed.items():
+        at.text_input(f"slip_{name}").input(value)
+    at.button("slip_save").click().run()
+    assert "last four digits" in at.error[0].value and at.text_input("slip_amount").value == "85.00"
+    at.text_input("slip_last4").input("4242")
+    at.text_input("slip_payer").input("4111 1111 1111 1111")
+    at.button("slip_save").click().run()
+    assert "card number" in at.error[0].value and slips(day.id, by=sqlite_clinic.operator) == []
+    at.text_input("slip_payer").input("")
+    at.button("slip_save").click().run()
+    assert not at.exception and not at.error, [one.value for one in at.error]
+    (row,) = slips(day.id, by=sqlite_clinic.operator)
+    assert (row.name, row.visit, row.brand, bool(row.reference)) == (f"{serial}-1", 1, "Visa", True)
+    assert at.text_input("slip_number").value == f"{serial}-2" and at.text_input("slip_amount").value == ""
+    assert "paid" in at.success[0].value
