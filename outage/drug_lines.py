@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from appointments import drug_log
 from appointments.quantities import words
-from data.models import Appointment, DrugLogEntry, User
+from data.models import Appointment, DrugLogEntry, FormSheet, User
 from data.session import ClinicSession
 from outage.landing import DrugLine, Landing
 from outage.typed import Problem
@@ -30,7 +30,9 @@ def write(work: Work, found: Landing, appointment: Appointment, at: datetime, ag
     if not found.drugs and not again:
         return
     lines = timed(found, found.drugs, at)
-    there = standing(work.session, DrugLogEntry.appointment_id == appointment.id)
+    there = standing(
+        work.session, or_(DrugLogEntry.appointment_id == appointment.id, DrugLogEntry.form_sheet_id.in_(again))
+    )
     log(work, found, [(line, appointment.id) for line in lines], there, again)
 
 
@@ -44,12 +46,14 @@ def log(
     others = [one for one in there if one.form_sheet_id not in {line.sheet for line, _ in lines}]
     active = set(work.session.scalars(select(User.id).where(User.status == "active")))
     left = [(line, _use(work, found, line, visit, active)) for line, visit in lines]
+    copied = _copied(found, left)
+    peers = _peers(work.session, others, lines)
     for line, use in list(left):
         same = next((one for one in old if _is(one, use)), None)
         if same is not None:
             old.remove(same)
             left.remove((line, use))
-    matched = _take_out(found, left, others, exactly=True) + _take_out(found, left, others, exactly=False)
+    matched = copied + sum(_take_out(found, left, others, peers, exactly=exactly) for exactly in (True, False))
     for line, use in left:
         if old:
             wrong = next((one for one in old if one.bottle_id == use.bottle_id), old[0])
@@ -66,13 +70,44 @@ def log(
     return matched
 
 
+def _copied(found: Landing, left: list[tuple[DrugLine, drug_log.Use]]) -> int:
+    """Take out of ``left`` lines that somebody copied onto a second sheet, to the minute; returns how many."""
+    first: dict[tuple[object, ...], str] = {}
+    before = len(left)
+    for line, use in list(left):
+        what = (use.bottle_id, use.appointment_id, use.given, use.wasted, use.event_at)
+        if first.setdefault(what, line.sheet) != line.sheet:
+            left.remove((line, use))
+            found.odd.append(
+                Problem(line.sheet, line.key, f"{line.drug}: the same line stands on two sheets; logged once.")
+            )
+    return before - len(left)
+
+
+def _peers(
+    session: ClinicSession, others: Sequence[DrugLogEntry], lines: Sequence[tuple[DrugLine, str | None]]
+) -> set[str]:
+    """The sheets of the same kind as the one that is keyed (of visits, or of bottles): what stands on two of them was
+    copied or was drawn twice, and only the minute tells which."""
+    of_bottle = dict(
+        session.execute(
+            select(FormSheet.id, FormSheet.bottle_id.is_not(None)).where(
+                FormSheet.id.in_({one.form_sheet_id for one in others} | {line.sheet for line, _ in lines})
+            )
+        ).tuples().all()
+    )  # fmt: skip
+    mine = {of_bottle.get(line.sheet) for line, _ in lines}
+    return {sheet for sheet, kind in of_bottle.items() if kind in mine}
+
+
 def _take_out(
-    found: Landing, left: list[tuple[DrugLine, drug_log.Use]], others: list[DrugLogEntry], *, exactly: bool
-) -> int:
+    found: Landing, left: list[tuple[DrugLine, drug_log.Use]], others: list[DrugLogEntry], peers: set[str], *,
+    exactly: bool,
+) -> int:  # fmt: skip
     """Take out of ``left`` what another paper, or somebody at the screen, has brought; returns how many."""
     before = len(left)
     for line, use in list(left):
-        twin = _match(others, use, exactly=exactly)
+        twin = _match(others, use, peers, exactly=exactly)
         if twin is None:
             continue
         others.remove(twin)
@@ -126,7 +161,7 @@ def _is(row: DrugLogEntry, use: drug_log.Use) -> bool:
     )  # fmt: skip
 
 
-def _match(others: Sequence[DrugLogEntry], use: drug_log.Use, *, exactly: bool) -> DrugLogEntry | None:
+def _match(others: Sequence[DrugLogEntry], use: drug_log.Use, peers: set[str], *, exactly: bool) -> DrugLogEntry | None:
     """The line that another paper, or somebody at the screen, has brought for the same drawing."""
     at = use.event_at
     assert at is not None
@@ -134,6 +169,7 @@ def _match(others: Sequence[DrugLogEntry], use: drug_log.Use, *, exactly: bool) 
         one
         for one in others
         if one.bottle_id == use.bottle_id and one.appointment_id == use.appointment_id
-        and abs(one.event_at - at) <= NEAR and (not exactly or one.delta == -(use.given + use.wasted))
+        and abs(one.event_at - at) <= (timedelta(0) if one.form_sheet_id in peers else NEAR)
+        and (not exactly or one.delta == -(use.given + use.wasted))
     ]  # fmt: skip
     return min(near, key=lambda one: abs(one.event_at - at), default=None)

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from appointments import flow
 from appointments.moves import appointment_for_change
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, Refusal
 from data.models import Appointment, BackEntry, FormSheet
 from data.session import ClinicSession
@@ -120,7 +121,7 @@ def verify(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
-        sheet, row = sheet_and_entry(work.session, sheet_id)
+        sheet, row = _open_sheet(work, sheet_id)
         if row is None or row.state == "draft":
             raise NotEntered(serial=sheet.serial)
         if row.keyed_by_id == by.user_id:
@@ -134,10 +135,11 @@ def reopen(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> 
     set right by reversing lines. Raises ReasonMissing, NotEntered, NotFound."""
     if not reason.strip():
         raise ReasonMissing()
+    refuse_card_numbers({"The reason": reason})
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
-        sheet, row = sheet_and_entry(work.session, sheet_id)
+        sheet, row = _open_sheet(work, sheet_id)
         if row is None or row.state == "draft":
             raise NotEntered(serial=sheet.serial)
         row.typed = row.typed | {"_reason": reason.strip()[:200], "_again": True}
@@ -151,13 +153,21 @@ def begin(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
-        sheet, row = sheet_and_entry(work.session, sheet_id)
+        sheet, row = _open_sheet(work, sheet_id)
         if row is not None and (row.state != "draft" or row.keyed_by_id == by.user_id):
             return
         row = row or BackEntry(form_sheet_id=sheet_id, appointment_id=sheet.appointment_id)
         row.keyed_by_id, row.keyed_at = by.user_id, clock.now()
         work.session.add(row)
         work.audit("entry.begun", "form_sheet", sheet_id, serial=sheet.serial)
+
+
+def _open_sheet(work: Work, sheet_id: str) -> tuple[FormSheet, BackEntry | None]:
+    """A sheet with what was keyed of it, if its record is open to this person. Raises NotFound, RestrictedRecord."""
+    sheet, row = sheet_and_entry(work.session, sheet_id)
+    if sheet.appointment_id is not None:
+        visit_for(work.session, appointment_for_change(work.session, sheet.appointment_id), work.by)
+    return sheet, row
 
 
 def _sheets(
@@ -189,10 +199,28 @@ def _write(
     forms = {sheet.id: edition_of(session, sheet.edition).body for sheet, _ in sheets}
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
+    found.odd += _entered_elsewhere(session, appointment, sheets)
     again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
     write_visit(work, found, appointment, again)
     for sheet, row in sheets:
         keep_entry(session, sheet, row, forms[sheet.id], values[sheet.id], machine[sheet.id], found.odd, by)
+    return found
+
+
+def _entered_elsewhere(
+    session: ClinicSession, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]]
+) -> list[Problem]:
+    """What to look at where a sheet had been entered for another visit: only its drug lines come along."""
+    found = []
+    for sheet, row in sheets:
+        before = row.appointment_id if row is not None and row.typed.get("_again") else None
+        if before in (None, appointment.id):
+            continue
+        number = session.scalar(select(Appointment.number).where(Appointment.id == before))
+        sentence = (
+            f"Entered for visit {number} before: its drug lines are moved here. Set right there what else is wrong."
+        )
+        found.append(Problem(sheet.id, "", sentence))
     return found
 
 

@@ -89,7 +89,9 @@ def keep_entry(
     mine = [[one.key, one.sentence] for one in odd if one.sheet == sheet.id]
     row = row or BackEntry(form_sheet_id=sheet.id)
     row.appointment_id, row.state = sheet.appointment_id, "entered"
-    row.typed = taken | {name: value for name, value in typed.items() if value not in (None, "", [])}
+    row.typed = taken | {
+        name: value for name, value in typed.items() if value not in (None, "", []) and _asks(form, name)
+    }
     if mine:
         row.typed = row.typed | {"_exceptions": mine}
     row.machine = dict(machine)
@@ -97,3 +99,13 @@ def keep_entry(
     session.add(row)
     sheet.state, sheet.reason = "entered", ""
     session.flush()
+
+
+def _asks(form: Form, name: str) -> bool:
+    """Whether a form has a place for an answer of this name (``grid.line.column`` in repeating lines)."""
+    key, _, rest = name.partition(".")
+    asked = form.field(key)
+    if asked is None or not rest:
+        return asked is not None
+    line, _, column = rest.partition(".")
+    return line.isdigit() and any(cell.key == column for cell in asked.cells)

@@ -271,6 +271,8 @@ def _drug_line(found: Landing, sheet: str, key: str, cells: dict[str, tuple[Cell
     try:
         bottle, drug = house.bottle(str(value.get("bottle") or house.log_of), str(value.get("drug") or ""))
         given, wasted = quantities(*(thousandths(value.get(name)) for name in ("drawn", "given", "wasted")))
+        if given + wasted > bottle.size:
+            raise Wrong(cell="drawn", problem=f"Bottle {bottle.number} never held that much. Look at the quantity.")
         number = _visit_number(value.get("appointment"))
     except Wrong as wrong:
         sentence = f"Drugs, line {key.split('.')[1]}: {wrong.message}"

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Document, DocumentPage, FormSheet, PrintRun, ScanFile, User
+from data.models import BackEntry, Document, DocumentPage, FormSheet, PrintRun, ScanFile, User
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, Form, FormField
@@ -363,13 +363,27 @@ def _unbound(session: ClinicSession, page: DocumentPage) -> bool:
 
 def _forgotten(session: ClinicSession, page: DocumentPage) -> None:
     """Nothing is known of it any more but where it lies."""
-    for old in session.scalars(select(DocumentPage).where(DocumentPage.superseded_by_id == page.id)):
-        old.superseded_by_id = None
+    _leaves(session, page)
     for paper in _papers(session, page):
         paper.deleted_at = clock.now()
     page.state, page.reason, page.kind, page.appointment_id = "review", "reopened", "", None
     page.form_sheet_id = page.page = None
     page.fields, page.is_upright = {}, False
+
+
+def _leaves(session: ClinicSession, page: DocumentPage) -> None:
+    """A page is none of its sheet's any more: the scan it had taken the place of stands again, and a sheet of which
+    nothing came back and nothing was keyed is as it was printed."""
+    for old in session.scalars(select(DocumentPage).where(DocumentPage.superseded_by_id == page.id)):
+        old.superseded_by_id = None
+    if page.form_sheet_id is None:
+        return
+    sheet = sheet_of(session, page.form_sheet_id)
+    session.flush()
+    came = standing().where(DocumentPage.form_sheet_id == sheet.id, DocumentPage.id != page.id)
+    keyed = select(BackEntry.id).where(BackEntry.form_sheet_id == sheet.id)
+    if sheet.state == "used" and session.scalars(came).first() is None and session.scalar(keyed) is None:
+        sheet.state = "printed"
 
 
 @dataclass(frozen=True)
@@ -392,6 +406,7 @@ def _put_to_sheet(work: Work, page: DocumentPage, answer: PutToSheet, reading: A
         raise SheetSpoiled(serial=sheet.serial)
     if sheet.appointment_id is not None:
         visit_of(work.session, sheet.appointment_id, work.by)
+    _leaves(work.session, page)
     replaced = _taken_by(work.session, sheet.id, number, page)
     if replaced is not None and not answer.replace:
         raise PageThere(page=number, serial=sheet.serial)
@@ -433,8 +448,10 @@ def _boxes(work: Work, page: DocumentPage, answer: Boxes, _: Any) -> Found:
     return {"fields": sorted(doubtful)}
 
 
-def _keep_first(_work: Work, page: DocumentPage, _answer: KeepFirst, _: Any) -> Found:
-    if page.state != "duplicate":
+def _keep_first(work: Work, page: DocumentPage, _answer: KeepFirst, _: Any) -> Found:
+    sheet_id, number = page.form_sheet_id, page.page
+    there = sheet_id and number and _taken_by(work.session, sheet_id, number, page)
+    if page.state != "duplicate" or not there:
         raise NothingToSettle(problem="no earlier scan of it is known.")
     return {"sheet": page.form_sheet_id, "page": page.page}
 
@@ -474,15 +491,17 @@ def _attach_as(work: Work, page: DocumentPage, answer: AttachAs, _: Any) -> Foun
         patient_id=patient_id, appointment_id=page.appointment_id, by_user_id=work.by.user_id, access="everyone",
     )  # fmt: skip
     session.add(paper)
+    _leaves(session, page)
     page.form_sheet_id, page.page, page.fields = None, None, {}
     page.state, page.reason, page.kind = "attached", "", answer.kind
     return {"client": client_id, "appointment": page.appointment_id, "kind": answer.kind, "document": paper.id}
 
 
-def _put_aside(_work: Work, page: DocumentPage, answer: PutAside, _: Any) -> Found:
+def _put_aside(work: Work, page: DocumentPage, answer: PutAside, _: Any) -> Found:
     if answer.why not in ASIDE:
         raise NoSuchAnswer(value=answer.why, field="why it is put aside")
     sheet_id, number = page.form_sheet_id, page.page
+    _leaves(work.session, page)
     page.state, page.reason, page.kind, page.form_sheet_id, page.page = "foreign", answer.why, "aside", None, None
     return {"sheet": sheet_id, "page": number}
 
@@ -501,7 +520,7 @@ def _settled(work: Work, page: DocumentPage, before: tuple[str, str], detail: Fo
 
 def _attached(page: DocumentPage, sheet: FormSheet, edition: Edition) -> None:
     """A page of a sheet takes its place; blank stock still has to be bound."""
-    if sheet.state == "printed":
+    if sheet.state in ("printed", "waived"):
         sheet.state = "used"
     page.kind, page.appointment_id = "", None
     if edition.body.subject == "appointment" and sheet.appointment_id is None:
@@ -552,6 +571,8 @@ def _target(session: ClinicSession, answer: PutToSheet) -> tuple[FormSheet, int,
             raise CodeMistyped()
         return sheet, code.page, edition
     sheet = sheet_of(session, answer.sheet_id)
+    if edition_of(session, sheet.edition).body.slip:
+        raise CodeOfSlip()
     if not 1 <= answer.page <= sheet.pages:
         raise NoSuchAnswer(value=answer.page, field="which page of the sheet it is")
     return sheet, answer.page, edition_of(session, sheet.edition)
@@ -604,6 +625,7 @@ def _destroy(page_id: str, kept: _Kept, by: Actor, key: str | None) -> None:
         for paper in session.scalars(papers.execution_options(include_deleted=True)):
             paper.deleted_at = paper.deleted_at or clock.now()
             paper.blob, paper.size, paper.sha256 = empty, 0, hashlib.sha256(b"").hexdigest()
+        _leaves(session, page)
         page.state, page.reason, page.kind, page.picture, page.fields = "quarantined", "card_number", "", "", {}
         page.form_sheet_id = page.page = page.appointment_id = None
         page.is_upright = False

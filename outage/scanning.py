@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import select
 
 from data.blobs import BlobStore
+from data.card_numbers import holds_card_number
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
 from data.models import Appointment, Definition, Document, DocumentPage, FormSheet, ScanFile
@@ -134,6 +135,9 @@ def receive(name: str, content: bytes, *, by: Actor, key: str | None = None, rea
     of the scan. ``reader`` is who reads it at once, so that nobody else begins. Raises ScanEmpty, ScanTooLarge,
     NotPermitted."""
     shown = PurePath(name.replace("\\", "/")).name[:200] or "scan"
+    if holds_card_number(shown):
+        shown = f"scan{PurePath(shown).suffix[:10]}"
+        shown = "scan" if holds_card_number(shown) else shown
     if not content:
         raise ScanEmpty(name=shown)
     if len(content) > MOST_BYTES:
@@ -442,7 +446,7 @@ def _write(
         counts[one.state] = counts.get(one.state, 0) + 1
     open_outage = unclosed(session)
     for sheet in sheets.values():
-        if sheet.state == "printed":
+        if sheet.state in ("printed", "waived"):
             sheet.state = "used"
         if open_outage is not None and sheet.appointment_id is None and sheet.outage_id is None:
             sheet.outage_id = open_outage.id

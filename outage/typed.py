@@ -27,6 +27,7 @@ BLANK = "-"
 ILLEGIBLE = "?"
 """Typed where somebody signed and nobody can read who."""
 LONGEST = 2_000
+CARD = "This looks like a card number. Card numbers are never kept here: leave it out."
 
 
 class NotReadable(BadInput):
@@ -162,6 +163,8 @@ def read_sheet(sheet: str, form: Form, typed: Mapping[str, Any], machine: Mappin
     """Read everything typed from one sheet. An answer that was not typed at all is the machine's, where it is sure and
     the field is not critical."""
     told = Answers(sheet, form)
+    told.problems += [Problem(sheet, key, CARD) for key, raw in typed.items() if _holds_card(raw)]
+    typed = {key: raw for key, raw in typed.items() if not _holds_card(raw)}
     for one in form.fields():
         if one.type in ("fact", "prose"):
             continue
@@ -177,6 +180,10 @@ def read_sheet(sheet: str, form: Form, typed: Mapping[str, Any], machine: Mappin
         except (BadInput, NotATime, SkippedHour) as refusal:
             told.problems.append(Problem(sheet, one.key, f"{one.label}: {refusal.message}"))
     return told
+
+
+def _holds_card(raw: Any) -> bool:
+    return any(holds_card_number(str(one)) for one in (raw if isinstance(raw, list) else [raw]))
 
 
 def from_machine(found: Any, *, critical: bool = False) -> Any:
@@ -200,8 +207,6 @@ def read(one: FormField | Cell, raw: Any, house: House) -> Any:
         raise BadInput(problem=f"That text has {len(text)} characters; {LONGEST} fit here. Shorten it.")
     if one.type in ("digits", "bubble_digits"):
         return _number(one, text)
-    if holds_card_number(text):
-        raise BadInput(problem="This looks like a card number. Card numbers are never kept here: leave it out.")
     if one.type == "time":
         return house.at(clock_time(text, house.opens))
     if one.type == "date":
@@ -347,5 +352,6 @@ def words_of(one: FormField, value: Any) -> str:
 
 
 def joined_text(parts: Iterable[str]) -> str:
-    """Several texts that land in one place."""
-    return "; ".join(dict.fromkeys(part.strip() for part in parts if part and part.strip()))
+    """Several texts that land in one place, what stands there already not said again."""
+    pieces = (piece.strip() for part in parts if part for piece in part.split("; "))
+    return "; ".join(dict.fromkeys(piece for piece in pieces if piece))

@@ -105,16 +105,22 @@ def _records(
         if again and row is not None and row.source == "paper":
             blank = clinical.entry_of(None, kind)
             values |= {name: blank[name] for name in found.emptied(stage)}
-        if stage == "check_in" and found.told.get("check_in.notes"):
-            values["notes"] = joined_text([values["notes"], *found.told["check_in.notes"]])[:4000]
-        if stage == "discharge" and found.vaccines:
-            values["notes"] = joined_text([values["notes"], *(f"Vaccine: {line}" for line in found.vaccines)])[:4000]
+        said = found.told.get("check_in.notes", []) if stage == "check_in" else []
+        said = [f"Vaccine: {line}" for line in found.vaccines] if stage == "discharge" else said
+        if said:
+            values["notes"] = joined_text([_without(values["notes"], said) if again else values["notes"], *said])[:4000]
         if stage == "check_in" and "check_in.consent" in found.got:
             values["identity_confirmed"] = values["identity_confirmed"] or found.got["check_in.consent"] == "signed"
         clinical.record_stage(
             appointment.id, kind(**values), version=row.version if row is not None else None, by=work.by,
             event_at=times[stage], source="paper",
         )  # fmt: skip
+
+
+def _without(notes: str, said: Sequence[str]) -> str:
+    """Notes without what a sheet that is keyed anew had said under the same names."""
+    names = {text.partition(":")[0] for text in said}
+    return "; ".join(piece for piece in notes.split("; ") if piece.partition(":")[0] not in names)
 
 
 def _people(work: Work, found: Landing, appointment: Appointment) -> None:
@@ -203,6 +209,7 @@ def _moves(work: Work, found: Landing, appointment: Appointment, times: Mapping[
     """Every stage the paper speaks of, at its time, as far as the visit has not gone there already."""
     by = work.by
     outcome = found.got.get("flow.stage") or ("declined" if found.got.get("exam.approved") is False else None)
+    had_died = appointment.stage == "died"
     if again and outcome and appointment.stage != outcome and appointment.stage in (*EXITS, "checked_out"):
         flow.take_back(appointment.id, appointment.stage, by=by, reason="Corrected from paper")
     reason = found.text("flow.reason") or found.text("exam.notes") or "As written on the sheet"
@@ -220,10 +227,11 @@ def _moves(work: Work, found: Landing, appointment: Appointment, times: Mapping[
                 sheet or "", "outcome", f"The sheet says {label}, the board says {appointment.stage.replace('_', ' ')}."
             )
         )
-    if outcome == "died":
-        patient = work.session.get_one(Patient, (work.session.clinic_id, appointment.patient_id))
-        if patient.died_on is None:
-            patients.record_death(patient.id, appointment.day, version=patient.version, by=by)
+    patient = work.session.get_one(Patient, (work.session.clinic_id, appointment.patient_id))
+    if had_died and appointment.stage != "died" and patient.died_on == appointment.day:
+        patients.record_death(patient.id, None, version=patient.version, by=by)
+    if outcome == "died" and patient.died_on is None:
+        patients.record_death(patient.id, appointment.day, version=patient.version, by=by)
 
 
 def _readings(work: Work, found: Landing, appointment: Appointment, at: datetime) -> None:

@@ -15,7 +15,7 @@ from data.models import Appointment, AuditLog, Client, Document, DocumentPage, F
 from data.session import everywhere, read, write
 from forms.reading.codes import read_codes
 from forms.token import readable
-from outage import destroying, review
+from outage import destroying, entry, review
 from outage.counter import take_page
 from outage.printing import print_blank, print_for_roster
 from outage.review import (
@@ -158,6 +158,59 @@ def test_of_two_scans_of_a_page_a_person_keeps_the_first_or_lets_the_second_supe
         settle(row.id, PutToSheet(sheet_id=sheet.id, page=2), by=sam)
     settle(row.id, PutToSheet(sheet_id=sheet.id, page=2, replace=True), by=sam)
     assert rows(clinic, DocumentPage)[1].superseded_by_id == newer.id
+
+
+def test_a_page_put_to_the_wrong_sheet_leaves_no_trace_there_when_it_is_taken_away(clinic, paper, visits):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    own, other = rows(clinic, FormSheet)[:2]
+    scan_file("a.tif", tiff([without_codes(pages[0])]), by=sam)
+    (row,) = waiting(by=sam)
+    settle(row.id, PutToSheet(sheet_id=other.id, page=1), by=sam)
+    assert [one.state for one in rows(clinic, FormSheet)[:2]] == ["printed", "used"]
+    review.reopen(row.id, by=sam)
+    assert rows(clinic, FormSheet)[1].state == "printed", "nothing of it came back"
+    settle(row.id, PutToSheet(sheet_id=own.id, page=1), by=sam)
+    assert [one.state for one in rows(clinic, FormSheet)[:2]] == ["used", "printed"]
+
+    again = cv2.GaussianBlur(pages[0], (0, 0), 0.8)
+    scan_file("b.tif", tiff([again]), by=sam)
+    (twin,) = waiting(by=sam)
+    review.reopen(row.id, by=sam)
+    with pytest.raises(review.NothingToSettle, match="no earlier scan"):
+        settle(twin.id, KeepFirst(), by=sam)
+    settle(twin.id, TakeThis(), by=sam)
+    settle(row.id, PutToSheet(sheet_id=own.id, page=1, replace=True), by=sam)
+    with write(clinic.id) as session:  # one of its boxes is doubtful
+        session.get_one(DocumentPage, (clinic.id, row.id)).reason = "doubtful"
+        session.flush()
+        audit.append(session, clinic.operator, "test.made", "document_page", "")
+    settle(row.id, PutAside("scan_again"), by=sam)
+    first, second = rows(clinic, DocumentPage)
+    assert (first.state, second.state, second.superseded_by_id) == ("foreign", "attached", None)
+
+
+def test_neither_a_slip_nor_a_card_number_in_a_name_gets_in_by_hand(clinic, paper):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    print_blank("card-slip", 1, by=sam)
+    slip = rows(clinic, FormSheet)[-1]
+    lines = scan_file("4242 4242 4242 4242.tif", tiff([letter(pages[0])]), by=sam)
+    with pytest.raises(review.CodeOfSlip):
+        settle(lines[0].id, PutToSheet(sheet_id=slip.id), by=sam)
+    assert [one.name for one in rows(clinic, ScanFile)] == ["scan.tif"]
+    assert [one.title for one in rows(clinic, Document)] == ["scan.tif"]
+
+
+def test_a_sheet_that_was_let_go_and_comes_back_is_to_be_entered(clinic, paper):
+    visits, _, pages = paper
+    sam = clinic.actor("sam")
+    entry.no_show(visits[0], by=sam)
+    assert rows(clinic, FormSheet)[0].state == "waived"
+    scan_file("a.tif", tiff(pages[:2]), by=sam)
+    assert rows(clinic, FormSheet)[0].state == "used"
+    (row,) = entry.to_enter(by=sam)
+    assert (row.id, row.state) == (visits[0], "waiting")
 
 
 def test_doubtful_boxes_are_decided_field_by_field_and_the_machines_value_is_kept_beside(clinic, paper):
