@@ -20,6 +20,7 @@ from forms.print import (
     draw_head,
     numbered_canvas,
     table_pdf,
+    text_width,
     wrap,
 )
 from security.profile import ClinicProfile
@@ -151,8 +152,12 @@ def _phone_box(canvas: Any, page: tuple[float, float], settings: ClinicProfile) 
         canvas.drawString(left, y, wrap(name, 9.5, 92, 1)[0] if name else "")
         start = left + (98 if name else 0)
         if number:
-            canvas.setFont(BOLD, 10)
-            canvas.drawString(start, y, wrap(number, 10, width - 20 - (start - left), 1, bold=True)[0])
+            room = width - 20 - (start - left)
+            size = next((size for size in (10, 9, 8, 7) if text_width(number, size, True) <= room), 6.8)
+            lines = wrap(number, size, room, 2, bold=True)
+            canvas.setFont(BOLD, size)
+            for place_of_line, line in enumerate(lines):
+                canvas.drawString(start, y + (3.5 if len(lines) > 1 else 0) - 8 * place_of_line, line)
         else:
             canvas.setLineWidth(0.5)
             canvas.line(start, y - 2, left + width - 24, y - 2)

@@ -13,6 +13,8 @@ from data.errors import NotPermitted
 from data.models import Appointment, FormSheet
 from data.session import read, write
 from data.types import clock
+from forms.print import Head
+from outage.guide import guide_pdf
 from outage.kit import electronic_kit
 from outage.pack import make_pack
 from outage.print_runs import (
@@ -28,6 +30,7 @@ from outage.print_runs import (
 from outage.printing import NothingToPrint, print_blank, print_for_appointment, print_for_roster
 from records.checks import Missing
 from security import audit
+from security.profile import ClinicProfile
 from tests.flow.conftest import Day
 
 
@@ -139,6 +142,13 @@ def test_the_electronic_roster_shows_the_day_and_runs_no_formula(clinic, visits)
     assert "&lt;b&gt;" in page and "<b>" not in page and "Luna" in page
     nobody = electronic_kit(clock.today("America/New_York") + timedelta(days=900), by=clinic.actor("sam"))
     assert "Nobody is booked" in nobody[2].content.decode()
+
+
+def test_no_number_to_call_is_cut_off_the_guide():
+    number = "Millbrook Animal Emergency and Referral Hospital, (845) 555-0190"
+    settings = ClinicProfile(outage_phones=[f"Emergency hospital: {number}"], outage_paper="x " * 80)
+    (page,) = pypdf.PdfReader(io.BytesIO(guide_pdf(Head("Harbor"), settings, "now"))).pages
+    assert "(845) 555-0190" in page.extract_text()
 
 
 def test_prints_are_for_those_who_may_print(clinic, visits):
