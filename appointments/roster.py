@@ -420,18 +420,16 @@ def deposits_of(session: ClinicSession, client_ids: Collection[str]) -> dict[str
         InvoiceEvent.invoice_id == PaymentAllocation.invoice_id,
         InvoiceEvent.kind.in_(("opened", "forgiven", "voided")),
     )
-    received = select(Payment.client_id, Payment.amount_cents).where(Payment.client_id.in_(stays))
-    used = (
-        select(Payment.client_id, -PaymentAllocation.amount_cents)
-        .join(
-            PaymentAllocation,
-            (PaymentAllocation.clinic_id == Payment.clinic_id) & (PaymentAllocation.payment_id == Payment.id),
-        )
-        .where(Payment.client_id.in_(stays), PaymentAllocation.deposit.is_(False) | ended)
+    received = select(Payment.id, Payment.client_id, Payment.amount_cents).where(Payment.client_id.in_(stays))
+    payer: dict[str, str] = {}
+    for payment_id, client_id, cents in session.execute(received):
+        payer[payment_id] = stays[str(client_id)]
+        credit[payer[payment_id]] += int(cents)
+    used = select(PaymentAllocation.payment_id, PaymentAllocation.amount_cents).where(
+        PaymentAllocation.payment_id.in_(payer), PaymentAllocation.deposit.is_(False) | ended
     )
-    for statement in (received, used):
-        for client_id, cents in session.execute(statement):
-            credit[stays[str(client_id)]] += int(cents)
+    for payment_id, cents in session.execute(used):
+        credit[payer[payment_id]] -= int(cents)
     return {client_id: cents for client_id, cents in credit.items() if cents > 0}
 
 

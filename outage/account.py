@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
@@ -384,16 +384,13 @@ def _read_visits(session: ClinicSession, account: Account, stored: Outage, by: A
         )
         .join(Client, (Client.clinic_id == Appointment.clinic_id) & (Client.id == Appointment.client_id))
         .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
-        .where(or_(in_time, Appointment.id.in_(used)))
-        .order_by(Appointment.day, Appointment.starts_at, Appointment.number)
     )  # fmt: skip
-    found = list(session.execute(statement))
-    ids = [row[0] for row in found]
-    invoices: dict[str | None, str] = {}
-    for invoice_id, appointment_id in session.execute(
-        select(Invoice.id, Invoice.appointment_id).where(Invoice.appointment_id.in_(ids)).order_by(Invoice.number)
-    ):
-        invoices[appointment_id] = invoice_id
+    rows = {row[0]: row for mine in (in_time, Appointment.id.in_(used)) for row in session.execute(statement.where(mine))}
+    found = sorted(rows.values(), key=lambda row: (row.day, row.starts_at, row.number))
+    bills = select(Invoice.number, Invoice.appointment_id, Invoice.id).where(Invoice.appointment_id.in_(list(rows)))
+    invoices: dict[str | None, str] = {
+        appointment_id: invoice_id for _, appointment_id, invoice_id in sorted(session.execute(bills).tuples())
+    }
     stands = standings(session, invoices.values()) if invoices else {}
     closed = Closed(session, by)
     for row in found:
@@ -495,19 +492,29 @@ def _read_loose_pages(session: ClinicSession, account: Account, stored: Outage) 
 
 def _read_drugs(session: ClinicSession, account: Account, stored: Outage) -> None:
     ended = stored.ended_at or clock.now()
-    mine = or_(
-        DrugLogEntry.event_at.between(stored.began_at, ended),
-        DrugLogEntry.form_sheet_id.in_(list(account.sheets)),
-        (DrugLogEntry.source == "paper") & DrugLogEntry.appointment_id.in_(list(account.visits)),
-    )
+    sheets = account.sheets.values()
+    keyed = DrugLogEntry.form_sheet_id.in_(list(account.sheets))
+    visits = set(account.visits) | {sheet.appointment_id for sheet in sheets if sheet.appointment_id}
+    bottles = {sheet.bottle_id for sheet in sheets if sheet.bottle_id}
     columns = (DrugLogEntry.id, DrugLogEntry.bottle_id, DrugLogEntry.appointment_id, DrugLogEntry.delta)
-    found = list(session.execute(select(*columns).where(DrugLogEntry.kind == "use", mine)))
+    reads = (  # each by an index; joined by "or" they would read the whole log
+        DrugLogEntry.bottle_id.in_(select(Bottle.id)) & DrugLogEntry.event_at.between(stored.began_at, ended),
+        (DrugLogEntry.source == "paper") & DrugLogEntry.appointment_id.in_(list(account.visits)),
+        DrugLogEntry.appointment_id.in_(visits) & keyed,
+        DrugLogEntry.bottle_id.in_(bottles) & keyed,
+    )
+    lines = {
+        row.id: row
+        for mine in reads
+        for row in session.execute(select(*columns).where(DrugLogEntry.kind == "use", mine))
+    }
+    found = [lines[one] for one in sorted(lines)]
     undone = select(DrugLogEntry.reverses_id).where(DrugLogEntry.reverses_id.in_([row.id for row in found]))
     reversed_ids = set(session.scalars(undone)) if found else set()
     account.lines = [Line(row[0], row[1], row[2], -row[3]) for row in found if row[0] not in reversed_ids]
     entries = [sheet.entry for sheet in account.sheets.values() if sheet.entry]
     written = {line.bottle.casefold() for entry in entries for line in entry.drugs if line.bottle}
-    ids = {line.bottle_id for line in account.lines} | {sheet.bottle_id for sheet in account.sheets.values()} - {None}
+    ids = {line.bottle_id for line in account.lines} | bottles
     statement = select(Bottle.id, Bottle.number, Drug.name, Drug.strength, Drug.unit).join(
         Drug, (Drug.clinic_id == Bottle.clinic_id) & (Drug.id == Bottle.drug_id)
     )
@@ -547,16 +554,21 @@ def _read_slips(session: ClinicSession, account: Account, stored: Outage) -> Non
             )  # fmt: skip
         if slip.payment_id:
             paid.add(slip.payment_id)
+    first, last = days_of(stored.began_at, stored.ended_at, account.words.zone)
     in_time = (
-        (Payment.channel == "slip")
+        Payment.day.between(first - timedelta(days=1), last + timedelta(days=1))  # days of places in other zones
+        & (Payment.channel == "slip")
         & Payment.event_at.between(stored.began_at, stored.ended_at or clock.now())
         & (Payment.source == "paper")
     )
     elsewhere = select(CardSlip.payment_id).where(CardSlip.payment_id.is_not(None), CardSlip.outage_id != stored.id)
-    statement = select(Payment.id, Payment.reference, Payment.amount_cents).where(
-        Payment.kind == "sale", or_(Payment.id.in_(paid), in_time & Payment.id.not_in(elsewhere))
-    )
-    found = list(session.execute(statement))
+    columns = (Payment.id, Payment.reference, Payment.amount_cents)
+    taken = {
+        row.id: row
+        for mine in (Payment.id.in_(paid), in_time & Payment.id.not_in(elsewhere))
+        for row in session.execute(select(*columns).where(Payment.kind == "sale", mine))
+    }
+    found = [taken[one] for one in sorted(taken)]
     voids = select(Payment.reverses_id).where(
         Payment.kind == "void", Payment.reverses_id.in_([row.id for row in found])
     )  # fmt: skip

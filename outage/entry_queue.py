@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, or_, select
 
 from appointments.roster import RosterRow, rows_where
 from appointments.stages import BEFORE_ARRIVAL, ON_SITE
@@ -97,20 +97,18 @@ def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
     """
     with look(by, "outage.enter") as session:
         outage = outage_for(session, outage_id) if outage_id else None
-        sheets = _sheets(session, outage)
+        sheets, editions = _sheets(session, outage)
         ids = {sheet.appointment_id for sheet in sheets if sheet.appointment_id}
-        which: ColumnElement[bool] = Appointment.id.in_(ids)
         if outage is not None and outage.scope == "all":
             first, last = days_of(outage.began_at, outage.ended_at, zone_of(session))
             booked = Appointment.starts_at.between(outage.began_at, outage.ended_at or clock.now())
-            which = or_(which, Appointment.day.between(first, last) & booked)
-        editions = _editions(session, sheets)
+            ids.update(session.scalars(select(Appointment.id).where(Appointment.day.between(first, last), booked)))
         lines = _lines(session, sheets, editions)
         of: dict[str, list[SheetLine]] = {}
         for sheet in sheets:
             of.setdefault(sheet.appointment_id or sheet.id, []).append(lines[sheet.id])
         words = wording(session)
-        found = [_visit(row, of.get(row.id, []), words) for row in rows_where(session, which, by=by)]
+        found = [_visit(row, of.get(row.id, []), words) for row in rows_where(session, Appointment.id.in_(ids), by=by)]
         loose = [sheet for sheet in sheets if sheet.appointment_id is None]
         bottles = _bottles(session, [sheet.bottle_id for sheet in loose if sheet.bottle_id])
         found += [_loose(sheet, lines[sheet.id], editions[sheet.edition], bottles) for sheet in loose]
@@ -139,8 +137,9 @@ def has_drugs(body: dict[str, Any]) -> bool:
     )
 
 
-def _sheets(session: ClinicSession, outage: Outage | None) -> list[FormSheet]:
-    """Sheets that are keyed or to be keyed. Slips and rosters are not; blank stock only once it was used."""
+def _sheets(session: ClinicSession, outage: Outage | None) -> tuple[list[FormSheet], dict[int, dict[str, Any]]]:
+    """Sheets that are keyed or to be keyed, with their forms by edition. Slips and rosters are not; blank stock only
+    once it was used."""
     statement = select(FormSheet).where(FormSheet.state != "spoiled").order_by(FormSheet.serial)
     if outage is not None:
         used = FormSheet.state.in_(("used", "entered"))
@@ -149,20 +148,15 @@ def _sheets(session: ClinicSession, outage: Outage | None) -> list[FormSheet]:
         lately = select(BackEntry.form_sheet_id).where(BackEntry.keyed_at > clock.now() - LATELY)
         statement = statement.where(or_(FormSheet.state == "used", FormSheet.id.in_(lately)))
     sheets = list(session.scalars(statement))
-    editions = _editions(session, sheets)
-    return [
-        sheet
-        for sheet in sheets
-        if sheet.edition in editions
-        and not editions[sheet.edition].get("slip")
-        and editions[sheet.edition].get("subject") != "day"
-    ]
-
-
-def _editions(session: ClinicSession, sheets: Sequence[FormSheet]) -> dict[int, dict[str, Any]]:
-    numbers = {sheet.edition for sheet in sheets}
-    rows = session.execute(select(FormEdition.number, FormEdition.body).where(FormEdition.number.in_(numbers)))
-    return {number: body for number, body in rows}
+    forms = select(FormEdition.number, FormEdition.body).where(
+        FormEdition.number.in_({sheet.edition for sheet in sheets})
+    )
+    editions: dict[int, dict[str, Any]] = {
+        number: body
+        for number, body in session.execute(forms)
+        if not body.get("slip") and body.get("subject") != "day"
+    }
+    return [sheet for sheet in sheets if sheet.edition in editions], editions
 
 
 def _lines(
