@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,10 +173,26 @@ def identify(session: ClinicSession, text: str) -> tuple[PageCode, Edition]:
 
 def edition_of(session: ClinicSession, number: int) -> Edition:
     """An edition by its number; raises NotFound."""
-    row = session.scalars(select(FormEdition).where(FormEdition.number == number)).one_or_none()
-    if row is None:
+    found = editions_of(session, {number}).get(number)
+    if found is None:
         raise NotFound(what="form edition", name=number)
-    return _edition(row)
+    return found
+
+
+_opened: dict[str, Edition] = {}
+"""By the row's id: an edition never changes, so it is read once by a process."""
+
+
+def editions_of(session: ClinicSession, numbers: Collection[int]) -> dict[int, Edition]:
+    """Several editions by their numbers; one that does not exist is left out."""
+    ids = select(FormEdition.number, FormEdition.id).where(FormEdition.number.in_(numbers))
+    known: dict[int, str] = dict(session.execute(ids).tuples().all()) if numbers else {}
+    new = [one for one in known.values() if one not in _opened]
+    if new:
+        _opened.update(
+            {row.id: _edition(row) for row in session.scalars(select(FormEdition).where(FormEdition.id.in_(new)))}
+        )
+    return {number: _opened[one] for number, one in known.items()}
 
 
 def paper_and_order(session: ClinicSession) -> tuple[str, Order]:

@@ -27,8 +27,6 @@ BOX = 12.0
 """A box to mark: 4.2 mm."""
 PITCH = 20.6
 """From one box to the next: 3 mm lie between them."""
-OUTLINE = 0.55
-OUTLINE_WIDTH = 0.8
 MODULES = 25
 
 MARKERS = (
@@ -172,6 +170,7 @@ def _legend(canvas: Any, x: float, y: float) -> None:
 
 @lru_cache(maxsize=4096)
 def code_rows(code: str) -> tuple[str, ...]:
+    """The square of a code, row by row: ``1`` for a dark module."""
     import segno
 
     picture = segno.make(code, error="q", boost_error=False)

@@ -23,7 +23,6 @@ from data.models import (
     Drug,
     DrugLogEntry,
     FlowEvent,
-    FormEdition,
     FormSheet,
     Invoice,
     Outage,
@@ -38,6 +37,7 @@ from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
 from forms.definition import Form
+from forms.editions import editions_of
 from outage.outages import OutageRow, days_of, outage_for, rows_of
 from records.access import NAME, Closed
 from records.standing import Standing, standings
@@ -332,24 +332,9 @@ def _used_unbound(session: ClinicSession, account: Account, stored: Outage) -> S
     return statement if stored.clinical_closed_at is None else statement.where(FormSheet.id.is_(None))
 
 
-_known_forms: dict[str, FormFacts] = {}
-"""By the edition's id; an edition never changes."""
-
-
 def forms_of(session: ClinicSession, numbers: set[int]) -> dict[int, FormFacts]:
     """What the board must know of the forms behind these editions, within a rule."""
-    ids: dict[int, str] = dict(
-        session.execute(
-            select(FormEdition.number, FormEdition.id).where(FormEdition.number.in_(numbers))
-        ).tuples().all()
-    )  # fmt: skip
-    new = [one for one in ids.values() if one not in _known_forms]
-    if new:
-        for edition_id, body in session.execute(
-            select(FormEdition.id, FormEdition.body).where(FormEdition.id.in_(new))
-        ):
-            _known_forms[edition_id] = form_facts(Form.model_validate(body))
-    return {number: _known_forms[one] for number, one in ids.items()}
+    return {number: form_facts(edition.body) for number, edition in editions_of(session, numbers).items()}
 
 
 def form_facts(form: Form) -> FormFacts:
@@ -385,7 +370,9 @@ def _read_visits(session: ClinicSession, account: Account, stored: Outage, by: A
         .join(Client, (Client.clinic_id == Appointment.clinic_id) & (Client.id == Appointment.client_id))
         .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
     )  # fmt: skip
-    rows = {row[0]: row for mine in (in_time, Appointment.id.in_(used)) for row in session.execute(statement.where(mine))}
+    rows = {
+        row[0]: row for mine in (in_time, Appointment.id.in_(used)) for row in session.execute(statement.where(mine))
+    }
     found = sorted(rows.values(), key=lambda row: (row.day, row.starts_at, row.number))
     bills = select(Invoice.number, Invoice.appointment_id, Invoice.id).where(Invoice.appointment_id.in_(list(rows)))
     invoices: dict[str | None, str] = {

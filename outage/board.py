@@ -25,7 +25,7 @@ from records.checks import check_texts
 from security import audit
 from security.actor import Actor
 from security.profile import profile
-from security.rules import Work, act, look
+from security.rules import Work, act, look, remembered
 from security.viewing import note_view
 
 MOST_AT_ONCE = 500
@@ -94,10 +94,15 @@ class Board:
 
 def board(outage_id: str, *, by: Actor) -> Board:
     """The recovery board of an outage. The reading is audited. Raises NotFound, NotPermitted."""
-    with look(by, "outage.enter") as session:
-        found = board_in(session, outage_id, by)
+    found = _board(outage_id, by=by)
     note_view(by, "outage", outage_id)
     return found
+
+
+@remembered("outage.enter")
+def _board(outage_id: str, *, by: Actor) -> Board:
+    with look(by, "outage.enter") as session:
+        return board_in(session, outage_id, by)
 
 
 def board_in(session: ClinicSession, outage_id: str, by: Actor) -> Board:

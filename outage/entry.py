@@ -20,7 +20,7 @@ from data.errors import BadInput, Refusal
 from data.models import Appointment, BackEntry, FormSheet
 from data.session import ClinicSession
 from data.types import clock
-from forms.editions import edition_of
+from forms.editions import editions_of
 from outage.bottle_sheets import Logged as Logged
 from outage.bottle_sheets import enter_bottle as enter_bottle
 from outage.entry_queue import Waiting as Waiting
@@ -196,7 +196,8 @@ def _write(
     session, by = work.session, work.by
     house = house_of(session, appointment.location_id, appointment.day)
     machine = machine_of(session, [sheet.id for sheet, _ in sheets])
-    forms = {sheet.id: edition_of(session, sheet.edition).body for sheet, _ in sheets}
+    editions = editions_of(session, {sheet.edition for sheet, _ in sheets})
+    forms = {sheet.id: editions[sheet.edition].body for sheet, _ in sheets}
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
     found.odd += _entered_elsewhere(session, appointment, sheets)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, or_, select
 
@@ -18,7 +17,6 @@ from data.models import (
     Clinic,
     DocumentPage,
     Drug,
-    FormEdition,
     FormSheet,
     Outage,
     User,
@@ -26,10 +24,12 @@ from data.models import (
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
+from forms.definition import Form
+from forms.editions import editions_of
 from outage.outages import days_of, outage_for, zone_of
 from outage.sheets import standing
 from security.actor import Actor
-from security.rules import look
+from security.rules import look, remembered
 
 LATELY = timedelta(days=2)
 """So long what was entered stays on the list where no outage is chosen."""
@@ -88,6 +88,7 @@ class Waiting:
         return sum(sheet.exceptions for sheet in self.sheets)
 
 
+@remembered("outage.enter")
 def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
     """What there is to key: of an outage everybody booked in it and every sheet used in it; without one every sheet
     that was scanned and not entered, and what was entered lately. In the order of the day, the logs of bottles last,
@@ -97,13 +98,13 @@ def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
     """
     with look(by, "outage.enter") as session:
         outage = outage_for(session, outage_id) if outage_id else None
-        sheets, editions = _sheets(session, outage)
+        sheets, forms = _sheets(session, outage)
         ids = {sheet.appointment_id for sheet in sheets if sheet.appointment_id}
         if outage is not None and outage.scope == "all":
             first, last = days_of(outage.began_at, outage.ended_at, zone_of(session))
             booked = Appointment.starts_at.between(outage.began_at, outage.ended_at or clock.now())
             ids.update(session.scalars(select(Appointment.id).where(Appointment.day.between(first, last), booked)))
-        lines = _lines(session, sheets, editions)
+        lines = _lines(session, sheets, forms)
         of: dict[str, list[SheetLine]] = {}
         for sheet in sheets:
             of.setdefault(sheet.appointment_id or sheet.id, []).append(lines[sheet.id])
@@ -111,7 +112,7 @@ def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
         found = [_visit(row, of.get(row.id, []), words) for row in rows_where(session, Appointment.id.in_(ids), by=by)]
         loose = [sheet for sheet in sheets if sheet.appointment_id is None]
         bottles = _bottles(session, [sheet.bottle_id for sheet in loose if sheet.bottle_id])
-        found += [_loose(sheet, lines[sheet.id], editions[sheet.edition], bottles) for sheet in loose]
+        found += [_loose(sheet, lines[sheet.id], forms[sheet.edition], bottles) for sheet in loose]
         return sorted(found, key=lambda one: one.kind == "bottle")
 
 
@@ -121,23 +122,21 @@ def wording(session: ClinicSession) -> Wording:
     return Wording(clinic.locale, clinic.currency, clinic.zone)
 
 
-def kind_of(sheet: FormSheet, body: dict[str, Any]) -> str:
+def kind_of(sheet: FormSheet, form: Form) -> str:
     """What keying a sheet makes: visit, walk_in, bottle, or unbound where nobody said whose it is."""
     if sheet.appointment_id:
         return "visit"
-    if body.get("subject") == "bottle":
+    if form.subject == "bottle":
         return "bottle"
-    return "walk_in" if body.get("subject") == "nothing" else "unbound"
+    return "walk_in" if form.subject == "nothing" else "unbound"
 
 
-def has_drugs(body: dict[str, Any]) -> bool:
+def has_drugs(form: Form) -> bool:
     """Whether a form has lines of drugs, which a second person verifies."""
-    return any(
-        field.get("target") == "drug_log" for section in body.get("sections", ()) for field in section.get("fields", ())
-    )
+    return any(one.target == "drug_log" for one in form.fields())
 
 
-def _sheets(session: ClinicSession, outage: Outage | None) -> tuple[list[FormSheet], dict[int, dict[str, Any]]]:
+def _sheets(session: ClinicSession, outage: Outage | None) -> tuple[list[FormSheet], dict[int, Form]]:
     """Sheets that are keyed or to be keyed, with their forms by edition. Slips and rosters are not; blank stock only
     once it was used."""
     statement = select(FormSheet).where(FormSheet.state != "spoiled").order_by(FormSheet.serial)
@@ -148,20 +147,12 @@ def _sheets(session: ClinicSession, outage: Outage | None) -> tuple[list[FormShe
         lately = select(BackEntry.form_sheet_id).where(BackEntry.keyed_at > clock.now() - LATELY)
         statement = statement.where(or_(FormSheet.state == "used", FormSheet.id.in_(lately)))
     sheets = list(session.scalars(statement))
-    forms = select(FormEdition.number, FormEdition.body).where(
-        FormEdition.number.in_({sheet.edition for sheet in sheets})
-    )
-    editions: dict[int, dict[str, Any]] = {
-        number: body
-        for number, body in session.execute(forms)
-        if not body.get("slip") and body.get("subject") != "day"
-    }
-    return [sheet for sheet in sheets if sheet.edition in editions], editions
+    editions = editions_of(session, {sheet.edition for sheet in sheets})
+    forms = {number: one.body for number, one in editions.items() if not one.body.slip and one.body.subject != "day"}
+    return [sheet for sheet in sheets if sheet.edition in forms], forms
 
 
-def _lines(
-    session: ClinicSession, sheets: Sequence[FormSheet], editions: dict[int, dict[str, Any]]
-) -> dict[str, SheetLine]:
+def _lines(session: ClinicSession, sheets: Sequence[FormSheet], forms: dict[int, Form]) -> dict[str, SheetLine]:
     ids = [sheet.id for sheet in sheets]
     scanned: dict[str, int] = {}
     entries: dict[str, BackEntry] = {}
@@ -178,11 +169,11 @@ def _lines(
     found = {}
     for sheet in sheets:
         row_ = entries.get(sheet.id)
-        body = editions[sheet.edition]
+        form = forms[sheet.edition]
         found[sheet.id] = SheetLine(
-            sheet.id, sheet.form, str(body.get("title", sheet.form)), sheet.serial, sheet.state, sheet.pages,
+            sheet.id, sheet.form, form.title, sheet.serial, sheet.state, sheet.pages,
             scanned.get(sheet.id, 0), row_.state if row_ else "",
-            people.get(row_.keyed_by_id or "", "Operator") if row_ else "", has_drugs(body),
+            people.get(row_.keyed_by_id or "", "Operator") if row_ else "", has_drugs(form),
             len(exceptions_in(row_)) if row_ and row_.state != "draft" else 0,
         )  # fmt: skip
     return found
@@ -237,19 +228,18 @@ def _state(row: RosterRow, sheets: Sequence[SheetLine]) -> str:
     return "printed" if row.stage in BEFORE_ARRIVAL else "away"
 
 
-def _loose(sheet: FormSheet, line: SheetLine, body: dict[str, Any], bottles: dict[str, tuple[Bottle, Drug]]) -> Waiting:
-    kind = kind_of(sheet, body)
+def _loose(sheet: FormSheet, line: SheetLine, form: Form, bottles: dict[str, tuple[Bottle, Drug]]) -> Waiting:
+    kind = kind_of(sheet, form)
     state = "entered" if sheet.state == "entered" else "begun" if line.entry == "draft" else "waiting"
-    title, detail = title_of(sheet, body, bottles.get(sheet.bottle_id or ""))
+    title, detail = title_of(sheet, form, bottles.get(sheet.bottle_id or ""))
     return Waiting(sheet.id, kind, title, detail, None, "", state, (line,))
 
 
-def title_of(sheet: FormSheet, body: dict[str, Any], bottle: tuple[Bottle, Drug] | None) -> tuple[str, str]:
+def title_of(sheet: FormSheet, form: Form, bottle: tuple[Bottle, Drug] | None) -> tuple[str, str]:
     """What a sheet without a visit is called."""
     if bottle is not None:
         return bottle[0].number, f"{bottle[1].name} {bottle[1].strength}".strip()
-    title = str(body.get("title", sheet.form))
-    return ("Walk-in" if body.get("subject") == "nothing" else title), f"sheet {sheet.serial}"
+    return ("Walk-in" if form.subject == "nothing" else form.title), f"sheet {sheet.serial}"
 
 
 def _bottles(session: ClinicSession, ids: Sequence[str]) -> dict[str, tuple[Bottle, Drug]]:

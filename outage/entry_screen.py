@@ -19,7 +19,7 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, FormField
 from forms.editions import Edition, edition_of
-from outage.entry_queue import exceptions_in, kind_of, title_of
+from outage.entry_queue import exceptions_in, has_drugs, kind_of, title_of
 from outage.keyed import house_of, machine_of
 from outage.outages import zone_of
 from outage.sheets import standing
@@ -168,13 +168,12 @@ def _of_sheet(session: ClinicSession, sheet: FormSheet | None, by: Actor) -> Ent
     if sheet.bottle_id:
         statement = select(Bottle, Drug).join(Drug, (Drug.clinic_id == Bottle.clinic_id) & (Drug.id == Bottle.drug_id))
         bottle = session.execute(statement.where(Bottle.id == sheet.bottle_id)).tuples().one()
-    body = {"title": edition.body.title, "subject": edition.body.subject}
-    title, detail = title_of(sheet, body, bottle)
+    title, detail = title_of(sheet, edition.body, bottle)
     day = day_of(session, sheet)
     people, bottles, opens = _known(session, bottle[0].location_id if bottle else None, day)
     active = select(Location.id, Location.name).where(Location.active).order_by(Location.name)
     return Entry(
-        sheet.id, kind_of(sheet, body), title, detail, day, "", False,
+        sheet.id, kind_of(sheet, edition.body), title, detail, day, "", False,
         tuple(_entry_sheets(session, [(sheet, edition)], by)), people, bottles, opens,
         {row.id: row.name for row in session.execute(active)},
     )  # fmt: skip
@@ -229,7 +228,7 @@ def _entry_sheets(session: ClinicSession, sheets: Sequence[tuple[FormSheet, Edit
                 names.get(row.keyed_by_id or "", "") if row else "", bool(row and row.keyed_by_id == by.user_id),
                 names.get(row.verified_by_id or "", "") if row else "", tuple(exceptions_in(row)) if row else (),
                 tuple(corrected(row)) if row and row.state != "draft" else (),
-                any(one.target == "drug_log" for one in edition.body.fields()),
+                has_drugs(edition.body),
             )
         )  # fmt: skip
     return found

@@ -7,6 +7,7 @@ from datetime import date, time
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import load_only
 
 from data.errors import NotFound, Refusal
 from data.models import BackEntry, Bottle, Clinic, DocumentPage, Drug, FormSheet, Location, User
@@ -66,12 +67,12 @@ def house_of(session: ClinicSession, location_id: str | None, day: date) -> Hous
     clinic = session.get_one(Clinic, session.clinic_id)
     hours = (location.opening or {}).get(str(day.weekday())) if location else None
     opens = (time.fromisoformat(hours[0]), time.fromisoformat(hours[1])) if hours else None
-    stock = session.execute(
-        select(Bottle, Drug).join(Drug, (Drug.clinic_id == Bottle.clinic_id) & (Drug.id == Bottle.drug_id))
-    ).all()
+    drugs = {drug.id: drug for drug in session.scalars(select(Drug))}
+    named = load_only(Bottle.number, Bottle.drug_id, Bottle.opened_at, Bottle.closed_at)
+    stock = session.scalars(select(Bottle).options(named)).all()
     return House(
         list(session.scalars(select(User).order_by(User.name))),
-        {bottle.number.casefold(): (bottle, drug) for bottle, drug in stock},
+        {bottle.number.casefold(): (bottle, drugs[bottle.drug_id]) for bottle in stock},
         location.zone if location else clinic.zone, day, clinic.locale.endswith("US"), opens,
     )  # fmt: skip
 

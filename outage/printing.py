@@ -326,9 +326,11 @@ def _written(
 
 
 def wording(session: ClinicSession) -> Wording:
+    """How this clinic writes days, times and money, within a rule."""
     clinic = session.get_one(Clinic, session.clinic_id)
     return Wording(clinic.locale, clinic.currency, clinic.zone)
 
 
 def clinic_facts(session: ClinicSession, words: Wording) -> dict[str, str]:
+    """What every form may say of the clinic, within a rule."""
     return facts.of_clinic(session.get_one(Clinic, session.clinic_id).name, profile(session), words)

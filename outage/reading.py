@@ -18,7 +18,7 @@ from data.errors import NotFound, Refusal
 from data.models import DocumentPage, FormSheet, ScanFile, User
 from data.session import ClinicSession, read
 from data.types import is_id
-from forms.editions import edition_of
+from forms.editions import editions_of
 from forms.reading.stack import FileNotRead
 from outage import destroying
 from outage.lease import is_held
@@ -130,14 +130,11 @@ def pages_of_scan(scan_id: str, *, by: Actor) -> list[ScannedPage]:
         found = [(page, sheet) for page, sheet in session.execute(statement)]
         visits = [sheet.appointment_id if sheet else page.appointment_id for page, sheet in found]
         names = who_of(session, [visit for visit in visits if visit], by)
-        titles: dict[int, str] = {}
-        for _, sheet in found:
-            if sheet is not None and sheet.edition not in titles:
-                titles[sheet.edition] = edition_of(session, sheet.edition).body.title
+        editions = editions_of(session, {sheet.edition for _, sheet in found if sheet is not None})
     return [
         ScannedPage(
             page.id, bool(page.picture), _is_settled(page), page.index,
-            titles[sheet.edition] if sheet else KINDS.get(page.kind, ""),
+            editions[sheet.edition].body.title if sheet else KINDS.get(page.kind, ""),
             f"{sheet.serial}, page {page.page} of {sheet.pages}" if sheet else "", names.get(visit or "", ""),
             _became(page),
         )

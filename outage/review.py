@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
@@ -23,7 +22,7 @@ from data.models import BackEntry, Document, DocumentPage, FormSheet, PrintRun, 
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, Form, FormField
-from forms.editions import Edition, edition_of, identify
+from forms.editions import Edition, edition_of, editions_of, identify
 from forms.reading.answers import answers
 from forms.reading.stack import FileNotRead, Known, PageRead, read_known, without_pages
 from forms.token import CodeRefused, is_slip, typed
@@ -180,7 +179,6 @@ class ReviewRow:
     id: str
     source: str
     index: int
-    received_at: datetime
     state: str
     reason: str
     has_picture: bool
@@ -642,13 +640,13 @@ def _papers(session: ClinicSession, page: DocumentPage) -> list[Document]:
 
 def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet | None]], by: Actor) -> list[ReviewRow]:
     documents = {page.document_id for page, _ in pages}
-    files: dict[str, tuple[str, datetime]] = {}
+    files: dict[str, str] = {}
     ids = sorted(documents)
     for start in range(0, len(ids), 500):
-        columns = select(ScanFile.document_id, ScanFile.name, ScanFile.entered_at)
+        columns = select(ScanFile.document_id, ScanFile.name)
         found = columns.where(ScanFile.document_id.in_(ids[start : start + 500])).order_by(ScanFile.id.desc())
-        files |= {str(document): (name, at) for document, name, at in session.execute(found)}
-    editions: dict[int, Edition] = {}
+        files |= {str(document): name for document, name in session.execute(found)}
+    editions = editions_of(session, {sheet.edition for _, sheet in pages if sheet is not None})
     names = who_of(session, [s.appointment_id for _, s in pages if s is not None and s.appointment_id], by)
     twice = {sheet.id for page, sheet in pages if sheet is not None and page.state == "duplicate"}
     firsts = {
@@ -657,11 +655,9 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
     } if twice else {}  # fmt: skip
     rows = []
     for page, sheet in pages:
-        source, at = files.get(page.document_id, ("scan", page.entered_at))
+        source = files.get(page.document_id, "scan")
         about: dict[str, Any] = {}
         if sheet is not None:
-            if sheet.edition not in editions:
-                editions[sheet.edition] = edition_of(session, sheet.edition)
             form = editions[sheet.edition].body
             who = names.get(sheet.appointment_id or "", "")
             about = {
@@ -676,7 +672,7 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
                 about["doubts"] = [_doubt(form, key, page.fields[key], places) for key in doubts_in(page)]
         rows.append(
             ReviewRow(
-                page.id, source, page.index, at, page.state, page.reason, bool(page.picture), page.is_upright, **about
+                page.id, source, page.index, page.state, page.reason, bool(page.picture), page.is_upright, **about
             )
         )
     return rows

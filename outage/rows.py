@@ -11,7 +11,6 @@ from appointments.quantities import words as quantity
 from appointments.stages import BEFORE_ARRIVAL, LABELS
 from outage.account import SLIPS_A_SHEET, Account, BottleFacts, SheetFacts, VisitFacts, WaiverFacts
 
-CLINICAL = ("entered", "pages", "drugs", "verified")
 COLUMNS = {"entered": "Entered", "pages": "Pages", "drugs": "Drugs", "verified": "Verified", "money": "Money"}
 KINDS = {
     "appointment": "Visits", "form_sheet": "Sheets", "bottle": "Bottles", "page": "Stray pages",
