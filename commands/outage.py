@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from commands.context import chosen_clinic, common, operator, tell
-from data.errors import BadInput, NotFound, Refusal
+from data.errors import BadInput, NotFound
 from data.models import Clinic
 from data.types import clock
 from data.wording import Wording
@@ -125,7 +125,7 @@ def close_outage(part: str | None, ended: datetime | None, output: Path | None) 
     if not wanted:
         raise BadInput(problem=f"The {part} part of this outage is closed, or it has none.")
     done: dict[str, str] = {}
-    missing: list[Refusal] = []
+    missing: list[StillMissing] = []
     for one in wanted:
         try:
             done[one] = close(row.id, one, by=by)
@@ -133,9 +133,7 @@ def close_outage(part: str | None, ended: datetime | None, output: Path | None) 
             missing.append(refusal)
     files = [_written(output, name, document, by) for name, document in done.items()] if output else []
     if missing:
-        lines = [line for one in missing for line in one.lines]  # type: ignore[attr-defined]
-        for one in missing:
-            click.echo(f"ballast: {one.message}", err=True)
+        lines = [f"{one.facts['part']}: {line}" for one in missing for line in one.lines]
         for line in lines[:20]:
             click.echo(f"ballast: {line}", err=True)
     row = outages.outage(row.id, by=by)

@@ -271,7 +271,7 @@ def _table(canvas: Any, page: tuple[float, float], y: float, columns: list[Colum
 
 
 def _heading(canvas: Any, page: tuple[float, float], y: float, text: str) -> float:
-    y = _room(canvas, page, y - 10, 60)
+    y = _room(canvas, page, y - 22, 60)
     canvas.setFillGray(INK)
     canvas.setFont(BOLD, 11)
     canvas.drawString(MARGIN, y, text)
