@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -453,10 +454,15 @@ def _drawn(about: FormFacts, row: dict[str, Any]) -> int | None:
     """What was drawn; where only given and wasted are written, their sum."""
     try:
         if row.get(about.drawn) is not None:
-            return thousandths(row[about.drawn])
-        return sum(thousandths(row[key]) for key in (about.given, about.wasted) if row.get(key) is not None)
+            return thousandths(_bare(row[about.drawn]))
+        return sum(thousandths(_bare(row[key])) for key in (about.given, about.wasted) if row.get(key) is not None)
     except BadQuantity:
         return None
+
+
+def _bare(written: Any) -> str:
+    """A number without the unit that somebody typed behind it."""
+    return re.sub(r"\s*[^\W\d]+$", "", str(written).strip())
 
 
 def _read_loose_pages(session: ClinicSession, account: Account, stored: Outage) -> None:

@@ -39,6 +39,7 @@ from outage.keyed import (
     sheet_and_entry,
 )
 from outage.landing import Landing, land
+from outage.outages import PartClosed, outage_for
 from outage.typed import Problem, read_sheet
 from outage.visit_records import write_visit
 from outage.walk_ins import enter_walk_in as enter_walk_in
@@ -52,6 +53,11 @@ NO_SHOW = "no-show"
 
 class NothingTyped(BadInput):
     """There is nothing to enter: no sheet was keyed."""
+
+
+class ReportSigned(PartClosed):
+    """The clinical part of this outage is closed and its report is signed, so its sheets stay as they were entered. Set
+    right in the record of the visit, or in the drug log, what is wrong."""
 
 
 class OwnKeying(Refusal):
@@ -132,7 +138,7 @@ def verify(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
 
 def reopen(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
     """Open an entered sheet again, so that it can be keyed anew; what was written stays until then, and drug lines are
-    set right by reversing lines. Raises ReasonMissing, NotEntered, NotFound."""
+    set right by reversing lines. Raises ReasonMissing, NotEntered, ReportSigned, NotFound, RestrictedRecord."""
     if not reason.strip():
         raise ReasonMissing()
     refuse_card_numbers({"The reason": reason})
@@ -142,6 +148,8 @@ def reopen(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> 
         sheet, row = _open_sheet(work, sheet_id)
         if row is None or row.state == "draft":
             raise NotEntered(serial=sheet.serial)
+        if sheet.outage_id is not None and outage_for(work.session, sheet.outage_id).clinical_closed_at is not None:
+            raise ReportSigned(part="clinical")
         row.typed = row.typed | {"_reason": reason.strip()[:200], "_again": True}
         row.state, row.verified_by_id, row.verified_at = "draft", None, None
         sheet.state = "used"
