@@ -1,6 +1,7 @@
-"""What a page costs: CPU of a rerun of the five busiest pages, then 25 signed-in people at once.
+"""What a page costs: CPU of a rerun of the busiest pages and of those about paper, then 25 signed-in people at once.
 
     python -m benchmarks.pages [--home DIR] [--reruns 15] [--people 25] [--seconds 20] [--years 1] [--port 8623]
+                               [--only recovery,review]
 
 Serves the demo clinic of the home (made with ``--years`` of history where there is none), signs everybody in through
 the ticket route and talks to the app as a browser does, over its websocket. CPU is that of the app's process; the
@@ -40,6 +41,9 @@ from opening.demo import SIGN_INS, find_demo, make_demo
 from security.sessions import mint_ticket
 
 PAGES = ("home", "roster", "flow", "checkout", "client")
+"""The busiest pages, which the people of the second part go through."""
+PAPER = ("recovery", "scan", "review", "back-entry", "card-slips", "print-forms", "practise", "forms", "form-designer")
+"""The pages about paper, on the outage that the demo holds open."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -153,10 +157,10 @@ async def measure(port: int, process: int, options: argparse.Namespace) -> dict[
         client = session.scalars(select(Client.id).order_by(Client.number)).first()
         users: list[str] = list(session.scalars(select(User.id).where(User.username.in_(SIGN_INS))))
         owner = session.scalars(select(User.id).where(User.username == "owner")).one()
-    query = {"client": f"id={client}"}
+    query = {"client": f"id={client}", "form-designer": "form=travel-sheet"}
     pages: dict[str, Any] = {}
     async with Tab(port, sign_in(port, clinic.id, owner), query) as tab:
-        for page in PAGES:
+        for page in options.only.split(",") if options.only else PAGES + PAPER:
             for _ in range(4):
                 await tab.show(page)
             sent, costs, walls = tab.bytes, [], []
@@ -169,6 +173,8 @@ async def measure(port: int, process: int, options: argparse.Namespace) -> dict[
                 "kilobytes": round((tab.bytes - sent) / options.reruns / 3 / 1000, 1),
             }  # fmt: skip
         assert not tab.failed, "a page showed an error"
+    if options.only:
+        return {"pages": pages}
     cookies = [sign_in(port, clinic.id, users[n % len(users)]) for n in range(options.people)]
     times: list[float] = []
 
@@ -204,6 +210,7 @@ def main() -> None:
     parser.add_argument("--think", type=float, default=5)
     parser.add_argument("--years", type=int, default=1)
     parser.add_argument("--port", type=int, default=8623)
+    parser.add_argument("--only", default="", help="Only the CPU of these pages.")
     parser.add_argument("--start-only", action="store_true", help="Only the time from the command to the first page.")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

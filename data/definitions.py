@@ -201,6 +201,12 @@ def number_of(session: ClinicSession, kind: Kind[Any], slug: str) -> int:
     return row.number if row else 0
 
 
+def numbers(session: ClinicSession, kind: Kind[Any]) -> dict[str, int]:
+    """The current version's number of every document of a kind, by slug."""
+    statement = select(Definition.slug, Definition.number).where(Definition.kind == kind.name)
+    return dict(session.execute(statement).tuples().all())
+
+
 @dataclass(frozen=True)
 class VersionRow:
     """One line of a definition's history."""

@@ -206,6 +206,7 @@ def undo_waiver(waiver_id: str, *, by: Actor, key: str | None = None) -> None:
         work.audit("outage.waiver_undone", row.entity, row.entity_id, outage=row.outage_id, waiver=row.id)
 
 
+@remembered("outage.enter")
 def papers(outage_id: str, *, by: Actor) -> list[Paper]:
     """Which paper of an outage may be destroyed now, and which must stay. Raises NotFound, NotPermitted."""
     with look(by, "outage.enter") as session:

@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select
 
 from appointments.drug_register import bottles
 from appointments.roster import rows_where
+from data import definitions
 from data.errors import BadInput, NotFound
 from data.models import Appointment, FormSheet, PrintRun, User
 from data.session import ClinicSession
@@ -19,8 +20,7 @@ from data.types import is_id
 from forms.definition import Form
 from forms.editions import Edition, plates
 from forms.press import Plate, Sheet
-from forms.settings import all_forms
-from forms.settings import form as form_of
+from forms.settings import FORM, all_forms
 from outage import facts
 from outage.printing import (
     GONE,
@@ -37,7 +37,7 @@ from outage.printing import (
 )
 from records.checks import check_texts, clean, require
 from security.actor import Actor
-from security.rules import act, earlier, look
+from security.rules import act, earlier, look, remembered
 
 WHY_MOST = 120
 
@@ -104,6 +104,7 @@ class DaySheets:
     have: dict[str, int]
 
 
+@remembered("outage.print")
 def blank_stock(*, by: Actor) -> list[Stock]:
     """How much blank stock of each form there is. Raises NotPermitted."""
     with look(by, "outage.print") as session:
@@ -116,10 +117,10 @@ def blank_stock(*, by: Actor) -> list[Stock]:
         left: dict[str, list[tuple[int, int]]] = {}
         for slug, version, serial in session.execute(statement):
             left.setdefault(slug, []).append((serial, version))
-        found = []
+        found, numbers = [], definitions.numbers(session, FORM)
         for slug, one in all_forms(session).items():
             mine = left.get(slug, [])
-            current = form_of(session, slug)[1] or 1
+            current = numbers.get(slug, 1)
             found.append(
                 Stock(
                     slug, one.title, len(mine), len(mine) < one.low_stock, one.low_stock,

@@ -38,7 +38,7 @@ from outage.sheets import spoil as spoil
 from outage.sheets import visits_of_day as visits_of_day
 from records.access import NAME, RestrictedRecord, client_for
 from security.actor import Actor
-from security.rules import Work, act, earlier, look
+from security.rules import Work, act, earlier, look, remembered
 
 KINDS = {
     "consent": "Signed consent", "letter": "Letter", "lab": "Lab report", "vaccines": "Vaccination record",
@@ -219,6 +219,7 @@ def count_waiting(*, by: Actor) -> int:
         return session.scalar(select(func.count()).select_from(DocumentPage).where(waits())) or 0
 
 
+@remembered("outage.scan")
 def waiting(*, by: Actor) -> list[ReviewRow]:
     """The pages that a person has to settle: the same kind of question together, in the order of the stacks.
     Raises NotPermitted."""

@@ -9,16 +9,16 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, select
 
 from data.errors import BadInput, NotFound
-from data.models import Appointment, Client, Document, DocumentPage, FormEdition, FormSheet, Patient
+from data.models import Appointment, Client, Document, DocumentPage, FormSheet, Patient
 from data.session import ClinicSession
 from data.types import clock, is_id
-from forms.editions import edition_of
+from forms.editions import edition_of, editions_of
 from outage.outages import unclosed
 from outage.scanning import MORE_SENTENCES, PAPER
 from records.access import NAME, Closed, visit_for
 from records.checks import check_texts, require
 from security.actor import Actor
-from security.rules import Work, act, look
+from security.rules import Work, act, look, remembered
 
 LEFT_OUT = ("spoiled", "waived")
 
@@ -159,6 +159,7 @@ def spoil(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> N
         work.audit("sheet.spoiled", "form_sheet", sheet.id, serial=sheet.serial, reason=sheet.reason, before=before)
 
 
+@remembered("outage.scan")
 def missing_pages(*, by: Actor, outage_id: str | None = None) -> list[SheetPages]:
     """The sheets of which some pages were scanned and others not, oldest serial first; of one outage, or of all.
     Raises NotPermitted."""
@@ -201,6 +202,7 @@ def pages_of(appointment_id: str, *, by: Actor) -> VisitPages:
         return VisitPages(sheets, others)
 
 
+@remembered("outage.scan")
 def sheets_of_day(day: date, *, by: Actor) -> list[SheetPages]:
     """The sheets a page may be: those of a day's visits and bottles, and blank stock that is out; first those with
     pages missing. Raises NotPermitted."""
@@ -244,12 +246,8 @@ def sheets_where(
     if newest:
         statement = select(FormSheet).where(*conditions).order_by(FormSheet.serial.desc()).limit(newest)
     sheets = sorted(session.scalars(statement), key=lambda one: one.serial)
-    bodies = {
-        row.number: row for row in session.scalars(
-            select(FormEdition).where(FormEdition.number.in_({sheet.edition for sheet in sheets}))
-        )
-    }  # fmt: skip
-    sheets = [one for one in sheets if one.edition in bodies and not bodies[one.edition].body.get("slip")]
+    editions = editions_of(session, {sheet.edition for sheet in sheets})
+    sheets = [one for one in sheets if one.edition in editions and not editions[one.edition].body.slip]
     there: dict[tuple[str, int], DocumentPage] = {}
     ids = [sheet.id for sheet in sheets]
     for start in range(0, len(ids), 500):
@@ -266,7 +264,7 @@ def sheets_where(
                 if page_there is not None
                 else SheetPage(number)
             )
-        title = str(bodies[sheet.edition].body.get("title", sheet.form))
+        title = editions[sheet.edition].body.title
         who = names.get(sheet.appointment_id or "", "")
         found.append(
             SheetPages(sheet.id, sheet.serial, sheet.form, title, sheet.state, sheet.appointment_id, who, pages)

@@ -32,9 +32,11 @@ def main() -> None:
     _drop()
     for name, sentence in st.session_state.get("_not_taken", ()):
         st.error(f"**{frame.plain(name)}** · {frame.said(sentence)}", icon=":material/error:")
-    _progress()
+    scans = reading.scans(by=by)
+    if any(not row.is_done for row in scans):
+        _bars()
     _missing()
-    _history()
+    _history([row for row in scans if row.is_done])
 
 
 def _drop() -> None:
@@ -58,14 +60,9 @@ def _drop() -> None:
     st.rerun()
 
 
-def _progress() -> None:
-    """How far the reading is; it goes on when this page is left."""
-    if any(not row.is_done for row in reading.scans(by=frame.actor())):
-        _bars()
-
-
 @st.fragment(run_every=REFRESH_SECONDS)
 def _bars() -> None:
+    """How far the reading is; it goes on when this page is left."""
     with frame.refusals():
         left = [row for row in reversed(reading.scans(by=frame.actor())) if not row.is_done]
         if not left:
@@ -87,8 +84,7 @@ def _how_far(row: ScanRow) -> str:
     return "being opened" if row.state == "reading" else "waits for its turn"
 
 
-def _history() -> None:
-    done = [row for row in reading.scans(by=frame.actor()) if row.is_done]
+def _history(done: list[ScanRow]) -> None:
     st.subheader("Scanned files", anchor=False)
     if not done:
         st.caption(
