@@ -106,7 +106,7 @@ def _sheet(row: ReviewRow, say: Say, day: date, enter: bool) -> None:
 
 def _sheet_label(sheet: SheetPages) -> str:
     left = f"page {', '.join(map(str, sheet.missing))} missing" if sheet.missing else "all pages scanned"
-    return " · ".join(part for part in (sheet.who, sheet.title, f"no. {sheet.serial}", left) if part)
+    return " · ".join(part for part in (sheet.who, sheet.title, f"sheet {sheet.serial}", left) if part)
 
 
 def _whose(row: ReviewRow, say: Say, day: date) -> None:

@@ -84,7 +84,7 @@ def _steps(rows: list[ReviewRow], place: int) -> None:
 
 def _label(number: int, row: ReviewRow) -> str:
     what = SHORT.get(row.reason, "Damaged")
-    about = row.who or (f"no. {row.serial}" if row.serial else row.source)
+    about = row.who or (f"sheet {row.serial}" if row.serial else row.source)
     return f"{number}. {what} · {about}"
 
 
@@ -94,7 +94,7 @@ def _title(row: ReviewRow) -> str:
         return frame.plain(f"{row.source}, page {row.index + 1}")
     return frame.plain(
         " · ".join(
-            part for part in (row.who, row.title, f"no. {row.serial}, page {row.page} of {row.of}") if part
+            part for part in (row.who, row.title, f"sheet {row.serial}, page {row.page} of {row.of}") if part
         )
     )  # fmt: skip
 

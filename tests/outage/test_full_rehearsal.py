@@ -179,8 +179,8 @@ def settle(page, row, rehearsal, visits):
         page.get_by_role("button", name="Attach to this visit").click()
     elif isinstance(answer, review.PutToSheet):
         true = rehearsal.truth["pages"][row.index]
-        page.get_by_role("combobox", name="Or choose the sheet").fill(f"no. {true['serial']}")
-        page.get_by_role("option").filter(has_text=f"no. {true['serial']}").first.click()
+        page.get_by_role("combobox", name="Or choose the sheet").fill(f"sheet {true['serial']}")
+        page.get_by_role("option").filter(has_text=f"sheet {true['serial']}").first.click()
         page.get_by_role("button", name="Attach to this sheet").click()
     else:
         for doubt in row.doubts:
