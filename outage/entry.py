@@ -17,7 +17,7 @@ from appointments import flow
 from appointments.moves import appointment_for_change
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, Refusal
-from data.models import Appointment, BackEntry, FormSheet
+from data.models import Appointment, BackEntry, FormSheet, PrintRun
 from data.session import ClinicSession
 from data.types import clock
 from forms.editions import editions_of
@@ -26,6 +26,7 @@ from outage.bottle_sheets import enter_bottle as enter_bottle
 from outage.entry_queue import Waiting as Waiting
 from outage.entry_queue import exceptions as exceptions
 from outage.entry_queue import to_enter as to_enter
+from outage.entry_queue import wording
 from outage.entry_screen import Entry as Entry
 from outage.entry_screen import open_entry as open_entry
 from outage.keyed import (
@@ -39,7 +40,7 @@ from outage.keyed import (
     sheet_and_entry,
 )
 from outage.landing import Landing, land
-from outage.outages import PartClosed, outage_for
+from outage.outages import PartClosed, outage_for, zone_of
 from outage.typed import Problem, read_sheet
 from outage.visit_records import write_visit
 from outage.walk_ins import enter_walk_in as enter_walk_in
@@ -58,6 +59,11 @@ class NothingTyped(BadInput):
 class ReportSigned(PartClosed):
     """The clinical part of this outage is closed and its report is signed, so its sheets stay as they were entered. Set
     right in the record of the visit, or in the drug log, what is wrong."""
+
+
+class DayToCome(Refusal):
+    """Visit {number} stands on {day}, which has not come yet. If the patient came on the day of this paper, move the
+    appointment back to that day first."""
 
 
 class OwnKeying(Refusal):
@@ -85,7 +91,7 @@ def enter(
     and the field is not critical. ``-`` says that the paper is empty, ``?`` that nobody can read who signed.
 
     Everything is written at the time it happened, or nothing. Raises NotReadable (with every answer that needs another
-    look), AlreadyEntered, OfAnother, Spoiled, and what the rules of the records raise.
+    look), AlreadyEntered, OfAnother, Spoiled, DayToCome, and what the rules of the records raise.
     """
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
@@ -202,13 +208,15 @@ def _write(
     values: Mapping[str, Mapping[str, Any]],
 ) -> Landing:  # fmt: skip
     session, by = work.session, work.by
+    if appointment.day > clock.today(zone_of(session)):
+        raise DayToCome(number=appointment.number, day=wording(session).day(appointment.day))
     house = house_of(session, appointment.location_id, appointment.day)
     machine = machine_of(session, [sheet.id for sheet, _ in sheets])
     editions = editions_of(session, {sheet.edition for sheet, _ in sheets})
     forms = {sheet.id: editions[sheet.edition].body for sheet, _ in sheets}
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
-    found.odd += _entered_elsewhere(session, appointment, sheets)
+    found.odd += [*_entered_elsewhere(session, appointment, sheets), *_of_another_day(session, appointment, sheets)]
     again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
     write_visit(work, found, appointment, again)
     for sheet, row in sheets:
@@ -231,6 +239,20 @@ def _entered_elsewhere(
         )
         found.append(Problem(sheet.id, "", sentence))
     return found
+
+
+def _of_another_day(
+    session: ClinicSession, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]]
+) -> list[Problem]:
+    """What to look at where the visit was moved after its paper was printed: times on it count for the visit's day."""
+    runs = select(PrintRun.id, PrintRun.day).where(PrintRun.id.in_({sheet.print_run_id for sheet, _ in sheets}))
+    days = dict(session.execute(runs).tuples().all())
+    words = wording(session)
+    return [
+        Problem(sheet.id, "", f"Printed for {words.day(day)}; its times are taken on {words.day(appointment.day)}.")
+        for sheet, _ in sheets
+        if (day := days.get(sheet.print_run_id)) is not None and day != appointment.day and sheet.appointment_id
+    ]
 
 
 def _told(appointment: Appointment, found: Landing) -> list[Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from billing import checkout, ledger
 from billing.amounts import decimal_text
@@ -282,7 +282,11 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
                 (Appointment.clinic_id == CardSlip.clinic_id) & (Appointment.id == CardSlip.appointment_id),
             )
             .outerjoin(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
-            .outerjoin(Client, (Client.clinic_id == CardSlip.clinic_id) & (Client.id == CardSlip.client_id))
+            .outerjoin(
+                Client,
+                (Client.clinic_id == CardSlip.clinic_id)
+                & (Client.id == func.coalesce(Appointment.client_id, CardSlip.client_id)),
+            )  # after a merging the visit knows whose it is
             .outerjoin(Payment, (Payment.clinic_id == CardSlip.clinic_id) & (Payment.id == CardSlip.payment_id))
             .where(CardSlip.outage_id == outage_id if is_id(outage_id) else CardSlip.id.is_(None))
             .order_by(FormSheet.serial, CardSlip.part)

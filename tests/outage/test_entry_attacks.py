@@ -1,5 +1,7 @@
 """Keying paper does not lose, double or leak anything, whatever is typed and in whatever order."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -161,3 +163,13 @@ def test_who_came_though_the_record_says_otherwise_is_entered_as_on_paper(paper,
         booking.cancel(paper.visit, "Called", by=paper.sam, version=paper.rows(Appointment, id=paper.visit)[0].version)
     done = entry.enter(paper.visit, {paper.travel: TRAVEL}, by=paper.sam)
     assert done.stage == "checked_out"
+
+
+def test_a_visit_that_was_moved_after_its_paper_was_printed_says_so(paper):
+    row = paper.rows(Appointment, id=paper.visit)[0]
+    change(paper, day=row.day + timedelta(days=3), starts_at=row.starts_at + timedelta(days=3))
+    with pytest.raises(entry.DayToCome, match="has not come yet"):
+        entry.enter(paper.visit, {paper.travel: TRAVEL}, by=paper.sam)
+    change(paper, day=row.day - timedelta(days=1), starts_at=row.starts_at - timedelta(days=1))
+    done = entry.enter(paper.visit, {paper.travel: TRAVEL}, by=paper.sam)
+    assert any(one.sentence.startswith("Printed for ") for one in done.exceptions)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from billing.payments import DetailMissing
 from data.card_numbers import CardNumberTyped
 from data.errors import BadInput, NotFound, NotPermitted
-from data.models import AuditLog, CardSlip, FormSheet, InvoiceLine, Payment
+from data.models import Appointment, AuditLog, CardSlip, Client, FormSheet, InvoiceLine, Payment
 from data.session import read, write
 from data.types import clock, new_id
 from outage.board import board, close
@@ -39,6 +39,7 @@ from outage.slips import (
     take_back,
     visits_like,
 )
+from records.access import NAME
 from security import audit
 from tests.outage.paper_day import PaperDay
 
@@ -136,6 +137,23 @@ def test_what_cannot_be_a_slip_is_refused_with_its_sentence(clinic, day):
     assert slips(day.id, by=sam) == []
     with read(clinic.id) as session:
         assert session.scalars(select(CardSlip)).all() == []
+
+
+def test_a_slip_of_a_client_merged_into_a_closed_record_names_nobody(clinic, day):
+    visit = day.visit("Luna", stage="checked_out")
+    serial = serial_of(clinic, day.sheet("card-slip"))
+    key_slip(slip(day, serial, appointment_id=visit, payer="Ada Chen"), by=clinic.actor("sam"))
+    other = day.visit("Rex")
+    with write(clinic.id) as session:
+        one, two = (session.get_one(Appointment, (clinic.id, which)) for which in (visit, other))
+        stays = session.get_one(Client, (clinic.id, two.client_id))
+        stays.restricted = True
+        session.get_one(Client, (clinic.id, one.client_id)).merged_into_id = stays.id
+        one.client_id = stays.id
+        session.flush()
+        audit.append(session, clinic.operator, "test.merged", "client", stays.id)
+    (row,) = slips(day.id, by=clinic.actor("clara"))
+    assert (row.payer, row.whose) == ("", NAME)
 
 
 def test_a_spoiled_slip_is_accounted_for_and_a_wrong_one_is_taken_back_and_keyed_again(clinic, day):
