@@ -268,6 +268,10 @@ def _drug_line(found: Landing, sheet: str, key: str, cells: dict[str, tuple[Cell
     def place(name: str) -> str:
         return f"{key}.{cells[name][0].key}" if name in cells else f"{key}.{name}"
 
+    if any(
+        name in value and _has_problem(found, sheet, place(name)) for name in ("bottle", "drawn", "given", "wasted")
+    ):
+        return  # what is wrong with the line was said
     try:
         bottle, drug = house.bottle(str(value.get("bottle") or house.log_of), str(value.get("drug") or ""))
         given, wasted = quantities(*(thousandths(value.get(name)) for name in ("drawn", "given", "wasted")))

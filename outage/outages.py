@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -308,6 +309,21 @@ def unclosed(session: ClinicSession, day: date | None = None) -> Outage | None:
         if day is None or first <= day <= last:
             return outage
     return None
+
+
+def bind_used(session: ClinicSession, sheets: Collection[FormSheet]) -> None:
+    """Make sheets that are used the paper of an outage that is not closed, within a rule: that of the day of their
+    visit, however late they were printed; of blank stock the newest."""
+    free = [sheet for sheet in sheets if sheet.outage_id is None]
+    visits = select(Appointment.id, Appointment.day).where(
+        Appointment.id.in_({sheet.appointment_id for sheet in free if sheet.appointment_id})
+    )
+    days: dict[str | None, date | None] = {None: None}
+    days |= dict(session.execute(visits).tuples().all()) if free else {}
+    of = {day: unclosed(session, day) for day in {days[sheet.appointment_id] for sheet in free}}
+    for sheet in free:
+        outage = of[days[sheet.appointment_id]]
+        sheet.outage_id = outage.id if outage is not None else None
 
 
 def bind_to(work: Work, sheets: list[str], outage: Outage) -> None:

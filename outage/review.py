@@ -27,6 +27,7 @@ from forms.reading.answers import answers
 from forms.reading.stack import FileNotRead, Known, PageRead, read_known, without_pages
 from forms.token import CodeRefused, is_slip, typed
 from outage.destroying import destroy, plan_to_destroy
+from outage.outages import bind_used
 from outage.scanning import MORE_SENTENCES, PAPER, clients_of
 from outage.sheets import AlreadyEntered as AlreadyEntered
 from outage.sheets import bind as bind
@@ -409,6 +410,7 @@ def _put_to_sheet(work: Work, page: DocumentPage, answer: PutToSheet, reading: A
     replaced = _taken_by(work.session, sheet.id, number, page)
     if replaced is not None and not answer.replace:
         raise PageThere(page=number, serial=sheet.serial)
+    bind_used(work.session, [sheet])
     page.form_sheet_id, page.page, page.fields = sheet.id, number, {}
     if read is not None and not read.trouble:
         found = answers(edition.body, edition.page(number)[1], read.marks)

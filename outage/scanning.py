@@ -33,7 +33,7 @@ from forms.reading.decode import MOST_BYTES
 from forms.reading.stack import SENTENCES, FileNotRead, Known, PageRead, read_stack, without_pages
 from forms.token import CodeRefused, PageCode, is_slip
 from outage.lease import LASTS, is_held, mark
-from outage.outages import unclosed
+from outage.outages import bind_used
 from records.access import client_for
 from security.actor import Actor
 from security.rules import Work, act, look
@@ -444,12 +444,10 @@ def _write(
             _against_earlier(one, taken)
         session.add(one)
         counts[one.state] = counts.get(one.state, 0) + 1
-    open_outage = unclosed(session)
+    bind_used(session, sheets.values())
     for sheet in sheets.values():
         if sheet.state in ("printed", "waived"):
             sheet.state = "used"
-        if open_outage is not None and sheet.appointment_id is None and sheet.outage_id is None:
-            sheet.outage_id = open_outage.id
     row.state, row.document_id, row.pages, row.destroyed = "read", document.id, len(pages), slips
     row.pages_read, row.reader, row.reading_until = len(pages), "", None
     if slips:

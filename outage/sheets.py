@@ -13,7 +13,7 @@ from data.models import Appointment, Client, Document, DocumentPage, FormSheet, 
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.editions import edition_of, editions_of
-from outage.outages import unclosed
+from outage.outages import bind_used
 from outage.scanning import MORE_SENTENCES, PAPER
 from records.access import NAME, Closed, visit_for
 from records.checks import check_texts, require
@@ -124,9 +124,7 @@ def bound(work: Work, sheet: FormSheet, appointment_id: str) -> None:
     if edition.body.subject not in ("appointment", "nothing") or edition.body.slip:
         raise NotForOne(title=edition.body.title)
     before, sheet.appointment_id = sheet.appointment_id, visit.id
-    outage = unclosed(session, visit.day)
-    if sheet.outage_id is None and outage is not None:
-        sheet.outage_id = outage.id
+    bind_used(session, [sheet])
     statement = standing().where(DocumentPage.form_sheet_id == sheet.id, DocumentPage.reason == "unbound")
     pages = list(session.scalars(statement))
     for page in pages:

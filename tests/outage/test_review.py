@@ -2,6 +2,7 @@
 number leaves no trace."""
 
 import json
+from datetime import timedelta
 
 import cv2
 import numpy as np
@@ -13,11 +14,13 @@ from data.engine import database
 from data.errors import NotFound, NotPermitted
 from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
 from data.session import everywhere, read, write
+from data.types import clock
 from forms.reading.codes import read_codes
 from forms.token import readable
 from outage import destroying, entry, review
 from outage.counter import take_page
-from outage.printing import print_blank, print_for_roster
+from outage.outages import declare
+from outage.printing import print_blank, print_for_appointment, print_for_roster
 from outage.review import (
     AttachAs,
     BindTo,
@@ -200,6 +203,16 @@ def test_neither_a_slip_nor_a_card_number_in_a_name_gets_in_by_hand(clinic, pape
         settle(lines[0].id, PutToSheet(sheet_id=slip.id), by=sam)
     assert [one.name for one in rows(clinic, ScanFile)] == ["scan.tif"]
     assert [one.title for one in rows(clinic, Document)] == ["scan.tif"]
+
+
+def test_a_sheet_printed_after_the_outage_was_declared_is_its_own_once_it_is_used(clinic, paper):
+    visits, _, pages = paper
+    sam = clinic.actor("sam")
+    outage = declare("all", clock.now() - timedelta(minutes=1), by=clinic.actor("mona"))
+    late = drawn(print_for_appointment("consent", visits[0], by=sam).pdf)
+    scan_file("a.tif", tiff([*late, *pages[:2]]), by=sam)
+    row = next(one for one in entry.to_enter(by=sam, outage_id=outage) if one.id == visits[0])
+    assert [sheet.form for sheet in row.sheets] == ["travel-sheet", "consent"]
 
 
 def test_a_sheet_that_was_let_go_and_comes_back_is_to_be_entered(clinic, paper):
