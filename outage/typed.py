@@ -6,6 +6,7 @@ who keys looks at the paper once more and not five times.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -149,7 +150,8 @@ def clock_time(text: str, opens: tuple[time, time] | None = None) -> time:
 @dataclass
 class Answers:
     """The answers of one sheet, read. ``values`` by field key; ``rows`` of a grid by its key, each with its line
-    number; ``left`` are the fields that were left empty though the paper asks for them."""
+    number; ``left`` are the fields that somebody should look at, each with its sentence: left empty though the paper
+    asks for them, or typed otherwise than they are marked."""
 
     sheet: str
     form: Form
@@ -179,11 +181,28 @@ def read_sheet(sheet: str, form: Form, typed: Mapping[str, Any], machine: Mappin
             told.values[one.key] = read(one, raw, house)
         except (BadInput, NotATime, SkippedHour) as refusal:
             told.problems.append(Problem(sheet, one.key, f"{one.label}: {refusal.message}"))
+            continue
+        if one.critical:
+            _compare(told, one, machine.get(one.key), house)
     return told
 
 
 def _holds_card(raw: Any) -> bool:
     return any(holds_card_number(str(one)) for one in (raw if isinstance(raw, list) else [raw]))
+
+
+def _compare(told: Answers, one: FormField, found: Any, house: House) -> None:
+    """A critical answer is typed without a look at the machine's: where both are sure and differ, one is a mistake.
+    The person's is kept, and somebody looks at it."""
+    marked = from_machine(found)
+    if _is_empty(marked) or one.type not in ("single", "digits", "bubble_digits"):
+        return
+    with contextlib.suppress(BadInput):
+        typed, was = told.values[one.key], read(one, marked, house)
+        if typed != was:
+            words = {option.value: option.label for option in one.options}
+            sentence = f"{one.label}: {words.get(typed, typed)} was typed, but {words.get(was, was)} is marked."
+            told.left.append((one.key, sentence))
 
 
 def from_machine(found: Any, *, critical: bool = False) -> Any:

@@ -163,7 +163,8 @@ def _sheet(sheet: EntrySheet) -> dict[str, Any]:
     elif sheet.drugs and sheet.entry == "entered" and sheet.keyed_by_me:
         by += ". A second person verifies the drug lines"
     odd = [sentence for _, sentence in sheet.exceptions]
-    odd += [f"{labels.get(key, key)}: typed otherwise than read." for key in sheet.corrected]
+    told = {key for key, _ in sheet.exceptions}
+    odd += [f"{labels.get(key, key)}: typed otherwise than read." for key in sheet.corrected if key not in told]
     return {
         "id": sheet.id, "title": sheet.title, "serial": str(sheet.serial), "mode": mode(sheet), "note": note,
         "pages": [[number, page] for number, page in sheet.pages], "missing": list(sheet.missing),

@@ -60,7 +60,10 @@ def draw(now: Progress) -> None:
 
 
 def _steps(now: Progress) -> list[Step]:
-    to_go = f"{show.count(now.review, 'page')} wait" if now.review != 1 else "One page waits"
+    read = now.handed_in and not now.reading
+    stack = f"the stack of {show.count(now.stack_pages, 'page')}" if now.stack_pages else "the stack"
+    to_go = "One page waits" if now.review == 1 else f"{show.count(now.review, 'page')} wait" if read else "Pages wait"
+    keyed = f"{show.count(now.to_enter, 'visit')} and logs" if read else "Visits and logs"
     return [
         Step("Print", now.printed > 0,
              "It is the evening before. Print the pack and look through it: this is what lies ready every evening.",
@@ -68,14 +71,14 @@ def _steps(now: Progress) -> list[Step]:
         Step("The outage", now.stack_pages > 0,
              f"{now.visits} visits are booked and the internet is gone. Let the day happen: the paper is filled in, "
              "some of it is folded, stained, torn or lost.", _fill),
-        Step("Scan", now.handed_in and not now.reading,
-             f"The day is over, the stack of {now.stack_pages} pages lies there in no order. Put it into the scanner.",
+        Step("Scan", read,
+             f"The day is over, {stack} lies there in no order. Put it into the scanner.",
              _scan),
-        Step("Review", now.handed_in and not now.reading and now.review == 0,
+        Step("Review", read and now.review == 0,
              f"{to_go} for a person: no code, blank stock, boxes one cannot be sure of. Enter the walk-ins first "
              "(Back entry), then their other sheets can be put to them.", _review),
         Step("Back entry", now.entered > 0 and now.to_enter == 0,
-             f"{show.count(now.to_enter, 'visit')} and logs of bottles are to be keyed. Do two or three by hand, then "
+             f"{keyed} of bottles are to be keyed. Do two or three by hand, then "
              "let the rest be typed as it was written.", _enter),
         Step("Recovery board", now.closed,
              "See what is still missing, let go by name what nobody found, and close the clinical part (a manager "

@@ -90,7 +90,8 @@ def _again(left: list[Run]) -> None:
         away = st.button("Only say they are gone", key="print_gone", disabled=not chosen)
     by, key = frame.actor(), frame.form_key("print_past")
     if again:
-        printed = print_again(chosen, why, only=serials_of(typed), by=by, key=key)
+        with st.spinner("The sheets are being printed …", show_time=False):
+            printed = print_again(chosen, why, only=serials_of(typed), by=by, key=key)
         print_ready.offer_sheets("Printed again, with new serials", printed, "printed-again.pdf")
     if away:
         count = throw_away(chosen, why, only=serials_of(typed), by=by, key=key)

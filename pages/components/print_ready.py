@@ -71,6 +71,8 @@ def draw() -> None:
                     icon=":material/download:", type="secondary" if place or ready.taken else "primary",
                 )  # fmt: skip
             st.button("Put away", key="print_done", type="tertiary", on_click=_put_away)
+        if not ready.taken:
+            st.caption("The file is not kept here. Should it get lost, print the sheets again under Past prints.")
 
 
 def _taken() -> None:

@@ -73,6 +73,8 @@ def _state(outage_id: str | None) -> dict[str, Any]:
 
 @st.fragment
 def _screen(state: dict[str, Any]) -> None:
+    if state.pop("entered", False):
+        st.rerun()  # the head too: how many there are to look at
     entry_form.draw(state["data"], on_draft=lambda *sent: _keep(state, *sent), on_act=lambda act: _do(state, act))
 
 
@@ -202,6 +204,7 @@ def _after(state: dict[str, Any], act: Act, told: str) -> None:
     waits = [one for one in later if (one.to_verify if act.kind == "verify" else one.state in WAITS)]
     following = waits[0].id if waits else act.entry
     _open(state, following, Said(act.id, True, told))
+    state["entered"] = True
 
 
 def _say(state: dict[str, Any], said: Said) -> None:

@@ -13,7 +13,7 @@ from appointments.times import NotATime
 from data.errors import BadInput
 from forms.definition import FormField
 from outage.landing import celsius, quantities
-from outage.typed import House, Wrong, clock_time, from_machine, read
+from outage.typed import House, Wrong, clock_time, from_machine, read, read_sheet
 
 OPENS = time(7, 30), time(17)
 
@@ -29,6 +29,10 @@ HOUSE = House(
     "America/New_York", date(2026, 5, 4), True, OPENS,
 )  # fmt: skip
 WEIGHT = FormField(key="w", type="digits", label="Weight", digits=4, decimals=1, unit="kg", least=0.2, most=120)
+SEX = FormField.model_validate(
+    {"key": "sex", "type": "single", "label": "Sex", "critical": True,
+     "options": [{"value": "f", "label": "Female"}, {"value": "m", "label": "Male"}]}
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -103,3 +107,18 @@ def test_a_critical_or_doubtful_box_is_never_filled_in_by_the_machine():
     sure = {"value": "spay", "state": "read"}
     assert from_machine(sure) == "spay" and from_machine(sure, critical=True) is None
     assert from_machine({"value": "spay", "state": "review"}) is None and from_machine(None) is None
+
+
+def test_a_critical_answer_that_differs_from_what_was_read_is_told_and_kept():
+    form = SimpleNamespace(fields=lambda: [WEIGHT.model_copy(update={"critical": True}), SEX])
+    machine = {"w": {"value": "3.1", "state": "read"}, "sex": {"value": "f", "state": "read"}}
+
+    told = read_sheet("s", form, {"w": "31", "sex": "m"}, machine, HOUSE)
+    assert told.values == {"w": Decimal(31), "sex": "m"}, "a person decides"
+    assert told.left == [
+        ("w", "Weight: 31 was typed, but 3.1 is marked."), ("sex", "Sex: Male was typed, but Female is marked."),
+    ]  # fmt: skip
+    assert read_sheet("s", form, {"w": "3,10", "sex": "F"}, machine, HOUSE).left == []
+
+    unsure = {key: one | {"state": "review"} for key, one in machine.items()}
+    assert read_sheet("s", form, {"w": "31", "sex": "m"}, unsure, HOUSE).left == []

@@ -131,8 +131,10 @@ def test_what_cannot_be_read_is_told_at_its_field_and_a_second_person_verifies(b
     page.keyboard.type("3.4")
     form.get_by_text(re.compile(f"There is no bottle {number}8. Did you mean {number}")).wait_for()
     form.get_by_role("textbox", name="Bottle, line 1").fill(number)
+    assert not page.get_by_role("button", name=re.compile("to look at")).count()
     page.keyboard.press("Control+Enter")
     form.get_by_text(re.compile("Juniper is entered: checked out")).wait_for()
+    page.get_by_role("button", name=re.compile("to look at")).wait_for()  # the head counts it at once
 
     clara = browser("clara", f"/back-entry?id={visit}")
     clara.get_by_role("button", name=re.compile("Drug lines are right")).wait_for(timeout=30_000)

@@ -25,6 +25,8 @@ def test_a_practice_is_begun_stepped_into_and_led_from_step_to_step(sqlite_clini
     assert [button.label for button in at.button if button.key and button.key.startswith("practice_")] == [
         "Print the pack"
     ]
+    told = " ".join(one.value for one in at.caption)
+    assert "the stack lies there" in told and "0 pages" not in told and "0 visits and" not in told
     at.button(key="practice_print").click().run()
     assert not at.exception
     assert rehearse.progress(by=person.actor).printed > 0

@@ -12,6 +12,7 @@ class View {
     this.x = this.y = this.turn = 0
     this.zoom = 1
     this.fingers = new Map()
+    this.paper.style.transition = "none" // until the first picture lies where it belongs
     const act = { in: () => this.by(1.3), out: () => this.by(1 / 1.3), fit: () => this.fit(), turn: () => this.rotate() }
     for (const button of root.querySelectorAll("button")) button.onclick = act[button.dataset.act]
     this.stage.addEventListener("wheel", event => {
@@ -53,6 +54,7 @@ class View {
     this.size.observe(this.stage)
     this.img.onload = () => {
       this.draw()
+      requestAnimationFrame(() => requestAnimationFrame(() => { this.paper.style.transition = "" }))
       const wanted = this.wanted || window.ballastLooked // asked for before the picture was here
       if (wanted && performance.now() - wanted.at < 2500) this.look(wanted.key)
     }
@@ -64,6 +66,8 @@ class View {
     this.stage.classList.toggle("low", Boolean(data.low))
     this.places = data.places
     if (this.img.src !== data.picture) {
+      // Another page: whoever works by keyboard goes on beside it, not from the top of the window.
+      if (this.img.src && document.activeElement === document.body) this.stage.focus({ preventScroll: true })
       this.img.src = data.picture
       this.turn = 0
       this.frame.hidden = true
