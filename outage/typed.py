@@ -226,6 +226,8 @@ def read(one: FormField | Cell, raw: Any, house: House) -> Any:
         raise BadInput(problem=f"That text has {len(text)} characters; {LONGEST} fit here. Shorten it.")
     if one.type in ("digits", "bubble_digits"):
         return _number(one, text)
+    if holds_card_number(text):
+        raise BadInput(problem=CARD)
     if one.type == "time":
         return house.at(clock_time(text, house.opens))
     if one.type == "date":
