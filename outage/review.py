@@ -51,8 +51,8 @@ ASIDE = {
 }  # fmt: skip
 """Why a page is put aside. It stays in the scan and is attached to nobody."""
 ORDER = (
-    "unbound", "doubtful", "not_placed", "reopened", "code_unreadable", "codes_differ", "unknown", "refused", "spoiled",
-    "no_code", "duplicate", "blank",
+    "maybe_card", "unbound", "doubtful", "not_placed", "reopened", "code_unreadable", "codes_differ", "unknown",
+    "refused", "spoiled", "no_code", "duplicate", "blank",
 )  # fmt: skip
 
 
@@ -149,10 +149,15 @@ class Destroy:
     """A card number stands on the page: it is cut out of what is kept, and its pictures are destroyed."""
 
 
+@dataclass(frozen=True)
+class NoCard:
+    """No card number stands on the page: it is kept, and waits only for what else is open about it."""
+
+
 ALIKE: dict[str, PutAside | KeepFirst] = {"blank": PutAside("blank"), "duplicate": KeepFirst()}
 """Reasons whose pages may be settled together, and how."""
 
-Answer = PutToSheet | BindTo | Boxes | KeepFirst | TakeThis | AttachAs | PutAside | Destroy
+Answer = PutToSheet | BindTo | Boxes | KeepFirst | TakeThis | AttachAs | PutAside | NoCard | Destroy
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,8 @@ def settle(page_id: str, answer: Answer, *, by: Actor, key: str | None = None) -
         before = page.state, page.reason
         found = _ANSWERS[type(answer)](work, page, answer, reading)
         _settled(work, page, before, {"how": type(answer).__name__} | found)
+        if isinstance(answer, NoCard) and page.state == "duplicate":
+            page.settled_by_id = page.settled_at = None  # which scan stays is still to be said
 
 
 @contextlib.contextmanager
@@ -471,6 +478,26 @@ def _take_this(work: Work, page: DocumentPage, _answer: TakeThis, _: Any) -> Fou
     return {"sheet": sheet.id, "page": page.page, "replaced": replaced.id if replaced is not None else None}
 
 
+def _no_card(work: Work, page: DocumentPage, _answer: NoCard, _: Any) -> Found:
+    if page.reason != "maybe_card":
+        raise NothingToSettle(problem="nothing on it was taken for a card number.")
+    session = work.session
+    told = {"sheet": page.form_sheet_id, "page": page.page}
+    if page.form_sheet_id is None or page.page is None:
+        page.reason = "no_code"
+        return told
+    sheet = sheet_of(session, page.form_sheet_id)
+    if _taken_by(session, sheet.id, page.page, page) is not None:
+        page.state, page.reason = "duplicate", "duplicate"
+    elif sheet.state == "spoiled":
+        page.reason = "spoiled"
+    elif not page.is_upright:
+        page.reason = "not_placed"
+    else:
+        _attached(page, sheet, edition_of(session, sheet.edition))
+    return told
+
+
 def _attach_as(work: Work, page: DocumentPage, answer: AttachAs, _: Any) -> Found:
     session = work.session
     if answer.kind not in KINDS:
@@ -509,7 +536,7 @@ def _put_aside(work: Work, page: DocumentPage, answer: PutAside, _: Any) -> Foun
 
 _ANSWERS: dict[type, Callable[[Work, DocumentPage, Any, Any], Found]] = {
     PutToSheet: _put_to_sheet, BindTo: _bind_to, Boxes: _boxes, KeepFirst: _keep_first, TakeThis: _take_this,
-    AttachAs: _attach_as, PutAside: _put_aside,
+    AttachAs: _attach_as, PutAside: _put_aside, NoCard: _no_card,
 }  # fmt: skip
 
 

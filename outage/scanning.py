@@ -442,6 +442,8 @@ def _write(
         one = _page(page, document.id, pictures.get(page.index, ""), sheets)
         if one.state in ("attached", "review") and one.form_sheet_id is not None:
             _against_earlier(one, taken)
+        if page.maybe_card and one.state != "quarantined":
+            one.state, one.reason = "review", "maybe_card"
         session.add(one)
         counts[one.state] = counts.get(one.state, 0) + 1
     bind_used(session, sheets.values())

@@ -76,21 +76,30 @@ def main(descriptor: int) -> None:
 
 
 def _read(number: int, source: Any, ask: Any, known: Any = None) -> Any:
-    """One page, or in a short name why not. In the text that lies in a page, as under a scan that was made searchable,
-    a card number is looked for."""
+    """One page, or in a short name why not. A card number is looked for in the text that lies in a page, as under a
+    scan that was made searchable, and in print in its picture, there unless a person looked at the page already."""
     import cv2
 
     from data.card_numbers import holds_card_number
+    from forms.reading.card_print import find_card_number
     from forms.reading.decode import Unreadable
     from forms.reading.page import PageReading, read_page
     from forms.token import readable
 
     try:
-        reading = read_page(number, source.page(number), ask, known)
+        gray = source.page(number)
+        reading = read_page(number, gray, ask, known)
         words = source.words(number)
         for code in reading.codes:
             words = words.replace(code, " ").replace(readable(code), " ")
-        return PageReading(number, "card_number") if holds_card_number(words) else reading
+        if holds_card_number(words):
+            return PageReading(number, "card_number")
+        if known is None and reading.trouble != "slip":
+            found = find_card_number(gray, reading.angle)
+            if found == "sure":
+                return PageReading(number, "card_number")
+            reading.maybe_card = found == "maybe"
+        return reading
     except Unreadable as problem:
         return PageReading(number, problem.why)
     except (MemoryError, cv2.error):

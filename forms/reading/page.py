@@ -47,6 +47,10 @@ class PageReading:
     """Whether ``upright`` is laid on the paper, so that zones can be cut out of it."""
     scale: float | None = None
     """How large the page was printed, 1 at actual size; none where the picture does not tell."""
+    maybe_card: bool = False
+    """Whether a row of figures in print may be a card number, so that a person has to look."""
+    angle: float | None = None
+    """How the page lies in the picture, in radians, where its markers tell."""
 
 
 Ask = Callable[[Sequence[str]], Target | str]
@@ -85,6 +89,7 @@ def _laid(done: PageReading, gray: Any, target: Target, codes: list[Code]) -> Pa
     done.how, done.error, done.pixels = placed.how, round(placed.error, 3), round(placed.pixels, 2)
     done.scale = printed_scale(placed, target.size, gray.shape)
     done.marks = marks
+    done.angle = float(np.arctan2(placed.matrix[1, 0], placed.matrix[0, 0]))
     done.upright, done.is_upright = _upright(gray, target.size, placed), True
     return done
 

@@ -17,6 +17,7 @@ from outage.review import (
     BindTo,
     Destroy,
     KeepFirst,
+    NoCard,
     PutAside,
     PutToSheet,
     ReviewRow,
@@ -40,6 +41,8 @@ def draw(row: ReviewRow, say: Say, day: date) -> None:
         return
     if row.reason == "unbound":
         _whose(row, say, day)
+    elif row.reason == "maybe_card":
+        _main("No card number is on it: keep the page", row, lambda: say(NoCard()))
     elif row.reason == "duplicate":
         _main("Keep the first scan", row, lambda: say(KeepFirst()))
         _also("Replace the first scan by this one", row, lambda: say(TakeThis()))

@@ -16,7 +16,7 @@ SHORT = {
     "unbound": "Blank stock", "doubtful": "Boxes to look at", "not_placed": "Corners missing",
     "code_unreadable": "Code not readable", "codes_differ": "Two codes", "unknown": "Unknown sheet",
     "refused": "Not printed here", "spoiled": "Spoiled sheet", "no_code": "Other paper", "duplicate": "Scanned twice",
-    "blank": "Blank", "reopened": "Taken up again",
+    "blank": "Blank", "reopened": "Taken up again", "maybe_card": "Possible card number",
 }  # fmt: skip
 THIS, FIRST = "This scan", "First scan"
 AT, LAST, AGAIN = "_review_at", "_review_last", "_review_again"

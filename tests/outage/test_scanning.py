@@ -13,7 +13,7 @@ import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from sqlalchemy import func, select
 
 from data.blobs import BlobStore
@@ -22,7 +22,7 @@ from data.errors import NotFound
 from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
 from data.session import read, write
 from forms.reading.stack import FileNotRead
-from outage import reading, scanning
+from outage import reading, review, scanning
 from outage.printing import print_blank, print_for_roster
 from outage.scanning import ScanEmpty, field_pictures, page_picture, read_scan, receive, scan_file, waiting
 from records.access import RestrictedRecord
@@ -260,3 +260,45 @@ def test_a_page_printed_at_94_percent_is_read_and_says_so_and_one_at_actual_size
     assert {"scale", "note"} <= first.document().keys()
     (row,) = reading.scans(by=sam)
     assert row.scale == pytest.approx(0.94, abs=0.004) and row.note == first.note
+
+
+def printed(gray, number, y=640):
+    """A receipt taped on a page."""
+    face = ImageFont.truetype("forms/fonts/DejaVuSans.ttf", 4 * 20)
+    label = Image.new("L", (4 * 420, 4 * 60), 255)
+    ImageDraw.Draw(label).text((60, 60), number, fill=0, font=face)
+    out = gray.copy()
+    out[y : y + 60, 200:620] = np.asarray(label.resize((420, 60), Image.Resampling.BOX))
+    return out
+
+
+def test_a_page_with_a_card_number_in_print_is_destroyed_and_one_that_may_have_one_waits(clinic, paper):
+    _, _, pages = paper
+    sam = clinic.actor("sam")
+    receipt = printed(np.full_like(pages[0], 255), "4111 1111 1111 1111")
+    sideways = np.ascontiguousarray(np.rot90(printed(np.full_like(pages[0], 255), "5500 0055 5555 5559")))
+    lines = scan_file("a.tif", tiff([pages[0], receipt, sideways, printed(pages[1], "3782 822463 10005")]), by=sam)
+    gone = ("quarantined", "card_number")
+    assert [(line.state, line.reason) for line in lines] == [("attached", ""), gone, gone, gone]
+    with read(clinic.id) as session:
+        document = session.scalars(select(Document).where(Document.kind == "scan")).one()
+        assert Image.open(io.BytesIO(BlobStore(database().home).get(document.blob))).n_frames == 1
+        destroyed = session.scalars(select(DocumentPage).where(DocumentPage.state == "quarantined")).all()
+        assert [page.picture for page in destroyed] == ["", "", ""]
+
+    long = "4111 1111 1111 1111 4111 1111"
+    (line,) = scan_file("b.tif", tiff([printed(np.full_like(pages[0], 255), long)]), by=sam)
+    (filed, twice) = scan_file("c.tif", tiff([printed(pages[1], long), printed(pages[0], long)]), by=sam)
+    told = {line.reason for line in (line, filed, twice)}
+    assert told == {"maybe_card"} and line.sentence == "This may hold a card number: look, and destroy it or keep it."
+    for one in (line, filed, twice):
+        review.settle(one.id, review.NoCard(), by=sam)
+    with pytest.raises(review.NothingToSettle):
+        review.settle(line.id, review.NoCard(), by=sam)
+    with read(clinic.id) as session:
+        pages_now = [session.get_one(DocumentPage, (clinic.id, one.id)) for one in (line, filed, twice)]
+        assert [(page.state, page.reason) for page in pages_now] == [
+            ("review", "no_code"), ("attached", ""), ("duplicate", "duplicate"),
+        ]  # fmt: skip
+        assert pages_now[1].is_upright and pages_now[1].fields
+    assert len(review.waiting(by=sam)) == 2, "what it is, and which scan stays, is still to be said"
