@@ -5,7 +5,7 @@
     uv run python -m benchmarks.card_print --pages 120              false alarms and cost on filled-in pages
 
 The templates that come with Ballast were built from DejaVu, Liberation, Lato, Source and Hanken Grotesk (all free to
-use), Hershey's strokes and figures of dots. Fonts measured as held out were never looked at while building.
+use), Hershey's strokes and figures of dots. No templates are made from the fonts that are held out.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ SENTENCES = {
     "refused": "The code on this page was not printed by this clinic, or it was altered or misread.",
     "unknown": "The code on this page is in order, but no such sheet was ever printed here.",
     "not_placed": "The page is known, but too little of its corners is seen. Scan it again with all corners.",
-    "card_number": "A card number stands in print on this page. The page was destroyed here: shred the paper.",
+    "card_number": "A card number stands on this page. The page was destroyed here: shred the paper.",
     "maybe_card": "This may hold a card number: look, and destroy it or keep it.",
     "slip": "This is a card slip, which is never kept. It was destroyed here: shred the paper once it is keyed.",
 }  # fmt: skip

@@ -106,7 +106,7 @@ def test_a_page_with_a_card_number_is_destroyed_after_a_second_look(sqlite_clini
     at.button(f"destroy_{row.id}").click().run()
     assert not at.exception and "Every scanned page is settled." in at.success[0].value
     assert [page.outcome for page in reading.pages_of_scan(reading.scans(by=sam)[0].id, by=sam)] == [
-        "A card number stands in the text of this page. The page was destroyed here: shred the paper."
+        "A card number stands on this page. The page was destroyed here: shred the paper."
     ]
     assert not [button for button in at.button if button.key == "review_undo"]
 
