@@ -99,7 +99,8 @@ def let_go(outage_id: str, parts: Mapping[str, list[BoardRow]]) -> None:
         "Why", key="waive_reason", max_chars=300, placeholder="Such as: finished in the app, sheet never used"
     )
     st.caption(f"The reason and your name, {frame.plain(frame.person().name)}, stand in the signed report.")
-    label = "Let this row go" if len(rows) == 1 else f"Let {len(rows)} rows go"
+    count = len({row.title for row in rows})  # a visit with paper and money open is one row of the board
+    label = "Let this row go" if count == 1 else f"Let {count} rows go"
     if not st.button(label, type="primary", key="waive_save", width="stretch"):
         return
     with frame.refusals():

@@ -36,7 +36,9 @@ def main() -> None:
     if any(not row.is_done for row in scans):
         _bars()
     _missing()
-    _history([row for row in scans if row.is_done])
+    done = [row for row in scans if row.is_done]
+    if done or not scans:
+        _history(done)
 
 
 def _drop() -> None:
