@@ -198,7 +198,7 @@ class Judge:
         entered, pages, verified = NONE, NONE, NONE
         if sheet.state == "spoiled":
             entered = Cell("ok", f"Spoiled: {sheet.reason}" if sheet.reason else "Spoiled")
-        elif not lives:
+        elif not lives and waiver is None:
             entered = NONE
         elif away:
             entered = Cell("ok", "Not needed: nobody came")

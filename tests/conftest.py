@@ -258,9 +258,9 @@ def pytest_collection_finish() -> None:
 
 
 SLOW_ON_POSTGRES = {
-    "test_bad_scans.py", "test_import_samples.py", "test_independent.py", "test_ledger.py", "test_mailing.py",
-    "test_numbers.py", "test_print_runs.py", "test_printing.py", "test_review.py", "test_scanning.py",
-    "test_versions.py",
+    "test_bad_scans.py", "test_closing.py", "test_import_samples.py", "test_independent.py", "test_ledger.py",
+    "test_mailing.py", "test_numbers.py", "test_places.py", "test_print_runs.py", "test_printing.py",
+    "test_review.py", "test_scanning.py", "test_versions.py",
 }  # fmt: skip
 """Files that check numbers, files and pictures, which the database behind them hardly touches (loading, rules and
 transactions have tests of their own on both): their PostgreSQL half runs with the slow tests, so in every gate."""

@@ -16,7 +16,7 @@ from tests.conftest import ROOT, TestClinic
 
 APP = ROOT / "pages" / "navigation.py"
 if str(APP.parent) not in sys.path:
-    sys.path.append(str(APP.parent))  # last, as streamlit_app.py does: else pages/outage hides outage
+    sys.path.append(str(APP.parent))  # last, as streamlit_app.py does: else pages/appointments hides appointments
 
 # A server looks once for installed components and compiles a page once; AppTest would for every test and every run.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)

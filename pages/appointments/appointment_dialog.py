@@ -158,7 +158,7 @@ def _open_record(row: RosterRow) -> None:
 
 def _print_forms(row: RosterRow) -> None:
     dialogs.close()
-    st.switch_page("outage/print.py", query_params={"appointment": row.id})
+    st.switch_page("paper/print.py", query_params={"appointment": row.id})
 
 
 def _tabs(opened: Opened, form: DraftForm, own: dict[str, CustomField], may: frozenset[str]) -> None:

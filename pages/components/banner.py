@@ -51,4 +51,4 @@ def _outage(may: frozenset[str]) -> None:
     with st.container(key="outage_banner", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/power_off: {frame.plain(words)}", width="content")
         if "outage.enter" in may:
-            st.page_link("outage/recovery.py", label="Recovery board", width="content")
+            st.page_link("paper/recovery.py", label="Recovery board", width="content")

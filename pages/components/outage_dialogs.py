@@ -54,7 +54,7 @@ def declare() -> None:
                         key=frame.form_key("outage"))  # fmt: skip
         frame.new_form_key("outage")
         st.session_state["outage_told"] = "The outage is declared. Everybody sees it on top of every page."
-        st.switch_page("outage/recovery.py")
+        st.switch_page("paper/recovery.py")
 
 
 @st.dialog("Times of the outage")

@@ -9,11 +9,11 @@ from pages.components import frame
 
 WAYS: dict[str, tuple[str, str, str]] = {
     # what: the button, the script, the permission it needs
-    "review": ("Review", "outage/review.py", "outage.scan"),
-    "scan": ("Scan", "outage/scan.py", "outage.scan"),
-    "entry": ("Enter", "outage/back_entry.py", "outage.enter"),
-    "verify": ("Verify", "outage/back_entry.py", "outage.enter"),
-    "slips": ("Slips", "outage/slips.py", "outage.enter"),
+    "review": ("Review", "paper/review.py", "outage.scan"),
+    "scan": ("Scan", "paper/scan.py", "outage.scan"),
+    "entry": ("Enter", "paper/back_entry.py", "outage.enter"),
+    "verify": ("Verify", "paper/back_entry.py", "outage.enter"),
+    "slips": ("Slips", "paper/slips.py", "outage.enter"),
     "ticket": ("Ticket", "today/ticket.py", "billing.view"),
     "bottle": ("Drug log", "today/drug_log.py", "drugs.view"),
 }

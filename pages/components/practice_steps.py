@@ -117,26 +117,26 @@ def _scan(now: Progress, is_current: bool) -> None:
                          key="practice_scan"):  # fmt: skip
                 rehearse.hand_in(by=frame.actor(), key=frame.form_key("practice_scan"))
                 reading.begin(frame.actor().clinic_id)
-                st.switch_page("outage/scan.py")
+                st.switch_page("paper/scan.py")
             if st.button("Get it as a file", icon=":material/description:", key="practice_stack", type="tertiary",
                          help="To print it, or to drop it on the Scan page yourself"):  # fmt: skip
                 st.session_state[STACK] = rehearse.stack_of(by=frame.actor())
             if stack := st.session_state.get(STACK):
                 st.download_button("Download the stack", stack, "stack.pdf", "application/pdf", key="practice_file",
                                    icon=":material/download:", type="tertiary")  # fmt: skip
-        _link("outage/scan.py", "Open Scan", ":material/document_scanner:")
+        _link("paper/scan.py", "Open Scan", ":material/document_scanner:")
 
 
 def _review(_: Progress, is_current: bool) -> None:
     with st.container(horizontal=True):
-        _link("outage/review.py", "Open Review", ":material/fact_check:")
+        _link("paper/review.py", "Open Review", ":material/fact_check:")
         if is_current:
-            _link("outage/back_entry.py", "Enter the walk-ins", ":material/keyboard:")
+            _link("paper/back_entry.py", "Enter the walk-ins", ":material/keyboard:")
 
 
 def _enter(_: Progress, is_current: bool) -> None:
     with st.container(horizontal=True):
-        _link("outage/back_entry.py", "Open Back entry", ":material/keyboard:")
+        _link("paper/back_entry.py", "Open Back entry", ":material/keyboard:")
         if is_current and st.button("Type the rest for me", icon=":material/fast_forward:", key="practice_rest"):
             with st.spinner("Typing what stands on the sheets …", show_time=False):
                 rehearse.go_on(by=frame.actor())
@@ -144,7 +144,7 @@ def _enter(_: Progress, is_current: bool) -> None:
 
 
 def _board(_: Progress, __: bool) -> None:
-    _link("outage/recovery.py", "Open the recovery board", ":material/checklist:")
+    _link("paper/recovery.py", "Open the recovery board", ":material/checklist:")
 
 
 def _link(page: str, label: str, icon: str) -> None:

@@ -58,7 +58,7 @@ def _open(page_id: str, title: str, sentence: str) -> None:
         page_view.draw(scanning.page_picture(page_id, by=frame.actor()), title, key="visit_page", low=True)
         if sentence:
             st.info(f"{sentence} It waits in Review.")
-            st.page_link("outage/review.py", label="Open Review", icon=":material/fact_check:", width="content")
+            st.page_link("paper/review.py", label="Open Review", icon=":material/fact_check:", width="content")
         with st.popover("This page belongs elsewhere", icon=":material/undo:", type="tertiary", key="page_elsewhere"):
             st.markdown("It is taken off this visit and waits in Review, where somebody says whose it is.")
             if st.button("Send it to Review", key="page_reopen"):

@@ -142,7 +142,7 @@ def _aside(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None:
     if "clients.view" in may and st.button("Open the client", key="to_client", type="tertiary"):
         st.switch_page("clients/client.py", query_params={"id": visit.client_id})
     if "outage.print" in may and st.button("Print forms", key="to_print", type="tertiary"):
-        st.switch_page("outage/print.py", query_params={"appointment": visit.id})
+        st.switch_page("paper/print.py", query_params={"appointment": visit.id})
     if "flow.record" in may:
         _caution(visit)
     visit_pages.draw(visit.id, may)

@@ -33,7 +33,7 @@ BEGINNING = "<img src=x"
 IDS = {
     "clients/client.py": "id={client_id}", "clients/patient.py": "id={patient_id}",
     "clients/new_patient.py": "client={client_id}", "clients/merge.py": "stays={client_id}",
-    "today/visit.py": "id={appointment_id}", "outage/print.py": "appointment={appointment_id}",
+    "today/visit.py": "id={appointment_id}", "paper/print.py": "appointment={appointment_id}",
     "today/ticket.py": "id={invoice_id}",
     "money/invoice.py": "id={invoice_id}", "staff/profile.py": "id={user_id}", "reporting/report.py": "name=roster",
     "settings/editor.py": "kind=location", "settings/form_designer.py": "form=markup",
@@ -41,7 +41,7 @@ IDS = {
 }  # fmt: skip
 TABS = {
     "clients/client.py": ("Appointments", "Notes", "Documents", "Billing"),
-    "outage/print.py": ("Day", "Blank stock", "Past prints"),
+    "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
     "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",

@@ -71,7 +71,8 @@ def test_each_part_closes_apart_with_a_signed_report_and_only_when_nothing_is_mi
     assert row.clinical_report_id == report and row.clinical_closed_by == "Mona Marsh" and not row.is_closed
     opened = open_document(report, by=sam)
     text = told(opened.content)
-    for words in ("Blown out of the van", "Mona Marsh", "1 rostered − 0 no-shows + 0 walk-ins = 1 back-entered",
+    for words in ("Blown out of the van", "Did not come back", "Mona Marsh",
+                  "1 rostered − 0 no-shows + 0 walk-ins = 1 back-entered",
                   "0.45 mL drawn on forms = 0.45 mL taken out of bottles", "Keep it until a backup"):  # fmt: skip
         assert words in text, words
     assert "Luna" not in text and "Ada" not in text

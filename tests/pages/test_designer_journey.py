@@ -14,7 +14,7 @@ from tests.flow.conftest import Day
 from tests.outage.test_scanning import DPI, drawn, tiff
 from tests.window import settled
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def keys_of(page):

@@ -5,7 +5,7 @@ from security.sessions import redeem_ticket, resume
 from tests.conftest import TestClinic
 from tests.screen import opened
 
-PAGE = "outage/practise.py"
+PAGE = "paper/practise.py"
 
 
 def test_a_practice_is_begun_stepped_into_and_led_from_step_to_step(sqlite_clinic):

@@ -26,7 +26,7 @@ def words(at) -> str:
 
 def test_the_pack_is_made_once_until_it_is_taken_and_stands_in_the_list(day):
     day.visit("Luna", stage="booked")
-    at = opened(day.clinic, "sam", "outage/print.py")
+    at = opened(day.clinic, "sam", "paper/print.py")
     at.button(key="print_before").click().run()
     assert "1 visit booked" in words(at)
     at.number_input(key="print_sets_0").set_value(1).run()
@@ -54,13 +54,13 @@ def test_one_visit_is_printed_from_its_appointment(day):
     one = day.visit("Luna", stage="booked")
     at = opened(day.clinic, "sam", "appointments/roster.py", appointment=one)
     assert any(button.key == "visit_print_forms" for button in at.button)
-    at = opened(day.clinic, "sam", "outage/print.py", appointment=one)
+    at = opened(day.clinic, "sam", "paper/print.py", appointment=one)
     assert "Luna" in words(at)
     at.button(key="print_one").click().run()
     assert "Forms for Luna" in words(at) and sheets(day.clinic) == 2
 
 
 def test_whoever_is_booked_nowhere_is_told_so(day):
-    at = opened(day.clinic, "sam", "outage/print.py")
+    at = opened(day.clinic, "sam", "paper/print.py")
     at.button(key="print_roster").click().run()
     assert "nobody is booked for this day" in words(at)

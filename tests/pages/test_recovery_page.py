@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.outage.paper_day import PaperDay
 
 
-def opened(clinic, who="mona", page="outage/recovery.py"):
+def opened(clinic, who="mona", page="paper/recovery.py"):
     at = AppTest.from_file(str(ROOT / "pages/navigation.py"), default_timeout=30)
     at.user = {"session": clinic.token(who)}
     at.run()

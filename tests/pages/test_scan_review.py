@@ -42,16 +42,16 @@ def stack(clinic):
 
 
 def test_a_dropped_stack_is_told_in_words_and_a_refused_file_with_its_sentence(sqlite_clinic):
-    at = opened(sqlite_clinic, "sam", "outage/scan.py")
+    at = opened(sqlite_clinic, "sam", "paper/scan.py")
     assert "Nothing was scanned yet" in told(at)
     _, content = stack(sqlite_clinic)
     sam = sqlite_clinic.actor("sam")
     receive(NAME, content, by=sam)
     receive("phone.heic", b"\0\0\0\x18ftypheic" + b"\0" * 400, by=sam)
-    at = opened(sqlite_clinic, "sam", "outage/scan.py")
+    at = opened(sqlite_clinic, "sam", "paper/scan.py")
     assert "waits for its turn" in parts(at, "progress")
     reading.read_waiting(sqlite_clinic.id)
-    at = opened(sqlite_clinic, "sam", "outage/scan.py")
+    at = opened(sqlite_clinic, "sam", "paper/scan.py")
     text = told(at)
     assert "6 pages to settle" not in text and "6 pages to review" in text
     rows = parts(at, "bidi_component")
@@ -60,7 +60,7 @@ def test_a_dropped_stack_is_told_in_words_and_a_refused_file_with_its_sentence(s
 
 
 def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clinic):
-    at = opened(sqlite_clinic, "sam", "outage/review.py")
+    at = opened(sqlite_clinic, "sam", "paper/review.py")
     assert "Every scanned page is settled." in at.success[0].value
     visits, content = stack(sqlite_clinic)
     sam = sqlite_clinic.actor("sam")
@@ -68,7 +68,7 @@ def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clini
     rows = review.waiting(by=sam)
     assert [row.reason for row in rows] == ["unbound", "doubtful", "code_unreadable", "no_code", "duplicate", "blank"]
     unbound, doubtful, unread, foreign, twice, blank = rows
-    at = opened(sqlite_clinic, "sam", "outage/review.py")
+    at = opened(sqlite_clinic, "sam", "paper/review.py")
     assert "6 pages to settle" in told(at) and "blank stock" in told(at)
     pick(at, f"visit_whose_{unbound.id}", "Rex")
     at.button(f"Attach to this visit_{unbound.id}").click().run()
@@ -101,7 +101,7 @@ def test_a_page_with_a_card_number_is_destroyed_after_a_second_look(sqlite_clini
     blank = drawn(print_blank("travel-sheet", 1, by=sqlite_clinic.operator).pdf)[0]
     scan_file("a.tif", tiff([letter(blank)]), by=sam)
     (row,) = review.waiting(by=sam)
-    at = opened(sqlite_clinic, "sam", "outage/review.py")
+    at = opened(sqlite_clinic, "sam", "paper/review.py")
     assert "cannot be taken back" in told(at)
     at.button(f"destroy_{row.id}").click().run()
     assert not at.exception and "Every scanned page is settled." in at.success[0].value

@@ -21,7 +21,7 @@ def test_a_slip_is_keyed_from_the_paper_and_the_next_one_is_offered(sqlite_clini
     at = AppTest.from_file(str(ROOT / "pages/navigation.py"), default_timeout=30)
     at.user = {"session": sqlite_clinic.token("sam")}
     at.run()
-    at.switch_page("outage/slips.py")
+    at.switch_page("paper/slips.py")
     at.run()
     typed = {"number": f"{serial}-1", "amount": "85.00", "last4": "42", "brand": "visa", "code": "A77", "visit": "1"}
     typed["at"] = day.began.astimezone(ZoneInfo("America/New_York")).strftime("%H:%M")

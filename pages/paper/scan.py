@@ -28,7 +28,7 @@ def main() -> None:
     with frame.head("Scan", facts):
         label = f"Review {show.count(waiting, 'page')}"
         if waiting and st.button(label, type="primary", icon=":material/fact_check:", key="to_review"):
-            st.switch_page("outage/review.py")
+            st.switch_page("paper/review.py")
     _drop()
     for name, sentence in st.session_state.get("_not_taken", ()):
         st.error(f"**{frame.plain(name)}** · {frame.said(sentence)}", icon=":material/error:")
@@ -140,7 +140,7 @@ def _page(page: ScannedPage) -> None:
         review.reopen(page.id, by=frame.actor(), key=frame.form_key(f"reopen_{page.id}"))
         frame.new_form_key(f"reopen_{page.id}")
         st.session_state["_review_at"] = page.id, 0
-        st.switch_page("outage/review.py")
+        st.switch_page("paper/review.py")
     if page.has_picture:
         picture = scanning.page_picture(page.id, by=frame.actor())
         page_view.draw(picture, f"Page {page.index + 1}", key="scan_page", low=True)
@@ -167,7 +167,7 @@ def _missing() -> None:
         visit = next(sheet.appointment_id for sheet in sheets if sheet.id == opened)
         if visit and "billing.view" in frame.may():
             st.switch_page("today/ticket.py", query_params={"visit": visit})
-        st.switch_page("outage/review.py")
+        st.switch_page("paper/review.py")
 
 
 main()

@@ -37,7 +37,7 @@ def main() -> None:
     if row is None:
         frame.head("Card slips", "No outage is open")
         st.info("Slips are keyed for an outage. Declare it on the recovery board first, live or dated afterwards.")
-        st.page_link("outage/recovery.py", label="Open the recovery board", icon=":material/checklist:")
+        st.page_link("paper/recovery.py", label="Open the recovery board", icon=":material/checklist:")
         return
     found = slips(row.id, by=by)
     keyed = [one for one in found if not one.reason]

@@ -33,7 +33,7 @@ def main() -> None:
         if last and st.button("Take the last page up again", icon=":material/undo:", key="review_undo"):
             _take_up(last)
         if st.button("Scan", icon=":material/document_scanner:", key="to_scan"):
-            st.switch_page("outage/scan.py")
+            st.switch_page("paper/scan.py")
     if not rows:
         _empty()
         return
@@ -53,7 +53,7 @@ def main() -> None:
 def _empty() -> None:
     st.success("Every scanned page is settled.", icon=":material/check_circle:")
     st.caption("Pages come here when a code cannot be read, a box is unclear, or it is not known whose a page is.")
-    st.page_link("outage/scan.py", label="Scan pages", icon=":material/document_scanner:", width="content")
+    st.page_link("paper/scan.py", label="Scan pages", icon=":material/document_scanner:", width="content")
 
 
 def _place(rows: list[ReviewRow]) -> int:

@@ -129,7 +129,7 @@ def _history(others: list[OutageRow]) -> None:
         for row in others
     ]  # fmt: skip
     if opened := rows(lines, path="/recovery", label="Other outages", key="outage_history"):
-        st.switch_page("outage/recovery.py", query_params={"outage": opened})
+        st.switch_page("paper/recovery.py", query_params={"outage": opened})
 
 
 def _check() -> None:
@@ -164,7 +164,7 @@ def _practise() -> None:
         return
     last = rehearse.last(by=frame.actor())
     with st.container(horizontal=True, vertical_alignment="center", key="practise_line"):
-        st.page_link("outage/practise.py", label="Practise an outage", icon=":material/school:", width="content")
+        st.page_link("paper/practise.py", label="Practise an outage", icon=":material/school:", width="content")
         st.caption(show.practised(last.finished_at if last else None), width="content")
 
 
