@@ -26,7 +26,8 @@ class Day:
 
     def visit(self, patient="Biscuit", stage="checked_in", client="Marsh", minutes_ago=10, day=None, **fields) -> str:
         with write(self.clinic.id) as session:
-            number = (session.scalar(select(func.max(Client.number))) or 0) + 1
+            taken = [session.scalar(select(func.max(one))) or 0 for one in (Client.number, Appointment.number)]
+            number = max(taken) + 1
             owner = Client(number=number, first_name="Ada", last_name=client)
             session.add(owner)
             session.flush()

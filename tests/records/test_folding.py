@@ -131,3 +131,9 @@ def test_any_valid_number_of_a_scheme_is_refused_with_its_field_named(scheme, re
     card = next(body + str(digit) for digit in range(10) if luhn(body + str(digit)))
     with pytest.raises(Exception, match="The caution looks as if it holds a card number"):
         refuse_card_numbers({"The phone": "", "The caution": card})
+
+
+def test_an_id_of_ours_is_no_card_number_though_its_digits_fit():
+    digits = next(text for text in map(str, itertools.count(4000_8027_0000_0000)) if luhn(text))
+    one = f"01a2038f-b75c-{digits[:4]}-{digits[4:8]}-{digits[8:]}0000"
+    assert not holds_card_number(f"people/{one}") and holds_card_number(digits)
