@@ -358,7 +358,7 @@ def _row(work: Work, appointment_id: str, version: int) -> Appointment:
 
 def _wording(session: ClinicSession) -> Wording:
     clinic = session.get_one(Clinic, session.clinic_id)
-    return Wording(clinic.locale, clinic.currency, clinic.zone)
+    return Wording.of(clinic)
 
 
 def _text(text: str, most: int) -> str:

@@ -35,7 +35,7 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
     with act(by, "appointments.view") as work:
         session = work.session
         clinic = session.get_one(Clinic, session.clinic_id)
-        words = Wording(clinic.locale, clinic.currency, clinic.zone)
+        words = Wording.of(clinic)
         settings = profile(session)
         rows = [
             row

@@ -68,7 +68,7 @@ def pdf_of(html: str) -> bytes:
 
 def facts_of(shown: Ticket, clinic: Clinic, about: ClinicProfile) -> dict[str, Any]:
     """What the template prints: finished words, no numbers left to format."""
-    words = Wording(clinic.locale, clinic.currency, clinic.zone)
+    words = Wording.of(clinic)
     stands = shown.standing
     is_receipt = stands.paid > 0 or stands.balance == 0
     sums = []

@@ -206,7 +206,7 @@ def _aware(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _words(clinic: Clinic) -> Wording:
-    return Wording(clinic.locale, clinic.currency, clinic.zone)
+    return Wording.of(clinic)
 
 
 def _told(row: OutageRow) -> dict[str, object]:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import lru_cache
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -30,6 +31,17 @@ def known_locale(name: str) -> str:
         return "en_US"
 
 
+class HasWording(Protocol):
+    """What says how a clinic writes: its row, or what pages hold of it."""
+
+    @property
+    def locale(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def zone(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Wording:
     """How one clinic writes values. ``zone`` is an IANA name; ``currency`` ISO 4217."""
@@ -37,6 +49,11 @@ class Wording:
     locale: str = "en_US"
     currency: str = "USD"
     zone: str = "UTC"
+
+    @classmethod
+    def of(cls, clinic: HasWording) -> Wording:
+        """How this clinic writes."""
+        return cls(clinic.locale, clinic.currency, clinic.zone)
 
     def money(self, cents: int | None, *, missing: str = NONE) -> str:
         """Whole cents as ``$1,234.50``."""

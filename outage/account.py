@@ -233,7 +233,7 @@ def read_account(session: ClinicSession, outage_id: str, by: Actor) -> Account:
     clinic = session.get_one(Clinic, session.clinic_id)
     may = session.info.get("may")
     account = Account(
-        rows_of(session, stored.id)[0], Wording(clinic.locale, clinic.currency, clinic.zone),
+        rows_of(session, stored.id)[0], Wording.of(clinic),
         by.is_trusted or (may is not None and "billing.view" in may),
     )  # fmt: skip
     _read_sheets(session, account, stored)

@@ -133,9 +133,7 @@ def verify(sheet_id: str, *, by: Actor, key: str | None = None) -> None:
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
-        sheet, row = _open_sheet(work, sheet_id)
-        if row is None or row.state == "draft":
-            raise NotEntered(serial=sheet.serial)
+        sheet, row = _entered_sheet(work, sheet_id)
         if row.keyed_by_id == by.user_id:
             raise OwnKeying()
         row.state, row.verified_by_id, row.verified_at = "verified", by.user_id, clock.now()
@@ -151,9 +149,7 @@ def reopen(sheet_id: str, reason: str, *, by: Actor, key: str | None = None) -> 
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
-        sheet, row = _open_sheet(work, sheet_id)
-        if row is None or row.state == "draft":
-            raise NotEntered(serial=sheet.serial)
+        sheet, row = _entered_sheet(work, sheet_id)
         if sheet.outage_id is not None and outage_for(work.session, sheet.outage_id).clinical_closed_at is not None:
             raise ReportSigned(part="clinical")
         row.typed = row.typed | {"_reason": reason.strip()[:200], "_again": True}
@@ -181,6 +177,14 @@ def _open_sheet(work: Work, sheet_id: str) -> tuple[FormSheet, BackEntry | None]
     sheet, row = sheet_and_entry(work.session, sheet_id)
     if sheet.appointment_id is not None:
         visit_for(work.session, appointment_for_change(work.session, sheet.appointment_id), work.by)
+    return sheet, row
+
+
+def _entered_sheet(work: Work, sheet_id: str) -> tuple[FormSheet, BackEntry]:
+    """A sheet that was entered, with what was keyed of it. Raises NotEntered, NotFound, RestrictedRecord."""
+    sheet, row = _open_sheet(work, sheet_id)
+    if row is None or row.state == "draft":
+        raise NotEntered(serial=sheet.serial)
     return sheet, row
 
 

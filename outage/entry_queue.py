@@ -119,7 +119,7 @@ def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
 def wording(session: ClinicSession) -> Wording:
     """How this clinic writes times and numbers, within a rule."""
     clinic = session.get_one(Clinic, session.clinic_id)
-    return Wording(clinic.locale, clinic.currency, clinic.zone)
+    return Wording.of(clinic)
 
 
 def kind_of(sheet: FormSheet, form: Form) -> str:

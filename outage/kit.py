@@ -49,7 +49,7 @@ def electronic_kit(day: date, *, by: Actor, location_id: str = "") -> list[PackF
     left out. The reading is audited. Raises NotPermitted."""
     with look(by, "outage.print") as session:
         clinic = session.get_one(Clinic, session.clinic_id)
-        words = Wording(clinic.locale, clinic.currency, clinic.zone)
+        words = Wording.of(clinic)
         wanted = [Appointment.day == day, Appointment.stage.not_in(STAYS_AWAY)]
         if location_id:
             wanted.append(Appointment.location_id == location_id)

@@ -296,7 +296,7 @@ def _check_times(session: ClinicSession, began_at: datetime, ended_at: datetime 
     if other is not None:
         (row,) = rows_of(session, other.id)
         clinic = session.get_one(Clinic, session.clinic_id)
-        raise Overlaps(other=row.title(Wording(clinic.locale, clinic.currency, clinic.zone)))
+        raise Overlaps(other=row.title(Wording.of(clinic)))
 
 
 def unclosed(session: ClinicSession, day: date | None = None) -> Outage | None:

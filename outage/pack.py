@@ -106,7 +106,7 @@ def make_pack(
         used = all_forms(session)
         clinic = session.get_one(Clinic, session.clinic_id)
         settings = profile(session)
-        words = Wording(clinic.locale, clinic.currency, clinic.zone)
+        words = Wording.of(clinic)
         head = Head(clinic.name, tuple(part for part in (settings.address.replace("\n", ", "), settings.phone) if part))
         people = [
             Colleague(user.name, user.role.replace("-", " ").capitalize(), words.phone(user.phone))

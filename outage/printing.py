@@ -328,7 +328,7 @@ def _written(
 def wording(session: ClinicSession) -> Wording:
     """How this clinic writes days, times and money, within a rule."""
     clinic = session.get_one(Clinic, session.clinic_id)
-    return Wording(clinic.locale, clinic.currency, clinic.zone)
+    return Wording.of(clinic)
 
 
 def clinic_facts(session: ClinicSession, words: Wording) -> dict[str, str]:

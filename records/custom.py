@@ -230,7 +230,7 @@ def on_roster(session: ClinicSession, rows: Iterable[tuple[str, str, str]]) -> d
     if not shown:
         return {}
     clinic = clinic_in(session)
-    words = Wording(clinic.locale, clinic.currency, clinic.zone)
+    words = Wording.of(clinic)
     of: dict[tuple[str, str], list[str]] = {}
     for appointment, patient, client in rows:
         for entity, entity_id in (("appointment", appointment), ("patient", patient), ("client", client)):

@@ -86,14 +86,20 @@ def act(by: Actor, permission: str | None, *, key: str | None = None) -> Iterato
         raise AssertionError("rules of two people or two clinics in one transaction")
     with write(by.clinic_id) as session:
         session.head()  # rules of one clinic take turns: what one reads, another cannot change before it is written
-        authorize(session, by, permission, writing=True)
-        work = Work(session, by, permission or "own", key)
-        if key:
-            done = earlier(session, by, work.permission, key)
-            if done is not None:
-                work.repeated, work.result = True, done.result
+        work = _begun(session, by, permission, key)
         yield work
         work.finish()
+
+
+def _begun(session: ClinicSession, by: Actor, permission: str | None, key: str | None) -> Work:
+    """What a rule holds, once it may act: its earlier result where it was asked the same before."""
+    authorize(session, by, permission, writing=True)
+    work = Work(session, by, permission or "own", key)
+    if key:
+        done = earlier(session, by, work.permission, key)
+        if done is not None:
+            work.repeated, work.result = True, done.result
+    return work
 
 
 class _Joint:
@@ -143,12 +149,7 @@ def _joining(joint: _Joint, by: Actor, permission: str | None, key: str | None) 
     try:
         session.flush()
         before = session.info.pop("flushed", False)
-        authorize(session, by, permission, writing=True)
-        work = Work(session, by, permission or "own", key)
-        if key:
-            done = earlier(session, by, work.permission, key)
-            if done is not None:
-                work.repeated, work.result = True, done.result
+        work = _begun(session, by, permission, key)
         yield work
         work.finish()
         session.flush()

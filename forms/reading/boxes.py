@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from forms.furniture import BOX, MM, marker_corners
 from forms.reading.register import Placed
+from forms.reading.told import Mark
 
 PX = 8.0
 """Pixels a millimetre at which boxes are looked at."""
@@ -28,18 +29,6 @@ SURE = 0.10
 """From here on an outline counts as found."""
 INK = 0.30
 """How dark ink is, from the white around (0) to the black of the markers (1)."""
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One box: ``state`` empty, marked, unclear (between the two), dense (filled: canceled, or a heavy mark), stained,
-    or unseen (not even its outline shows, as under glare); ``fill`` the share of ink; ``dx``, ``dy`` how far from its
-    place it was found, in mm."""
-
-    state: str
-    fill: float
-    dx: float
-    dy: float
 
 
 def read_boxes(

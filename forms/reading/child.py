@@ -83,7 +83,8 @@ def _read(number: int, source: Any, ask: Any, known: Any = None) -> Any:
     from data.card_numbers import holds_card_number
     from forms.reading.card_print import find_card_number
     from forms.reading.decode import Unreadable
-    from forms.reading.page import PageReading, read_page
+    from forms.reading.page import read_page
+    from forms.reading.told import PageReading
     from forms.token import readable
 
     try:

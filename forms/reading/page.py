@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
 from forms.furniture import MM
-from forms.reading.boxes import Mark, read_boxes
+from forms.reading.boxes import read_boxes
 from forms.reading.codes import Code, halved, read_codes, rescue
 from forms.reading.register import Placed, find_markers, place
+from forms.reading.told import PageReading
 
 UPRIGHT_DPI = 130
 QUALITY = 74
@@ -27,30 +28,6 @@ class Target:
 
     size: tuple[float, float]
     boxes: list[tuple[float, float]]
-
-
-@dataclass
-class PageReading:
-    """What was seen on one page. ``trouble`` is a short name of what kept it from being read whole: blank, no_code,
-    code_unreadable, codes_differ, refused, slip, not_placed, or why it could not be decoded."""
-
-    index: int
-    trouble: str = ""
-    codes: list[str] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
-    how: str = ""
-    error: float | None = None
-    pixels: float = 0.0
-    marks: list[Mark] = field(default_factory=list)
-    upright: bytes = b""
-    is_upright: bool = False
-    """Whether ``upright`` is laid on the paper, so that zones can be cut out of it."""
-    scale: float | None = None
-    """How large the page was printed, 1 at actual size; none where the picture does not tell."""
-    maybe_card: bool = False
-    """Whether a row of figures in print may be a card number, so that a person has to look."""
-    angle: float | None = None
-    """How the page lies in the picture, in radians, where its markers tell."""
 
 
 Ask = Callable[[Sequence[str]], Target | str]

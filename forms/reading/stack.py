@@ -15,11 +15,12 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from data.errors import BadInput
+from forms.reading.told import Mark, PageReading
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE_WAIT = 45.0
@@ -63,34 +64,11 @@ SENTENCES = {
 """What each trouble of a page or file means, as a person reads it."""
 
 
-@dataclass(frozen=True)
-class BoxRead:
-    """One box as read: state empty, marked, unclear, dense, stained or unseen; fill is the share of ink."""
-
-    state: str
-    fill: float
-    dx: float = 0.0
-    dy: float = 0.0
-
-
 @dataclass
-class PageRead:
-    """One page as read. ``trouble`` is empty or a key of SENTENCES; ``upright`` a JPEG for people; ``known`` what the
-    caller's ``identify`` made of its codes."""
+class PageRead(PageReading):
+    """One page as read, for whoever asked: ``trouble`` is empty or a key of SENTENCES, ``upright`` a JPEG for people,
+    ``known`` what the caller's ``identify`` made of its codes."""
 
-    index: int
-    trouble: str = ""
-    codes: list[str] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
-    how: str = ""
-    error: float | None = None
-    pixels: float = 0.0
-    marks: list[BoxRead] = field(default_factory=list)
-    upright: bytes = b""
-    is_upright: bool = False
-    scale: float | None = None
-    maybe_card: bool = False
-    angle: float | None = None
     known: Any = None
 
     @property
@@ -312,7 +290,7 @@ class _Reader(threading.Thread):
 
 def _page(told: dict[str, Any], known: Any) -> PageRead:
     page = told["page"]
-    marks = [BoxRead(**mark) for mark in page.pop("marks")]
+    marks = [Mark(**mark) for mark in page.pop("marks")]
     return PageRead(**page, marks=marks, upright=told.get("picture", b""), known=known)
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 
 from outage.review import Doubt
 from pages.components.page_view import address
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 WHY = {
@@ -22,7 +23,7 @@ _boxes = st.components.v2.component(
     "ballast_box_choices",
     html='<div class="boxes"></div>',
     css=(ASSETS / "box_choices.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "box_choices.js").read_text(encoding="utf-8"),
+    js=script("box_choices.js"),
 )
 
 

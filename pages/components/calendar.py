@@ -18,13 +18,14 @@ from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from appointments.times import local_of
 from data.types import clock
 from data.wording import Wording
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 _CALENDAR = st.components.v2.component(
     "ballast_calendar",
     html='<div class="calendar"></div>\n',
     css=(ASSETS / "calendar.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "calendar.js").read_text(encoding="utf-8"),
+    js=script("calendar.js"),
 )
 MARKS = {"confirmed": "✓", "checked_out": "⌂"}
 """Confirmed, and gone home: told apart by shape as well as by colour."""

@@ -12,13 +12,14 @@ from forms.definition import MERGE
 from forms.editing import At
 from forms.preview import FACT_WORDS
 from pages.components.designer_state import FORM, Work
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 _LIST = st.components.v2.component(
     "ballast_form_outline",
     html='<div class="outline"></div>\n',
     css=(ASSETS / "form_outline.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "form_outline.js").read_text(encoding="utf-8"),
+    js=script("form_outline.js"),
 )
 
 

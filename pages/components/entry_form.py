@@ -17,13 +17,14 @@ import streamlit as st
 from outage.entry import Entry, Waiting
 from outage.entry_screen import EntryField, EntrySheet, Seen
 from pages.components import show
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 _FORM = st.components.v2.component(
     "ballast_back_entry",
     html='<div class="entry"></div>\n',
     css=(ASSETS / "entry_form.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "entry_form.js").read_text(encoding="utf-8"),
+    js=script("entry_form.js"),
 )
 EMPTY = (
     "Nothing waits to be keyed. Scan the paper of the outage first: each sheet then appears here with its boxes read, "

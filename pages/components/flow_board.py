@@ -19,13 +19,14 @@ from appointments.flow import Card, Column
 from appointments.stages import BEFORE_ARRIVAL, FLOW, ON_SITE
 from data.types import clock
 from pages.components import show
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 _BOARD = st.components.v2.component(
     "ballast_flow_board",
     html='<div class="board"></div>\n',
     css=(ASSETS / "flow_board.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "flow_board.js").read_text(encoding="utf-8"),
+    js=script("flow_board.js"),
 )
 
 GREY = "#8a94a3"

@@ -12,13 +12,14 @@ import streamlit as st
 from appointments.roster import CONSENTS, RosterRow
 from appointments.stages import BEFORE_ARRIVAL, ON_SITE
 from data.wording import Wording
+from pages.components.scripts import script
 
 ASSETS = Path(__file__).parent / "assets"
 _TABLE = st.components.v2.component(
     "ballast_roster",
     html='<div class="roster"></div>\n',
     css=(ASSETS / "roster.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "roster.js").read_text(encoding="utf-8"),
+    js=script("roster.js"),
 )
 HEADS = (
     ("Time", ""), ("No.", "right"), ("Owner", ""), ("Patient", ""), ("Services", ""), ("Caution and notes", ""),

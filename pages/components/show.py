@@ -28,7 +28,7 @@ def initials(name: str) -> str:
 def wording() -> Wording:
     """The clinic's way of writing values, to hand to prints and mails."""
     clinic = frame.clinic()
-    return Wording(clinic.locale, clinic.currency, clinic.zone)
+    return Wording.of(clinic)
 
 
 def today() -> date:

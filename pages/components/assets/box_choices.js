@@ -2,13 +2,6 @@
 // Number keys choose, Enter goes on, Enter on the last one hands all answers over. All text goes through textContent.
 const forms = new WeakMap()
 
-const el = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
 class Boxes {
   constructor(root, tell) {
     this.root = root

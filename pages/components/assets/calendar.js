@@ -1,13 +1,6 @@
 // The calendar: days with their load and appointments. Text reaches the page as text, never as markup.
 // It sends one wish at a time as the trigger "act": {kind: open|book|day, id, day, time}.
 
-const el = (tag, kind, text) => {
-  const node = document.createElement(tag);
-  if (kind) node.className = kind;
-  if (text !== undefined) node.textContent = text;
-  return node;
-};
-
 const loads = (list, kind) => {
   const box = el("div", kind);
   for (const one of list) {

@@ -3,12 +3,6 @@
 // each change and as a whole on saving. All text reaches the page through textContent.
 const forms = new WeakMap()
 
-const el = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
 const button = (className, text, act, key) => {
   const node = el("button", className, text)
   node.type = "button"
@@ -726,18 +720,6 @@ const around = spots => {
   const left = Math.min(...spots.map(one => one.x)), top = Math.min(...spots.map(one => one.y))
   const right = Math.max(...spots.map(one => one.x + one.w)), bottom = Math.max(...spots.map(one => one.y + one.h))
   return { page: spots[0].page, x: left, y: top, w: right - left, h: bottom - top }
-}
-
-const newId = () => {
-  if (crypto.randomUUID) return crypto.randomUUID()
-  return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("")
-}
-
-const isDark = colour => {
-  const probe = document.createElement("canvas").getContext("2d")
-  probe.fillStyle = colour || "#ffffff"
-  const value = parseInt(probe.fillStyle.slice(1), 16)
-  return ((value >> 16) & 255) * 0.3 + ((value >> 8) & 255) * 0.59 + (value & 255) * 0.11 < 128
 }
 
 export default function (component) {

@@ -3,13 +3,6 @@
 // made quickly. All text reaches the page through textContent.
 const boards = new WeakMap()
 
-const el = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
-
 const icon = path => {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
   svg.setAttribute("viewBox", "0 0 24 24")
@@ -644,19 +637,6 @@ const words = minutes => {
   if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)
   return hours < 24 ? `${hours} h ${String(minutes % 60).padStart(2, "0")}` : `${Math.floor(hours / 24)} d`
-}
-
-const newId = () => {
-  if (crypto.randomUUID) return crypto.randomUUID()
-  return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, "0")).join("")
-}
-
-const isDark = colour => {
-  const probe = document.createElement("canvas").getContext("2d")
-  probe.fillStyle = colour || "#ffffff"
-  const hex = probe.fillStyle
-  const value = parseInt(hex.slice(1), 16)
-  return ((value >> 16) & 255) * 0.3 + ((value >> 8) & 255) * 0.59 + (value & 255) * 0.11 < 128
 }
 
 export default function (component) {

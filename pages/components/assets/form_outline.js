@@ -2,12 +2,6 @@
 // those that Python has carried out. All text reaches the page through textContent.
 const trees = new WeakMap()
 
-const el = (tag, className, text) => {
-  const node = document.createElement(tag)
-  if (className) node.className = className
-  if (text !== undefined) node.textContent = text
-  return node
-}
 const TOOLS = [
   ["up", "Move up", "Alt+↑", "M12 19V5M6 11l6-6 6 6"],
   ["down", "Move down", "Alt+↓", "M12 5v14M6 13l6 6 6-6"],

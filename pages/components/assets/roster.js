@@ -1,12 +1,6 @@
 // The roster: one row an appointment. Text reaches the page as text, never as markup.
 // Sends the trigger "act": {kind: open|check_in, id}.
 
-const el = (tag, kind, text) => {
-  const node = document.createElement(tag);
-  if (kind) node.className = kind;
-  if (text !== undefined && text !== null) node.textContent = text;
-  return node;
-};
 const cell = (kind, ...parts) => {
   const node = el("td", kind);
   node.append(...parts.filter(Boolean));
