@@ -122,7 +122,7 @@ def test_files_are_dropped_read_in_the_background_and_looked_at(served, browser)
              {"name": "nothing.pdf", "mimeType": "application/pdf", "buffer": b""}]  # fmt: skip
     page.locator("input[type=file]").set_input_files(files)
     page.get_by_text("nothing.pdf is empty. Scan it again.").wait_for()
-    page.get_by_text("2 pages attached").wait_for()
+    page.get_by_role("link", name=re.compile(r"walk-ins\.pdf.*2 pages attached")).wait_for()
     page.get_by_text("This is a HEIC photo.").wait_for()
     page.get_by_text("walk-ins.pdf").first.click()
     page.get_by_role("dialog").get_by_text("Choose a line to see its page.").wait_for()
