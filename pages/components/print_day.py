@@ -11,8 +11,8 @@ from appointments import days
 from forms.definition import Form
 from outage.kit import electronic_kit
 from outage.pack import SLIPS, STOCK, VISIT, Pack, make_pack
-from outage.print_runs import DaySheets, Stock, sheets_of_day
-from outage.printing import ChangedSince, print_for_roster
+from outage.print_runs import DaySheets, Stock, forms_to_print, sheets_of_day
+from outage.printing import print_for_roster
 from pages.components import frame, print_ready, show
 from pages.components.print_ready import PDF, ZIP, counted
 
@@ -92,31 +92,28 @@ def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock], f
                 help="Drug logs that were printed for this day are left out too; the roster is printed anew.",
             )  # fmt: skip
         if st.button("Print the pack", type="primary", icon=":material/print:", key="print_pack"):
-            make(day, place, tuple(chosen), int(sets), int(slips), kit, missing_only=missing)
+            make(day.isoformat(), place, chosen, int(sets), int(slips), kit, missing_only=missing)
 
 
-def make(
-    day: date, place: str, forms: tuple[str, ...], sets: int, slips: int, kit: bool, *, missing_only: bool
-) -> None:
-    """Print the pack, with a bar that says how far it is."""
+def make(day: str, place: str, forms: list[str], sets: int, slips: int, kit: bool, missing_only: bool) -> None:
+    """Print the pack of a day (ISO), with a bar that says how far it is."""
+    on = date.fromisoformat(day)
+    title = f"The pack for {show.day(on, style='heading')}"
+    details = {"day": day, "place": place, "forms": forms, "sets": sets, "slips": slips, "kit": kit}
     bar = st.progress(0.0, "The pack is being printed …")
     blank = {form: sets for form in SETS} | {"drug-log": 0 if missing_only else STOCK["drug-log"]}
     by = frame.actor()
-    try:
+    with print_ready.asked("pack", title, **details, missing_only=missing_only) as key:
         done = make_pack(
-            day, by=by, location_id=place, forms=forms, stock=blank, slips=slips, missing_only=missing_only,
-            key=print_ready.key("pack", day, place, forms, blank, slips, missing_only),
+            on, by=by, location_id=place, forms=forms, stock=blank, slips=slips, missing_only=missing_only, key=key,
             told=lambda share, what: bar.progress(share, f"Printing {what} …"),
         )  # fmt: skip
-    except ChangedSince:
-        print_ready.anew()
-        raise
     bar.progress(0.96, "Putting the pages together …")
     whole = done.as_pdf()
-    files = Pack(day, done.files + electronic_kit(day, by=by, location_id=place)) if kit else done
+    files = Pack(on, done.files + electronic_kit(on, by=by, location_id=place)) if kit else done
     facts = f"{counted(done.pages, 'page')}, {counted(done.sheets, 'sheet')} with a serial."
     print_ready.offer(
-        f"The pack for {show.day(day, style='heading')} is ready", facts,
+        f"{title} is ready", facts,
         (f"Download {counted(done.pages, 'page')} as one PDF", f"pack-{day}.pdf", whole, PDF),
         ("Download its files as ZIP", f"pack-{day}.zip", files.as_zip(), ZIP),
     )  # fmt: skip
@@ -142,9 +139,14 @@ def some(day: date, place: str, sheets: DaySheets, forms: Mapping[str, Form]) ->
             said = [f"{offered[slug]}: {have.get(slug, 0)} of {counted(sheets.booked, 'visit')}" for slug in per_visit]
             st.caption(frame.plain("Printed already: " + " · ".join(said)))
         if st.button("Print these forms", icon=":material/print:", key="print_roster", disabled=not chosen):
-            asked = ("roster", day, place, tuple(chosen), missing)
-            printed = print_for_roster(
-                chosen, day, by=frame.actor(), location_id=place, missing_only=missing, key=print_ready.key(*asked)
-            )
-            title = ", ".join(offered[slug] for slug in chosen)
-            print_ready.offer_sheets(f"{title} for {show.day(day, style='heading')}", printed, f"forms-{day}.pdf")
+            roster(day.isoformat(), place, chosen, missing)
+
+
+def roster(day: str, place: str, forms: list[str], missing: bool) -> None:
+    """Print some forms for the roster of a day (ISO)."""
+    on, by = date.fromisoformat(day), frame.actor()
+    titles = ", ".join(one.title for slug, one in forms_to_print(by=by).items() if slug in forms)
+    title = f"{titles} for {show.day(on, style='heading')}"
+    with print_ready.asked("roster", title, day=day, place=place, forms=forms, missing=missing) as key:
+        printed = print_for_roster(forms, on, by=by, location_id=place, missing_only=missing, key=key)
+    print_ready.offer_sheets(title, printed, f"forms-{day}.pdf")

@@ -86,15 +86,24 @@ def _again(left: list[Run]) -> None:
         "scanned all the same, it goes to review."
     )
     with st.container(horizontal=True):
-        again = st.button("Print again", type="primary", key="print_again", disabled=not chosen)
+        press = st.button("Print again", type="primary", key="print_again", disabled=not chosen)
         away = st.button("Only say they are gone", key="print_gone", disabled=not chosen)
     by, key = frame.actor(), frame.form_key("print_past")
-    if again:
-        with st.spinner("The sheets are being printed …", show_time=False):
-            printed = print_again(chosen, why, only=serials_of(typed), by=by, key=key)
-        print_ready.offer_sheets("Printed again, with new serials", printed, "printed-again.pdf")
+    if press:
+        again(chosen, why, sorted(serials_of(typed)))
     if away:
         count = throw_away(chosen, why, only=serials_of(typed), by=by, key=key)
         frame.new_form_key("print_past")
         st.session_state["print_said"] = f"{counted(count, 'sheet')} will not be waited for."
         st.rerun()
+
+
+def again(runs: list[str], why: str, only: list[int]) -> None:
+    """Print sheets that nobody used once more."""
+    title = "Printed again, with new serials"
+    with (
+        st.spinner("The sheets are being printed …", show_time=False),
+        print_ready.asked("again", title, runs=runs, why=why, only=only) as key,
+    ):
+        printed = print_again(runs, why, only=only, by=frame.actor(), key=key)
+    print_ready.offer_sheets(title, printed, "printed-again.pdf")

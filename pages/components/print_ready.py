@@ -1,20 +1,27 @@
 """What was just printed, ready to be taken: one card above the page until it is put away.
 
 The key of a print stays the same until its file is taken, so that a second click never makes a second set of serials.
+What was asked for is kept as a draft of this person until then: after a reload or another sign-in the same print is
+offered again, with the serials it had.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
+from data.errors import Refusal
 from outage.print_runs import in_words
-from outage.printing import Printed
-from pages.components import frame
+from outage.printing import ChangedSince, Printed
+from pages.components import frame, show
+from security import drafts
 
-_SLOT, _KEY = "_print_ready", "print"
+_SLOT, _KEY, _LEFT, _PLACE = "_print_ready", "print", "_print_left", "print"
 PDF, ZIP = "application/pdf", "application/zip"
 
 
@@ -28,14 +35,29 @@ class Ready:
     taken: bool = False
 
 
-def key(*asked: object) -> str:
-    """The idempotency key of what is asked for: another one once a file was taken or the print was put away."""
-    return f"{frame.form_key(_KEY)}:{hashlib.sha256(repr(asked).encode()).hexdigest()[:16]}"
+@contextlib.contextmanager
+def asked(what: str, title: str, **details: Any) -> Iterator[str]:
+    """Around a print: gives its idempotency key, another one once a file was taken or the print was put away.
+
+    ``what`` and ``details`` (anything JSON can hold) name the way that prints it, ``title`` says what it is.
+    """
+    by, key = frame.actor(), frame.form_key(_KEY)
+    drafts.save(_PLACE, {"key": key, "what": what, "title": title, "details": details}, by=by)
+    try:
+        yield f"{key}:{hashlib.sha256(repr((what, sorted(details.items()))).encode()).hexdigest()[:16]}"
+    except Refusal as refusal:
+        drafts.discard(_PLACE, by=by)
+        if isinstance(refusal, ChangedSince):
+            anew()
+        raise
+    st.session_state[_LEFT] = None
 
 
 def anew() -> None:
     """Whatever is asked for next is another print."""
     frame.new_form_key(_KEY)
+    st.session_state[_LEFT] = None
+    drafts.discard(_PLACE, by=frame.actor())
 
 
 def offer(title: str, facts: str, *files: tuple[str, str, bytes, str]) -> None:
@@ -56,10 +78,11 @@ def counted(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
-def draw() -> None:
-    """The card, where something is ready."""
+def draw(ways: Mapping[str, Callable[..., None]]) -> None:
+    """The card, where something is ready, or was asked for and never taken. ``ways`` print it again, by name."""
     ready: Ready | None = st.session_state.get(_SLOT)
     if ready is None:
+        _left_over(ways)
         return
     with st.container(border=True, key="print_ready"):
         st.markdown(f":material/task: **{frame.plain(ready.title)}**")
@@ -73,6 +96,29 @@ def draw() -> None:
             st.button("Put away", key="print_done", type="tertiary", on_click=_put_away)
         if not ready.taken:
             st.caption("The file is not kept here. Should it get lost, print the sheets again under Past prints.")
+
+
+def _left_over(ways: Mapping[str, Callable[..., None]]) -> None:
+    """A print of before the page was loaded whose file was not taken."""
+    if _LEFT not in st.session_state:
+        found = drafts.kept(_PLACE, by=frame.actor())
+        st.session_state[_LEFT] = found
+        if found is not None:
+            st.session_state[f"_key_{_KEY}"] = found.body["key"]
+    left: drafts.Kept | None = st.session_state[_LEFT]
+    if left is None or left.body.get("what") not in ways:
+        return
+    with st.container(border=True, key="print_ready"):
+        st.markdown(f":material/task: **{frame.plain(left.body['title'])}**")
+        st.caption(
+            frame.plain(f"Asked for {show.moment(left.at)}; its file was not taken. It can be had again as it was.")
+        )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            again = st.button("Get its file", key="print_left_again", type="primary", icon=":material/print:")
+            st.button("Put away", key="print_done", type="tertiary", on_click=_put_away)
+        if again:
+            with frame.refusals():
+                ways[left.body["what"]](**left.body["details"])
 
 
 def _taken() -> None:

@@ -30,7 +30,7 @@ def main() -> None:
     frame.head("Print forms", f"{facts} · {counted(len(low), 'form')} low on blank stock" if low else facts)
     if said := st.session_state.pop("print_said", None):
         st.toast(said, icon=":material/check:")
-    print_ready.draw()
+    print_ready.draw(WAYS)
     view = st.segmented_control(
         "View", VIEWS, default="Day", key="print_view", label_visibility="collapsed", required=True
     )
@@ -75,10 +75,16 @@ def _visit(forms: Mapping[str, Form]) -> None:
         )  # fmt: skip
         if st.button("Print for this visit", type="primary", icon=":material/print:", key="print_one",
                      disabled=not chosen):  # fmt: skip
-            printed = print_for_appointment(
-                chosen, visit, by=frame.actor(), key=print_ready.key("visit", visit, tuple(chosen))
-            )
-            print_ready.offer_sheets(f"Forms for {row.animal}, visit {row.number}", printed, f"visit-{row.number}.pdf")
+            _print_visit(visit, chosen)
+
+
+def _print_visit(visit: str, forms: list[str]) -> None:
+    by = frame.actor()
+    row = open_appointment(visit, by=by).row
+    title = f"Forms for {row.animal}, visit {row.number}"
+    with print_ready.asked("visit", title, visit=visit, forms=forms) as key:
+        printed = print_for_appointment(forms, visit, by=by, key=key)
+    print_ready.offer_sheets(title, printed, f"visit-{row.number}.pdf")
 
 
 def _stock(stock: Mapping[str, Stock]) -> None:
@@ -105,9 +111,15 @@ def _stock(stock: Mapping[str, Stock]) -> None:
     total = sum(wanted.values())
     label = f"Print {counted(total, 'blank sheet')}" if total else "Print blank sheets"
     if st.button(label, type="primary", icon=":material/print:", key="print_blank", disabled=not wanted):
-        printed = print_stock(wanted, by=frame.actor(), key=print_ready.key("stock", tuple(wanted.items())))
-        names = ", ".join(stock[form].title for form in wanted)
-        print_ready.offer_sheets(f"Blank: {names}", printed, "blank-forms.pdf")
+        _print_stock(wanted)
+
+
+def _print_stock(counts: dict[str, int]) -> None:
+    by = frame.actor()
+    title = "Blank: " + ", ".join(one.title for slug, one in forms_to_print(by=by).items() if slug in counts)
+    with print_ready.asked("stock", title, counts=counts) as key:
+        printed = print_stock(counts, by=by, key=key)
+    print_ready.offer_sheets(title, printed, "blank-forms.pdf")
 
 
 def _lying(one: Stock) -> str:
@@ -115,6 +127,12 @@ def _lying(one: Stock) -> str:
         return f"None unused. Keep at least {one.wanted}."
     older = f" · {one.older} of an earlier version, still readable" if one.older else ""
     return f"{one.left} unused, serials {one.serials}. Keep at least {one.wanted}.{older}"
+
+
+WAYS = {
+    "pack": print_day.make, "roster": print_day.roster, "visit": _print_visit, "stock": _print_stock,
+    "again": print_past.again,
+}  # fmt: skip
 
 
 main()

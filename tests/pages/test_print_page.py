@@ -50,6 +50,30 @@ def test_the_pack_is_made_once_until_it_is_taken_and_stands_in_the_list(day):
     assert not at.exception
 
 
+def test_a_print_that_was_not_taken_is_offered_again_after_a_reload_with_its_serials(day):
+    day.visit("Luna", stage="booked")
+    at = opened(day.clinic, "sam", "paper/print.py")
+    at.button(key="print_before").click().run()
+    at.button(key="print_roster").click().run()
+    assert "serials 1 to 2." in words(at) and sheets(day.clinic) == 2
+    at = opened(day.clinic, "sam", "paper/print.py")  # the page is loaded anew
+    assert "its file was not taken" in words(at) and "Surgery consent, Medical travel sheet for" in words(at)
+    at.button(key="print_left_again").click().run()
+    assert not at.exception and not at.error
+    assert "serials 1 to 2." in words(at) and sheets(day.clinic) == 2
+    at.button(key="print_done").click().run()
+    at = opened(day.clinic, "sam", "paper/print.py")
+    assert "was not taken" not in words(at)
+    at.button(key="print_before").click().run()
+    at.button(key="print_roster").click().run()
+    assert sheets(day.clinic) == 4
+    day.visit("Rex", stage="booked")
+    at = opened(day.clinic, "sam", "paper/print.py")
+    at.button(key="print_left_again").click().run()
+    assert len(at.error) == 1 and sheets(day.clinic) == 4
+    assert "was not taken" not in words(opened(day.clinic, "sam", "paper/print.py"))
+
+
 def test_one_visit_is_printed_from_its_appointment(day):
     one = day.visit("Luna", stage="booked")
     at = opened(day.clinic, "sam", "appointments/roster.py", appointment=one)
