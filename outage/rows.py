@@ -58,6 +58,8 @@ class BoardRow:
     """Whether the visit it belongs to was let go."""
     notes: tuple[str, ...] = ()
     """Exceptions that stop nobody, such as waste without a witness."""
+    unused_of: str = ""
+    """The print of a sheet that is no visit's and of which nothing came back."""
 
     @property
     def id(self) -> str:
@@ -216,6 +218,7 @@ class Judge:
             entered=entered, pages=pages, verified=verified, waiver=waiver, appointment_id=sheet.appointment_id,
             serials=(sheet.serial,), inside=visit is not None, notes=sheet.entry.exceptions if sheet.entry else (),
             is_covered=visit is not None and self.account.waived("appointment", visit.id) is not None,
+            unused_of="" if visit or sheet.has_come else sheet.run,
         )  # fmt: skip
 
     def _whose(self, sheet: SheetFacts) -> str:

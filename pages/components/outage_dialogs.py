@@ -14,7 +14,7 @@ from outage import outages
 from outage.board import Board, close, waive_rows
 from outage.outages import SCOPES, OutageRow
 from outage.rows import BoardRow
-from pages.components import frame, show
+from pages.components import frame, recovery_board, show
 
 SHOWN = 8
 PART_WORDS = {"clinical": "Clinical part", "money": "Money part"}
@@ -109,6 +109,7 @@ def let_go(outage_id: str, parts: Mapping[str, list[BoardRow]]) -> None:
             key=frame.form_key("waive"),
         )  # fmt: skip
         frame.new_form_key("waive")
+        st.session_state[recovery_board.LET_GO] = st.session_state.get(recovery_board.LET_GO, 0) + 1
         st.rerun()
 
 

@@ -37,6 +37,10 @@ NOTHING = {
 }  # fmt: skip
 
 
+LET_GO = "_rows_let_go"
+"""How often rows were let go in this session: what was chosen for it is chosen no more."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What the person at the board asked for: rows to let go, a waiver to take back, a row to work on."""
@@ -56,7 +60,7 @@ def draw(
         key=key,
         data={
             "outage": found.outage.id, "may": may, "columns": COLUMNS, "rows": rows, "nothing": NOTHING,
-            "tabs": _tabs(rows),
+            "tabs": _tabs(rows), "stamp": st.session_state.get(LET_GO, 0), "unused": _unused(found) if may else [],
             "identities": [
                 {
                     "key": one.key, "title": one.title, "equal": one.is_equal, "note": one.note,
@@ -106,6 +110,18 @@ def _rows(found: Board, may: bool, ways: Callable[[BoardRow], str]) -> list[dict
             }
         )  # fmt: skip
     return lines
+
+
+def _unused(found: Board) -> list[dict[str, Any]]:
+    """Sheets of one print and form that nobody needed, to be chosen at once: drug logs, mostly."""
+    prints: dict[tuple[str, str], list[str]] = {}
+    for row in found.rows:
+        if row.unused_of and row.is_open:
+            prints.setdefault((row.unused_of, row.detail.split(" · ")[0]), []).append(row.id)
+    return [
+        {"id": run, "label": f"Choose the {len(rows)} unused sheets: {form}", "rows": rows}
+        for (run, form), rows in prints.items() if len(rows) > 1
+    ]  # fmt: skip
 
 
 def _tabs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from data.session import write
 from data.types import clock
 from outage.board import board
 from outage.outages import change_times, current, declare, outage
+from pages.components import recovery_board
 from security import audit
 from tests.conftest import ROOT
 from tests.outage.paper_day import PaperDay
@@ -30,6 +31,17 @@ def told(at) -> str:
     return " ".join(one.value for one in [*at.markdown, *at.caption, *at.success, *at.error, *at.title]).replace(
         "\\", ""
     )
+
+
+def test_unused_sheets_of_one_print_are_offered_to_be_let_go_at_once(sqlite_clinic):
+    day = PaperDay(sqlite_clinic)
+    for number in ("B1", "B2", "B3"):
+        day.sheet("drug-log", bottle=day.bottle(number))
+    day.sheet("travel-sheet", day.visit("Luna"))
+    found = board(day.id, by=sqlite_clinic.actor("mona"))
+    (offered,) = recovery_board._unused(found)
+    assert offered["label"] == "Choose the 3 unused sheets: Drug log"
+    assert set(recovery_board.parts_of(found, tuple(offered["rows"]))) == {"clinical"}
 
 
 def test_everybody_reads_of_an_outage_and_only_a_manager_may_change_it(sqlite_clinic):
@@ -77,10 +89,16 @@ def test_an_outage_from_declaring_to_the_signed_reports(served, browser):
     page.get_by_title("Show the rows behind this number").first.click()
     page.get_by_text("Kept · Chen, Ada").wait_for()
     page.get_by_role("button", name="Showing the rows behind 3 rostered").click()
-    page.get_by_label("Choose all rows shown").check()
-    page.get_by_role("button", name="Let them go").click()
-    page.get_by_label("Why").fill("Finished in the app, sheet never used")
-    page.get_by_role("button", name="Let 2 rows go").click()
+    for what in ("Record and paper", "Both"):
+        page.get_by_label("Choose all rows shown").check()
+        page.get_by_text("2 rows chosen").wait_for()
+        page.get_by_role("button", name="Let them go").click()
+        if what != "Both":
+            page.get_by_text(what, exact=True).click()
+        page.get_by_label("Why").fill("Finished in the app, sheet never used")
+        page.get_by_role("button", name="Let 2 rows go").click()
+        page.get_by_test_id("stDialog").wait_for(state="detached", timeout=20_000)
+        page.get_by_text("2 rows chosen").wait_for(state="hidden")
     page.get_by_role("button", name="Visits, 0 of 3 open").wait_for(timeout=20_000)
     page.get_by_text("Settled rows too").click()
     page.get_by_text("Let go by Mona Marsh: Finished in the app, sheet never used").first.wait_for()

@@ -11,6 +11,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const known = new Map(data.rows.map((row) => [row.id, row]));
   for (const id of [...state.chosen]) if (!known.get(id) || !known.get(id).open) state.chosen.delete(id);
 
+  if (state.stamp !== data.stamp) state.chosen.clear();
+  state.stamp = data.stamp;
+
   const made = (kind, name, text, more) => {
     const one = document.createElement(kind);
     if (name) one.className = name;
@@ -97,6 +100,19 @@ export default function ({ data, parentElement, setTriggerValue }) {
     return box;
   }
 
+  function unused() {
+    const box = made("div", "unused");
+    if (state.only || state.tab !== "form_sheet") return box;
+    for (const one of data.unused) {
+      if (one.rows.every((id) => state.chosen.has(id))) continue;
+      const pick = keyed(made("button", "tab", one.label), "unused-" + one.id + one.label);
+      pick.type = "button";
+      pick.onclick = () => { for (const id of one.rows) state.chosen.add(id); again(); };
+      box.append(pick);
+    }
+    return box;
+  }
+
   function cell(one) {
     const box = made("div", "cell " + one.s);
     const mark = made("b", "", MARKS[one.s]);
@@ -178,7 +194,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 
   function draw() {
-    const parts = [sums(), bar(), table(shown())];
+    const parts = [sums(), bar(), unused(), table(shown())];
     if (state.chosen.size) {
       const box = made("div", "chosen");
       box.append(made("span", "", state.chosen.size === 1 ? "One row chosen" : `${state.chosen.size} rows chosen`));
