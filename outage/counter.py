@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data.errors import Refusal
-from outage.review import AttachAs, settle
+from outage.page_answers import AttachAs
+from outage.review import settle
 from outage.scanning import PageLine, scan_file
 from outage.sheets import bind, sheet_of_serial, visit_of, who_of
 from security.actor import Actor

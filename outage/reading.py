@@ -22,7 +22,8 @@ from forms.editions import editions_of
 from forms.reading.stack import FileNotRead
 from outage import destroying
 from outage.lease import is_held
-from outage.review import ASIDE, KINDS, waits
+from outage.page_answers import ASIDE, KINDS
+from outage.review import waits
 from outage.scanning import MORE_SENTENCES, OFF_SCALE, BeingRead, read_scan, scale_note
 from outage.sheets import who_of
 from security.actor import Actor

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from data.models import FormSheet
 from data.session import ClinicSession
 from forms.editions import edition_of
-from outage import board, entry, review
+from outage import board, doubts, entry, page_answers, review
 from outage.bottle_sheets import enter_bottle
 from outage.entry_queue import Waiting, to_enter
 from outage.rehearsal.keying import keyed
@@ -53,22 +53,22 @@ def settle_rest(truth: Truth, *, by: Actor, source: str = STACK_NAME) -> int:
     return settled
 
 
-def answer_to(row: review.ReviewRow, truth: Truth, visits: Mapping[int, str], by: Actor) -> review.Answer:
+def answer_to(row: review.ReviewRow, truth: Truth, visits: Mapping[int, str], by: Actor) -> page_answers.Answer:
     """What a person who has the paper at hand would say of a page."""
     page = _true_page(row, truth)
     if row.reason == "duplicate":
-        return review.KeepFirst()
+        return page_answers.KeepFirst()
     if row.reason == "blank":
-        return review.PutAside("blank")
+        return page_answers.PutAside("blank")
     if row.reason == "unbound" and row.serial is not None:
-        return review.BindTo(visits[row.serial])
+        return page_answers.BindTo(visits[row.serial])
     if row.reason == "doubtful":
         written = written_on(truth, int(page["serial"]), int(page["page"]))
-        return review.Boxes({doubt.key: _box(doubt, written.get(doubt.key)) for doubt in row.doubts})
+        return page_answers.Boxes({doubt.key: _box(doubt, written.get(doubt.key)) for doubt in row.doubts})
     if page["serial"]:
         with look(by, "outage.scan") as session:
-            return review.PutToSheet(sheet_id=_sheet(session, int(page["serial"])).id, page=int(page["page"]))
-    return review.PutAside("not_ours")
+            return page_answers.PutToSheet(sheet_id=_sheet(session, int(page["serial"])).id, page=int(page["page"]))
+    return page_answers.PutAside("not_ours")
 
 
 def enter_rest(outage_id: str, truth: Truth, *, by: Actor, second: Actor | None = None, but: int = 0) -> int:
@@ -140,7 +140,7 @@ def _values(session: ClinicSession, sheet: FormSheet, truth: Truth) -> dict[str,
     return keyed(written_on(truth, sheet.serial, 1), edition_of(session, sheet.edition).body)
 
 
-def _box(doubt: review.Doubt, value: Any) -> Any:
+def _box(doubt: doubts.Doubt, value: Any) -> Any:
     if doubt.kind == "check":
         return bool(value)
     return value if value not in ("", None) else ([] if doubt.kind == "multi" else None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from outage.review import Doubt
+from outage.doubts import Doubt
 from pages.components.page_view import address
 from pages.components.scripts import script
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 import streamlit as st
 
-from outage import review
-from outage.review import (
+from outage import sheets
+from outage.page_answers import (
     ASIDE,
     KINDS,
     Answer,
@@ -20,9 +20,9 @@ from outage.review import (
     NoCard,
     PutAside,
     PutToSheet,
-    ReviewRow,
     TakeThis,
 )
+from outage.review import ReviewRow
 from outage.sheets import SheetPages, VisitChoice
 from pages.components import frame, show
 from records import search
@@ -83,15 +83,15 @@ def _sheet(row: ReviewRow, say: Say, day: date, enter: bool) -> None:
         max_chars=40,
     )  # fmt: skip
     day = _day(row, day, "sheet")
-    sheets = {sheet.id: sheet for sheet in review.sheets_of_day(day, by=frame.actor())}
-    labels = {sheet.id: _sheet_label(sheet) for sheet in sheets.values()}
+    offered = {sheet.id: sheet for sheet in sheets.sheets_of_day(day, by=frame.actor())}
+    labels = {sheet.id: _sheet_label(sheet) for sheet in offered.values()}
     chosen = st.selectbox(
-        "Or choose the sheet", list(sheets), index=None, key=f"sheet_{row.id}", disabled=bool(code),
+        "Or choose the sheet", list(offered), index=None, key=f"sheet_{row.id}", disabled=bool(code),
         format_func=labels.__getitem__, placeholder="Type a name or the number of the sheet",
     )  # fmt: skip
     number, taken = 1, False
     if chosen and not code:
-        sheet = sheets[chosen]
+        sheet = offered[chosen]
         if sheet.of > 1:
             number = st.segmented_control(
                 "Page", list(range(1, sheet.of + 1)), default=(sheet.missing or [1])[0], required=True,
@@ -150,7 +150,7 @@ def _day(row: ReviewRow, day: date, what: str) -> date:
 
 def _visit(row: ReviewRow, day: date, what: str) -> str:
     day = _day(row, day, what)
-    visits = {visit.id: _visit_label(visit) for visit in review.visits_of_day(day, by=frame.actor())}
+    visits = {visit.id: _visit_label(visit) for visit in sheets.visits_of_day(day, by=frame.actor())}
     chosen = st.selectbox(
         "Visit", list(visits), index=None, key=f"visit_{what}_{row.id}", placeholder="Type a patient or client",
         format_func=visits.__getitem__,

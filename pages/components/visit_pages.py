@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from outage import counter, review, scanning
-from outage.review import KINDS
+from outage import counter, review, scanning, sheets
+from outage.page_answers import KINDS
 from outage.sheets import SheetPages, VisitPages
 from pages.components import frame, page_view, show
 
@@ -17,7 +17,7 @@ def draw(appointment_id: str, may: frozenset[str], *, heading: bool = True) -> N
     """Draw it for somebody who may scan; nothing for others."""
     if "outage.scan" not in may:
         return
-    there = review.pages_of(appointment_id, by=frame.actor())
+    there = sheets.pages_of(appointment_id, by=frame.actor())
     with st.container(key="visit_pages", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             if heading:

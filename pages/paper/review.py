@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from outage import outages, review, scanning
-from outage.review import Answer, Boxes, ReviewRow
+from outage import outages, page_answers, review, scanning
+from outage.page_answers import Answer, Boxes
+from outage.review import ReviewRow
 from pages.components import box_choices, frame, page_view, review_choices, show
 
 SHORT = {
@@ -129,7 +130,7 @@ def _settled_here(row: ReviewRow) -> None:
 def _together(row: ReviewRow, counts: Counter[str]) -> None:
     """Many blank backs, or a stack that was scanned twice, at once."""
     count = counts[SHORT.get(row.reason, "")]
-    if row.reason not in review.ALIKE or count < 3:
+    if row.reason not in page_answers.ALIKE or count < 3:
         return
     label = f"All {count} are blank" if row.reason == "blank" else f"Keep the first scan of all {count}"
     with st.popover(label, icon=":material/done_all:", key="alike"), frame.refusals():
@@ -153,7 +154,7 @@ def _say(row: ReviewRow, answer: Answer) -> None:
     with st.spinner("Reading the page …", show_time=False):
         review.settle(row.id, answer, by=frame.actor(), key=frame.form_key(place))
     frame.new_form_key(place)
-    st.session_state[LAST] = None if isinstance(answer, review.Destroy) else row.id
+    st.session_state[LAST] = None if isinstance(answer, page_answers.Destroy) else row.id
     st.rerun()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.errors import Refusal
-from outage import reading, review, scanning
+from outage import reading, review, scanning, sheets
 from outage.reading import ScannedPage, ScanRow
 from pages.components import frame, page_view, scan_words, show
 from pages.components.rows import Row
@@ -148,15 +148,15 @@ def _page(page: ScannedPage) -> None:
 
 def _missing() -> None:
     """Sheets of which a page did not come back."""
-    sheets = review.missing_pages(by=frame.actor())
-    if not sheets:
+    begun = sheets.missing_pages(by=frame.actor())
+    if not begun:
         return
-    st.subheader(f"Pages missing ({show.count(len(sheets), 'sheet')})", anchor=False)
+    st.subheader(f"Pages missing ({show.count(len(begun), 'sheet')})", anchor=False)
     st.caption(
         "Some pages of these sheets were scanned and others not. Look through the paper, and scan what is found."
     )
     lines = []
-    for sheet in sheets[-60:]:
+    for sheet in begun[-60:]:
         numbers = " and ".join(f"page {number}" for number in sheet.missing)
         href = f"/ticket?visit={sheet.appointment_id}" if sheet.appointment_id else "/review"
         about = f"{sheet.title}, sheet {sheet.serial}"
@@ -164,7 +164,7 @@ def _missing() -> None:
             Row(sheet.id, sheet.who or "Blank stock", about, f"{numbers.capitalize()} of {sheet.of} missing", href=href)
         )
     if opened := rows_of(lines, path="/ticket", label="Sheets with pages missing", key="missing_rows", shape=MISSING):
-        visit = next(sheet.appointment_id for sheet in sheets if sheet.id == opened)
+        visit = next(sheet.appointment_id for sheet in begun if sheet.id == opened)
         if visit and "billing.view" in frame.may():
             st.switch_page("today/ticket.py", query_params={"visit": visit})
         st.switch_page("paper/review.py")

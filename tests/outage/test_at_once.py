@@ -8,7 +8,7 @@ from sqlalchemy import select
 from data.errors import NotFound, NotPermitted, Refusal, SessionEnded
 from data.models import Appointment, BackEntry, CardSlip, Client, DrugLogEntry, FormSheet, InvoiceLine, Patient, Payment
 from data.session import read, write
-from outage import board, entry, outages, review, sheets, slips
+from outage import board, entry, outages, page_answers, review, sheets, slips
 from outage.printing import print_blank, print_for_roster
 from security import audit, sessions
 from security.actor import Actor
@@ -104,7 +104,7 @@ def test_another_clinics_ids_mean_nothing_and_an_ended_session_does_nothing(pape
         lambda: sheets.bind(walk_in, paper.visit, by=them),
         lambda: sheets.spoil(sheet, "Torn", by=them),
         lambda: sheets.pages_of(paper.visit, by=them),
-        lambda: review.settle(sheet, review.PutAside("blank"), by=them),
+        lambda: review.settle(sheet, page_answers.PutAside("blank"), by=them),
         lambda: review.reopen(sheet, by=them),
         lambda: slips.take_back(sheet, "Why", by=them),
         lambda: slips.apply_slip(sheet, paper.visit, by=them),

@@ -13,9 +13,10 @@ from data.models import DocumentPage, FormSheet, ScanFile
 from data.session import read
 from forms.reading.stack import FileNotRead
 from opening.start import furnish
-from outage import reading, review
+from outage import page_answers, reading, review
+from outage.page_answers import PutAside
 from outage.printing import print_blank, print_for_roster
-from outage.review import PutAside, settle, waiting
+from outage.review import settle, waiting
 from outage.scanning import read_scan, receive, scan_file
 from security.actor import Actor
 from security.clinics import NewClinic, create_clinic
@@ -130,7 +131,7 @@ def test_a_stack_with_blank_backs_a_page_upside_down_and_another_print_size(clin
     assert {row.sentence for row in waiting(by=sam)} == {"This page is blank."}
     settle(waiting(by=sam)[0].id, PutAside("blank"), by=sam)
     assert [review.settle_alike("blank", by=sam, key="all") for _ in range(2)] == [2, 2]
-    with pytest.raises(review.NothingToSettle):
+    with pytest.raises(page_answers.NothingToSettle):
         review.settle_alike("unbound", by=sam)
     scan = reading.scans(by=sam)[0]
     assert (scan.attached, scan.to_review, scan.aside) == (3, 0, 3)

@@ -22,7 +22,7 @@ from data.session import read, write
 from data.types import clock
 from forms.editions import edition_of
 from opening.demo import make_demo
-from outage import review
+from outage import page_answers, review
 from outage.board import board, close
 from outage.outages import declare
 from outage.pack import make_pack
@@ -67,7 +67,7 @@ class Rehearsal:
             booked = session.scalar(select(func.count()).where(Appointment.day == self.day))
         book_day(self.clinic, self.day, VISITS - booked, Random(5), self.by)
         for row in review.waiting(by=self.by):  # of the demo's own outage
-            review.settle(row.id, review.PutAside("scan_again"), by=self.by)
+            review.settle(row.id, page_answers.PutAside("scan_again"), by=self.by)
         pack = make_pack(self.day, by=self.as_("staff"), key="evening")
         clock.set(None)
         began, ended = (instant_of(self.day, at, ZONE) for at in (clock_time(7, 30), clock_time(16, 30)))
@@ -164,20 +164,20 @@ def scan(page, rehearsal):
 def settle(page, row, rehearsal, visits):
     """One page, as a person settles it. The page on screen is the first that waits."""
     answer = by_truth.answer_to(row, rehearsal.truth, visits, rehearsal.by)
-    if isinstance(answer, review.KeepFirst):
+    if isinstance(answer, page_answers.KeepFirst):
         page.get_by_role("button", name="Keep the first scan").click()
-    elif isinstance(answer, review.PutAside):
+    elif isinstance(answer, page_answers.PutAside):
         if row.reason != "blank":
             page.get_by_role("button", name="Put aside", exact=True).or_(
                 page.get_by_role("radio", name="Put aside", exact=True)
             ).first.click()
-        page.get_by_role("button", name=review.ASIDE[answer.why]).click()
-    elif isinstance(answer, review.BindTo):
+        page.get_by_role("button", name=page_answers.ASIDE[answer.why]).click()
+    elif isinstance(answer, page_answers.BindTo):
         one = next(walk for walk in rehearsal.truth["walk_ins"] if row.serial in walk["serials"].values())
         page.get_by_role("combobox", name="Visit").fill(one["animal"])
         page.get_by_role("option").filter(has_text=one["animal"]).first.click()
         page.get_by_role("button", name="Attach to this visit").click()
-    elif isinstance(answer, review.PutToSheet):
+    elif isinstance(answer, page_answers.PutToSheet):
         true = rehearsal.truth["pages"][row.index]
         page.get_by_role("combobox", name="Or choose the sheet").fill(f"sheet {true['serial']}")
         page.get_by_role("option").filter(has_text=f"sheet {true['serial']}").first.click()

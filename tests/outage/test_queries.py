@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import event
 
-from outage import board, entry, print_runs, review
+from outage import board, entry, print_runs, review, sheets
 from tests.outage.paper_day import ZONE, PaperDay
 
 DRUGS = {"drugs.1.bottle": "17", "drugs.1.drawn": "1.2", "drugs.1.given": "1.2"}
@@ -19,8 +19,8 @@ def test_a_long_day_takes_as_many_queries_as_a_short_one(sqlite_clinic):
         "back entry": lambda: entry.to_enter(by=by, outage_id=day.id),
         "to look at": lambda: entry.exceptions(by=by, outage_id=day.id),
         "review": lambda: review.waiting(by=by),
-        "sheets a page may be": lambda: review.sheets_of_day(day.began.astimezone(ZoneInfo(ZONE)).date(), by=by),
-        "pages missing": lambda: review.missing_pages(by=by),
+        "sheets a page may be": lambda: sheets.sheets_of_day(day.began.astimezone(ZoneInfo(ZONE)).date(), by=by),
+        "pages missing": lambda: sheets.missing_pages(by=by),
         "what may be destroyed": lambda: board.papers(day.id, by=by),
         "stock": lambda: print_runs.blank_stock(by=by),
     }

@@ -17,22 +17,13 @@ from data.session import everywhere, read, write
 from data.types import clock
 from forms.reading.codes import read_codes
 from forms.token import readable
-from outage import destroying, entry, review
+from outage import destroying, entry, page_answers, review, sheets
 from outage.counter import take_page
+from outage.doubts import NoSuchAnswer
 from outage.outages import declare
+from outage.page_answers import AttachAs, BindTo, Boxes, Destroy, KeepFirst, PutAside, PutToSheet, TakeThis
 from outage.printing import print_blank, print_for_appointment, print_for_roster
-from outage.review import (
-    AttachAs,
-    BindTo,
-    Boxes,
-    Destroy,
-    KeepFirst,
-    PutAside,
-    PutToSheet,
-    TakeThis,
-    settle,
-    waiting,
-)  # fmt: skip
+from outage.review import settle, waiting
 from outage.scanning import field_pictures, page_picture, scan_file
 from records import documents
 from records.access import RestrictedRecord
@@ -109,8 +100,8 @@ def test_a_page_without_readable_codes_is_put_to_its_sheet_by_the_typed_code_and
     assert told["from"] == ["review", "code_unreadable"] and told["to"] == ["attached", ""]
     with pytest.raises(review.AlreadySettled, match="Sam Stone settled"):
         settle(row.id, PutAside("not_ours"), by=clinic.actor("mona"))
-    assert [sheet.missing for sheet in review.missing_pages(by=sam)] == [[2]]
-    assert review.pages_of(visits[0], by=sam).missing == 1
+    assert [sheet.missing for sheet in sheets.missing_pages(by=sam)] == [[2]]
+    assert sheets.pages_of(visits[0], by=sam).missing == 1
 
 
 def test_blank_stock_is_bound_to_a_visit_with_all_its_pages(clinic, paper):
@@ -129,11 +120,11 @@ def test_blank_stock_is_bound_to_a_visit_with_all_its_pages(clinic, paper):
     with pytest.raises(review.AlreadySettled):
         settle(second.id, BindTo(visits[0]), by=sam)
     with pytest.raises(Exception, match="printed for another visit"):
-        review.bind(sheet.id, visits[0], by=sam)
+        sheets.bind(sheet.id, visits[0], by=sam)
     review.reopen(second.id, by=sam)
     assert [row.reason for row in waiting(by=sam)] == ["unbound", "unbound"], "it is nobody's again, as a whole"
     settle(second.id, BindTo(visits[1]), by=sam)
-    there = review.pages_of(visits[1], by=sam)
+    there = sheets.pages_of(visits[1], by=sam)
     assert [(one.serial, one.missing) for one in there.sheets] == [(sheet.serial, [])]
     assert pages
 
@@ -157,7 +148,7 @@ def test_of_two_scans_of_a_page_a_person_keeps_the_first_or_lets_the_second_supe
     (row,) = waiting(by=sam)
     assert row.reason == "reopened" and rows(clinic, DocumentPage)[1].superseded_by_id is None
     sheet = rows(clinic, FormSheet)[0]
-    with pytest.raises(review.PageThere):
+    with pytest.raises(page_answers.PageThere):
         settle(row.id, PutToSheet(sheet_id=sheet.id, page=2), by=sam)
     settle(row.id, PutToSheet(sheet_id=sheet.id, page=2, replace=True), by=sam)
     assert rows(clinic, DocumentPage)[1].superseded_by_id == newer.id
@@ -180,7 +171,7 @@ def test_a_page_put_to_the_wrong_sheet_leaves_no_trace_there_when_it_is_taken_aw
     scan_file("b.tif", tiff([again]), by=sam)
     (twin,) = waiting(by=sam)
     review.reopen(row.id, by=sam)
-    with pytest.raises(review.NothingToSettle, match="no earlier scan"):
+    with pytest.raises(page_answers.NothingToSettle, match="no earlier scan"):
         settle(twin.id, KeepFirst(), by=sam)
     settle(twin.id, TakeThis(), by=sam)
     settle(row.id, PutToSheet(sheet_id=own.id, page=1, replace=True), by=sam)
@@ -236,13 +227,13 @@ def test_doubtful_boxes_are_decided_field_by_field_and_the_machines_value_is_kep
     doubts = {doubt.key: doubt for doubt in row.doubts}
     assert doubts["sex_found"].why == "several" and ("female", "Female") in doubts["sex_found"].options
     assert doubts["weight"].kind == "bubble_digits" and doubts["weight"].unit
-    with pytest.raises(review.StillDoubtful, match="eight"):
+    with pytest.raises(page_answers.StillDoubtful, match="eight"):
         settle(row.id, Boxes({"sex_found": "female"}), by=sam)
     for wrong in ("dragon", ["female"], 1, True):
-        with pytest.raises(review.NoSuchAnswer):
+        with pytest.raises(NoSuchAnswer):
             settle(row.id, Boxes({"sex_found": wrong, "weight": None}), by=sam)
     for wrong in ("9999", "٤.0", "4,0", "-1.0", 4.0, "4."):
-        with pytest.raises(review.NoSuchAnswer):
+        with pytest.raises(NoSuchAnswer):
             settle(row.id, Boxes({"sex_found": None, "weight": wrong}), by=sam)
     settle(row.id, Boxes({"sex_found": "female", "weight": None, "approved": "yes"}), by=sam)
     (page,) = rows(clinic, DocumentPage)
@@ -259,14 +250,14 @@ def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_aga
     scan_file("mail.tif", tiff([letter(pages[0]), np.full_like(pages[0], 255)]), by=sam)
     foreign, blank = waiting(by=sam)
     assert (foreign.state, blank.reason) == ("foreign", "blank")
-    with pytest.raises(review.NoSuchAnswer):
+    with pytest.raises(NoSuchAnswer):
         settle(foreign.id, AttachAs("spell", visits[0]), by=sam)
     with pytest.raises(NotFound):
         settle(foreign.id, AttachAs("letter"), by=sam)
     settle(foreign.id, AttachAs("letter", visits[0]), by=sam)
     settle(blank.id, PutAside("blank"), by=sam)
     assert not waiting(by=sam)
-    (other,) = review.pages_of(visits[0], by=sam).others
+    (other,) = sheets.pages_of(visits[0], by=sam).others
     assert other.title == "Letter, page 1 of mail.tif"
     assert documents.open_document(other.document_id, by=sam).content.startswith(b"\xff\xd8")
     with read(clinic.id) as session:
@@ -274,7 +265,7 @@ def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_aga
     assert [line.title for line in documents.of_client(client, by=sam)] == [other.title]
     review.reopen(foreign.id, by=sam)
     assert [row.reason for row in waiting(by=sam)] == ["reopened"]
-    assert not documents.of_client(client, by=sam) and not review.pages_of(visits[0], by=sam).others
+    assert not documents.of_client(client, by=sam) and not sheets.pages_of(visits[0], by=sam).others
     settle(foreign.id, AttachAs("other", client_id=client), by=sam)
     assert [line.title for line in documents.of_client(client, by=sam)] == ["Other paper, page 1 of mail.tif"]
     with write(clinic.id) as session:
@@ -308,7 +299,7 @@ def test_a_page_with_a_card_number_is_cut_out_and_its_pictures_are_gone(clinic, 
     assert (page.state, page.reason, page.picture, page.fields) == ("quarantined", "card_number", "", {})
     assert rows(clinic, ScanFile)[0].destroyed == 1 and not waiting(by=sam)
     assert [told["how"] for told in actions(clinic, "page.settled")] == ["AttachAs", "Destroy"]
-    with pytest.raises(review.NothingToSettle):
+    with pytest.raises(page_answers.NothingToSettle):
         review.reopen(page.id, by=sam)
     third = rows(clinic, DocumentPage)[2]
     review.reopen(third.id, by=sam)
@@ -332,16 +323,16 @@ def test_spoiled_sheets_count_neither_as_missing_nor_as_stock_and_a_page_of_one_
     sheet, other = rows(clinic, FormSheet)
     scan_file("b.tif", tiff([pages[3]]), by=sam)
     with pytest.raises(Exception, match="no spoiled sheet"):
-        review.spoil(other.id, "torn", by=sam)
+        sheets.spoil(other.id, "torn", by=sam)
     with pytest.raises(Exception, match="reason"):
-        review.spoil(sheet.id, " ", by=sam)
-    review.spoil(sheet.id, "Coffee", by=sam)
+        sheets.spoil(sheet.id, " ", by=sam)
+    sheets.spoil(sheet.id, "Coffee", by=sam)
     scan_file("a.tif", tiff([pages[0]]), by=sam)
     (row,) = waiting(by=sam)
     assert row.reason == "spoiled"
     settle(row.id, TakeThis(), by=sam)
     assert rows(clinic, FormSheet)[0].state == "used"
-    assert [one.serial for one in review.missing_pages(by=sam)] == [sheet.serial, other.serial]
+    assert [one.serial for one in sheets.missing_pages(by=sam)] == [sheet.serial, other.serial]
 
 
 def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_page(clinic, paper):
@@ -355,9 +346,9 @@ def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_p
     for attempt in (
         lambda: settle(row.id, PutAside("not_ours"), by=stranger),
         lambda: review.reopen(row.id, by=stranger),
-        lambda: review.bind(row.sheet_id, visits[0], by=stranger),
-        lambda: review.spoil(row.sheet_id, "x", by=stranger),
-        lambda: review.pages_of(visits[0], by=stranger),
+        lambda: sheets.bind(row.sheet_id, visits[0], by=stranger),
+        lambda: sheets.spoil(row.sheet_id, "x", by=stranger),
+        lambda: sheets.pages_of(visits[0], by=stranger),
         lambda: page_picture(row.id, by=stranger),
         lambda: settle("nothing", PutAside("not_ours"), by=sam),
     ):
@@ -372,7 +363,7 @@ def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_p
     for attempt in (
         lambda: settle(row.id, Boxes({"sex_found": "female"}), by=sam),
         lambda: settle(row.id, Destroy(), by=sam),
-        lambda: review.pages_of(visits[0], by=sam),
+        lambda: sheets.pages_of(visits[0], by=sam),
     ):
         with pytest.raises(RestrictedRecord):
             attempt()
@@ -406,7 +397,7 @@ def test_a_page_taken_at_the_counter_goes_where_it_belongs_and_says_so(clinic, p
         "review",
         "This is a page of a form, but neither of its codes can be read. Choose the sheet by hand. It waits in Review.",
     )
-    there = review.pages_of(visits[0], by=sam)
+    there = sheets.pages_of(visits[0], by=sam)
     assert [(sheet.serial, sheet.missing) for sheet in there.sheets] == [(first, [2]), (second + 1, [2])]
     assert [other.kind for other in there.others] == ["letter"]
     with pytest.raises(NotFound):

@@ -22,7 +22,7 @@ from data.errors import NotFound
 from data.models import Appointment, AuditLog, Client, Document, DocumentPage, FormSheet, ScanFile
 from data.session import read, write
 from forms.reading.stack import FileNotRead
-from outage import reading, review, scanning
+from outage import page_answers, reading, review, scanning
 from outage.printing import print_blank, print_for_roster
 from outage.scanning import ScanEmpty, field_pictures, page_picture, read_scan, receive, scan_file, waiting
 from records.access import RestrictedRecord
@@ -292,9 +292,9 @@ def test_a_page_with_a_card_number_in_print_is_destroyed_and_one_that_may_have_o
     told = {line.reason for line in (line, filed, twice)}
     assert told == {"maybe_card"} and line.sentence == "This may hold a card number: look, and destroy it or keep it."
     for one in (line, filed, twice):
-        review.settle(one.id, review.NoCard(), by=sam)
-    with pytest.raises(review.NothingToSettle):
-        review.settle(line.id, review.NoCard(), by=sam)
+        review.settle(one.id, page_answers.NoCard(), by=sam)
+    with pytest.raises(page_answers.NothingToSettle):
+        review.settle(line.id, page_answers.NoCard(), by=sam)
     with read(clinic.id) as session:
         pages_now = [session.get_one(DocumentPage, (clinic.id, one.id)) for one in (line, filed, twice)]
         assert [(page.state, page.reason) for page in pages_now] == [

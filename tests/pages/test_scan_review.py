@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from outage import reading, review
+from outage import reading, review, sheets
 from outage.printing import print_blank, print_for_roster
 from outage.scanning import receive, scan_file
 from tests.flow.conftest import Day
@@ -79,7 +79,7 @@ def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clini
     assert "does not fit any page" in at.error[0].value, "a refusal stays beside the choices"
     at.text_input(f"code_{unread.id}").set_value("").run()
     sheet = next(
-        one for one in review.sheets_of_day(Day(sqlite_clinic).today, by=sam) if one.appointment_id == visits[1]
+        one for one in sheets.sheets_of_day(Day(sqlite_clinic).today, by=sam) if one.appointment_id == visits[1]
     )
     at.selectbox(f"sheet_{unread.id}").set_value(sheet.id).run()
     at.button(f"Attach to this sheet_{unread.id}").click().run()
@@ -93,7 +93,7 @@ def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clini
     at.button("review_undo").click().run()
     assert {row.id for row in review.waiting(by=sam)} == {doubtful.id, blank.id}
     assert not any(re.search(r"(?<!\\)<img", part.value) for part in (*at.markdown, *at.caption))
-    assert review.pages_of(visits[0], by=sam).others[0].kind == "lab"
+    assert sheets.pages_of(visits[0], by=sam).others[0].kind == "lab"
 
 
 def test_a_page_with_a_card_number_is_destroyed_after_a_second_look(sqlite_clinic):
@@ -165,7 +165,7 @@ def test_the_ticket_shows_the_pages_of_its_visit_and_opens_them(sqlite_clinic):
     sam = sqlite_clinic.actor("sam")
     scan_file("a.tif", content, by=sam)
     at = opened(sqlite_clinic, "sam", "today/ticket.py", visit=visits[0])
-    first = review.pages_of(visits[0], by=sam).sheets[0]
+    first = sheets.pages_of(visits[0], by=sam).sheets[0]
     at.button(f"page_{first.pages[0].page_id}").click().run()
     assert not at.exception and "Some boxes need a look. It waits in Review." in told(at)
     at = opened(sqlite_clinic, "sam", "today/visit.py", id=visits[1])
