@@ -15,7 +15,8 @@ from data.models import Clinic, Document, DocumentPage, FormSheet, User, Waiver
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.print import Head, within
-from outage.account import Account, read_account
+from outage.account import Account
+from outage.account_reading import read_account
 from outage.closing_report import KIND, content_of, report_pdf, sign
 from outage.disposal import Paper, disposal
 from outage.identities import Identity, identities

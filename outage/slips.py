@@ -23,7 +23,8 @@ from data.models import Appointment, CardSlip, Client, Clinic, FormSheet, Outage
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.token import SLIP, is_slip, typed
-from outage.account import SLIPS_A_SHEET, forms_of
+from outage.account import SLIPS_A_SHEET
+from outage.account_paper import forms_of
 from outage.outages import PartClosed, outage_at
 from records.access import NAME, Closed, client_for
 from security.actor import Actor

@@ -14,7 +14,7 @@ from data.errors import NotFound, NotPermitted
 from data.models import Appointment, AuditLog, Client, FormSheet, Outage, Waiver
 from data.session import read, write
 from data.types import clock, new_id
-from outage.account import meant
+from outage.account_taken import meant
 from outage.board import NotMissing, NotOnBoard, ReasonMissing, board, undo_waiver, waive, waive_rows
 from outage.identities import sides
 from outage.outages import PartClosed
