@@ -14,6 +14,7 @@ import dataclasses
 import functools
 import gc
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -265,12 +266,27 @@ SLOW_ON_POSTGRES = {
 """Files that check numbers, files and pictures, which the database behind them hardly touches (loading, rules and
 transactions have tests of their own on both): their PostgreSQL half runs with the slow tests, so in every gate."""
 
+MOSTLY_PLAIN_ON_POSTGRES = {
+    "test_board.py", "test_break_glass.py", "test_documents.py", "test_drafts.py", "test_entry_attacks.py",
+    "test_first_steps.py", "test_imports.py", "test_notes.py", "test_outages.py", "test_reading.py",
+    "test_restricted.py", "test_role_matrix.py", "test_screens.py", "test_settings.py", "test_shelf.py",
+    "test_slips.py", "test_staff.py", "test_users.py", "test_worker.py",
+}  # fmt: skip
+"""Files of rules whose SQL both databases spell alike. Of their PostgreSQL half only that stays in the default run
+whose promise the database keeps: what happens at once or twice, what cannot be changed, indexes, times."""
+KEPT_BY_THE_DATABASE = re.compile(
+    r"_(at_once|both|cannot_be|click|day|days|hour|index|job|moment|once|one_reader|order|then|time|times|twice|two"
+    r"|undo|undone|together|worker|workers)(_|\b)"
+)
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that drive the browser come first: what is left at the end must be short for the cores to end together."""
     for item in items:
-        if item.path.name in SLOW_ON_POSTGRES and "postgres" in item.name:
+        name = item.path.name
+        plain = name in MOSTLY_PLAIN_ON_POSTGRES and not KEPT_BY_THE_DATABASE.search(item.name)
+        if "postgres" in item.name and (plain or name in SLOW_ON_POSTGRES):
             item.add_marker(pytest.mark.slow)
     long = {item.path for item in items if item.get_closest_marker("browser")}
     items.sort(key=lambda item: item.path not in long)

@@ -186,6 +186,7 @@ def test_an_animal_without_a_client_and_one_born_tomorrow_are_refused_on_the_pag
     assert stored(sqlite_clinic) == before
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_tab_whose_session_ended_leads_to_the_sign_in_and_the_typed_words_wait(browser, served):
     page = browser("clara", "/new-client")

@@ -1,7 +1,7 @@
 """A start from the snapshot gives what a load from the records gives, or is passed over."""
 
 import json
-import time
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -177,19 +177,19 @@ def test_records_of_an_older_form_are_told_in_a_sentence_not_read_as_text(clinic
 def test_other_threads_go_on_while_the_mart_loads(sqlite_clinic, monkeypatch):
     """SQLite joins the rows with the interpreter free: a thread beside it is never held up for a whole table."""
     place(sqlite_clinic, NOON)
-    loaded, told = Mart(sqlite_clinic.database), []
+    loaded, told, go = Mart(sqlite_clinic.database), [], threading.Event()
     real = mart._stage
 
-    def slow(cursor, fact, chunk):
+    def held(cursor, fact, chunk):
+        assert go.wait(20)
         told.append(loaded.progress(sqlite_clinic.id))
-        time.sleep(0.05)
         real(cursor, fact, chunk)
 
-    monkeypatch.setattr(mart, "_stage", slow)
-    began = time.monotonic()
+    monkeypatch.setattr(mart, "_stage", held)
     load = loaded.prepare(sqlite_clinic.id)
-    assert time.monotonic() - began < 0.05
-    assert loaded.prepare(sqlite_clinic.id) is load or not load.is_alive()
+    assert load.is_alive() and not told, "who asks is answered while nothing is loaded yet"
+    assert loaded.prepare(sqlite_clinic.id) is load
+    go.set()
     load.join(20)
     assert told == sorted(told)
     assert told[-1] > told[0]

@@ -57,6 +57,7 @@ def day(served, day_in):
         yield day_in(clinic)
 
 
+@pytest.mark.slow
 def test_a_patient_goes_from_arrival_to_ready_by_click_drag_and_keys_on_two_stations(day, browser):
     visit = day.visit(patient="Momo", stage="booked")
     day.visit(patient="Zed", stage="recovering")
@@ -149,6 +150,7 @@ def test_on_a_phone_one_column_with_a_stage_picker(day, browser):
     assert day.stage_of(visit) == "recovering"
 
 
+@pytest.mark.slow
 def test_a_card_opens_the_record_and_an_exam_is_saved_there_with_its_drugs(day, browser):
     clinic = day.clinic
     visit = day.visit(patient="Dora", stage="checked_in")
@@ -180,6 +182,7 @@ def test_a_card_opens_the_record_and_an_exam_is_saved_there_with_its_drugs(day, 
     assert day.stage_of(visit) == "examined"
 
 
+@pytest.mark.slow
 def test_a_bottle_is_received_opened_and_counted_and_a_difference_asks_for_its_reason(day, browser):
     clinic = day.clinic
     page = browser("clara", "/drug-log")

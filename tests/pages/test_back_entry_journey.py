@@ -116,6 +116,7 @@ def test_a_travel_sheet_is_keyed_by_keyboard_alone(browser, served, paper):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_what_cannot_be_read_is_told_at_its_field_and_a_second_person_verifies(browser, served, paper):
     _, visit, missed, (number, _) = paper

@@ -13,7 +13,7 @@ from data.types import clock
 from reports import saved
 from tests.reports.small_clinic import Small
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def charges(clinic):

@@ -9,7 +9,7 @@ from billing import tickets
 from security import drafts
 from tests.billing.visits import today, visit
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def ticket_of(served, animal):

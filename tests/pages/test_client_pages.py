@@ -40,6 +40,7 @@ def test_an_appointment_is_booked_from_the_page_of_its_client(browser, lee):
     page.get_by_role("dialog").get_by_text("Biscuit").first.wait_for(timeout=15_000)
 
 
+@pytest.mark.slow
 def test_a_note_half_typed_survives_a_refresh_and_a_sign_out(browser, served, lee):
     page = browser("sam", f"/client?id={lee}&tab=Notes")
     page.get_by_role("button", name="Add note").click()
@@ -95,6 +96,7 @@ def test_a_wrong_field_is_named_and_what_was_typed_stays(browser):
     page.get_by_role("heading", name="Clients & patients").wait_for()
 
 
+@pytest.mark.slow
 def test_nothing_a_person_typed_runs_or_formats_anywhere(browser, served):
     with served.clinic() as clinic:
         olive = clinic.actor("olive")

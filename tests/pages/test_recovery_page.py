@@ -58,6 +58,7 @@ def test_everybody_reads_of_an_outage_and_only_a_manager_may_change_it(sqlite_cl
     assert "Not all of its paper is accounted for" in told(opened(sqlite_clinic, "sam", "appointments/roster.py"))
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_an_outage_from_declaring_to_the_signed_reports(served, browser):
     page = browser("mona", "/recovery")

@@ -137,10 +137,10 @@ def test_a_small_file_that_claims_millions_of_entries_is_refused_at_once():
     )
     segments = b"\xff\xd8" + b"\xff\xe0\x00\x02" * 4_000_000
     for content in (b"II*\0" + struct.pack("<I", 8) + pages, segments):
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(file_kinds.FileNotAccepted):
             file_kinds.examine("scan.tif", content)
-        assert time.perf_counter() - began < 0.5
+        assert time.process_time() - began < 0.5
 
 
 def test_a_document_opens_for_whom_its_level_names(clinic):
