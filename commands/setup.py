@@ -12,7 +12,7 @@ from commands.context import chosen_slug, common, open_home, tell, wants_json
 from commands.keys import SheetThere, write_sheet
 from data.home import Home
 from opening.start import start_clinic
-from security.clinics import NewClinic
+from security.clinics import LOCALES, NewClinic
 
 DEFAULTS = {"name": "My clinic", "zone": "America/New_York", "currency": "USD", "kind": "veterinary",
             "owner": "Owner", "username": ""}  # fmt: skip
@@ -39,7 +39,7 @@ def init(no_input: bool, slug: str | None, recovery_sheet: Path | None, **given:
     fresh = not home.exists
     new = NewClinic(
         chosen_slug() or slug or _slug(answers["name"]), answers["name"], answers["zone"], answers["currency"],
-        answers["kind"],
+        answers["kind"], LOCALES.get(answers["currency"], "en_US"),
     )  # fmt: skip
     new.check()
     if recovery_sheet and recovery_sheet.exists():

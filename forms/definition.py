@@ -33,7 +33,7 @@ FACTS = {
     "clinic": ("name", "phone", "address"),
     "client": ("name", "first_name", "last_name", "phone", "other_phone", "email", "address", "number", "caution"),
     "patient": (
-        "name", "species", "breed", "colour", "sex", "altered", "age", "weight", "microchip", "caution",
+        "name", "species", "breed", "colour", "sex", "altered", "born", "age", "weight", "microchip", "caution",
     ),
     "appointment": (
         "number", "day", "time", "type", "services", "funding", "deposit", "owed", "caution", "notes", "location",

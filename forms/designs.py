@@ -20,7 +20,7 @@ from forms.editing import At, Body, piece, place_of, whole
 from forms.editions import Published, layout_of, paper_and_order, publish
 from forms.layout import DoesNotFit, Order, TooManyPages
 from forms.preview import FACT_WORDS
-from forms.settings import FORM, shipped
+from forms.settings import FORM, shipped, shipped_to
 from forms.targets import SUBJECT_WORDS, TARGETS, Target, custom_targets, misplaced
 from security.actor import Actor
 from security.rules import act, look
@@ -95,6 +95,7 @@ def forms(*, by: Actor) -> list[FormCard]:
         ).all()
         kept = {row.slug: row for row in rows}
         latest = _latest(session)
+        shipped_here = shipped_to(session)
         used: dict[str, int] = {
             slug: count
             for slug, count in session.execute(
@@ -105,13 +106,13 @@ def forms(*, by: Actor) -> list[FormCard]:
         for slug, paper in session.execute(select(FormEdition.form, FormEdition.paper).distinct()):
             papers.setdefault(slug, set()).add(paper)
     found = []
-    for slug in sorted({*kept, *shipped()}):
+    for slug in sorted({*kept, *shipped_here}):
         row = kept.get(slug)
-        body = FORM.parse(row.body, slug) if row is not None else shipped()[slug]
+        body = FORM.parse(row.body, slug) if row is not None else shipped_here[slug]
         number, at, who = latest.get(slug, (0, None, ""))
         found.append(
             FormCard(slug, body.title, body.purpose, body.subject, number, at, who, tuple(sorted(papers.get(slug, ()))),
-                     used.get(slug, 0), slug in shipped(), row is not None and row.deleted_at is not None, body.slip)
+                     used.get(slug, 0), slug in shipped_here, row is not None and row.deleted_at is not None, body.slip)
         )  # fmt: skip
     return sorted(found, key=lambda card: (card.archived, card.title.casefold()))
 
@@ -135,8 +136,8 @@ def design(slug: str, *, by: Actor) -> Design:
         if number:
             body = definitions.load(session, FORM, slug)
             return Design(slug, number, body.model_dump(mode="json"), slug in shipped())
-    if slug in shipped():
-        return Design(slug, 0, shipped()[slug].model_dump(mode="json"), True)
+        if slug in shipped():
+            return Design(slug, 0, shipped_to(session)[slug].model_dump(mode="json"), True)
     return Design(slug, 0, {}, False)
 
 
@@ -246,7 +247,7 @@ def archive_form(slug: str, *, by: Actor, key: str | None = None) -> None:
             return
         session = work.session
         if not definitions.number_of(session, FORM, slug) and slug in shipped():
-            definitions.save(session, FORM, slug, shipped()[slug], by_user_id=None, comment="as shipped")
+            definitions.save(session, FORM, slug, shipped_to(session)[slug], by_user_id=None, comment="as shipped")
             session.flush()
         definitions.remove(session, FORM, slug)
         work.audit("form.archived", "form", slug)

@@ -31,7 +31,7 @@ FACT_WORDS = {
     "patient.name": ("Patient: name", "Biscuit"), "patient.species": ("Patient: species", "Dog"),
     "patient.breed": ("Patient: breed", "Labrador Retriever"), "patient.colour": ("Patient: color", "Yellow"),
     "patient.sex": ("Patient: sex", "Female"), "patient.altered": ("Patient: spayed or neutered", "no"),
-    "patient.age": ("Patient: age", "2 years, 3 months"), "patient.weight": ("Patient: last weight", "48.2 lb"),
+    "patient.born": ("Patient: date of birth", "Aug 14, 2024"), "patient.age": ("Patient: age", "2 years, 3 months"), "patient.weight": ("Patient: last weight", "48.2 lb"),
     "patient.microchip": ("Patient: microchip", "985112004412345"),
     "patient.caution": ("Patient: caution", "Bites when cornered"),
     "appointment.number": ("Visit: number", "1042"), "appointment.day": ("Visit: day", "Nov 23, 2026"),

@@ -1,11 +1,14 @@
-"""Forms as definitions, and the six that a clinic starts with."""
+"""Forms as definitions, and the six that a clinic starts with: for animals or for people, in its money and degrees."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
+from babel.numbers import get_currency_symbol
+
 from data import definitions
+from data.models import Clinic
 from data.session import ClinicSession
 from forms.definition import Form
 
@@ -13,13 +16,43 @@ SHIPPED = Path(__file__).with_name("definitions")
 FORM = definitions.register("form", "Form", Form, has_own_rules=True)
 
 
-@lru_cache(maxsize=1)
-def shipped() -> dict[str, Form]:
-    """The forms that come with Ballast, by slug."""
-    return {
-        path.stem: FORM.parse(definitions.from_file(path.read_text(), path.name), path.stem)
-        for path in sorted(SHIPPED.glob("*.toml"))
-    }
+@lru_cache(maxsize=2)
+def shipped(kind: str = "veterinary") -> dict[str, Form]:
+    """The forms that come with Ballast for a kind of clinic, by slug: a clinic for people has its own words and
+    questions where those for animals would not do."""
+    paths = {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    if kind != "veterinary":
+        paths |= {path.stem: path for path in sorted((SHIPPED / kind).glob("*.toml"))}
+    return {slug: FORM.parse(definitions.from_file(path.read_text(), path.name), slug) for slug, path in paths.items()}
+
+
+def shipped_to(session: ClinicSession) -> dict[str, Form]:
+    """The forms that come with Ballast as this clinic gets them."""
+    clinic = session.get_one(Clinic, session.clinic_id)
+    return _suited(clinic.kind, clinic.currency, clinic.locale)
+
+
+@lru_cache(maxsize=8)
+def _suited(kind: str, currency: str, locale: str) -> dict[str, Form]:
+    symbol = get_currency_symbol(currency, locale)
+    celsius = not locale.endswith("_US")
+    return {slug: _in_units(one, symbol, celsius=celsius) for slug, one in shipped(kind).items()}
+
+
+def _in_units(form: Form, symbol: str, *, celsius: bool) -> Form:
+    """The form asking for money in the clinic's currency, and for degrees as people there read them."""
+    body = form.model_dump(mode="json")
+    for section in body["sections"]:
+        for field in section["fields"]:
+            for one in (field, *field["cells"]):
+                if one["unit"] == "$":
+                    one["unit"] = symbol
+                if one["unit"] == "°F" and celsius:
+                    one |= {"unit": "°C", "digits": one["digits"] - 1, "label": one["label"].replace("°F", "°C")}
+                    one |= {
+                        side: round((one[side] - 32) / 1.8) for side in ("least", "most") if one.get(side) is not None
+                    }
+    return FORM.parse(body, form.title)
 
 
 def form(session: ClinicSession, slug: str) -> tuple[Form, int]:
@@ -29,7 +62,7 @@ def form(session: ClinicSession, slug: str) -> tuple[Form, int]:
     """
     number = definitions.number_of(session, FORM, slug)
     if not number and slug in shipped():
-        return shipped()[slug], 0
+        return shipped_to(session)[slug], 0
     return definitions.load(session, FORM, slug), number
 
 
@@ -37,4 +70,6 @@ def all_forms(session: ClinicSession) -> dict[str, Form]:
     """Every form of the clinic by slug: its own, and the shipped ones it has not changed or removed."""
     used = set(definitions.all_slugs(session, FORM))
     mine = definitions.load_all(session, FORM)
-    return dict(sorted({**{slug: one for slug, one in shipped().items() if slug not in used}, **mine}.items()))
+    return dict(
+        sorted({**{slug: one for slug, one in shipped_to(session).items() if slug not in used}, **mine}.items())
+    )

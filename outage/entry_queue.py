@@ -28,6 +28,7 @@ from forms.definition import Form
 from forms.editions import editions_of
 from outage.outages import days_of, outage_for, zone_of
 from outage.sheets import standing
+from records.search import beside
 from security.actor import Actor
 from security.rules import look, remembered
 
@@ -212,7 +213,7 @@ def exceptions(*, by: Actor, outage_id: str | None = None) -> list[Exceptional]:
 
 
 def _visit(row: RosterRow, sheets: list[SheetLine], words: Wording) -> Waiting:
-    owner = "" if row.restricted else row.owner
+    owner = "" if row.restricted else beside(row.animal, row.owner)
     detail = " · ".join(part for part in (words.clock_time(row.starts_at, zone=row.zone), owner, row.species) if part)
     return Waiting(row.id, "visit", row.animal, detail, row.number, row.stage, _state(row, sheets), tuple(sheets))
 

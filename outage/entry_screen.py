@@ -25,6 +25,7 @@ from outage.outages import zone_of
 from outage.sheets import standing
 from outage.typed import from_machine, initials_of
 from records.access import visit_for
+from records.search import beside
 from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
@@ -154,7 +155,13 @@ def _of_visit(session: ClinicSession, visit: Appointment, by: Actor) -> Entry:
     used = {sheet.form for sheet, _ in sheets if sheet.state in ("used", "entered")}
     sheets = [(sheet, edition) for sheet, edition in sheets if sheet.form not in used or sheet.state != "printed"]
     people, bottles, opens = _known(session, visit.location_id, visit.day)
-    detail = [f"visit {row.number}", row.owner, row.species, row.details[1], ", ".join(row.services)]
+    detail = [
+        f"visit {row.number}",
+        beside(row.animal, row.owner),
+        row.species,
+        row.details[1],
+        ", ".join(row.services),
+    ]
     return Entry(
         visit.id, "visit", row.animal, " · ".join(part for part in detail if part), visit.day, visit.stage,
         visit.stage in BEFORE_ARRIVAL, tuple(_entry_sheets(session, sheets, by)), people, bottles, opens,

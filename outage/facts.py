@@ -14,6 +14,7 @@ from data.models import Client, CustomValue, Patient
 from data.session import ClinicSession
 from data.wording import Wording
 from records import custom
+from records.search import beside
 from security.profile import ClinicProfile
 
 
@@ -50,7 +51,7 @@ def of_appointments(session: ClinicSession, rows: Sequence[RosterRow], words: Wo
 def heading(row: RosterRow, words: Wording) -> str:
     """Whose page it is, at the head of every page."""
     day = words.day(row.day, style="weekday")
-    parts = [] if row.restricted else [row.animal, row.species.lower(), row.owner]
+    parts = [] if row.restricted else [row.animal, row.species.lower(), beside(row.animal, row.owner)]
     return " · ".join(part for part in [*parts, f"visit {row.number}", day] if part)
 
 
@@ -112,6 +113,7 @@ def _people(row: RosterRow, client: Client, patient: Patient, words: Wording) ->
         "patient.species": row.species, "patient.breed": row.breed, "patient.colour": patient.colour,
         "patient.sex": row.details[1].capitalize(),
         "patient.altered": {True: "yes", False: "no", None: ""}[row.altered],
+        "patient.born": "" if row.born_estimated else words.day(row.born_on, missing=""),
         "patient.age": words.age(row.born_on, row.day, estimated=row.born_estimated, missing=""),
         "patient.weight": words.weight(row.weight_grams, missing=""), "patient.microchip": patient.microchip,
         "patient.caution": patient.caution,

@@ -10,6 +10,7 @@ from functools import cached_property
 from appointments.quantities import words as quantity
 from appointments.stages import BEFORE_ARRIVAL, LABELS
 from outage.account import SLIPS_A_SHEET, Account, BottleFacts, SheetFacts, VisitFacts, WaiverFacts
+from records.search import beside
 
 COLUMNS = {"entered": "Entered", "pages": "Pages", "drugs": "Drugs", "verified": "Verified", "money": "Money"}
 KINDS = {
@@ -410,4 +411,5 @@ def _who(visit: VisitFacts) -> str:
     if visit.hidden:
         return visit.animal
     walked = " · walk-in" if visit.walk_in else ""
-    return f"{visit.animal} · {visit.owner}{walked}"
+    owner = beside(visit.animal, visit.owner)
+    return " · ".join(part for part in (visit.animal, owner) if part) + walked

@@ -27,6 +27,7 @@ from outage.account import SLIPS_A_SHEET
 from outage.account_paper import forms_of
 from outage.outages import PartClosed, outage_at
 from records.access import NAME, Closed, client_for
+from records.search import beside
 from security.actor import Actor
 from security.rules import Work, act, look, together
 
@@ -343,7 +344,7 @@ def _whose(animal: str | None, client: Client | None, hidden: bool) -> str:
     if client is None:
         return ""
     owner = f"{client.last_name}, {client.first_name}" if client.first_name else client.last_name
-    return f"{animal} · {owner}" if animal else owner
+    return " · ".join(part for part in (animal, beside(animal, owner)) if part) if animal else owner
 
 
 def _tender(last4: str, brand: str, authorization: str) -> Tender:

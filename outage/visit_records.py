@@ -296,4 +296,4 @@ def type_for(session: ClinicSession, codes: Sequence[str]) -> str:
     fitting = [slug for slug, kind in kinds.items() if kind.surgical == surgical]
     if not kinds:
         raise NotFound(what="appointment type", name="in use")
-    return (sorted(fitting, key=lambda slug: slug != "surgery") or list(kinds))[0]
+    return (sorted(fitting, key=lambda slug: (slug not in codes, slug not in ("surgery", "visit"))) or list(kinds))[0]

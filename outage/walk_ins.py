@@ -14,9 +14,10 @@ from appointments.booking import Booking
 from appointments.times import instant_of
 from data import definitions
 from data.errors import BadInput
-from data.models import Appointment, Location, Patient, Service
+from data.models import Appointment, Clinic, Location, Patient, Service
 from data.session import ClinicSession
 from data.types import clock
+from forms.definition import Form
 from forms.editions import edition_of
 from outage.entry_screen import day_of
 from outage.keyed import AlreadyEntered, Spoiled, house_of, keep_entry, machine_of, sheet_and_entry
@@ -62,7 +63,7 @@ def enter_walk_in(sheet_id: str, values: Mapping[str, Any], *, by: Actor, key: s
         house = house_of(session, str(values.get(PLACE) or "") or None, day)
         machine = machine_of(session, [sheet_id])[sheet_id]
         found = land([read_sheet(sheet_id, form, values, machine, house)], house)
-        appointment_id = _booked(work, found, values, sheet_id, day)
+        appointment_id = _booked(work, form, found, values, sheet_id, day)
         sheet.appointment_id = appointment_id
         keep_entry(session, sheet, row, form, values, machine, found.odd, by)
         work.audit("entry.walk_in", "form_sheet", sheet_id, serial=sheet.serial, appointment=appointment_id)
@@ -99,7 +100,9 @@ def may_be(told: Mapping[str, str], *, by: Actor) -> list[MayBe]:
     return [MayBe(one.id, one.number, one.name, one.phone, tuple(mine.get(one.id, ()))) for one in open_ones]
 
 
-def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str, day: date) -> str:
+def _booked(
+    work: Work, paper: Form, found: Landing, values: Mapping[str, Any], sheet_id: str, day: date
+) -> str:  # fmt: skip
     session, by, got = work.session, work.by, found.got
     zone, place = _place(session, str(values.get(PLACE) or ""))
     arrived = got.get("check_in.event_at") or min(instant_of(day, time(8), zone), clock.now())
@@ -114,9 +117,12 @@ def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str
             codes.append(code)
     client_id, patient_id = str(values.get(CLIENT) or ""), str(values.get(PATIENT) or "")
     if not client_id and not got.get("client.last_name"):
-        found.problems.append(Problem(sheet_id, "last_name", "Last name: the paper must tell whose animal it is."))
-    if not patient_id and not patient.name:
-        found.problems.append(Problem(sheet_id, "animal", "Name: say what the animal is called."))
+        found.problems.append(
+            Problem(sheet_id, _key(paper, "client.last_name"), "Last name: the paper must tell who came.")
+        )
+    for_themselves = not client_id and session.get_one(Clinic, session.clinic_id).kind == "human"
+    if not patient_id and not patient.name and not for_themselves:
+        found.problems.append(Problem(sheet_id, _key(paper, "patient.name"), "Patient's name: say who the patient is."))
     if found.problems:
         raise NotReadable.of(found.problems)
     appointment_id = booking.walk_in(
@@ -130,6 +136,11 @@ def _booked(work: Work, found: Landing, values: Mapping[str, Any], sheet_id: str
     )  # fmt: skip
     _own_fields(session, found, appointment_id, by)
     return appointment_id
+
+
+def _key(paper: Form, place: str) -> str:
+    """The field of the paper whose answer lands there."""
+    return next((one.key for one in paper.fields() if one.target == place), "")
 
 
 def _own_fields(session: ClinicSession, found: Landing, appointment_id: str, by: Actor) -> None:

@@ -233,6 +233,12 @@ def full_name(client: Any) -> str:
     return f"{client.first_name} {client.last_name}".strip()
 
 
+def beside(patient: str, owner: str) -> str:
+    """The owner (``Last, First``) as named beside the patient: nothing where somebody comes for themselves."""
+    last, _, first = owner.partition(", ")
+    return "" if patient.strip() == f"{first} {last}".strip() else owner
+
+
 def _is_number(wanted: list[str]) -> ColumnElement[bool]:
     number = int(wanted[0]) if len(wanted) == 1 and wanted[0].isdecimal() and len(wanted[0]) < 10 else -1
     return Client.number == number

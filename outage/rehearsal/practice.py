@@ -109,7 +109,7 @@ def book_day(practice: str, day: date, visits: int, rng: Random, by: Actor) -> N
     with write(practice) as session:
         kinds = definitions.load_all(session, APPOINTMENT_TYPE)
         surgical = [slug for slug, kind in kinds.items() if kind.surgical and kind.active]
-        kind = "surgery" if "surgery" in surgical else (surgical or sorted(kinds))[0]
+        kind = "surgery" if "surgery" in surgical else (surgical or sorted(kinds, key=lambda slug: slug != "visit"))[0]
         place = session.scalars(select(Location.id).where(Location.active).order_by(Location.name)).first()
         codes = {code for code in session.scalars(select(Service.code))}
         species = sorted(slug for slug in definitions.load_all(session, SPECIES) if slug in ("cat", "dog"))
@@ -118,10 +118,13 @@ def book_day(practice: str, day: date, visits: int, rng: Random, by: Actor) -> N
         for number, (first, last) in enumerate(names):
             animal = _animal(rng, species)
             wanted = [f"{animal.species}-{'spay' if animal.sex == 'female' else 'neuter'}", *_extras(rng)]
+            if not species:
+                wanted = [kind]
             at = time(7, 30) if number % 2 else time(7, 45)
             booking.book(
                 booking.Booking("", "", str(place), kind, day, at, services=[one for one in wanted if one in codes]),
-                new_client=_client(rng, first, last, number), new_patient=replace(animal, name=rng.choice(PETS)),
+                new_client=_client(rng, first, last, number),
+                new_patient=replace(animal, name=rng.choice(PETS) if species else ""),
                 overbook=True, past=True, by=by,
             )  # fmt: skip
         work.audit("practice.booked", "clinic", practice, visits=visits)
@@ -137,7 +140,8 @@ def _client(rng: Random, first: str, last: str, number: int) -> ClientForm:
 
 def _animal(rng: Random, species: list[str]) -> PatientForm:
     if not species:
-        return PatientForm(name="", sex=rng.choice(("female", "male")))
+        born = clock.now().date() - timedelta(days=rng.randrange(18 * 365, 80 * 365))
+        return PatientForm(name="", sex=rng.choice(("female", "male")), born_on=born)
     kind = rng.choice(species)
     grams = rng.randrange(25, 60) * 100 if kind == "cat" else rng.randrange(40, 260) * 100
     breed = "Domestic Shorthair" if kind == "cat" else "Mixed"

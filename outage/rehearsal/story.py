@@ -108,10 +108,12 @@ def tell(
             session.expunge(sheet)
         zone = ZoneInfo(session.get_one(Clinic, session.clinic_id).zone)
         order = paper_and_order(session)[1]
-        lines = {one.form: _lines(edition_of(session, one.edition)) for one in sheets}
+        editions = {one.form: edition_of(session, one.edition) for one in sheets}
+        lines = {form: _lines(edition) for form, edition in editions.items()}
+        celsius = any(one.unit == "°C" for edition in editions.values() for one in edition.body.fields())
         hands = _hands(session)
     standing = {one.id: one for one in bottles(by=by)}
-    return _Telling(rows, sheets, standing, hands, zone, order, lines, day, began_at, ended_at, seed).story(
+    return _Telling(rows, sheets, standing, hands, zone, order, lines, celsius, day, began_at, ended_at, seed).story(
         no_shows, walk_ins
     )
 
@@ -134,11 +136,11 @@ class _Telling:
 
     def __init__(
         self, rows: Sequence[RosterRow], sheets: Sequence[FormSheet], standing: dict[str, BottleRow], hands: _Hands,
-        zone: ZoneInfo, order: str, lines: dict[str, int], day: date, began_at: datetime, ended_at: datetime, seed: int,
+        zone: ZoneInfo, order: str, lines: dict[str, int], celsius: bool, day: date, began_at: datetime, ended_at: datetime, seed: int,
     ) -> None:  # fmt: skip
         self.rng = Random(seed)  # noqa: S311 - made-up data
         self.rows, self.sheets, self.hands, self.zone = rows, sheets, hands, zone
-        self.lines = lines
+        self.lines, self.celsius = lines, celsius
         self.order, self.day, self.began_at, self.ended_at = order, day, began_at, ended_at
         self.of_visit = {(one.appointment_id, one.form): one for one in sheets if one.appointment_id}
         self.blank: dict[str, list[FormSheet]] = {}
@@ -204,9 +206,11 @@ class _Telling:
         if consent is not None:
             consent.values = self._consent(_name(row.owner), place)
         if travel is not None:
-            kg = f"{max(0.4, (row.weight_grams or 3_500) / 1000):.1f}"
+            kg = f"{max(0.4, (row.weight_grams or (3_500 if row.species else 70_000)) / 1000):.1f}"
             sex = row.sex if row.sex in ("female", "male") else "female"
-            done = ["surgery"] + (["nail-trim"] if place % 6 == 4 and "nail-trim" not in row.service_codes else [])
+            done = ["surgery" if row.species else "as_booked"] + (
+                ["nail-trim"] if row.species and place % 6 == 4 and "nail-trim" not in row.service_codes else []
+            )
             outcome = "held_overnight" if place == 9 else "checked_out"
             species = row.species.lower()
             who = (row.number, row.animal, species, _name(row.owner))
@@ -231,15 +235,25 @@ class _Telling:
             "arrived_at": self._clock(self._arrived(place)), "registered_by": self.hands.initials[0],
             "signature": owner, "signed_on": self._date(),
         }  # fmt: skip
+        if not any(row.species for row in self.rows):  # people, who come for themselves
+            written = {"patient": owner, "contact": owner, "sex": sex.capitalize(), "born": self._date()}
+            registration.values |= {"services": ["visit"], "reason": "Cut on the hand", "allergies": "None known"}
+            kg, animal, species = "70.0", owner, ""
         consent.values = self._consent(owner, place) | written
         travel_serial = sheets["travel-sheet"].serial
         who = (travel_serial, animal, species, owner)
-        travel.values = written | self._travel(place, species, sex, kg, who, True, ["surgery"], "checked_out")
+        travel.values = written | self._travel(
+            place, species, sex, kg, who, bool(species), ["surgery" if species else "as_booked"], "checked_out"
+        )
         return WalkIn(owner, animal, {form: sheet.serial for form, sheet in sheets.items()})
 
     def _date(self) -> str:
         parts = {"m": f"{self.day:%m}", "d": f"{self.day:%d}", "y": f"{self.day:%Y}"}
         return "/".join(parts[letter] for letter in self.order)
+
+    def _degrees(self, fahrenheit: float) -> str:
+        """As the clinic's paper asks for it."""
+        return f"{(fahrenheit - 32) / 1.8 if self.celsius else fahrenheit:.1f}"
 
     def _consent(self, owner: str, place: int) -> dict[str, Any]:
         rng = self.rng
@@ -270,12 +284,13 @@ class _Telling:
         marks = self.hands.initials
         vet = self.hands.vets[place % len(self.hands.vets)]
         values: dict[str, Any] = {
-            "weight": kg, "temperature": f"{FEVER.get(species, 101.3) + rng.uniform(-0.6, 0.6):.1f}",
-            "exam_at": self._clock(begin - 35), "pulse": str(rng.randrange(100, 190)),
-            "respiration": str(rng.randrange(22, 40)), "sex_found": sex, "reproductive": "normal",
+            "weight": kg, "temperature": self._degrees((FEVER.get(species, 101.3) if species else 98.4) + rng.uniform(-0.6, 0.6)),
+            "exam_at": self._clock(begin - 35), "pulse": str(rng.randrange(100, 190) - (0 if species else 48)),
+            "respiration": str(rng.randrange(22, 40) - (0 if species else 10)), "sex_found": sex, "reproductive": "normal",
             "body_condition": rng.choice(("b4", "b5", "b6")), "approved": "yes", "examiner": rng.choice(marks),
             "services_done": done, "outcome": outcome, "released_at": self._clock(released),
             "aftercare_given": True, "released_to": who[3], "vet_signature": vet,
+            "clinician_signature": vet,
         }  # fmt: skip
         if outcome != "checked_out":
             for key in ("released_at", "aftercare_given", "released_to"):
@@ -286,9 +301,9 @@ class _Telling:
         values |= {
             "procedure": "spay" if sex == "female" else "neuter", "surgeon": vet, "surgery_start": self._clock(begin),
             "surgery_end": self._clock(end), "suture": "3-0 PDS", "marks": ["tattoo"],
-            "extubated_at": self._clock(end + 5), "first_temperature": f"{rng.uniform(98.6, 100.4):.1f}",
+            "extubated_at": self._clock(end + 5), "first_temperature": self._degrees(rng.uniform(98.6, 100.4)),
             "recovery_by": rng.choice(marks), "pain": str(rng.choice((0, 1, 1, 2))),
-            "observations.1.time": self._clock(end + 6), "observations.1.temperature": f"{rng.uniform(98.6, 100):.1f}",
+            "observations.1.time": self._clock(end + 6), "observations.1.temperature": self._degrees(rng.uniform(98.6, 100)),
             "observations.1.heart_rate": str(rng.randrange(90, 160)),
             "observations.1.respiration": str(rng.randrange(16, 30)), "observations.1.membranes": "pink",
             "observations.1.by": rng.choice(marks),

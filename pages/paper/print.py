@@ -12,6 +12,7 @@ from outage.print_runs import Stock, blank_stock, forms_to_print, past_prints, s
 from outage.printing import MOST, print_for_appointment, print_stock
 from pages.components import frame, print_day, print_past, print_ready, show
 from pages.components.print_ready import counted
+from records.search import beside
 
 VIEWS = ("Day", "One visit", "Blank stock", "Past prints")
 
@@ -66,7 +67,8 @@ def _visit(forms: Mapping[str, Form]) -> None:
     row = open_appointment(visit, by=frame.actor()).row
     offered = {slug: one.title for slug, one in forms.items() if one.subject == "appointment"}
     with st.container(border=True, key="print_visit_card"):
-        st.markdown(f"## {frame.plain(row.animal)} · {frame.plain(row.owner)}")
+        who = " · ".join(part for part in (row.animal, beside(row.animal, row.owner)) if part)
+        st.markdown(f"## {frame.plain(who)}")
         st.caption(frame.plain(f"Visit {row.number} · {show.day(row.day, style='heading')} · {row.type_label}"))
         chosen = st.pills(
             "Forms", list(offered), selection_mode="multi", key="print_visit_forms",

@@ -10,7 +10,7 @@ from data.errors import BadInput
 from opening.start import FirstClinic, first_run
 from pages.components import frame
 from pages.sign_in import door
-from security.clinics import NewClinic
+from security.clinics import LOCALES, NewClinic
 
 DONE = "_first_clinic"
 ZONES = (
@@ -18,7 +18,6 @@ ZONES = (
     "America/Anchorage", "Pacific/Honolulu", "America/Toronto", "America/Vancouver", "Europe/London", "Europe/Dublin",
     "Europe/Berlin", "Australia/Sydney", "Pacific/Auckland", "UTC",
 )  # fmt: skip
-LOCALES = {"USD": "en_US", "CAD": "en_CA", "GBP": "en_GB", "EUR": "en_IE", "AUD": "en_AU", "NZD": "en_NZ"}
 KINDS = {"veterinary": "Veterinary: clients bring patients", "human": "Human: patients come for themselves"}
 
 

@@ -13,6 +13,7 @@ from forms.layout import DoesNotFit, TooManyPages, lay_out, lay_out_slip, zones_
 from forms.settings import shipped
 
 FORMS = {slug: form for slug, form in shipped().items() if not form.slip}
+OF_PEOPLE = {f"{slug} of people": form for slug, form in shipped("human").items() if form not in shipped().values()}
 
 
 def check_page(page):
@@ -41,20 +42,21 @@ def check_page(page):
 
 
 @pytest.mark.parametrize("paper", ["letter", "a4"])
-@pytest.mark.parametrize("slug", sorted(FORMS))
+@pytest.mark.parametrize("slug", sorted(FORMS | OF_PEOPLE))
 def test_shipped_forms_keep_their_boxes_apart_and_clear_of_the_markers(slug, paper):
-    layout = lay_out(FORMS[slug], paper)
+    form = (FORMS | OF_PEOPLE)[slug]
+    layout = lay_out(form, paper)
     for page in layout.pages:
         check_page(page)
-    form = FORMS[slug]
     keys = {zone.key.split(".")[0] for page in layout.pages for zone in page.zones}
     assert keys == {one.key for one in form.fields() if one.type != "prose"}
 
 
 @pytest.mark.parametrize("paper", ["letter", "a4"])
 def test_a_consent_and_a_travel_sheet_take_two_pages_each(paper):
-    assert [len(lay_out(FORMS[slug], paper).pages) for slug in ("consent", "travel-sheet")] == [2, 2]
-    assert [len(lay_out(FORMS[slug], paper).pages) for slug in ("drug-log", "roster", "walk-in")] == [1, 1, 1]
+    for forms in (shipped(), shipped("human")):
+        assert [len(lay_out(forms[slug], paper).pages) for slug in ("consent", "travel-sheet")] == [2, 2]
+        assert [len(lay_out(forms[slug], paper).pages) for slug in ("drug-log", "roster", "walk-in")] == [1, 1, 1]
     assert len(lay_out_slip(shipped()["card-slip"], paper).pages) == 1
 
 
