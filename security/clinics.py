@@ -19,7 +19,6 @@ from security import audit, passwords, roles
 from security.actor import Actor
 from security.words import WORDS
 
-
 LOCALES = {"USD": "en_US", "CAD": "en_CA", "GBP": "en_GB", "EUR": "en_IE", "AUD": "en_AU", "NZD": "en_NZ"}
 """How numbers, dates and degrees are written where this money is used."""
 

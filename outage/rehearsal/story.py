@@ -27,7 +27,8 @@ from security.rules import look
 NO_SHOWS, WALK_INS = 3, 2
 PER_KG = {"ketamine": 50, "butorphanol": 20, "dexmedetomidine": 15, "buprenorphine": 30}
 """Thousandths of a mL for a kg; 20 for what is not named."""
-FEVER = {"cat": 101.4, "dog": 101.2, "rabbit": 102.0}
+FEVER = {"cat": 101.4, "dog": 101.2, "rabbit": 102.0, "": 98.4}
+"""Degrees Fahrenheit; people have no species."""
 PEOPLE = (
     ("Wren", "Falkner", "Pickle", "cat", "female", "3.4"),
     ("Otis", "Brandt", "Domino", "dog", "male", "11.8"),
@@ -136,7 +137,8 @@ class _Telling:
 
     def __init__(
         self, rows: Sequence[RosterRow], sheets: Sequence[FormSheet], standing: dict[str, BottleRow], hands: _Hands,
-        zone: ZoneInfo, order: str, lines: dict[str, int], celsius: bool, day: date, began_at: datetime, ended_at: datetime, seed: int,
+        zone: ZoneInfo, order: str, lines: dict[str, int], celsius: bool, day: date, began_at: datetime,
+        ended_at: datetime, seed: int,
     ) -> None:  # fmt: skip
         self.rng = Random(seed)  # noqa: S311 - made-up data
         self.rows, self.sheets, self.hands, self.zone = rows, sheets, hands, zone
@@ -284,9 +286,10 @@ class _Telling:
         marks = self.hands.initials
         vet = self.hands.vets[place % len(self.hands.vets)]
         values: dict[str, Any] = {
-            "weight": kg, "temperature": self._degrees((FEVER.get(species, 101.3) if species else 98.4) + rng.uniform(-0.6, 0.6)),
+            "weight": kg, "temperature": self._degrees(FEVER.get(species, 101.3) + rng.uniform(-0.6, 0.6)),
             "exam_at": self._clock(begin - 35), "pulse": str(rng.randrange(100, 190) - (0 if species else 48)),
-            "respiration": str(rng.randrange(22, 40) - (0 if species else 10)), "sex_found": sex, "reproductive": "normal",
+            "respiration": str(rng.randrange(22, 40) - (0 if species else 10)), "sex_found": sex,
+            "reproductive": "normal",
             "body_condition": rng.choice(("b4", "b5", "b6")), "approved": "yes", "examiner": rng.choice(marks),
             "services_done": done, "outcome": outcome, "released_at": self._clock(released),
             "aftercare_given": True, "released_to": who[3], "vet_signature": vet,
@@ -303,7 +306,8 @@ class _Telling:
             "surgery_end": self._clock(end), "suture": "3-0 PDS", "marks": ["tattoo"],
             "extubated_at": self._clock(end + 5), "first_temperature": self._degrees(rng.uniform(98.6, 100.4)),
             "recovery_by": rng.choice(marks), "pain": str(rng.choice((0, 1, 1, 2))),
-            "observations.1.time": self._clock(end + 6), "observations.1.temperature": self._degrees(rng.uniform(98.6, 100)),
+            "observations.1.time": self._clock(end + 6),
+            "observations.1.temperature": self._degrees(rng.uniform(98.6, 100)),
             "observations.1.heart_rate": str(rng.randrange(90, 160)),
             "observations.1.respiration": str(rng.randrange(16, 30)), "observations.1.membranes": "pink",
             "observations.1.by": rng.choice(marks),
