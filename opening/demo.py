@@ -9,6 +9,7 @@ import contextlib
 import gc
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -25,6 +26,7 @@ from data.session import ClinicSession, everywhere, write
 from data.types import clock
 from opening import demo_paper, demo_reports
 from opening.demo_history import SEASON, Draws, Maker, Row, Setting
+from opening.demo_loader import Loader
 from opening.start import furnish
 from records.search import search_text
 from security import audit
@@ -61,13 +63,14 @@ def demo_password(role: str) -> str:
 def make_demo(*, years: int = 3, seed: int = 7) -> Clinic:
     """Make the demo clinic; returns its row. Takes about 15 s for three years."""
     new = NewClinic(SLUG, "Harbor Spay & Neuter Clinic", zone="America/New_York", is_demo=True)
-    clinic_id = create_clinic(new)
-    furnish(clinic_id, new)
-    by = Actor(clinic_id, "demo", name="demo")
-    for role, name in SIGN_INS.items():
-        add_user(role, role, demo_password(role), name=name, by=by)
-    with _many_objects(), database().filling():
-        _fill(clinic_id, by, ZoneInfo(new.zone), years, seed)
+    with _many_objects(), Loader() as loader:
+        clinic_id = create_clinic(new)
+        furnish(clinic_id, new)
+        by = Actor(clinic_id, "demo", name="demo")
+        for role, name in SIGN_INS.items():
+            add_user(role, role, demo_password(role), name=name, by=by)
+        with database().filling():
+            _fill(clinic_id, by, ZoneInfo(new.zone), years, seed, loader)
     found = find_demo()
     assert found is not None
     return found
@@ -84,28 +87,33 @@ def _many_objects() -> Iterator[None]:
         gc.enable()
 
 
-def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int) -> None:
+def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int, loader: Loader) -> None:
     rng = Draws(seed)
     with write(clinic_id) as session:
         setting = _set_up(session, zone, rng)
         demo_reports.keep(session, str(zone))
         session.flush()
         audit.append(session, by, "demo.settings", "clinic", clinic_id, {"seed": seed})
+    loader.begin(clinic_id)
     maker = Maker(setting, rng)
-    _live(maker, years)
+    _live(maker, years, loader)
     _finish_clients(maker)
     of_paper, others = demo_paper.apart(maker)
-    _load(clinic_id, by, of_paper)
+    _load(clinic_id, of_paper)
     with demo_paper.outage(clinic_id, maker):
-        _load(clinic_id, by, others)
+        loader.load(others)
+        loader.finish()
+    loaded = loader.counts + Counter({name: len(rows) for name, rows in of_paper.items()})
+    with write(clinic_id) as session:
+        for name, count in loaded.items():
+            audit.append(session, by, "demo.loaded", name, "", {"rows": count})
 
 
-def _load(clinic_id: str, by: Actor, tables: dict[str, list[Row]]) -> None:
+def _load(clinic_id: str, tables: dict[str, list[Row]]) -> None:
     for name, rows in tables.items():
         model = next(m.class_ for m in Base.registry.mappers if m.class_.__tablename__ == name)
         with write(clinic_id) as session:
             session.bulk(model, rows)
-            audit.append(session, by, "demo.loaded", name, "", {"rows": len(rows)})
 
 
 def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
@@ -169,7 +177,7 @@ def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
     )  # fmt: skip
 
 
-def _live(maker: Maker, years: int) -> None:
+def _live(maker: Maker, years: int, loader: Loader) -> None:
     setting, rng = maker.s, maker.rng
     first = date(setting.today.year - years, setting.today.month, min(setting.today.day, 28))
     for fund in setting.funds.values():
@@ -179,7 +187,7 @@ def _live(maker: Maker, years: int) -> None:
                 maker.out.add(
                     "fund_entry", maker.event(at, fund_id=fund["id"], kind="received", amount_cents=2_500_000)
                 )
-    _past(maker, first)
+    _past(maker, first, loader)
     _today(maker)
     for drug in maker.open_bottles:
         for _ in range(2):
@@ -191,11 +199,13 @@ def _live(maker: Maker, years: int) -> None:
     _reminders(maker)
 
 
-def _past(maker: Maker, first: date) -> None:
+def _past(maker: Maker, first: date, loader: Loader) -> None:
     """The days that are over; the morning of the last was on paper."""
     setting, rng = maker.s, maker.rng
     days = list(maker.clinic_days(first, setting.today - timedelta(days=1)))
-    for day in days:
+    for number, day in enumerate(days, start=1):
+        if day == days[-1] or number % DAYS_AT_ONCE == 0:
+            loader.load(maker.out.settled())
         if day == days[-1]:
             maker.day_on_paper(day, demo_paper.VISITS)
             break
@@ -208,6 +218,8 @@ def _past(maker: Maker, first: date) -> None:
         maker.counts(day, "PM", maker.at(day, time(16, 45)))
 
 
+DAYS_AT_ONCE = 40
+"""So many days go to the loader together."""
 TODAY = (
     ("checked_out", 3), ("ready", 3), ("recovering", 4), ("in_surgery", 2), ("induced", 1), ("premedicated", 3),
     ("examined", 4), ("checked_in", 4), ("", 4),

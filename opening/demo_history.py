@@ -45,6 +45,9 @@ MONITORED = timedelta(days=10)
 DEATHS = {"cat": 0.0005, "dog": 0.0001}
 """Of those anesthetized (Levy 2017)."""
 
+CHANGING = frozenset({"client", "patient", "appointment", "bottle", "reminder"})
+"""The tables whose rows later days still change; what happened stays as it was."""
+
 
 def grown(species: str, adult_grams: float, months: float) -> float:
     """The weight at an age: nearly all of it at a year, later in large dogs and sooner in rabbits."""
@@ -83,11 +86,25 @@ class History:
     """The rows, by table."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
+    taken: dict[str, int] = field(default_factory=dict)
 
     def add(self, table: str, row: Row) -> Row:
         """Keep a row."""
         self.rows[table].append(row)
         return row
+
+    def settled(self) -> dict[str, list[Row]]:
+        """The rows since the last call that nothing changes any more."""
+        return {name: self._since(name) for name in self.rows if name not in CHANGING}
+
+    def rest(self) -> dict[str, list[Row]]:
+        """All rows that ``settled`` has not given yet."""
+        return {name: self._since(name) for name in self.rows}
+
+    def _since(self, name: str) -> list[Row]:
+        rows = self.rows[name][self.taken.get(name, 0) :]
+        self.taken[name] = len(self.rows[name])
+        return rows
 
 
 class Draws(Random):

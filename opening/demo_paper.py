@@ -38,7 +38,7 @@ TABLES = ("client", "patient", "appointment", "flow_event", "bottle", "drug_log_
 
 
 def apart(maker: Maker) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
-    """The rows that the paper needs, and all others, by table."""
+    """The rows that the paper needs, and all others that are not on their way yet, by table."""
     visits = {row["id"] for row in maker.on_paper}
     clients = {row["client_id"] for row in maker.on_paper}
     patients = {row["patient_id"] for row in maker.on_paper}
@@ -52,10 +52,10 @@ def apart(maker: Maker) -> tuple[dict[str, list[Row]], dict[str, list[Row]]]:
         return row["appointment_id"] in visits if table == "flow_event" else row["bottle_id"] in bottles
 
     needed: dict[str, list[Row]] = {}
-    others = dict(maker.out.rows)
+    others = maker.out.rest()
     for table in TABLES:
-        needed[table], others[table] = [], []
-        for row in maker.out.rows[table]:
+        rows, needed[table], others[table] = others[table], [], []
+        for row in rows:
             (needed if is_needed(table, row) else others)[table].append(row)
     return needed, others
 
