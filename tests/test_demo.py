@@ -138,7 +138,8 @@ def test_every_row_has_the_rows_it_points_to_and_each_table_is_in_the_audit_log(
 
 def test_a_history_that_is_not_written_in_full_is_said(demo):
     with Loader() as loader:
-        loader.load({"client": [{"number": 1}]})  # before anybody said whose they are
+        loader.begin(demo.id)
+        loader.load({"client": [{"number": None}]})
         with pytest.raises(HistoryNotWritten):
             loader.finish()
 
