@@ -8,6 +8,7 @@ when it was entered.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -37,7 +38,7 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from records.access import visit_for
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import Work, act, look
 from security.viewing import note_view
 
 
@@ -208,33 +209,66 @@ def record_stage(
             return int(work.result)
         session = work.session
         appointment = visit_for(session, moves.appointment_for_change(session, appointment_id), by)
-        at = _when(event_at)
-        for name, what in (("ended_at", "end of the surgery"), ("extubated_at", "extubation")):
-            later = getattr(entry, name, None)
-            if later is not None:
-                _when(later)
-                if name == "ended_at" and later < at:
-                    raise EndsBeforeItBegins(what=what)
         row = session.scalars(select(entry.model).where(entry.model.appointment_id == appointment_id)).one_or_none()
         if (row.version if row is not None else None) != version:
             raise EditedMeanwhile(who=_who(session, row), what=entry.what)
-        values = asdict(entry)
-        if row is None:
-            row = entry.model(appointment_id=appointment_id, **values)
-            changed = [name for name, value in values.items() if value]
-            session.add(row)
-        else:
-            changed = [name for name, value in values.items() if getattr(row, name) != value]
-            for name in changed:
-                setattr(row, name, values[name])
-        row.event_at, row.source, row.by_user_id = at, source, by.user_id
-        changed += _carry_to_patient(session, appointment, entry)
-        work.audit(
-            f"{entry.what.replace(' ', '_').replace('-', '_')}.saved", "appointment", appointment_id, fields=changed,
-            source=source,
-        )  # fmt: skip
+        row, changed = _save(work, appointment, row, entry, event_at, source)
+        _tell(work, appointment_id, entry, changed, source)
         work.result = row.version
         return int(row.version)
+
+
+def records_of(session: ClinicSession, appointment_id: str) -> dict[type[Any], Any]:
+    """The records of every stage of a visit by their model, None where there is none, within a rule."""
+    models = (CheckIn, Exam, Surgery, Recovery, Discharge)
+    statement = select(Appointment.id, *models)
+    for model in models:
+        mine = (model.clinic_id == Appointment.clinic_id) & (model.appointment_id == Appointment.id)
+        statement = statement.outerjoin(model, mine & model.deleted_at.is_(None))
+    return dict(zip(models, session.execute(statement.where(Appointment.id == appointment_id)).one()[1:], strict=True))
+
+
+def record_paper(
+    appointment_id: str, entries: Sequence[tuple[Entry, datetime]], there: Mapping[type[Any], Any], *, by: Actor
+) -> None:
+    """Save what paper says of several stages, each at its time, over the records that are ``there``. Raises OutOfRange,
+    EndsBeforeItBegins, ProcedureMissing, InTheFuture, NotFound, RestrictedRecord."""
+    for entry, _ in entries:
+        entry.check()
+    with act(by, "flow.record") as work:
+        appointment = visit_for(work.session, moves.appointment_for_change(work.session, appointment_id), by)
+        saved = [_save(work, appointment, there[entry.model], entry, at, "paper")[1] for entry, at in entries]
+        for (entry, _), changed in zip(entries, saved, strict=True):
+            _tell(work, appointment_id, entry, changed, "paper")
+
+
+def _save(
+    work: Work, appointment: Appointment, row: Any, entry: Entry, event_at: datetime | None, source: str
+) -> tuple[Any, list[str]]:
+    """The record of one stage, new or changed, and the names of what changed."""
+    at = _when(event_at)
+    for name, what in (("ended_at", "end of the surgery"), ("extubated_at", "extubation")):
+        later = getattr(entry, name, None)
+        if later is not None:
+            _when(later)
+            if name == "ended_at" and later < at:
+                raise EndsBeforeItBegins(what=what)
+    values = asdict(entry)
+    if row is None:
+        row = entry.model(appointment_id=appointment.id, **values)
+        changed = [name for name, value in values.items() if value]
+        work.session.add(row)
+    else:
+        changed = [name for name, value in values.items() if getattr(row, name) != value]
+        for name in changed:
+            setattr(row, name, values[name])
+    row.event_at, row.source, row.by_user_id = at, source, work.by.user_id
+    return row, changed + _carry_to_patient(work.session, appointment, entry)
+
+
+def _tell(work: Work, appointment_id: str, entry: Entry, changed: Sequence[str], source: str) -> None:
+    what = entry.what.replace(" ", "_").replace("-", "_")
+    work.audit(f"{what}.saved", "appointment", appointment_id, fields=list(changed), source=source)
 
 
 @dataclass(frozen=True)
@@ -479,7 +513,8 @@ def _range(what: str, value: int | None, low: int, high: int) -> None:
 
 
 def _carry_to_patient(session: ClinicSession, appointment: Appointment, entry: Entry) -> list[str]:
-    patient = session.get_one(Patient, (session.clinic_id, appointment.patient_id))
+    patient = session.held(Patient, appointment.patient_id)
+    assert patient is not None
     wanted: dict[str, object] = {}
     if isinstance(entry, ExamEntry):
         if entry.weight_grams is not None:

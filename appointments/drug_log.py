@@ -176,8 +176,8 @@ def add_use(work: Work, use: Use) -> DrugLogEntry:
         raise DoesNotAddUp()
     appointment = None
     if use.appointment_id:
-        appointment = session.get(Appointment, (session.clinic_id, use.appointment_id))
-        if appointment is None or appointment.deleted_at:
+        appointment = session.held(Appointment, use.appointment_id)
+        if appointment is None:
             raise NotFound(what="visit", name="with this number")
     if use.given and appointment is None:
         raise PatientMissing()
@@ -373,14 +373,14 @@ def _line(
 
 
 def _bottle(session: ClinicSession, bottle_id: str) -> Bottle:
-    row = session.scalars(select(Bottle).where(Bottle.id == bottle_id)).one_or_none()
+    row = session.held(Bottle, bottle_id)
     if row is None:
         raise NotFound(what="bottle", name="with this number")
     return row
 
 
 def _drug(session: ClinicSession, drug_id: str) -> Drug:
-    row = session.scalars(select(Drug).where(Drug.id == drug_id)).one_or_none()
+    row = session.held(Drug, drug_id)
     if row is None:
         raise NotFound(what="drug", name="in the drug list")
     return row
@@ -398,13 +398,14 @@ def _check_witness(session: ClinicSession, witness_id: str | None, performer: st
         return
     if witness_id == performer:
         raise WitnessIsPerformer()
-    if not session.scalar(select(User.id).where(User.id == witness_id, User.status == "active")):
+    witness = session.held(User, witness_id)
+    if witness is None or witness.status != "active":
         raise NotFound(what="person", name="with this name who could have been the witness")
 
 
 def _check_performer(session: ClinicSession, performer: str | None) -> None:
     """Somebody who is not there could stand between a person and their own witness."""
-    if performer and not session.scalar(select(User.id).where(User.id == performer)):
+    if performer and session.held(User, performer) is None:
         raise NotFound(what="person", name="with this name who could have drawn it")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 
 from appointments import moves
 from appointments.settings import APPOINTMENT_TYPE, FLOW_LOOK, FlowLook
-from appointments.stages import EXITS, FLOW, LONG, ON_SITE, next_stage
+from appointments.stages import EXITS, FLOW, LONG, ON_SITE, may_follow, next_stage
 from data import definitions
 from data.errors import BadInput
 from data.models import Appointment, CheckIn, Client, Exam, FlowEvent, Location, Patient, Service, Surgery, User
@@ -222,6 +222,43 @@ def advance(
         )  # fmt: skip
         work.result = event.id
         return event.id
+
+
+@dataclass(frozen=True)
+class Step:
+    """One of several moves that stand on the same paper: the stage, when, and why where it needs a reason."""
+
+    stage: str
+    at: datetime
+    reason: str = ""
+
+
+def follow_paper(appointment_id: str, steps: Sequence[Step], *, by: Actor, form_sheet_id: str | None = None) -> None:
+    """Make the moves that stand on a sheet, in their order, leaving out those that cannot follow where the patient is
+    by then. Each is an event with an audit row of its own. Raises ReasonMissing, InTheFuture, NotFound."""
+    with act(by, "flow.move") as work:
+        appointment = moves.appointment_for_change(work.session, appointment_id)
+        here = appointment.stage
+        possible = []
+        for step in steps:
+            if may_follow(here, step.stage):
+                possible.append(step)
+                here = step.stage
+        events = []
+        for step in possible:
+            if step.stage in WITH_REASON and not step.reason.strip():
+                label = moves.stage_label(work.session, step.stage).lower()
+                raise ReasonMissing(patient=_name(work.session, appointment, by), stage=label)
+            event = moves.record_move(
+                work, appointment, step.stage, event_at=step.at, source="paper", reason=step.reason.strip(),
+                form_sheet_id=form_sheet_id, settle=step is possible[-1],
+            )  # fmt: skip
+            events.append(event)
+        for event in events:
+            work.audit(
+                "flow.moved", "appointment", appointment_id, from_stage=event.from_stage, to_stage=event.to_stage,
+                source="paper", event=event.id,
+            )  # fmt: skip
 
 
 def leave(

@@ -8,6 +8,7 @@ lines of the ticket promise and use (billing.checkout). A pot is never promised 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -39,7 +40,15 @@ def follow(work: Work, appointment: Appointment, *, must: bool = False) -> None:
     """
     session = work.session
     session.flush()
-    held = held_for(session, appointment.id)
+    entries = session.scalars(
+        select(FundEntry).where(FundEntry.appointment_id == appointment.id).order_by(FundEntry.entered_at, FundEntry.id)
+    ).all()
+    if not entries and not appointment.funding:
+        return
+    held: defaultdict[str, int] = defaultdict(int)
+    for entry in entries:
+        if entry.invoice_line_id is None:
+            held[entry.fund_id] += {"pending": 1, "released": -1}.get(entry.kind, 0) * entry.amount_cents
     fund = None
     if appointment.funding and appointment.stage in HOLDS and not _has_ticket(session, appointment.id):
         fund = session.scalars(
@@ -54,22 +63,18 @@ def follow(work: Work, appointment: Appointment, *, must: bool = False) -> None:
             _enter(work, fund.id, "pending", fund.deduction_cents, appointment, "booked")
         elif must:
             raise FundEmpty(fund=fund.name)
-    _follow_lines(work, appointment, must=must)
+    _follow_lines(work, appointment, entries, must=must)
     session.flush()
 
 
-def _follow_lines(work: Work, appointment: Appointment, *, must: bool) -> None:
+def _follow_lines(work: Work, appointment: Appointment, entries: Sequence[FundEntry], *, must: bool) -> None:
     """What the lines of an early ticket promise goes back while the visit is off, and is promised again when it is on
     again."""
     session = work.session
-    entries = session.scalars(
-        select(FundEntry)
-        .where(FundEntry.appointment_id == appointment.id, FundEntry.invoice_line_id.is_not(None))
-        .order_by(FundEntry.entered_at, FundEntry.id)
-    ).all()
     by_line: defaultdict[tuple[str, str], list[FundEntry]] = defaultdict(list)
     for entry in entries:
-        by_line[entry.fund_id, str(entry.invoice_line_id)].append(entry)
+        if entry.invoice_line_id is not None:
+            by_line[entry.fund_id, entry.invoice_line_id].append(entry)
     standing = _standing(session, {line_id for _, line_id in by_line})
     for (fund_id, line_id), mine in by_line.items():
         held = sum({"pending": 1, "released": -1}.get(entry.kind, 0) * entry.amount_cents for entry in mine)

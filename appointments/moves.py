@@ -45,8 +45,7 @@ class InTheFuture(BadInput):
 def appointment_for_change(session: ClinicSession, appointment_id: str) -> Appointment:
     """The appointment as it is now, held against other writers until the transaction ends. Raises NotFound."""
     session.head()
-    here = select(Appointment).where(Appointment.id == appointment_id).execution_options(populate_existing=True)
-    row = session.scalars(here).one_or_none() if is_id(appointment_id) else None
+    row = session.held(Appointment, appointment_id, fresh=True) if is_id(appointment_id) else None
     if row is None:
         raise NotFound(what="appointment", name="with this number")
     return row
@@ -63,13 +62,15 @@ def record_move(
     reverts_id: str | None = None,
     expected_stage: str | None = None,
     form_sheet_id: str | None = None,
+    settle: bool = True,
 ) -> FlowEvent:
     """Write one move; the calling rule audits it.
 
     ``event_at`` is when it happened (aware; now when omitted), ``source`` live, paper or import. ``expected_stage``
     is the stage the person saw: MovedMeanwhile when it is another by now. ``reverts_id`` names the event undone, which
     permits any direction; ``form_sheet_id`` the sheet it stands on. What a grant holds for the visit and its early
-    ticket follow the stage. Raises NotPossible when the flow does not allow the move, InTheFuture.
+    ticket follow the stage; of several moves ``settle`` is for the last. Raises NotPossible when the flow does not
+    allow the move, InTheFuture.
     """
     session = work.session
     now = clock.now()
@@ -86,7 +87,8 @@ def record_move(
         )
     appointment.stage, appointment.stage_at = to_stage, happened
     session.add(appointment)
-    session.flush()
+    if not inspect(appointment).persistent:
+        session.flush()
     event = FlowEvent(
         appointment_id=appointment.id,
         from_stage=here,
@@ -100,9 +102,10 @@ def record_move(
         form_sheet_id=form_sheet_id,
     )
     session.add(event)
-    session.flush()
-    early_ticket.drop_unpaid(work, appointment)
-    funding.follow(work, appointment)
+    if settle:
+        session.flush()
+        early_ticket.drop_unpaid(work, appointment)
+        funding.follow(work, appointment)
     return event
 
 
@@ -164,9 +167,10 @@ def _stage_now(session: ClinicSession, appointment: Appointment) -> str:
     session.head()
     if not inspect(appointment).persistent:
         return ""
-    if session.is_modified(appointment):
-        session.flush()
-    session.refresh(appointment, ["stage", "stage_at", "version"])
+    if not session.is_held(appointment):
+        if session.is_modified(appointment):
+            session.flush()
+        session.refresh(appointment, ["stage", "stage_at", "version"])
     return appointment.stage
 
 

@@ -133,17 +133,17 @@ def charge_visit(
         is_new = invoice is None
         if invoice is None:
             invoice = _new_invoice(work, appointment.client_id, appointment, event_at, source)
-        there = {line.service_id for line in standing_lines(session, invoice.id)}
-        added = []
-        for code in dict.fromkeys(codes):
-            service = session.scalars(select(Service).where(Service.code == code)).one_or_none()
-            if service is None:
+        there = set() if is_new else {line.service_id for line in standing_lines(session, invoice.id)}
+        listed = {row.code: row for row in session.hold(Service, Service.code.in_(codes))}
+        for code in codes:
+            if code not in listed:
                 raise NotFound(what="service", name=code)
-            if service.id not in there:
-                _, stands = ledger.live_invoice(work, invoice.id)
-                item = _item(session, service_on(session, service, appointment.day), appointment)
-                _add(work, invoice, item, _day(session, invoice, stands.document), event_at, source)
-                added.append(code)
+        added = [code for code in dict.fromkeys(codes) if listed[code].id not in there]
+        if added:
+            document = "draft" if is_new else ledger.live_invoice(work, invoice.id)[1].document
+            day = _day(session, invoice, document)
+            for service in services_on(session, [listed[code] for code in added], appointment.day):
+                _add(work, invoice, _item(session, service, appointment), day, event_at, source)
         if is_new:
             follow(work, appointment)
             _apply_booked_fund(work, invoice, appointment, event_at, source)
@@ -155,19 +155,22 @@ def charge_visit(
         return invoice.id
 
 
-def service_on(session: ClinicSession, service: Service, day: date) -> Service:
-    """A service as the price list had it at the end of a day; as it is where its history does not reach back."""
-    try:
-        versions = definitions.history(session, SERVICE, service.code)
-    except NotFound:
-        return service
+def services_on(session: ClinicSession, services: Sequence[Service], day: date) -> list[Service]:
+    """Services as the price list had them at the end of a day; as they are where their history does not reach back."""
+    histories = definitions.histories(session, SERVICE, [service.code for service in services])
     zone = ledger.clinic_row(session).zone
+    return [_service_on(service, histories.get(service.code, []), day, zone) for service in services]
+
+
+def _service_on(service: Service, versions: Sequence[definitions.VersionRow], day: date, zone: str) -> Service:
+    if not versions:
+        return service
     then = next((one for one in versions if ledger.day_in(zone, one.at) <= day), versions[-1])
     if then.number == versions[0].number:
         return service
     old = SERVICE.parse(then.body, service.code)
     return Service(
-        clinic_id=session.clinic_id, id=service.id, code=service.code, name=old.name, price_cents=old.price_cents,
+        clinic_id=service.clinic_id, id=service.id, code=service.code, name=old.name, price_cents=old.price_cents,
         prices=[band.model_dump(mode="json") for band in old.prices], tax_code=old.tax_code, procedure=old.procedure,
     )  # fmt: skip
 
@@ -315,8 +318,9 @@ def complete_checkout(
             stands = ledger.standing_of(work.session, invoice_id)
             if stands.balance and not open_because.strip():
                 raise StillOpen()
-            bring_to_day(work, invoice)
-            ledger.open_document(work, invoice, reason=open_because.strip(), event_at=event_at, source=source)
+            now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
+            reason = open_because.strip()
+            ledger.open_document(work, invoice, stands=now, reason=reason, event_at=event_at, source=source)
             if stands.balance and stands.document == "open":
                 ledger.add_event(work, invoice_id, "left_open", amount=stands.balance, reason=open_because.strip())
             if invoice.appointment_id:
@@ -329,16 +333,20 @@ def complete_checkout(
             )
 
 
-def bring_to_day(work: Work, invoice: Invoice) -> None:
-    """Charge the lines of a draft on the day of its visit, where the visit was moved after the ticket was opened."""
+def bring_to_day(work: Work, invoice: Invoice) -> bool:
+    """Charge the lines of a draft on the day of its visit, where the visit was moved after the ticket was opened;
+    returns whether any line was charged anew. The caller knows that it is a draft."""
     appointment = _appointment(work.session, invoice)
-    if appointment is None or ledger.standing_of(work.session, invoice.id).document != "draft":
-        return
+    if appointment is None:
+        return False
     invoice.issued_on = invoice.due_on = appointment.day
+    moved = False
     for line in standing_lines(work.session, invoice.id):
         if line.day != appointment.day:
+            moved = True
             _reverse(work, invoice, line, line.day)
             _add(work, invoice, _as_item(work.session, line), appointment.day, None, "live")
+    return moved
 
 
 def invoice_of(session: ClinicSession, appointment_id: str) -> Invoice | None:
@@ -389,8 +397,11 @@ def price_for(session: ClinicSession, service: Service, appointment: Appointment
     """What this service costs for the patient of a visit, in cents."""
     species, weight = "", None
     if appointment is not None:
-        patient = session.scalars(select(Patient).where(Patient.id == appointment.patient_id)).one()
-        exam = session.scalar(select(Exam.weight_grams).where(Exam.appointment_id == appointment.id))
+        patient = session.held(Patient, appointment.patient_id)
+        assert patient is not None
+        exam = None
+        if service.prices:
+            exam = session.scalar(select(Exam.weight_grams).where(Exam.appointment_id == appointment.id))
         species, weight = patient.species, exam if exam is not None else patient.weight_grams
     return price_of(service.price_cents, service.prices, species=species, weight_grams=weight)
 
@@ -524,7 +535,7 @@ def _apply_booked_fund(
 def _remind(session: ClinicSession, invoice: Invoice, appointment: Appointment) -> None:
     """What was done now is done; what it makes due again is written down."""
     for line in standing_lines(session, invoice.id):
-        service = session.scalars(select(Service).where(Service.id == line.service_id)).one_or_none()
+        service = session.held(Service, line.service_id) if line.service_id else None
         if service is None or not service.reminder_days:
             continue
         due = appointment.day + timedelta(days=service.reminder_days)
@@ -549,7 +560,7 @@ def _remind(session: ClinicSession, invoice: Invoice, appointment: Appointment) 
 def _appointment(session: ClinicSession, invoice: Invoice) -> Appointment | None:
     if not invoice.appointment_id:
         return None
-    return session.scalars(select(Appointment).where(Appointment.id == invoice.appointment_id)).one_or_none()
+    return session.held(Appointment, invoice.appointment_id)
 
 
 def _day(session: ClinicSession, invoice: Invoice, document: str) -> date:

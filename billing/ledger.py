@@ -38,7 +38,9 @@ class InvoiceClosed(Refusal):
 
 def clinic_row(session: ClinicSession) -> Clinic:
     """The clinic of this transaction."""
-    return session.scalars(select(Clinic).where(Clinic.id == session.clinic_id)).one()
+    clinic = session.held(Clinic, session.clinic_id)
+    assert clinic is not None
+    return clinic
 
 
 def today(session: ClinicSession) -> date:
@@ -54,9 +56,7 @@ def locked_invoice(work: Work, invoice_id: str) -> Invoice:
 
 def invoice_row(session: ClinicSession, invoice_id: str, by: Actor) -> Invoice:
     """The invoice's head. Raises NotFound, RestrictedRecord."""
-    found = (
-        session.scalars(select(Invoice).where(Invoice.id == invoice_id)).one_or_none() if is_id(invoice_id) else None
-    )
+    found = session.held(Invoice, invoice_id) if is_id(invoice_id) else None
     if found is None:
         raise NotFound(what="invoice", name="like this")
     client_for(session, found.client_id, by)
@@ -157,13 +157,14 @@ def add_event(
 
 
 def open_document(
-    work: Work, invoice: Invoice, *, reason: str = "", event_at: datetime | None = None, source: str = "live"
-) -> None:
-    """A draft becomes an invoice: what its funds promised is now used.
+    work: Work, invoice: Invoice, *, stands: Standing | None = None, reason: str = "",
+    event_at: datetime | None = None, source: str = "live",
+) -> None:  # fmt: skip
+    """A draft becomes an invoice: what its funds promised is now used. ``stands`` is where it stands, if known.
 
     Raises FundEmpty for a line whose promise was let go meanwhile and whose pot has nothing left.
     """
-    stands = standing_of(work.session, invoice.id)
+    stands = stands or standing_of(work.session, invoice.id)
     if stands.document != "draft":
         return
     entries = select(FundEntry).where(

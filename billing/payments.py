@@ -137,8 +137,9 @@ def take_payment(
                 _allocate(work, payment, invoice.id, part, deposit=is_ahead)
         for invoice, is_ahead in zip(invoices, ahead, strict=True):
             if not is_ahead:
-                bring_to_day(work, invoice)
-                ledger.open_document(work, invoice, event_at=event_at, source=source)
+                stands = ledger.standing_of(work.session, invoice.id)
+                now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
+                ledger.open_document(work, invoice, stands=now, event_at=event_at, source=source)
         work.audit(
             "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
             amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit_cents=deposit,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -178,7 +178,7 @@ def load(session: ClinicSession, kind: Kind[D], slug: str) -> D:
 def load_all(session: ClinicSession, kind: Kind[D]) -> dict[str, D]:
     """Every current document of a kind by slug, in slug order. They are shared: read them, never change them."""
     return dict(
-        kept(session.clinic_id, session.seen_change(), ("definitions", kind.name), lambda: _read_all(session, kind))
+        kept(session.clinic_id, session.standing_change(), ("definitions", kind.name), lambda: _read_all(session, kind))
     )
 
 
@@ -229,6 +229,23 @@ def history(session: ClinicSession, kind: Kind[Any], slug: str) -> list[VersionR
         .order_by(DefinitionVersion.number.desc())
     )
     return [VersionRow(v.number, v.at, v.by_user_id, v.comment, v.body) for v in versions]
+
+
+def histories(session: ClinicSession, kind: Kind[Any], slugs: Collection[str]) -> dict[str, list[VersionRow]]:
+    """The same of several at once, by slug; those that never were are left out."""
+    statement = (
+        select(Definition.slug, DefinitionVersion)
+        .join(
+            DefinitionVersion,
+            (DefinitionVersion.clinic_id == Definition.clinic_id) & (DefinitionVersion.definition_id == Definition.id),
+        )
+        .where(Definition.kind == kind.name, Definition.slug.in_(slugs))
+        .order_by(DefinitionVersion.number.desc())
+    )
+    found: dict[str, list[VersionRow]] = {}
+    for slug, v in session.execute(statement, execution_options={"include_deleted": True}):
+        found.setdefault(slug, []).append(VersionRow(v.number, v.at, v.by_user_id, v.comment, v.body))
+    return found
 
 
 def roll_back(session: ClinicSession, kind: Kind[D], slug: str, number: int, *, by_user_id: str | None) -> int:

@@ -11,9 +11,9 @@ import contextlib
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import JSON, String, bindparam, event, inspect, select, update
+from sqlalchemy import JSON, ColumnElement, Insert, String, bindparam, event, inspect, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.base import ExecutableOption
@@ -25,6 +25,8 @@ from data.errors import EditedMeanwhile
 from data.models.base import Base, ClinicRow, Tombstoned
 from data.models.clinic import ChainHead
 
+R = TypeVar("R")
+DEFINITIONS = "definition"
 _HEAD = ChainHead.__table__
 _LOCK_HEAD = (
     select(_HEAD.c.change, _HEAD.c.content_change, _HEAD.c.audit_seq, _HEAD.c.audit_hash)
@@ -60,6 +62,47 @@ class ClinicSession(Session):
     _seen: int | None = None
     _narrowing: tuple[ExecutableOption, ...] = ()
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held: dict[tuple[type[Any], str], Any] = {}
+        self._last: list[tuple[Insert, dict[str, Any]]] = []
+
+    def held(self, model: type[R], row_id: str, *, fresh: bool = False) -> R | None:
+        """A row by its id, None where there is none or it is deleted.
+
+        While this transaction holds the head nobody else changes it, so it is read once. ``fresh`` reads it over what
+        was loaded before the head was held.
+        """
+        there = self._held.get((model, row_id))
+        if there is None:
+            key = (self.clinic_id, row_id) if issubclass(model, ClinicRow) else row_id
+            there = self.get(model, key, populate_existing=fresh)
+            if there is not None and self._head is not None:
+                self._held[model, row_id] = there
+        gone = getattr(there, "deleted_at", None) is not None and not self.include_deleted
+        return None if gone else there
+
+    def hold(self, model: type[R], *which: ColumnElement[bool]) -> list[R]:
+        """Read rows that ``held`` is going to be asked for, all at once; returns them."""
+        rows = list(self.scalars(select(model).where(*which)))
+        if self._head is not None:
+            self._held |= {(model, row.id): row for row in rows}  # type: ignore[attr-defined]
+        return rows
+
+    def is_held(self, row: Any) -> bool:
+        """Whether a row was read since this transaction holds the head."""
+        return self._held.get((type(row), row.id)) is row
+
+    def standing_change(self) -> int | None:
+        """The number of the clinic's last change where nothing of its definitions changed since, else None."""
+        if self.reads_only or self._head is None:
+            return self.seen_change()
+        return None if self.include_deleted or self.info.get("defined") else self._head.content_change
+
+    def at_last(self, statement: Insert, row: dict[str, Any]) -> None:
+        """Insert a row that nothing in this transaction reads, together with all others like it, before the commit."""
+        self._last.append((statement, row))
+
     def head(self) -> Head:
         """The clinic's chain head, locked until the transaction ends. It numbers changes and the audit chain."""
         if self._head is None:
@@ -69,6 +112,9 @@ class ClinicSession(Session):
 
     def keep_head(self) -> None:
         """Write the chain head back, as the last thing before the commit."""
+        for statement in dict.fromkeys(statement for statement, _ in self._last):
+            self.connection().execute(statement, [row for one, row in self._last if one is statement])
+        self._last = []
         if self._head is not None:
             if not self.quiet:
                 self._head.content_change = self._head.change
@@ -106,6 +152,7 @@ class ClinicSession(Session):
         Keys are column names; what a row leaves out gets the column's default.
         """
         self.info["flushed"] = True
+        self.info["defined"] = self.info.get("defined") or model.__tablename__ == DEFINITIONS
         stamp: dict[str, Any] = {"clinic_id": self.clinic_id, "change": self.change}
         return bulk_insert(self.connection(), model, rows, stamp)
 
@@ -127,6 +174,8 @@ def _stamp(session: ClinicSession, _context: object, _instances: object) -> None
     if not touched:
         return
     session.info["flushed"] = True
+    if any(row.__tablename__ == DEFINITIONS for row in touched):
+        session.info["defined"] = True
     if session.quiet and any(not row.is_quiet for row in touched):
         raise AssertionError("a quiet transaction changed what pages show")
     change = session.change

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select
 
 from appointments import drug_log
 from appointments.quantities import words
-from data.models import Appointment, DrugLogEntry, FormSheet, User
+from data.models import Appointment, Bottle, Drug, DrugLogEntry, FormSheet, User
 from data.session import ClinicSession
 from outage.landing import DrugLine, Landing
 from outage.typed import Problem
@@ -44,7 +44,9 @@ def log(
     stand, each good for one match."""
     old = [one for one in there if one.form_sheet_id in again]
     others = [one for one in there if one.form_sheet_id not in {line.sheet for line, _ in lines}]
-    active = set(work.session.scalars(select(User.id).where(User.status == "active")))
+    bottles = work.session.hold(Bottle, Bottle.id.in_({line.bottle_id for line, _ in lines})) if lines else []
+    work.session.hold(Drug, Drug.id.in_({bottle.drug_id for bottle in bottles}))
+    active = {user.id for user in work.session.hold(User) if user.status == "active"}
     left = [(line, _use(work, found, line, visit, active)) for line, visit in lines]
     copied = _copied(found, left)
     peers = _peers(work.session, others, lines)

@@ -19,7 +19,8 @@ from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, Refusal
 from data.models import Appointment, BackEntry, FormSheet, PrintRun
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
+from forms.definition import Form
 from forms.editions import editions_of
 from outage.bottle_sheets import Logged as Logged
 from outage.bottle_sheets import enter_bottle as enter_bottle
@@ -47,7 +48,7 @@ from outage.walk_ins import enter_walk_in as enter_walk_in
 from outage.walk_ins import may_be as may_be
 from records.access import visit_for
 from security.actor import Actor
-from security.rules import Work, act, together
+from security.rules import Work, act, look, together
 
 NO_SHOW = "no-show"
 
@@ -93,13 +94,21 @@ def enter(
     Everything is written at the time it happened, or nothing. Raises NotReadable (with every answer that needs another
     look), AlreadyEntered, OfAnother, Spoiled, DayToCome, and what the rules of the records raise.
     """
+    plan = _read_ahead(appointment_id, values, by)
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
             return _answer(work.result)
         session = work.session
         appointment = visit_for(session, appointment_for_change(session, appointment_id), by)
         sheets = _sheets(session, values, appointment)
-        found = _write(work, appointment, sheets, values)
+        if plan is None or plan.change != session.head().content_change:
+            plan = _read(session, appointment, sheets, values)
+        found = plan.found
+        again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
+        write_visit(work, found, appointment, again)
+        for sheet, row in sheets:
+            form, machine = plan.forms[sheet.id], plan.machine[sheet.id]
+            keep_entry(session, sheet, row, form, values[sheet.id], machine, found.odd, by)
         work.audit(
             "entry.entered", "appointment", appointment_id, sheets=[sheet.serial for sheet, _ in sheets],
             exceptions=len(found.odd), drugs=len(found.drugs),
@@ -207,11 +216,32 @@ def _sheets(
     return sorted(found, key=lambda one: one[0].serial)
 
 
-def _write(
-    work: Work, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]],
+@dataclass(frozen=True)
+class _Plan:
+    """What the sheets of a visit say, and the clinic's last change when they were read."""
+
+    change: int | None
+    found: Landing
+    forms: dict[str, Form]
+    machine: dict[str, dict[str, Any]]
+
+
+def _read_ahead(appointment_id: str, values: Mapping[str, Mapping[str, Any]], by: Actor) -> _Plan | None:
+    """Read the sheets before others have to wait; nothing where something is wrong, which is told in its turn."""
+    try:
+        with look(by, "outage.enter") as session:
+            appointment = session.held(Appointment, appointment_id) if is_id(appointment_id) else None
+            if appointment is None:
+                return None
+            return _read(session, appointment, _sheets(session, values, appointment), values)
+    except Refusal:
+        return None
+
+
+def _read(
+    session: ClinicSession, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]],
     values: Mapping[str, Mapping[str, Any]],
-) -> Landing:  # fmt: skip
-    session, by = work.session, work.by
+) -> _Plan:  # fmt: skip
     if appointment.day > clock.today(zone_of(session)):
         raise DayToCome(number=appointment.number, day=wording(session).day(appointment.day))
     house = house_of(session, appointment.location_id, appointment.day)
@@ -221,11 +251,7 @@ def _write(
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
     found.odd += [*_entered_elsewhere(session, appointment, sheets), *_of_another_day(session, appointment, sheets)]
-    again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
-    write_visit(work, found, appointment, again)
-    for sheet, row in sheets:
-        keep_entry(session, sheet, row, forms[sheet.id], values[sheet.id], machine[sheet.id], found.odd, by)
-    return found
+    return _Plan(session.seen_change(), found, forms, machine)
 
 
 def _entered_elsewhere(

@@ -68,7 +68,7 @@ def house_of(session: ClinicSession, location_id: str | None, day: date) -> Hous
     hours = (location.opening or {}).get(str(day.weekday())) if location else None
     opens = (time.fromisoformat(hours[0]), time.fromisoformat(hours[1])) if hours else None
     drugs = {drug.id: drug for drug in session.scalars(select(Drug))}
-    named = load_only(Bottle.number, Bottle.drug_id, Bottle.opened_at, Bottle.closed_at)
+    named = load_only(Bottle.number, Bottle.drug_id, Bottle.size, Bottle.opened_at, Bottle.closed_at)
     stock = session.scalars(select(Bottle).options(named)).all()
     return House(
         list(session.scalars(select(User).order_by(User.name))),
@@ -99,7 +99,6 @@ def keep_entry(
     row.keyed_by_id, row.keyed_at = by.user_id, clock.now()
     session.add(row)
     sheet.state, sheet.reason = "entered", ""
-    session.flush()
 
 
 def _asks(form: Form, name: str) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from appointments import clinical, flow
 from appointments.settings import APPOINTMENT_TYPE
-from appointments.stages import EXITS, may_follow
+from appointments.stages import EXITS
 from billing import checkout, ledger
 from data import definitions
 from data.errors import NotFound
@@ -95,12 +95,13 @@ def _records(
         session_of["check_in"] = STAGES["check_in"]
     if found.vaccines:
         session_of["discharge"] = STAGES["discharge"]
+    there = clinical.records_of(work.session, appointment.id)
+    entries: list[tuple[clinical.Entry, datetime]] = []
     for stage in STAGES:
         kind = session_of.get(stage)
         if kind is None or (stage == "surgery" and not found.got.get("surgery.procedure")):
             continue
-        mine = select(kind.model).where(kind.model.appointment_id == appointment.id)
-        row = work.session.scalars(mine).one_or_none()
+        row = there[kind.model]
         values = clinical.entry_of(row, kind) | found.values(stage)
         if again and row is not None and row.source == "paper":
             blank = clinical.entry_of(None, kind)
@@ -111,10 +112,9 @@ def _records(
             values["notes"] = joined_text([_without(values["notes"], said) if again else values["notes"], *said])[:4000]
         if stage == "check_in" and "check_in.consent" in found.got:
             values["identity_confirmed"] = values["identity_confirmed"] or found.got["check_in.consent"] == "signed"
-        clinical.record_stage(
-            appointment.id, kind(**values), version=row.version if row is not None else None, by=work.by,
-            event_at=times[stage], source="paper",
-        )  # fmt: skip
+        entries.append((kind(**values), times[stage]))
+    if entries:
+        clinical.record_paper(appointment.id, entries, there, by=work.by)
 
 
 def _without(notes: str, said: Sequence[str]) -> str:
@@ -214,12 +214,11 @@ def _moves(work: Work, found: Landing, appointment: Appointment, times: Mapping[
         flow.take_back(appointment.id, appointment.stage, by=by, reason="Corrected from paper")
     reason = found.text("flow.reason") or found.text("exam.notes") or "As written on the sheet"
     sheet = found.of.get("flow.stage") or next(iter(found.of.values()), None)
-    for stage, at in _stages(found, times, outcome):
-        here = appointment.stage
-        if not may_follow(here, stage):
-            continue
-        why = reason[:200] if stage in flow.WITH_REASON else ""
-        flow.advance(appointment.id, here, stage, by=by, event_at=at, source="paper", reason=why, form_sheet_id=sheet)
+    steps = [
+        flow.Step(stage, at, reason[:200] if stage in flow.WITH_REASON else "")
+        for stage, at in _stages(found, times, outcome)
+    ]
+    flow.follow_paper(appointment.id, steps, by=by, form_sheet_id=sheet)
     if outcome and appointment.stage != outcome:
         label = outcome.replace("_", " ")
         found.odd.append(

@@ -110,7 +110,9 @@ def check_life(born: date | None, died: date | None, today: date, *, years: int 
 
 def clinic_in(session: ClinicSession) -> Clinic:
     """The clinic of this transaction."""
-    return session.get_one(Clinic, session.clinic_id)
+    clinic = session.held(Clinic, session.clinic_id)
+    assert clinic is not None
+    return clinic
 
 
 def today_in(session: ClinicSession) -> date:

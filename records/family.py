@@ -14,9 +14,9 @@ def current(session: ClinicSession, client_id: str) -> Client | None:
     """The client behind an id; of a merged one, the client that stayed."""
     if not is_id(client_id):
         return None
-    client = session.scalars(select(Client).where(Client.id == client_id)).one_or_none()
+    client = session.held(Client, client_id)
     if client is not None and client.merged_into_id:
-        return session.scalars(select(Client).where(Client.id == client.merged_into_id)).one_or_none()
+        return session.held(Client, client.merged_into_id)
     return client
 
 

@@ -247,7 +247,7 @@ def patient_for(session: ClinicSession, patient_id: str, by: Actor) -> tuple[Pat
     """A patient with its client; raises NotFound, RestrictedRecord."""
     patient = None
     if is_id(patient_id):
-        patient = session.scalars(select(Patient).where(Patient.id == patient_id)).one_or_none()
+        patient = session.held(Patient, patient_id)
     if patient is None:
         raise NotFound(what="patient", name="with this address")
     return patient, client_for(session, patient.client_id, by)

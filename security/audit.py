@@ -50,7 +50,7 @@ def append(
     row["hash"] = row_hash(SimpleNamespace(**row), session.clinic_id)
     head.audit_seq, head.audit_hash = row["seq"], row["hash"]
     stamp = {"clinic_id": session.clinic_id, "id": new_id(), "change": head.change, "logged_at": row.pop("at")}
-    session.connection().execute(_INSERT, row | stamp)
+    session.at_last(_INSERT, row | stamp)
 
 
 def _username(session: ClinicSession, by: Actor) -> str:

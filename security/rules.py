@@ -198,7 +198,10 @@ def authorize(session: ClinicSession, by: Actor, permission: str | None, *, writ
         raise AssertionError(f"no such permission: {permission}")
     if by.is_trusted:
         return frozenset(PERMISSIONS)
-    allowed = _permissions_now(session, by, writing)
+    known = session.info.get("rights")
+    allowed = known[1] if known is not None and known[0] == by else _permissions_now(session, by, writing)
+    if joined(by) is not None:
+        session.info["rights"] = (by, allowed)  # nobody else can change them before this transaction ends
     if by.within is not None:
         allowed &= by.within
     session.info["may"] = allowed
