@@ -209,8 +209,9 @@ def record_stage(
             return int(work.result)
         session = work.session
         appointment = visit_for(session, moves.appointment_for_change(session, appointment_id), by)
-        row = session.scalars(select(entry.model).where(entry.model.appointment_id == appointment_id)).one_or_none()
-        if (row.version if row is not None else None) != version:
+        mine = select(entry.model).where(entry.model.appointment_id == appointment_id)
+        row = session.scalars(mine, execution_options={"include_deleted": True}).one_or_none()
+        if (row.version if row is not None and row.deleted_at is None else None) != version:
             raise EditedMeanwhile(who=_who(session, row), what=entry.what)
         row, changed = _save(work, appointment, row, entry, event_at, source)
         _tell(work, appointment_id, entry, changed, source)
@@ -219,13 +220,15 @@ def record_stage(
 
 
 def records_of(session: ClinicSession, appointment_id: str) -> dict[type[Any], Any]:
-    """The records of every stage of a visit by their model, None where there is none, within a rule."""
+    """The records of every stage of a visit by their model, None where there never was one, within a rule; those that
+    were taken back are among them."""
     models = (CheckIn, Exam, Surgery, Recovery, Discharge)
     statement = select(Appointment.id, *models)
     for model in models:
         mine = (model.clinic_id == Appointment.clinic_id) & (model.appointment_id == Appointment.id)
-        statement = statement.outerjoin(model, mine & model.deleted_at.is_(None))
-    return dict(zip(models, session.execute(statement.where(Appointment.id == appointment_id)).one()[1:], strict=True))
+        statement = statement.outerjoin(model, mine)
+    statement = statement.where(Appointment.id == appointment_id).execution_options(include_deleted=True)
+    return dict(zip(models, session.execute(statement).one()[1:], strict=True))
 
 
 def record_paper(
@@ -262,6 +265,7 @@ def _save(
         changed = [name for name, value in values.items() if getattr(row, name) != value]
         for name in changed:
             setattr(row, name, values[name])
+    row.deleted_at = None
     row.event_at, row.source, row.by_user_id = at, source, work.by.user_id
     return row, changed + _carry_to_patient(work.session, appointment, entry)
 

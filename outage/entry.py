@@ -24,6 +24,7 @@ from forms.definition import Form
 from forms.editions import editions_of
 from outage.bottle_sheets import Logged as Logged
 from outage.bottle_sheets import enter_bottle as enter_bottle
+from outage.charged import marked_on
 from outage.entry_queue import Waiting as Waiting
 from outage.entry_queue import exceptions as exceptions
 from outage.entry_queue import to_enter as to_enter
@@ -41,9 +42,10 @@ from outage.keyed import (
     sheet_and_entry,
 )
 from outage.landing import Landing, land
+from outage.moved_sheet import take_from
 from outage.outages import PartClosed, outage_for, zone_of
 from outage.typed import Problem, read_sheet
-from outage.visit_records import write_visit
+from outage.visit_records import must_fit, write_visit
 from outage.walk_ins import enter_walk_in as enter_walk_in
 from outage.walk_ins import may_be as may_be
 from records.access import visit_for
@@ -105,7 +107,16 @@ def enter(
             plan = _read(session, appointment, sheets, values)
         found = plan.found
         again = {sheet.id for sheet, row in sheets if row is not None and row.typed.get("_again")}
-        write_visit(work, found, appointment, again)
+        must_fit(found)
+        for sheet, row in sheets:
+            if sheet.id in again and row is not None and row.appointment_id not in (None, appointment.id):
+                found.odd += take_from(work, sheet, row, plan.forms[sheet.id])
+        charged = {
+            sheet.id: marked_on(plan.forms[sheet.id], row.typed)
+            for sheet, row in sheets
+            if row is not None and sheet.id in again and row.appointment_id == appointment.id
+        }
+        write_visit(work, found, appointment, again, charged)
         for sheet, row in sheets:
             form, machine = plan.forms[sheet.id], plan.machine[sheet.id]
             keep_entry(session, sheet, row, form, values[sheet.id], machine, found.odd, by)
@@ -250,25 +261,8 @@ def _read(
     forms = {sheet.id: editions[sheet.edition].body for sheet, _ in sheets}
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
-    found.odd += [*_entered_elsewhere(session, appointment, sheets), *_of_another_day(session, appointment, sheets)]
+    found.odd += _of_another_day(session, appointment, sheets)
     return _Plan(session.seen_change(), found, forms, machine)
-
-
-def _entered_elsewhere(
-    session: ClinicSession, appointment: Appointment, sheets: Sequence[tuple[FormSheet, BackEntry | None]]
-) -> list[Problem]:
-    """What to look at where a sheet had been entered for another visit: only its drug lines come along."""
-    found = []
-    for sheet, row in sheets:
-        before = row.appointment_id if row is not None and row.typed.get("_again") else None
-        if before in (None, appointment.id):
-            continue
-        number = session.scalar(select(Appointment.number).where(Appointment.id == before))
-        sentence = (
-            f"Entered for visit {number} before: its drug lines are moved here. Set right there what else is wrong."
-        )
-        found.append(Problem(sheet.id, "", sentence))
-    return found
 
 
 def _of_another_day(

@@ -23,7 +23,8 @@ from data.session import ClinicSession
 from data.types import clock
 from forms.targets import YES_NO, Target, custom_targets
 from outage import drug_lines
-from outage.landing import AS_BOOKED, STAGES, Landing
+from outage.charged import codes_of, take_off
+from outage.landing import STAGES, Landing
 from outage.typed import NotReadable, Problem, joined_text
 from records import clients, custom, patients
 from security.actor import Actor
@@ -32,22 +33,25 @@ from security.rules import Work
 NO_PAYMENT = "Entered from paper; payment not keyed yet"
 
 
-def write_visit(work: Work, found: Landing, appointment: Appointment, again: set[str]) -> None:
-    """Write everything the sheets of a visit say, inside ``together``; ``again`` are sheets that are entered anew.
+def write_visit(
+    work: Work, found: Landing, appointment: Appointment, again: set[str], charged: Mapping[str, Sequence[str]]
+) -> None:
+    """Write everything the sheets of a visit say, inside ``together``; ``again`` are sheets that are entered anew,
+    ``charged`` the services that those of this visit had marked before.
 
     Raises NotReadable and what the rules of the records raise.
     """
-    _must_fit(found)
+    must_fit(found)
     times = _times(found, appointment)
     _records(work, found, appointment, times, again=bool(again))
     _people(work, found, appointment)
     _moves(work, found, appointment, times, again=bool(again))
     drug_lines.write(work, found, appointment, times["exam"], again)
     _readings(work, found, appointment, times["recovery"])
-    _services(work, found, appointment, times["discharge"])
+    _services(work, found, appointment, times["discharge"], charged)
 
 
-def _must_fit(found: Landing) -> None:
+def must_fit(found: Landing) -> None:
     """Raise NotReadable with everything that needs another look."""
     outcome, surgery = found.got.get("flow.stage"), found.values("surgery")
     if surgery and "procedure" not in surgery and any(surgery.values()):
@@ -102,6 +106,7 @@ def _records(
         if kind is None or (stage == "surgery" and not found.got.get("surgery.procedure")):
             continue
         row = there[kind.model]
+        row = row if row is not None and row.deleted_at is None else None
         values = clinical.entry_of(row, kind) | found.values(stage)
         if again and row is not None and row.source == "paper":
             blank = clinical.entry_of(None, kind)
@@ -246,8 +251,11 @@ def _readings(work: Work, found: Landing, appointment: Appointment, at: datetime
             clinical.observe(appointment.id, reading, by=work.by, event_at=at, source="paper")
 
 
-def _services(work: Work, found: Landing, appointment: Appointment, at: datetime) -> None:
-    """What was done is charged at the prices of that day; a patient who went home has an invoice."""
+def _services(
+    work: Work, found: Landing, appointment: Appointment, at: datetime, charged: Mapping[str, Sequence[str]]
+) -> None:
+    """What was done is charged at the prices of that day; a patient who went home has an invoice. ``charged`` is what
+    sheets that are entered anew had marked before: what they do not mark any more is taken off."""
     if "checkout.services" not in found.asked:
         return
     session, by = work.session, work.by
@@ -257,18 +265,13 @@ def _services(work: Work, found: Landing, appointment: Appointment, at: datetime
     if not marked and outcome == "checked_out" and found.got.get("surgery.procedure"):
         marked = ["as_booked"]
         found.odd.append(Problem(sheet, "services_done", "No service was marked; charged as booked."))
-    patient = session.get_one(Patient, (session.clinic_id, appointment.patient_id))
-    known = set(session.scalars(select(Service.code)))
-    codes: list[str] = []
-    for one in marked:
-        if one in AS_BOOKED:
-            codes += [code for code in appointment.services if code in known]
-            continue
-        code = code_for(one, patient.species, known)
-        if code is None:
-            found.odd.append(Problem(sheet, "services_done", f"'{one}' is not on the price list and was not charged."))
-        else:
-            codes.append(code)
+    codes, unknown = codes_of(session, appointment, marked)
+    for one in unknown:
+        found.odd.append(Problem(sheet, "services_done", f"'{one}' is not on the price list and was not charged."))
+    for one, before in charged.items():
+        found.odd += [
+            Problem(one, "services_done", words) for words in take_off(work, appointment, before, one, keep=codes)
+        ]
     invoice = checkout.invoice_of(session, appointment.id)
     if not codes and invoice is None:
         return
@@ -280,11 +283,6 @@ def _services(work: Work, found: Landing, appointment: Appointment, at: datetime
     left = outcome == "checked_out" or (outcome in flow.WITH_REASON and outcome != "held_overnight")
     if left and ledger.standing_of(session, invoice_id).document == "draft":
         checkout.complete_checkout([invoice_id], open_because=NO_PAYMENT, by=by, event_at=at, source="paper")
-
-
-def code_for(marked: str, species: str, known: set[str]) -> str | None:
-    """The code of the price list for a service as paper calls it: ``spay`` of a cat is ``cat-spay``."""
-    return next((code for code in (f"{species.lower()}-{marked}", marked) if code in known), None)
 
 
 def type_for(session: ClinicSession, codes: Sequence[str]) -> str:

@@ -19,11 +19,12 @@ from data.session import ClinicSession
 from data.types import clock
 from forms.definition import Form
 from forms.editions import edition_of
+from outage.charged import code_for
 from outage.entry_screen import day_of
 from outage.keyed import AlreadyEntered, Spoiled, house_of, keep_entry, machine_of, sheet_and_entry
 from outage.landing import Landing, land
 from outage.typed import NotReadable, Problem, read_sheet
-from outage.visit_records import channels, code_for, own_fields, type_for
+from outage.visit_records import channels, own_fields, type_for
 from records import search
 from records.clients import ClientForm
 from records.patients import PatientForm

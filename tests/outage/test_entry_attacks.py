@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from appointments import booking
+from billing.checkout import standing_lines
+from billing.payments import Tender, take_payment
 from data.card_numbers import CardNumberTyped
 from data.errors import Refusal
 from data.models import (
@@ -16,12 +18,17 @@ from data.models import (
     Client,
     Discharge,
     DrugLogEntry,
+    Exam,
     FormSheet,
     Idempotency,
+    Invoice,
     InvoiceLine,
+    Observation,
     Patient,
+    Recovery,
+    Surgery,
 )
-from data.session import write
+from data.session import read, write
 from outage import entry
 from outage.sheets import bind
 from outage.typed import NotReadable
@@ -90,7 +97,7 @@ def test_notes_are_not_doubled_when_a_sheet_is_keyed_again(paper):
     assert (paper.holds("B7"), paper.holds("B12"), paper.holds("B31")) == (9_800, 9_700, 9_900)
 
 
-def test_a_sheet_keyed_to_the_wrong_visit_takes_its_drug_lines_along(paper):
+def test_a_sheet_keyed_to_the_wrong_visit_takes_everything_along(paper):
     other = paper.day.visit("Rex", stage="booked", species="cat", services=["cat-spay"])
     sheet = blank(paper, "travel-sheet")
     bind(sheet, paper.visit, by=paper.sam)
@@ -101,9 +108,51 @@ def test_a_sheet_keyed_to_the_wrong_visit_takes_its_drug_lines_along(paper):
         session.flush()
         audit.append(session, paper.clinic.operator, "test.made", "form_sheet", "")
     bind(sheet, other, by=paper.sam)
-    done = entry.enter(other, {sheet: TRAVEL | {"chip": ""}}, by=paper.clara)
+    done = entry.enter(other, {sheet: TRAVEL}, by=paper.clara)
     assert (paper.holds("B7"), paper.holds("B12"), paper.holds("B31")) == (9_800, 9_700, 9_900)
-    assert any("visit" in one.sentence.lower() for one in done.exceptions), [one.sentence for one in done.exceptions]
+    told = [one.sentence for one in done.exceptions]
+    assert any(one.startswith("Keyed for visit ") for one in told), told
+    for model in (Exam, Surgery, Recovery, Discharge, Observation):
+        assert not paper.rows(model, appointment_id=paper.visit), model
+        assert paper.rows(model, appointment_id=other), model
+    (was,) = paper.rows(Appointment, id=paper.visit)
+    (patient,) = paper.rows(Patient, id=was.patient_id)
+    assert (was.stage, patient.microchip, patient.weight_grams) == ("booked", "", None)
+    (bill,) = paper.rows(Invoice, appointment_id=paper.visit)
+    assert sum(line.net_cents for line in paper.rows(InvoiceLine, invoice_id=bill.id)) == 0
+    entry.enter(paper.visit, {paper.travel: TRAVEL | {"chip": ""}}, by=paper.sam)
+    assert paper.one(Surgery).procedure == "spay" and len(paper.rows(Observation, appointment_id=paper.visit)) == 2
+
+
+def test_what_was_paid_on_a_sheet_of_the_wrong_visit_is_told_and_other_sheets_keep_their_answers(paper):
+    other = paper.day.visit("Rex", stage="booked", species="cat", services=["cat-spay"])
+    entry.enter(paper.visit, {paper.travel: TRAVEL, paper.consent: CONSENT}, by=paper.sam)
+    (bill,) = paper.rows(Invoice, appointment_id=paper.visit)
+    take_payment([bill.id], 1000, Tender("cash"), by=paper.sam)
+    entry.reopen(paper.travel, "Wrong patient", by=paper.clara)
+    with write(paper.clinic.id) as session:
+        session.get_one(FormSheet, (paper.clinic.id, paper.travel)).appointment_id = other
+        session.flush()
+        audit.append(session, paper.clinic.operator, "test.made", "form_sheet", "")
+    done = entry.enter(other, {paper.travel: TRAVEL}, by=paper.clara)
+    assert any("but paid" in one.sentence for one in done.exceptions)
+    assert paper.one(CheckIn).consent == "signed" and not paper.rows(Surgery, appointment_id=paper.visit)
+
+
+def test_a_service_that_is_not_marked_any_more_comes_off_the_ticket_unless_it_was_paid(paper):
+    entry.enter(paper.visit, {paper.travel: TRAVEL}, by=paper.sam)
+    entry.reopen(paper.travel, "No collar", by=paper.sam)
+    fewer = TRAVEL | {"services_done": ["surgery", "rabies"]}
+    entry.enter(paper.visit, {paper.travel: fewer}, by=paper.sam)
+    (bill,) = paper.rows(Invoice, appointment_id=paper.visit)
+    with read(paper.clinic.id) as session:
+        assert len(standing_lines(session, bill.id)) == 2
+    take_payment([bill.id], 1000, Tender("cash"), by=paper.sam)
+    entry.reopen(paper.travel, "No rabies", by=paper.sam)
+    done = entry.enter(paper.visit, {paper.travel: TRAVEL | {"services_done": ["surgery"]}}, by=paper.sam)
+    with read(paper.clinic.id) as session:
+        assert len(standing_lines(session, bill.id)) == 2, "money was taken: a person decides"
+    assert any("not marked on its paper, but paid" in one.sentence for one in done.exceptions)
 
 
 def test_the_same_line_on_two_travel_sheets_of_a_visit_is_one_drawing(paper):
