@@ -18,7 +18,8 @@ from data.session import ClinicSession
 from forms.definition import SUBJECTS, Form
 from forms.editing import At, Body, piece, place_of, whole
 from forms.editions import Published, layout_of, paper_and_order, publish
-from forms.layout import DoesNotFit, Order, TooManyPages
+from forms.field_setting import DoesNotFit, Order
+from forms.layout import TooManyPages
 from forms.preview import FACT_WORDS
 from forms.settings import FORM, shipped, shipped_to
 from forms.targets import SUBJECT_WORDS, TARGETS, Target, custom_targets, misplaced

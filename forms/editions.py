@@ -25,8 +25,10 @@ from data.models import Clinic, FormEdition, PageKey
 from data.session import ClinicSession
 from data.types import clock
 from forms.definition import BOXED, Form
+from forms.field_setting import Order
 from forms.gate import check_readable
-from forms.layout import Layout, Order, Zone, lay_out, lay_out_slip, zones_of
+from forms.layout import lay_out, lay_out_slip
+from forms.placed import Layout, Zone, zones_of
 from forms.press import Plate
 from forms.settings import FORM, form
 from forms.targets import check_targets, custom_targets

@@ -8,7 +8,7 @@ from typing import NoReturn
 from data.errors import CheckFailed
 from forms.definition import BOXED, Form
 from forms.furniture import MM
-from forms.layout import Layout, Zone
+from forms.placed import Layout, Zone
 from forms.press import Plate, Press, Sheet
 from forms.print import DRAWING
 from forms.token import PageCode, claimed, token

@@ -13,7 +13,7 @@ from typing import Any
 
 from forms.definition import MERGE
 from forms.furniture import Imprint, draw_fixed, draw_imprint, draw_modules
-from forms.layout import Layout, Line, Page, Rect, Slot, Words, line_of_words, running
+from forms.placed import Layout, Line, Page, Rect, Slot, Words, line_of_words, running
 from forms.print import BOLD, GREY, INK, PAPERS, REGULAR, register_fonts, wrap
 
 BLANK = "_" * 18

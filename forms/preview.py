@@ -9,7 +9,9 @@ from typing import Any
 
 from forms.definition import FACTS, Form
 from forms.editing import fresh_field
-from forms.layout import Layout, Order, Place, Zone, lay_out, lay_out_slip
+from forms.field_setting import Order
+from forms.layout import lay_out, lay_out_slip
+from forms.placed import Layout, Place, Zone
 from forms.press import Plate, Press, Sheet
 from forms.print import DRAWING, PAPERS, within
 from forms.token import PageCode, slip_token, token

@@ -27,7 +27,7 @@ from data.sealed import BlobDamaged, seal, unseal
 from data.session import ClinicSession, write
 from data.types import clock, is_id, new_id
 from forms.editions import Edition, edition_of, identify
-from forms.layout import Zone
+from forms.placed import Zone
 from forms.reading.answers import answers
 from forms.reading.decode import MOST_BYTES
 from forms.reading.stack import SENTENCES, FileNotRead, Known, PageRead, read_stack, without_pages

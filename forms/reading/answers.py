@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from forms.definition import BOXED, Form, FormField
-from forms.layout import Zone
+from forms.placed import Zone
 
 SURE_EMPTY, SURE_MARKED = 0.045, 0.13
 

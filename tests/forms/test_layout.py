@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forms.definition import Form
+from forms.field_setting import DoesNotFit
 from forms.furniture import BOX, MARKERS, MM, code_corners, marker_corners
-from forms.layout import DoesNotFit, TooManyPages, lay_out, lay_out_slip, zones_of
+from forms.layout import TooManyPages, lay_out, lay_out_slip
+from forms.placed import zones_of
 from forms.settings import shipped
 
 FORMS = {slug: form for slug, form in shipped().items() if not form.slip}
