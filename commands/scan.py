@@ -10,7 +10,8 @@ import click
 from commands.context import common, operator, tell
 from data.errors import BadInput
 from forms.reading.stack import FileNotRead
-from outage.scanning import BeingRead, PageLine, read_scan, scan_file, waiting
+from outage.scan_lines import PageLine
+from outage.scanning import BeingRead, read_scan, scan_file, waiting
 from security.actor import Actor
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from data.errors import Refusal
 from outage.page_answers import AttachAs
 from outage.review import settle
-from outage.scanning import PageLine, scan_file
+from outage.scan_lines import PageLine
+from outage.scanning import scan_file
 from outage.sheets import bind, sheet_of_serial, visit_of, who_of
 from security.actor import Actor
 from security.rules import look

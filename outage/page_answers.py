@@ -17,8 +17,8 @@ from forms.editions import edition_of
 from forms.reading.answers import answers
 from outage.doubts import NoSuchAnswer, asked_by, checked
 from outage.outages import bind_used
+from outage.page_pictures import PAPER
 from outage.page_states import leave_sheet, take_place, taken_by
-from outage.scanning import PAPER
 from outage.sheets import bound, doubts_in, sheet_of, visit_of
 from records.access import client_for
 from security.rules import Work

@@ -8,7 +8,7 @@ from data.models import BackEntry, Document, DocumentPage, FormSheet, PrintRun
 from data.session import ClinicSession
 from data.types import clock
 from forms.editions import Edition, edition_of
-from outage.scanning import PAPER
+from outage.page_pictures import PAPER
 from outage.sheets import doubts_in, sheet_of, standing
 
 

@@ -24,7 +24,8 @@ from outage import destroying
 from outage.lease import is_held
 from outage.page_answers import ASIDE, KINDS
 from outage.review import waits
-from outage.scanning import MORE_SENTENCES, OFF_SCALE, BeingRead, read_scan, scale_note
+from outage.scan_lines import MORE_SENTENCES, OFF_SCALE, scale_note
+from outage.scanning import BeingRead, read_scan
 from outage.sheets import who_of
 from security.actor import Actor
 from security.rules import look

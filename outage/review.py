@@ -37,8 +37,9 @@ from outage.page_answers import (
     NothingToSettle,
     PutToSheet,
 )
+from outage.page_pictures import PAPER, clients_of
 from outage.page_states import forget, leave_sheet, unbind, undecide
-from outage.scanning import MORE_SENTENCES, PAPER, clients_of
+from outage.scan_lines import MORE_SENTENCES
 from outage.sheets import AlreadyEntered, doubts_in, sheet_of, standing, who_of
 from records.access import NAME, RestrictedRecord, client_for
 from security.actor import Actor

@@ -14,7 +14,8 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.editions import edition_of, editions_of
 from outage.outages import bind_used
-from outage.scanning import MORE_SENTENCES, PAPER
+from outage.page_pictures import PAPER
+from outage.scan_lines import MORE_SENTENCES
 from records.access import NAME, Closed, visit_for
 from records.checks import check_texts, require
 from security.actor import Actor

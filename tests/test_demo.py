@@ -33,8 +33,8 @@ from opening.demo import find_demo, make_demo, sign_ins
 from opening.demo_loader import HistoryNotWritten, Loader
 from outage.board import board
 from outage.outages import outages
+from outage.page_pictures import page_picture
 from outage.review import waiting
-from outage.scanning import page_picture
 from security import audit, sign_in
 from security.actor import Actor
 

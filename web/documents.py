@@ -8,7 +8,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from outage.scanning import page_picture
+from outage.page_pictures import page_picture
 from records.documents import open_document
 from web.answers import PRIVATE, answered
 

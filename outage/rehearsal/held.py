@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from outage.scanning import PageLine
+from outage.scan_lines import PageLine
 
 
 @dataclass

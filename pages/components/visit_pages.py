@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from outage import counter, review, scanning, sheets
+from outage import counter, page_pictures, review, sheets
 from outage.page_answers import KINDS
 from outage.sheets import SheetPages, VisitPages
 from pages.components import frame, page_view, show
@@ -55,7 +55,7 @@ def _others(there: VisitPages) -> None:
 @st.dialog("Scanned page", width="large")
 def _open(page_id: str, title: str, sentence: str) -> None:
     with frame.refusals():
-        page_view.draw(scanning.page_picture(page_id, by=frame.actor()), title, key="visit_page", low=True)
+        page_view.draw(page_pictures.page_picture(page_id, by=frame.actor()), title, key="visit_page", low=True)
         if sentence:
             st.info(f"{sentence} It waits in Review.")
             st.page_link("paper/review.py", label="Open Review", icon=":material/fact_check:", width="content")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from outage import outages, page_answers, review, scanning
+from outage import outages, page_answers, page_pictures, review
 from outage.page_answers import Answer, Boxes
 from outage.review import ReviewRow
 from pages.components import box_choices, frame, page_view, review_choices, show
@@ -112,14 +112,14 @@ def _picture(row: ReviewRow) -> None:
             label_visibility="collapsed",
         )  # fmt: skip
         name, shown = (name, row.id) if choice == THIS else ("The first scan of this page", row.first_id)
-    picture = scanning.page_picture(shown, by=frame.actor())
+    picture = page_pictures.page_picture(shown, by=frame.actor())
     page_view.draw(picture, name, key="review_page", places={doubt.key: doubt.place for doubt in row.doubts})
 
 
 def _settled_here(row: ReviewRow) -> None:
     with frame.refusals():
         if row.reason == "doubtful" and not row.closed:
-            pictures = scanning.field_pictures(row.id, by=frame.actor())
+            pictures = page_pictures.field_pictures(row.id, by=frame.actor())
             values = box_choices.ask(row.id, row.doubts, pictures, again=st.session_state.get(AGAIN, 0))
             if values is not None:
                 st.session_state[AGAIN] = st.session_state.get(AGAIN, 0) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.errors import Refusal
-from outage import reading, review, scanning, sheets
+from outage import page_pictures, reading, review, scanning, sheets
 from outage.reading import ScannedPage, ScanRow
 from pages.components import frame, page_view, scan_words, show
 from pages.components.rows import Row
@@ -142,7 +142,7 @@ def _page(page: ScannedPage) -> None:
         st.session_state["_review_at"] = page.id, 0
         st.switch_page("paper/review.py")
     if page.has_picture:
-        picture = scanning.page_picture(page.id, by=frame.actor())
+        picture = page_pictures.page_picture(page.id, by=frame.actor())
         page_view.draw(picture, f"Page {page.index + 1}", key="scan_page", low=True)
 
 

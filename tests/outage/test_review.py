@@ -22,9 +22,10 @@ from outage.counter import take_page
 from outage.doubts import NoSuchAnswer
 from outage.outages import declare
 from outage.page_answers import AttachAs, BindTo, Boxes, Destroy, KeepFirst, PutAside, PutToSheet, TakeThis
+from outage.page_pictures import field_pictures, page_picture
 from outage.printing import print_blank, print_for_appointment, print_for_roster
 from outage.review import settle, waiting
-from outage.scanning import field_pictures, page_picture, scan_file
+from outage.scanning import scan_file
 from records import documents
 from records.access import RestrictedRecord
 from security import audit

@@ -23,8 +23,9 @@ from data.models import Appointment, AuditLog, Client, Document, DocumentPage, F
 from data.session import read, write
 from forms.reading.stack import FileNotRead
 from outage import page_answers, reading, review, scanning
+from outage.page_pictures import field_pictures, page_picture
 from outage.printing import print_blank, print_for_roster
-from outage.scanning import ScanEmpty, field_pictures, page_picture, read_scan, receive, scan_file, waiting
+from outage.scanning import ScanEmpty, read_scan, receive, scan_file, waiting
 from records.access import RestrictedRecord
 from records.documents import open_document
 from security import audit
@@ -159,7 +160,7 @@ def test_a_process_killed_in_the_middle_files_every_page_exactly_once(clinic, pa
     def die(*_args, **_options):
         raise Killed
 
-    for place in ("read_stack", "_write"):
+    for place in ("read_stack", "file_pages"):
         with monkeypatch.context() as patch, pytest.raises(Killed):
             patch.setattr(scanning, place, die)
             read_scan(scan_id, by=sam)
