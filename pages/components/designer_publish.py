@@ -49,16 +49,19 @@ def ask(work: Work) -> None:
 def told(found: Published) -> list[str]:
     """What the gate looked at, in sentences."""
     pages = "1 page" if found.pages == 1 else f"{found.pages} pages"
-    places = "1 answer has its place" if found.answers == 1 else f"{found.answers} answers have their place"
+    places = "1 answer has its place in the records." if found.answers == 1 else (
+        f"{found.answers} answers have their place in the records." if found.answers else
+        "No answer goes to the records: all of them stay on the scanned paper."
+    )  # fmt: skip
     if not found.boxes and not found.furthest:
         return [f"{pages} on {PAPERS[found.paper]} paper, nothing on it is read by the scan.",
-                f"{places} in the records."]  # fmt: skip
+                places]  # fmt: skip
     return [
         f"{pages} on {PAPERS[found.paper]} paper, printed blank and read back as a scanner sees it.",
         "Both codes and all four corner markers are found on every page.",
         f"{found.boxes} boxes read as empty, the furthest {_millimetres(found.furthest)} from its place (0.30 mm is "
         "allowed).",
-        f"{places} in the records.",
+        places,
     ]
 
 

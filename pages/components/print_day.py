@@ -18,6 +18,7 @@ from pages.components.print_ready import PDF, ZIP, counted
 
 SETS = ("walk-in", "consent", "travel-sheet")
 """What a walk-in gets."""
+ROSTER = "the roster, sheets for {visits}, drug logs with the balance of every open bottle, "
 
 
 def toolbar() -> tuple[date, str]:
@@ -60,9 +61,10 @@ def pack(day: date, place: str, sheets: DaySheets, stock: Mapping[str, Stock], f
     with st.container(border=True, key="print_pack_card"):
         st.markdown("## The evening's pack")
         st.caption(
-            f"Everything for working the day on paper: what to do when it is down, the roster, sheets for "
-            f"{counted(sheets.booked, 'visit')}, drug logs with the balance of every open bottle, blank stock, card "
-            "slips, phone list."
+            "Everything for working the day on paper: what to do when it is down, "
+            + (ROSTER.format(visits=counted(sheets.booked, "visit")) if sheets.booked else "")
+            + "blank stock, card slips, phone list."
+            + ("" if sheets.booked else " Nobody is booked for this day yet.")
         )
         per_visit = {slug: one.title for slug, one in forms.items() if one.subject == "appointment"}
         chosen = st.multiselect(
@@ -135,7 +137,7 @@ def some(day: date, place: str, sheets: DaySheets, forms: Mapping[str, Form]) ->
         )
         have = sheets_of_day(day, chosen, by=frame.actor(), location_id=place).have if chosen else {}
         per_visit = [slug for slug in chosen if forms[slug].subject == "appointment"]
-        if per_visit:
+        if per_visit and sheets.booked:
             said = [f"{offered[slug]}: {have.get(slug, 0)} of {counted(sheets.booked, 'visit')}" for slug in per_visit]
             st.caption(frame.plain("Printed already: " + " · ".join(said)))
         if st.button("Print these forms", icon=":material/print:", key="print_roster", disabled=not chosen):

@@ -8,6 +8,7 @@ from appointments import drug_register
 from appointments.today import unclosed
 from billing.today import OpenTicket, open_tickets
 from pages.components import frame, show
+from pages.home import paper
 from pages.home.cards import Card, Wait, cards
 from pages.home.links import Link
 
@@ -24,6 +25,8 @@ def draw(may: frozenset[str]) -> None:
         shown.append(_unclosed())
     if "drugs.view" in may:
         shown.append(_drugs())
+    if "outage.print" in may:
+        shown.append(paper.card())
     cards(shown, key="home_queues")
 
 

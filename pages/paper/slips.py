@@ -36,7 +36,8 @@ def main() -> None:
     row = next((one for one in outages.outages(by=by) if one.closed_at("money") is None), None)
     if row is None:
         frame.head("Card slips", "No outage is open")
-        st.info("Slips are keyed for an outage. Declare it on the recovery board first, live or dated afterwards.")
+        who = "Declare it" if "outage.declare" in frame.may() else "A manager declares it"
+        st.info(f"Slips are keyed for an outage. {who} on the recovery board first, live or dated afterwards.")
         st.page_link("paper/recovery.py", label="Open the recovery board", icon=":material/checklist:")
         return
     found = slips(row.id, by=by)
