@@ -9,11 +9,17 @@ import streamlit as st
 from outage import outages
 from pages.components import emergency, frame, show
 from security import backups
+from security.clinics import practice_clinics
 
 
 @frame.kept_for(60)
 def _problems() -> list[str]:
     return backups.state(by=frame.actor()).problems
+
+
+@frame.kept_for(60)
+def _practises() -> bool:
+    return frame.actor().clinic_id in practice_clinics()
 
 
 def draw(may: frozenset[str], *, at: str) -> None:
@@ -22,7 +28,10 @@ def draw(may: frozenset[str], *, at: str) -> None:
     sample clinic, which has nothing to lose."""
     if "security.break_glass" in may:
         emergency.draw()
-    if at != "recovery":
+    practises = _practises()
+    if practises and at != "practise":
+        _practice(may)
+    elif at != "recovery" and not practises:
         _outage(may)
     said = at == "backups" or (at == "" and "security.users" in may) or frame.clinic().is_demo
     if said or "data.backup" not in may:
@@ -32,6 +41,17 @@ def draw(may: frozenset[str], *, at: str) -> None:
         with st.container(key="banner", horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f":material/warning: {frame.plain(problems[0])}", width="content")
             st.page_link("settings/backups.py", label="See backups", width="content")
+
+
+def _practice(may: frozenset[str]) -> None:
+    """In a practice clinic: that nothing is real, and the way back to the steps."""
+    with st.container(key="practice_banner", horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(
+            ":material/school: This is the practice clinic: its people are made up, and nothing here is real.",
+            width="content",
+        )
+        if "outage.print" in may:
+            st.page_link("paper/practise.py", label="Steps of the practice", width="content")
 
 
 def _outage(may: frozenset[str]) -> None:

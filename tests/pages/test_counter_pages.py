@@ -147,7 +147,16 @@ def test_a_void_invoice_offers_nothing(sqlite_clinic):
     [
         ("olive", ("Revenue today", "Needs a look", "Unpaid invoices", "Today in the clinic")),
         ("adam", ("Needs a look", "Revenue this month")),
-        ("mona", ("Unpaid invoices", "Earlier visits not closed", "Drug log exceptions", "Today in the clinic", "Never practised yet")),
+        (
+            "mona",
+            (
+                "Unpaid invoices",
+                "Earlier visits not closed",
+                "Drug log exceptions",
+                "Today in the clinic",
+                "Never practised yet",
+            ),
+        ),
         ("sam", ("Today in the clinic", "Ready to go home", "Next to arrive", "Drug counts")),
         ("clara", ("Today in the clinic",)),
     ],

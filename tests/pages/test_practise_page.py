@@ -31,3 +31,7 @@ def test_a_practice_is_begun_stepped_into_and_led_from_step_to_step(sqlite_clini
     assert not at.exception
     assert rehearse.progress(by=person.actor).printed > 0
     assert at.button(key="practice_fill").label == "Let the day happen"
+    at = opened(there, "sam", "paper/scan.py")
+    assert any("nothing here is real" in one.value for one in at.markdown)
+    at = opened(sqlite_clinic, "sam", "paper/scan.py")
+    assert not any("nothing here is real" in one.value for one in at.markdown)

@@ -202,6 +202,8 @@ class Form {
     const mine = (this.values[sheet.id] ||= {})
     const day = el("label", "", "Day of the paper")
     const input = el("input")
+    input.type = "date"
+    input.required = true
     input.value = mine._day || entry.day
     input.oninput = () => { mine._day = input.value; this.changed() }
     day.append(input)
