@@ -27,7 +27,8 @@ from outage.slips import (
 )
 from pages.components import folding, frame, show
 
-FIELDS = ("amount", "last4", "brand", "code", "visit", "payer")
+FIELDS = ("amount", "last4", "brand", "code", "at", "visit", "payer")
+TO_TOTAL = "<script>document.querySelector('.st-key-slip_amount input')?.focus()</script>"
 
 
 def main() -> None:
@@ -97,8 +98,6 @@ def _key(row: OutageRow) -> None:
             told = f"Slip {name}, {show.money(cents)}: "
             told += f"paid, {done.reference}." if done.reference else f"kept. {done.why}"
         frame.new_form_key("slip")
-        for field in FIELDS:
-            st.session_state.pop(f"slip_{field}", None)
         st.session_state["slip_told"] = told
         st.session_state["_slip_next"] = f"{serial}-{part + 1}" if part < SLIPS_A_SHEET else f"{serial + 1}-1"
         st.rerun()
@@ -194,6 +193,12 @@ def _take_back(found: list[SlipRow]) -> None:
 
 
 _asked = st.query_params.pop("serial", "")
-if _next := st.session_state.pop("_slip_next", f"{_asked}-1" if _asked.isdecimal() else ""):
+_after = st.session_state.pop("_slip_next", "")
+if _after:  # emptied, not forgotten: a browser keeps what stands in a field that it is told nothing about
+    for _field in FIELDS:
+        st.session_state[f"slip_{_field}"] = ""
+if _next := _after or (f"{_asked}-1" if _asked.isdecimal() else ""):
     st.session_state["slip_number"] = _next
 main()
+if _after:
+    st.html(f"{TO_TOTAL}<!-- {_after} -->", unsafe_allow_javascript=True)

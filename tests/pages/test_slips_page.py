@@ -39,4 +39,7 @@ def test_a_slip_is_keyed_from_the_paper_and_the_next_one_is_offered(sqlite_clini
     (row,) = slips(day.id, by=sqlite_clinic.operator)
     assert (row.name, row.visit, row.brand, bool(row.reference)) == (f"{serial}-1", 1, "Visa", True)
     assert at.text_input("slip_number").value == f"{serial}-2" and at.text_input("slip_amount").value == ""
+    # A browser keeps what stands in a field unless it is told otherwise: the next slip must not begin with this one's.
+    told = {name: at.text_input(f"slip_{name}").proto for name in (*typed, "payer") if name != "number"}
+    assert {name for name, one in told.items() if not one.set_value or one.value} == set()
     assert "paid" in at.success[0].value
