@@ -125,7 +125,7 @@ def save(
     """
     body = document.model_dump(mode="json")
     _check_size(kind, slug, body)
-    for place, text in _texts(body):
+    for place, text in texts_of(body):
         refuse_card_numbers({f"{kind.label}, {place}": text})
     row = _row(session, kind, slug)
     if row is not None and expected is not None and row.number != expected:
@@ -154,17 +154,17 @@ def _check_size(kind: Kind[Any], slug: str, body: object) -> None:
         )
 
 
-def _texts(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def texts_of(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a body, with the name of the field it stands in."""
     if isinstance(value, str):
         yield place, value
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _texts(name, place)
-            yield from _texts(item, name.replace("_", " "))
+            yield from texts_of(name, place)
+            yield from texts_of(item, name.replace("_", " "))
     elif isinstance(value, list):
         for item in value:
-            yield from _texts(item, place)
+            yield from texts_of(item, place)
 
 
 def load(session: ClinicSession, kind: Kind[D], slug: str) -> D:

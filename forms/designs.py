@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from sqlalchemy import func, select
 
 from data import definitions
-from data.definitions import said
+from data.card_numbers import holds_card_number
+from data.definitions import said, texts_of
 from data.errors import BadInput, NotFound
 from data.models import Clinic, Definition, DefinitionVersion, FormEdition, FormSheet, Service, User
 from data.session import ClinicSession
@@ -35,6 +36,9 @@ PROPERTY_WORDS = {
     "low_stock": "Warn below", "subject": "Belongs to", "value": "Code", "required": "Needed", "critical": "Critical",
     "strong": "Bold", "new_page": "New page", "slip": "Card slip", "repeats": "Continues", "landscape": "Landscape",
 }  # fmt: skip
+
+
+CARD_IN_WORDS = "A card number stands in these words. Card numbers are never kept here: take it out."
 
 
 @dataclass(frozen=True)
@@ -164,7 +168,7 @@ def problems(body: Body, desk: Desk) -> list[Problem]:
     except ValidationError as failure:
         return [_problem(body, error, desk) for error in failure.errors()]
     custom = {name: place for name, place in desk.places.items() if name.startswith("custom.")}
-    found = []
+    found = list(_with_card_numbers(body))
     for one in misplaced(form, custom):
         at = place_of(body, f"{one.field}.1.{one.cell}" if one.cell else one.field)
         found.append(Problem(at, "target", f"{one.label}: {one.problem}"))
@@ -175,6 +179,18 @@ def problems(body: Body, desk: Desk) -> list[Problem]:
         key = next((field.key for field in form.fields() if (field.label or field.key) == label), "")
         found.append(Problem(place_of(body, key) if key else None, "", failure.message))
     return found
+
+
+def _with_card_numbers(body: Body) -> Iterator[Problem]:
+    """The pieces of a form in whose words a card number stands; it is not said again."""
+    if holds_card_number(f"{body.get('title')}\n{body.get('purpose')}"):
+        yield Problem(None, "title", CARD_IN_WORDS)
+    for place, section in enumerate(body["sections"]):
+        if holds_card_number(f"{section.get('title')}\n{section.get('help')}"):
+            yield Problem(At(place), "title", CARD_IN_WORDS)
+        for number, field in enumerate(section["fields"]):
+            if any(holds_card_number(text) for _, text in texts_of(field)):
+                yield Problem(At(place, number), "label", CARD_IN_WORDS)
 
 
 def _problem(body: Body, error: Any, desk: Desk) -> Problem:

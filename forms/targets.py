@@ -28,6 +28,8 @@ LINES = frozenset({"grid"})
 VISIT, WALK_IN = frozenset({"appointment"}), frozenset({"nothing"})
 """A form for one visit, and a blank one that becomes client, patient and visit when it is entered."""
 EITHER = VISIT | WALK_IN
+MOST_DIGITS = {"digits": 15, "bubble_digits": 8}
+"""A microchip has 15 digits; 16 would ask for a card number, in bubbles for the machine to read it."""
 BOTTLE, DAY, SLIP = frozenset({"bottle"}), frozenset({"day"}), frozenset({"nothing"})
 
 
@@ -252,7 +254,7 @@ def fitting(kind: str, subject: str, places: Mapping[str, Target], inside: str |
 
 
 def misplaced(form: Form, custom: Mapping[str, Target]) -> list[Misplaced]:
-    """Every answer of a form that cannot land where it says, in the order of the paper."""
+    """Every answer of a form that cannot land where it says, and numbers too long for it, in the order of the paper."""
     places = {**TARGETS, **custom}
     found: list[Misplaced] = []
     taken: dict[str, str] = {}
@@ -269,6 +271,9 @@ def misplaced(form: Form, custom: Mapping[str, Target]) -> list[Misplaced]:
             problem = _problem(cell, cell.target, places, form.subject, one.target) if cell.target else ""
             if problem:
                 found.append(Misplaced(one.key, cell.key, cell.label, problem))
+        most = MOST_DIGITS.get(one.type)
+        if most is not None and one.digits > most:
+            found.append(Misplaced(one.key, "", label, f"{KIND_WORDS[one.type]} has at most {most} digits here."))
     return found
 
 

@@ -11,7 +11,7 @@ from forms import editing
 from forms.definition import SUBJECTS
 from forms.editing import At, Body
 from forms.preview import LINE_WORDS, show_kind
-from forms.targets import SUBJECT_WORDS, Target, fitting
+from forms.targets import MOST_DIGITS, SUBJECT_WORDS, Target, fitting
 from pages.components import frame, prose_text
 from pages.components.designer_preview import inline
 from pages.components.designer_state import FORM, Work
@@ -253,7 +253,7 @@ def _stands_for(work: Work, one: _Inputs, number: int, option: Body, offered: di
 def _number(one: _Inputs, values: Body) -> None:
     digits, decimals = st.columns(2)
     with digits:
-        one.number("Digits", "digits", 1, 8 if values["type"] == "bubble_digits" else 16, start=3)
+        one.number("Digits", "digits", 1, MOST_DIGITS[str(values["type"])], start=3)
     with decimals:
         one.number("Of them decimals", "decimals", 0, 4, start=0)
     key = one.work.key("unit")

@@ -16,7 +16,7 @@ from forms.editions import check, publish
 from forms.layout import lay_out
 from forms.preview import FACT_WORDS, LINE_WORDS, show_page
 from forms.settings import shipped
-from forms.targets import TARGETS
+from forms.targets import TARGETS, BadTarget, check_targets
 from outage import facts
 
 TRAVEL = shipped()["travel-sheet"].model_dump(mode="json")
@@ -122,6 +122,24 @@ def test_what_is_wrong_is_told_at_its_field_in_words():
     assert "“Patient: name” cannot be printed on a form for one bottle" in designs.problems(bottle, DESK)[0].sentence
     tall = editing.changed(TRAVEL, At(2, 0), {"lines": 40})
     assert "does not fit on a page" in designs.problems(tall, DESK)[0].sentence
+
+
+def test_no_form_asks_for_a_card_number_or_has_one_in_its_words():
+    asks = editing.changed(
+        TRAVEL, At(1, 2), {"type": "digits", "label": "Card", "digits": 16, "target": "", "width": 12}
+    )
+    (found,) = designs.problems(asks, DESK)
+    assert found.at == At(1, 2) and "at most 15 digits" in found.sentence
+    with pytest.raises(BadTarget):
+        check_targets(Form.model_validate(asks), {})
+    chip = editing.changed(
+        TRAVEL, At(1, 2), {"type": "digits", "label": "Chip", "digits": 15, "target": "", "width": 12}
+    )
+    assert not designs.problems(chip, DESK)
+    card = "4111 1111 1111 1111"
+    told = editing.changed(TRAVEL, At(1, 1), {"help": f"as {card}"}) | {"title": card}
+    found = designs.problems(told, DESK)
+    assert [one.at for one in found] == [None, At(1, 1)] and not any(card in one.sentence for one in found)
 
 
 def test_a_sample_says_something_of_every_fact_that_can_be_printed():
