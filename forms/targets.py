@@ -30,7 +30,7 @@ VISIT, WALK_IN = frozenset({"appointment"}), frozenset({"nothing"})
 EITHER = VISIT | WALK_IN
 MOST_DIGITS = {"digits": 15, "bubble_digits": 8}
 """A microchip has 15 digits; 16 would ask for a card number, in bubbles for the machine to read it."""
-BOTTLE, DAY, SLIP = frozenset({"bottle"}), frozenset({"day"}), frozenset({"nothing"})
+BOTTLE, SLIP = frozenset({"bottle"}), frozenset({"nothing"})
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,6 @@ _TABLES = (
     Target("drug_log", "Drug log: one line for each use", LINES, subjects=VISIT | BOTTLE, joins=True),
     Target("observation", "Monitoring: one line for each reading", LINES, joins=True),
     Target("vaccine", "Vaccines: one line for each", LINES, joins=True),
-    Target("appointment", "Roster: one line for each visit", LINES, subjects=DAY),
 )
 _DOSES = VISIT | BOTTLE
 _CELLS = (
@@ -212,9 +211,6 @@ _CELLS = (
     Target("vaccine.expires", "Expires", WRITTEN, inside="vaccine"),
     Target("vaccine.site", "Site", WRITTEN | CHOICE, inside="vaccine"),
     Target("vaccine.by", "Given by", frozenset({"initials", "text"}), inside="vaccine"),
-    Target("flow.arrival", "Arrived or not", CHOICE, answers=same("arrived", "no_show"), inside="appointment",
-           subjects=DAY),
-    Target("flow.checked_in_at", "Arrived at", frozenset({"text", "time"}), inside="appointment", subjects=DAY),
 )  # fmt: skip
 TARGETS: dict[str, Target] = {target.name: target for target in (*_FIELDS, *_TABLES, *_CELLS)}
 

@@ -21,7 +21,10 @@ def form(**one):
 def test_every_answer_of_the_shipped_forms_lands():
     for slug, one in [*shipped().items(), *shipped("human").items()]:
         assert misplaced(one, {}) == [], slug
-        assert check_targets(one, {}) >= (2 if slug != "consent" else 1)
+        if slug == "roster":  # who came is read from their own sheet or said in back entry
+            assert check_targets(one, {}) == 0
+        else:
+            assert check_targets(one, {}) >= (2 if slug != "consent" else 1)
 
 
 def test_every_place_is_a_column_or_one_that_back_entry_knows():
