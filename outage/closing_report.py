@@ -128,8 +128,12 @@ def report_pdf(content: dict[str, Any], outage: OutageRow, words: Wording, head:
     """The report as a PDF with its data in it."""
     signature = sign(content)
     closed_at = words.moment(datetime.fromisoformat(content["closed_at"]))
-    title = f"Outage report: {content['part']} part"
-    footer = f"Closed by {content['closed_by']}, {closed_at} · {signature[:16]}"
+    adds = bool(content.get("addendum_to"))
+    title = (
+        f"Addendum to the outage report: {content['part']} part" if adds else f"Outage report: {content['part']} part"
+    )
+    done = "Signed" if adds else "Closed"
+    footer = f"{done} by {content['closed_by']}, {closed_at} · {signature[:16]}"
     file = io.BytesIO()
     page = PAPERS.get(paper, PAPERS["letter"])
     canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
@@ -142,19 +146,22 @@ def report_pdf(content: dict[str, Any], outage: OutageRow, words: Wording, head:
         if one["note"]:
             y = _text(canvas, page, y, one["note"], grey=True)
         y -= 4
-    y = _let_go(canvas, page, y, content, words)
-    y = _rows(canvas, page, y, content)
-    y = _heading(canvas, page, y, "What may be destroyed, as of this closing")
-    if not content["paper"]:
-        y = _text(canvas, page, y, "No paper belongs to this outage.")
-    for one in content["paper"]:
-        y = _text(canvas, page, y, f"{one['what']}: {one['words']}")
+    if adds:
+        y = _rows(canvas, page, y, content, "Paper that came after the closing")
+    else:
+        y = _let_go(canvas, page, y, content, words)
+        y = _rows(canvas, page, y, content, "Every row")
+        y = _heading(canvas, page, y, "What may be destroyed, as of this closing")
+        if not content["paper"]:
+            y = _text(canvas, page, y, "No paper belongs to this outage.")
+        for one in content["paper"]:
+            y = _text(canvas, page, y, f"{one['what']}: {one['words']}")
     y = _heading(canvas, page, y, "Signature")
     seq, chain = content["audit"]["seq"], content["audit"]["hash"]
     for line in (
-        f"Closed by {content['closed_by']} on {closed_at} ({words.zone}).",
+        f"{done} by {content['closed_by']} on {closed_at} ({words.zone}).",
         f"Signature over the data in this file: {signature}",
-        f"Audit log before closing: row {seq}, {chain}",
+        f"Audit log before {'signing' if adds else 'closing'}: row {seq}, {chain}",
         "To check it: ballast outage verify FILE, or Check the signature on the recovery board.",
     ):
         y = _text(canvas, page, y, line)
@@ -187,7 +194,8 @@ def _closing(session: ClinicSession, content: dict[str, Any], pdf: bytes) -> boo
     digest = hashlib.sha256(pdf).hexdigest()
     rows = session.scalars(
         select(AuditLog.detail).where(
-            AuditLog.action == "outage.closed", AuditLog.entity_id == str(content.get("outage", ""))
+            AuditLog.action.in_(("outage.closed", "outage.addendum")),
+            AuditLog.entity_id == str(content.get("outage", "")),
         )
     )
     return any(json.loads(detail).get("sha256") == digest for detail in rows)
@@ -247,8 +255,8 @@ def _let_go(canvas: Any, page: tuple[float, float], y: float, content: dict[str,
     return _table(canvas, page, y, columns, rows)
 
 
-def _rows(canvas: Any, page: tuple[float, float], y: float, content: dict[str, Any]) -> float:
-    y = _heading(canvas, page, y, "Every row")
+def _rows(canvas: Any, page: tuple[float, float], y: float, content: dict[str, Any], title: str) -> float:
+    y = _heading(canvas, page, y, title)
     shown = [name for name in COLUMNS if any(name in row for row in content["rows"])]
     rows = [
         [

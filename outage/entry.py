@@ -42,6 +42,7 @@ from outage.keyed import (
     sheet_and_entry,
 )
 from outage.landing import Landing, land
+from outage.late import closed_before
 from outage.moved_sheet import take_from
 from outage.outages import PartClosed, outage_for, zone_of
 from outage.typed import Problem, read_sheet
@@ -53,6 +54,7 @@ from security.actor import Actor
 from security.rules import Work, act, look, together
 
 NO_SHOW = "no-show"
+LATE = "Its outage was closed before this was entered: the recovery board lists it as late paper."
 
 
 class NothingTyped(BadInput):
@@ -262,6 +264,8 @@ def _read(
     read = [read_sheet(sheet.id, forms[sheet.id], values[sheet.id], machine[sheet.id], house) for sheet, _ in sheets]
     found = land(read, house)
     found.odd += _of_another_day(session, appointment, sheets)
+    if closed_before(session, {sheet.outage_id for sheet, _ in sheets if sheet.outage_id}, appointment.day):
+        found.odd.append(Problem(sheets[0][0].id, "", LATE))
     return _Plan(session.seen_change(), found, forms, machine)
 
 

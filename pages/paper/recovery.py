@@ -7,6 +7,7 @@ import streamlit as st
 from outage import outages
 from outage.board import Board, board, papers, undo_waiver
 from outage.closing_report import verify_report
+from outage.late import late_paper, sign_addendum
 from outage.outages import SCOPES, OutageRow
 from outage.rehearsal import rehearse
 from outage.rows import BoardRow
@@ -19,6 +20,8 @@ STEPS = (
     ("After", "Scan the whole stack in any order, look through what the machine could not settle, enter each visit."),
     ("This board", "Shows what is missing row by row, and closes when nothing is: with a report that is signed."),
 )
+LOOKED_AT = 3
+"""So many of the newest other outages are looked at for paper that came late."""
 
 
 def main() -> None:
@@ -49,6 +52,7 @@ def main() -> None:
     _parts(found, may)
     wish = recovery_board.draw(found, words=words, may=may, ways=outage_ways.name_of)
     _answer(found, wish)
+    _late(row, may)
     _paper(row)
     _history([one for one in every if one.id != row.id])
     _check()
@@ -105,6 +109,35 @@ def _row(found: Board, line: str) -> BoardRow | None:
     return next((row for row in found.rows if row.id in ids and row.is_open), None)
 
 
+def _late(row: OutageRow, may: bool) -> None:
+    """What came after the clinical part was closed, and the addendum that can be signed over it."""
+    if row.closed_at("clinical") is None:
+        return
+    late = late_paper(row.id, by=frame.actor())
+    if not (late.sheets or late.addenda):
+        return
+    count = len(late.untold)
+    words = f"{count} {'sheet' if count == 1 else 'sheets'} the report does not tell of" if count else "told in addenda"
+    with st.container(horizontal=True, vertical_alignment="center", key="outage_late"):
+        st.subheader("Late paper since closing", anchor=False, width="content")
+        st.caption(words, width="content")
+        if count and may and st.button("Sign an addendum", icon=":material/signature:", key="outage_addendum"):
+            with frame.refusals(), st.spinner("Writing the addendum …"):
+                sign_addendum(row.id, by=frame.actor(), key=frame.form_key(f"addendum_{row.id}"))
+                frame.new_form_key(f"addendum_{row.id}")
+                st.session_state["outage_told"] = "The addendum is signed. The report itself stays as it was."
+                st.rerun()
+    for sheet in late.sheets:
+        whose = f"visit {sheet.visit}" if sheet.visit else ""
+        done = f"entered by {sheet.entered_by}" if sheet.entered_by else "scanned, not entered"
+        told = "in an addendum" if sheet.is_told else ""
+        parts = [sheet.title, whose, done, show.moment(sheet.at), told]
+        st.markdown(f"**Sheet {sheet.serial}** · {frame.plain(' · '.join(filter(None, parts)))}")
+    for number, one in enumerate(late.addenda, 1):
+        st.link_button(f"Open addendum {number}", f"/documents/{one.document_id}", icon=":material/description:",
+                       help=f"Signed by {one.who}, {show.moment(one.at)}")  # fmt: skip
+
+
 def _paper(row: OutageRow) -> None:
     st.subheader("What may be destroyed", anchor=False)
     kept = papers(row.id, by=frame.actor())
@@ -123,13 +156,19 @@ def _history(others: list[OutageRow]) -> None:
     lines = [
         Row(
             row.id, row.title(words), " · ".join(filter(None, (SCOPES[row.scope], row.declared_by, row.reason))),
-            tag="Closed" if row.is_closed else "Open", tone="good" if row.is_closed else "warm",
-            href=f"/recovery?outage={row.id}",
+            tag=tag, tone="good" if tag == "Closed" else "warm", href=f"/recovery?outage={row.id}",
         )
-        for row in others
+        for number, row in enumerate(others)
+        for tag in [_tag(row, look=number < LOOKED_AT)]
     ]  # fmt: skip
     if opened := rows(lines, path="/recovery", label="Other outages", key="outage_history"):
         st.switch_page("paper/recovery.py", query_params={"outage": opened})
+
+
+def _tag(row: OutageRow, *, look: bool) -> str:
+    if not row.is_closed:
+        return "Open"
+    return "Late paper" if look and late_paper(row.id, by=frame.actor()).untold else "Closed"
 
 
 def _check() -> None:

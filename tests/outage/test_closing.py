@@ -27,6 +27,7 @@ from outage.board import (
 )
 from outage.closing_report import ATTACHMENT, NoReport, verify_report
 from outage.disposal import years_after
+from outage.late import NothingLate, late_paper, sign_addendum
 from outage.outages import PartClosed, outage
 from records.documents import open_document
 from security import audit
@@ -217,3 +218,29 @@ def test_the_command_opens_tells_closes_and_verifies(sqlite_clinic, tmp_path, ca
     with read(sqlite_clinic.id) as session:
         assert session.get_one(Outage, (sqlite_clinic.id, day.id)).money_closed_at is not None
     assert board(day.id, by=sqlite_clinic.operator).let_go("money")
+
+
+def test_paper_that_comes_after_the_closing_is_known_and_an_addendum_is_signed_over_it(clinic):
+    day = PaperDay(clinic)
+    mona, sam = clinic.actor("mona"), clinic.actor("sam")
+    visit = day.done("Luna")
+    lost = day.sheet("travel-sheet", visit)
+    waive(day.id, "form_sheet", lost, "Blown out of the van", by=mona)
+    report = close(day.id, "clinical", by=mona)
+    with pytest.raises(NothingLate):
+        sign_addendum(day.id, by=mona)
+    day.sheet("travel-sheet", visit, scanned=[1, 2], typed={})
+    late = late_paper(day.id, by=sam)
+    assert [(one.visit, one.pages, one.entered_by) for one in late.untold] == [(1, 2, "Sam Stone")]
+    with pytest.raises(NotPermitted):
+        sign_addendum(day.id, by=sam)
+    added = sign_addendum(day.id, by=mona, key="twice")
+    assert sign_addendum(day.id, by=mona, key="twice") == added
+    opened = open_document(added, by=sam).content
+    assert verify_report(opened, by=sam).is_genuine
+    assert "Addendum to the outage report" in told(opened) and "Luna" not in told(opened)
+    late = late_paper(day.id, by=sam)
+    assert not late.untold and [one.document_id for one in late.addenda] == [added]
+    assert outage(day.id, by=sam).clinical_report_id == report, "the report itself stays as it was signed"
+    with pytest.raises(NothingLate):
+        sign_addendum(day.id, by=mona)
