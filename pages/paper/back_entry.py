@@ -160,7 +160,11 @@ def _save(state: dict[str, Any], act: Act) -> None:
         ((sheet, values),) = act.values.items()
         visit = entry.enter_walk_in(sheet, values, by=by, key=act.id)
         drafts.discard(_place(opened.id), by=by)
-        _open(state, visit, Said(act.id, True, "The walk-in is on the roster. Key the other sheets of the visit now."))
+        _open(state, visit)
+        told = "The walk-in is on the roster."
+        if any(one.kind == "unbound" for one in state["queue"]):
+            told += " Its other sheets stand in the list without a name: open each and choose this visit."
+        _say(state, Said(act.id, True, told))
     else:
         ((sheet, values),) = act.values.items()
         logged = entry.enter_bottle(sheet, values, by=by, key=act.id)
