@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -32,9 +33,23 @@ class Readable:
     furthest: float
 
 
+_readable: OrderedDict[tuple[str, str, str], Readable] = OrderedDict()
+"""What this process found readable, by form, title and layout: the same print reads back the same."""
+_KEPT = 64
+
+
 def check_readable(form: str, title: str, layout: Layout, body: Form | None = None) -> Readable:
     """Print one blank sheet, look at it as a scanner does, and read it: both codes, four markers, every box empty and
     in its place. Raises NotReadableYet, which names the field by its label where ``body`` is given."""
+    blank = (form, title, layout.sha256())
+    found = _readable.get(blank) or _looked_at(form, title, layout, body)
+    _readable[blank] = found
+    while len(_readable) > _KEPT:
+        _readable.popitem(last=False)
+    return found
+
+
+def _looked_at(form: str, title: str, layout: Layout, body: Form | None) -> Readable:
     import cv2
     import numpy as np
     import pypdfium2

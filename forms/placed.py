@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ class Layout:
 
     def sha256(self) -> str:
         """The fingerprint of the whole layout, what is printed included."""
-        whole = {"paper": self.paper, "pages": [asdict(page) for page in self.pages]}
+        whole = {"paper": self.paper, "pages": [vars(page) for page in self.pages]}
         return hashlib.sha256(json.dumps(whole, sort_keys=True, default=list).encode()).hexdigest()
 
 
