@@ -48,6 +48,7 @@ def test_a_name_nobody_has_costs_the_same_password_check_as_one_somebody_has():
     assert 0.4 < seconds(passwords.matches, "", "wrong") / seconds(passwords.matches, known, "wrong") < 2.5
 
 
+@pytest.mark.slow
 def test_a_shut_account_is_not_told_by_how_fast_it_refuses(shut):
     """Its password is not checked at all: only the least time of a refusal hides that."""
     slow, fast = seconds(sign_in.check_password, "mona", "wrong"), seconds(sign_in.check_password, "sam", "wrong")

@@ -94,6 +94,7 @@ def test_a_clinic_goes_out_and_comes_into_a_home_that_does_not_exist_yet(sqlite_
     use(sqlite_clinic.database)
 
 
+@pytest.mark.slow
 def test_imported_clinics_give_the_numbers_of_their_files_in_the_reports(sqlite_clinic, capsys):
     for slug in ("medscheduler", "synthea"):
         assert ballast(capsys, "--clinic", slug, "init", "--no-input", "--kind", "human", "--name", slug)[0] == 0

@@ -1,6 +1,7 @@
 """Designing a form: each step gives a new one, and what is wrong is told at its field in words."""
 
 import copy
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.errors import BadInput, EditedMeanwhile, NotFound
-from forms import designs, editing
+from forms import designs, editing, gate
 from forms.definition import FACTS, Form
 from forms.designs import Desk
 from forms.editing import At
@@ -208,3 +209,23 @@ def test_a_form_goes_out_as_a_file_and_comes_in_again(clinic):
     odd = text.replace('slug = "walk-in"', 'slug = "../etc"')
     with pytest.raises(BadInput, match="may hold only"):
         publish(*designs.read_form(odd, by=adam), expected=0, by=adam)
+
+
+def test_the_gate_reads_the_same_print_once_and_looks_again_at_what_it_refused(monkeypatch):
+    looked = []
+
+    def look(form, title, layout, body):
+        looked.append(title)
+        if title == "Torn":
+            raise gate.NotReadableYet(page=1, problem="its code is not read at both corners.")
+        return gate.Readable(1, 4, 0.1)
+
+    monkeypatch.setattr(gate, "_looked_at", look)
+    monkeypatch.setattr(gate, "_readable", OrderedDict())
+    letter, a4 = (lay_out(shipped()["travel-sheet"], paper) for paper in ("letter", "a4"))
+    for title, layout in (("Sheet", letter), ("Sheet", letter), ("Sheet", a4), ("Other", letter)):
+        assert gate.check_readable("travel-sheet", title, layout).boxes == 4
+    for _ in range(2):
+        with pytest.raises(gate.NotReadableYet):
+            gate.check_readable("travel-sheet", "Torn", letter)
+    assert looked == ["Sheet", "Sheet", "Other", "Torn", "Torn"]

@@ -190,6 +190,7 @@ def test_what_waits_is_encrypted_and_what_cannot_be_read_is_forgotten_with_its_r
         receive("none.pdf", b"", by=sam)
 
 
+@pytest.mark.slow
 def test_kill_minus_nine_in_the_middle_of_a_stack_and_again(sqlite_clinic, tmp_path):
     clinic = sqlite_clinic
     printed = print_blank("walk-in", 25, by=clinic.actor("sam"))

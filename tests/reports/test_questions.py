@@ -159,6 +159,7 @@ def test_any_of_is_the_union_and_all_of_the_intersection(busy):
     assert count({"any": [{"all": [CAT, male]}, {"field": "patient.species", "op": "is", "value": "emu"}]}) == both
 
 
+@pytest.mark.slow
 def test_the_rows_behind_every_count_are_as_many_as_it_says(busy):
     model_ = model.built_in()
     for entity, numbers, by in (

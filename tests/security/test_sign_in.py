@@ -91,6 +91,7 @@ def test_an_address_is_slowed_and_never_shut_out(sqlite_clinic, monkeypatch):
     assert sign_in.check_password("sam", PASSWORD, address="203.0.113.9") is not None
 
 
+@pytest.mark.slow
 def test_unknown_names_and_wrong_passwords_take_the_same_time(sqlite_clinic, monkeypatch):
     monkeypatch.setattr(sign_in, "LOCK_AFTER", 1_000)
     monkeypatch.setattr(sign_in, "slow_down", lambda address: None)
