@@ -25,7 +25,7 @@ from forms.preview import FACT_WORDS
 from forms.settings import FORM, shipped, shipped_to
 from forms.targets import SUBJECT_WORDS, TARGETS, Target, custom_targets, misplaced
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import act, look, remembered
 from security.settings import Version, file_of, read_file, slug_for, versions
 
 PROPERTY_WORDS = {
@@ -92,6 +92,7 @@ class Problem:
     sentence: str
 
 
+@remembered("settings.edit")
 def forms(*, by: Actor) -> list[FormCard]:
     """Every form, archived ones last. Raises NotPermitted."""
     with look(by, "settings.edit") as session:
@@ -134,6 +135,7 @@ def _latest(session: ClinicSession) -> dict[str, tuple[int, datetime, str]]:
     return {slug: (number, at, names.get(who or "", "Ballast")) for slug, number, at, who in rows}
 
 
+@remembered("settings.edit")
 def design(slug: str, *, by: Actor) -> Design:
     """The current form to work on; number 0 and an empty body where there is none yet. Raises NotPermitted."""
     with look(by, "settings.edit") as session:
@@ -146,6 +148,7 @@ def design(slug: str, *, by: Actor) -> Design:
     return Design(slug, 0, {}, False)
 
 
+@remembered("settings.edit")
 def desk(*, by: Actor) -> Desk:
     """What the designer offers in this clinic. Raises NotPermitted."""
     with look(by, "settings.edit") as session:
@@ -189,7 +192,7 @@ def _with_card_numbers(body: Body) -> Iterator[Problem]:
         if holds_card_number(f"{section.get('title')}\n{section.get('help')}"):
             yield Problem(At(place), "title", CARD_IN_WORDS)
         for number, field in enumerate(section["fields"]):
-            if any(holds_card_number(text) for _, text in texts_of(field)):
+            if holds_card_number(" | ".join(text for _, text in texts_of(field))):
                 yield Problem(At(place, number), "label", CARD_IN_WORDS)
 
 
@@ -242,6 +245,7 @@ def blank_form(title: str) -> Body:
     return whole({"title": title, "sections": sections})
 
 
+@remembered("settings.edit")
 def form_history(slug: str, *, by: Actor) -> list[Version]:
     """Every version of a form, the newest first; none where nothing was published. Raises NotPermitted."""
     with look(by, "settings.edit") as session:

@@ -130,12 +130,14 @@ def blank_stock(*, by: Actor) -> list[Stock]:
     return found
 
 
+@remembered("outage.print")
 def forms_to_print(*, by: Actor) -> dict[str, Form]:
     """Every form by slug. Raises NotPermitted."""
     with look(by, "outage.print") as session:
         return all_forms(session)
 
 
+@remembered("outage.print")
 def sheets_of_day(day: date, forms: Sequence[str], *, by: Actor, location_id: str = "") -> DaySheets:
     """How many visits of a day have sheets of these forms. Raises NotPermitted."""
     with look(by, "outage.print") as session:

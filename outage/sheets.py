@@ -224,6 +224,7 @@ class VisitChoice:
     who: str
 
 
+@remembered("outage.scan")
 def visits_of_day(day: date, *, by: Actor) -> list[VisitChoice]:
     """The visits of a day by time, without those whose record is closed to the reader. Raises NotPermitted."""
     with look(by, "outage.scan") as session:

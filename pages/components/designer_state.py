@@ -79,7 +79,12 @@ class Work:
 
     def problems(self) -> list[Problem]:
         """What keeps it from being published."""
-        return designs.problems(self.body, self.desk)
+        body, desk = self._held["body"], self.desk
+        read_for, found = self._held.get("problems", ((None, None), []))
+        if read_for[0] is not body or read_for[1] is not desk:  # a step makes another body, a change another desk
+            found = designs.problems(self.body, desk)
+            self._held["problems"] = (body, desk), found
+        return list(found)
 
     def at(self, name: str) -> At | None:
         """Where a piece stands now."""
