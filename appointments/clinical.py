@@ -76,7 +76,6 @@ COMPLICATIONS = (
 )  # fmt: skip
 REPRODUCTIVE = ("normal", "in heat", "pregnant", "lactating", "pyometra", "unknown")
 HEALTH = ("normal", "see findings", "high risk")
-ALTERING = ("spay", "neuter", "cryptorchid neuter")
 PROCEDURES = ("spay", "neuter", "cryptorchid neuter", "hernia repair", "dental", "wound repair", "other")
 
 

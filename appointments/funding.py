@@ -116,23 +116,6 @@ def give_back(work: Work, line_id: str, reason: str = "line removed") -> None:
     work.session.flush()
 
 
-def held_for(session: ClinicSession, appointment_id: str) -> dict[str, int]:
-    """What each pot holds for a visit as a whole, in cents; what the lines of its ticket hold is not in it."""
-    sums: defaultdict[str, int] = defaultdict(int)
-    rows = session.execute(
-        select(FundEntry.fund_id, FundEntry.kind, func.sum(FundEntry.amount_cents))
-        .where(
-            FundEntry.appointment_id == appointment_id,
-            FundEntry.invoice_line_id.is_(None),
-            FundEntry.kind.in_(("pending", "released")),
-        )
-        .group_by(FundEntry.fund_id, FundEntry.kind)
-    )
-    for fund_id, kind, cents in rows:
-        sums[fund_id] += int(cents) if kind == "pending" else -int(cents)
-    return dict(sums)
-
-
 def fund_balance(session: ClinicSession, fund_id: str) -> tuple[int, bool]:
     """What a pot still holds for new promises, and whether anybody ever filled it."""
     session.flush()

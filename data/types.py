@@ -74,7 +74,6 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 Id = Annotated[str, mapped_column(Uuid(as_uuid=False))]
-Instant = Annotated[datetime, mapped_column(UTCDateTime())]
 
 
 class Clock:

@@ -23,7 +23,6 @@ from security.clinics import clinic_of
 from security.roles import ROLE
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]{2,}")
-TITLES = {"mr", "mrs", "ms", "miss", "dr", "mx", "prof"}
 SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "md", "dds", "dvm", "phd", "rn"}
 
 CONTACT = (

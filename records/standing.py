@@ -17,9 +17,6 @@ from sqlalchemy import Select, case, func, select
 from data.models import Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
 from data.session import ClinicSession
 
-DOCUMENT_STATES = ("draft", "open", "void", "forgiven")
-PAYMENT_STATES = ("unpaid", "partial", "paid", "refunded")
-
 _LEADS_TO = {"drafted": "draft", "opened": "open", "reopened": "open", "voided": "void", "forgiven": "forgiven"}
 
 

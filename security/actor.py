@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SOURCES = ("web", "command", "worker", "portal", "demo")
-
 
 @dataclass(frozen=True)
 class Actor:

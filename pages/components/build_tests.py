@@ -17,7 +17,6 @@ from reports.values import WEEKDAYS, choice
 
 LISTED = ("choice", "weekday", "hour")
 NUMBERS = ("whole", "number", "money", "minutes", "ratio", "per_10000")
-LONGEST_LIST = 60
 
 
 def blocks(made: Built) -> None:

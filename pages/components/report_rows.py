@@ -21,7 +21,6 @@ from reports.values import wording_of, words
 
 MOST = 300
 FEW = 4
-ASKED = "_rows_behind"
 
 
 def ask(spec: ReportSpec, result: Result, at: Mapping[str, Any], number: str) -> None:
