@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,8 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, FormField
 from forms.editions import Edition, edition_of
+from forms.layout import TEXT
+from forms.print import text_width
 from outage.entry_queue import exceptions_in, has_drugs, kind_of, title_of
 from outage.keyed import house_of, machine_of
 from outage.outages import zone_of
@@ -30,9 +33,13 @@ from security.actor import Actor
 from security.rules import look
 from security.viewing import note_view
 
-BESIDE = 70.0
-"""Points to the right of a box that its label may take."""
+BESIDE, LONGEST = 8.0, 400.0
+"""Points between a box and its label, and what is shown at most of a label that goes on over several lines."""
+CAPTIONS = 26.0
+"""Points left of the bubbles of a number, for the ones, tens and hundreds."""
 AIR = 5.0
+EDGES = {"text": (0.0, AIR), "signature": (AIR / 2, 1.0)}
+"""What is shown above and below of fields whose printed label comes close there: it would be cut in half."""
 
 
 @dataclass(frozen=True)
@@ -287,22 +294,45 @@ def _cell(cell: Cell) -> EntryField:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=64)
+def _labels_of(boxes: tuple[tuple[str, str, str], ...]) -> dict[tuple[str, str], float]:
+    return {
+        (key, option): min(BESIDE + text_width(label, TEXT), LONGEST) for key, option, label in boxes
+    }  # fmt: skip
+
+
+def _labels(edition: Edition) -> dict[tuple[str, str], float]:
+    """How far the printed label of each box reaches to its right, in points."""
+    boxes = []
+    for one in edition.body.fields():
+        if one.type in ("single", "multi"):
+            boxes += [(one.key, option.value, option.label) for option in one.options]
+        elif one.type == "check":
+            boxes.append((one.key, "", one.label + (" *" if one.required else "")))
+    return _labels_of(tuple(boxes))
+
+
 def _spots(edition: Edition, pages: dict[int, DocumentPage]) -> dict[str, Seen]:
     """Where each field stands on its scanned page, with the labels of its boxes."""
     found: dict[str, Seen] = {}
+    labels = _labels(edition)
+    kinds = {one.key: one.type for one in edition.body.fields()}
     for number, page in pages.items():
         if not page.is_upright or not page.picture:
             continue
         (width, height), zones = edition.page(number)
         around: dict[str, list[float]] = {}
         for zone in zones:
-            right = zone.x + zone.w + (BESIDE if zone.type in ("single", "multi", "check") else 0)
-            box = around.setdefault(zone.key, [zone.x, zone.y, right, zone.y + zone.h])
-            box[0], box[1] = min(box[0], zone.x), min(box[1], zone.y)
+            left, right = zone.x, zone.x + zone.w + labels.get((zone.key, zone.option), 0.0)
+            if zone.type == "bubble_digits":
+                left -= CAPTIONS
+            box = around.setdefault(zone.key, [left, zone.y, right, zone.y + zone.h])
+            box[0], box[1] = min(box[0], left), min(box[1], zone.y)
             box[2], box[3] = max(box[2], right), max(box[3], zone.y + zone.h)
         for key, (left, top, right, bottom) in around.items():
-            left, top = max(left - AIR, 0), max(top - AIR / 2, 0)
-            right, bottom = min(right + AIR, width), min(bottom + AIR, height)
+            above, below = EDGES.get(kinds.get(key, ""), (AIR / 2, AIR))
+            left, top = max(left - AIR, 0), max(top - above, 0)
+            right, bottom = min(right + AIR, width), min(bottom + below, height)
             found[key] = Seen(
                 page.id, round(left / width, 5), round(top / height, 5), round((right - left) / width, 5),
                 round((bottom - top) / height, 5),

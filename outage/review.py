@@ -40,7 +40,7 @@ from outage.page_answers import (
 from outage.page_pictures import PAPER, clients_of
 from outage.page_states import forget, leave_sheet, unbind, undecide
 from outage.scan_lines import MORE_SENTENCES
-from outage.sheets import AlreadyEntered, doubts_in, sheet_of, standing, who_of
+from outage.sheets import AlreadyEntered, doubts_in, sheet_of, standing, versions_now, who_of
 from records.access import NAME, RestrictedRecord, client_for
 from security.actor import Actor
 from security.rules import Work, act, earlier, look, remembered
@@ -89,6 +89,8 @@ class ReviewRow:
     closed: bool = False
     doubts: Sequence[Doubt] = field(default_factory=tuple)
     first_id: str = ""
+    is_older: bool = False
+    """Whether its sheet was printed as an earlier version of the form."""
 
     @property
     def sentence(self) -> str:
@@ -309,6 +311,7 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
         files |= {str(document): name for document, name in session.execute(found)}
     editions = editions_of(session, {sheet.edition for _, sheet in pages if sheet is not None})
     names = who_of(session, [s.appointment_id for _, s in pages if s is not None and s.appointment_id], by)
+    newest_of = versions_now(session) if editions else {}
     twice = {sheet.id for page, sheet in pages if sheet is not None and page.state == "duplicate"}
     firsts = {
         (one.form_sheet_id, one.page): one.id
@@ -324,7 +327,7 @@ def _rows(session: ClinicSession, pages: Sequence[tuple[DocumentPage, FormSheet 
             about = {
                 "form": sheet.form, "title": form.title, "sheet_id": sheet.id, "serial": sheet.serial,
                 "page": page.page, "of": sheet.pages, "appointment_id": sheet.appointment_id, "who": who,
-                "closed": who == NAME,
+                "closed": who == NAME, "is_older": sheet.form_version < newest_of.get(sheet.form, 0),
             }  # fmt: skip
             if page.state == "duplicate":
                 about["first_id"] = firsts.get((sheet.id, page.page), "")

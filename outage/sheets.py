@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Select, select
 
 from data.errors import BadInput, NotFound
-from data.models import Appointment, Client, Document, DocumentPage, FormSheet, Patient
+from data.models import Appointment, Client, Definition, Document, DocumentPage, FormSheet, Patient
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.editions import edition_of, editions_of
@@ -57,7 +57,8 @@ class SheetPage:
 
 @dataclass(frozen=True)
 class SheetPages:
-    """A printed sheet with its pages; ``who`` is its patient and client, as far as the reader may know."""
+    """A printed sheet with its pages; ``who`` is its patient and client, as far as the reader may know. ``is_older``:
+    it was printed as an earlier version of its form."""
 
     id: str
     serial: int
@@ -67,6 +68,7 @@ class SheetPages:
     appointment_id: str | None
     who: str
     pages: Sequence[SheetPage]
+    is_older: bool = False
 
     @property
     def of(self) -> int:
@@ -253,6 +255,7 @@ def sheets_where(
     for start in range(0, len(ids), 500):
         for page in session.scalars(standing().where(DocumentPage.form_sheet_id.in_(ids[start : start + 500]))):
             there[str(page.form_sheet_id), int(page.page or 0)] = page
+    newest_of = versions_now(session) if sheets else {}
     names = who_of(session, [sheet.appointment_id for sheet in sheets if sheet.appointment_id], by)
     found = []
     for sheet in sheets:
@@ -266,10 +269,17 @@ def sheets_where(
             )
         title = editions[sheet.edition].body.title
         who = names.get(sheet.appointment_id or "", "")
+        older = sheet.form_version < newest_of.get(sheet.form, 0)
         found.append(
-            SheetPages(sheet.id, sheet.serial, sheet.form, title, sheet.state, sheet.appointment_id, who, pages)
+            SheetPages(sheet.id, sheet.serial, sheet.form, title, sheet.state, sheet.appointment_id, who, pages, older)
         )
     return found
+
+
+def versions_now(session: ClinicSession) -> dict[str, int]:
+    """The number of the current version of each form of the clinic."""
+    statement = select(Definition.slug, Definition.number).where(Definition.kind == "form")
+    return dict(session.execute(statement).tuples().all())
 
 
 def who_of(session: ClinicSession, appointment_ids: Collection[str], by: Actor) -> dict[str, str]:
@@ -286,7 +296,7 @@ def who_of(session: ClinicSession, appointment_ids: Collection[str], by: Actor) 
         for visit_id, patient, client_id, first, last, restricted in session.execute(statement):
             name = f"{first} {last}".strip()
             hidden = closed.hides(client_id, restricted)
-            found[visit_id] = NAME if hidden else f"{patient} ({name})" if patient else name
+            found[visit_id] = NAME if hidden else f"{patient} ({name})" if patient and patient != name else name
     return found
 
 

@@ -36,11 +36,14 @@ a > * { min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: no
 .badge { display: inline-block; margin-left: .5rem; padding: 0 .45rem; border-radius: 99px; font-size: .78rem;
   font-weight: 500; vertical-align: 1px; color: var(--st-text-color);
   background: color-mix(in srgb, var(--st-orange-color, #c2710c) 22%, transparent); }
+.acts .sub { white-space: normal; }
 @media (max-width: 640px) {
   a { grid-template-columns: 1fr auto; min-height: 3.4rem; padding: .45rem .8rem; }
   .sub { grid-row: 2; grid-column: 1; } .side { grid-row: 2; grid-column: 2; text-align: right; }
   .number { grid-row: 1; grid-column: 2; }
-  .acts .sub { white-space: normal; }
+  .acts .title { white-space: normal; }
+  .acts .sub { grid-column: 1 / -1; }
+  .acts .side { grid-row: 3; grid-column: 1 / -1; text-align: left; }
 }
 """
 

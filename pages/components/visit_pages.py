@@ -33,7 +33,8 @@ def draw(appointment_id: str, may: frozenset[str], *, heading: bool = True) -> N
 
 def _sheet(sheet: SheetPages) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"paper_{sheet.id}"):
-        st.markdown(f"{show.plain(sheet.title)} :gray[sheet {sheet.serial}]")
+        earlier = " · printed as an earlier version" if sheet.is_older else ""
+        st.markdown(f"{show.plain(sheet.title)} :gray[sheet {sheet.serial}{earlier}]")
         for page in sheet.pages:
             if not page.page_id:
                 st.markdown(f":gray[:material/hourglass_empty: page {page.number} missing]")

@@ -95,7 +95,12 @@ def _title(row: ReviewRow) -> str:
         return frame.plain(f"{row.source}, page {row.index + 1}")
     return frame.plain(
         " · ".join(
-            part for part in (row.who, row.title, f"sheet {row.serial}, page {row.page} of {row.of}") if part
+            part
+            for part in (
+                row.who, row.title, f"sheet {row.serial}, page {row.page} of {row.of}",
+                "printed as an earlier version" if row.is_older else "",
+            )
+            if part
         )
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from forms.settings import shipped
 from outage.printing import print_for_appointment
 from outage.rehearsal.pens import write_page
 from outage.scanning import scan_file
+from outage.sheets import pages_of
 from tests.outage.test_scanning import DPI, drawn, tiff
 
 
@@ -40,6 +41,7 @@ def test_a_sheet_from_a_drawer_is_read_with_the_places_it_was_printed_with(clini
     assert "approved" not in told[2].fields and told[2].fields["weight"]["value"] == "12.5"
     assert told[2].fields["abnormalities"]["value"] == ["ear_mites"]
     assert told[1].note == "Printed as version 1; version 2 is printed now. It is read as it was printed."
+    assert [[one.is_older for one in pages_of(visit, by=sam).sheets] for visit in found[:2]] == [[True], [False]]
     assert told[2].note == "" and told[1].document()["note"] == told[1].note
     with read(clinic.id) as session:
         assert sorted(row.form_version for row in session.query(FormEdition)) == [1, 2]

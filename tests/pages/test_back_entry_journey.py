@@ -81,7 +81,7 @@ def test_a_travel_sheet_is_keyed_by_keyboard_alone(browser, served, paper):
     form = page.locator(".entry")
     page.wait_for_function(
         "() => [...document.querySelectorAll('*')].find(one => one.shadowRoot?.querySelector('.entry'))"
-        ".shadowRoot.querySelector('.crop')?.style.backgroundImage.startsWith('url(\"blob:')"
+        ".shadowRoot.querySelector('.crop .ink')?.style.backgroundImage.startsWith('url(\"blob:')"
     )
     assert key_of(page) == "weight", "the first field that needs a person"
     chosen = form.get_by_role("radio", checked=True)

@@ -14,6 +14,7 @@ const MAC = navigator.platform.startsWith("Mac")
 const SAVE = MAC ? "⌘↵" : "Ctrl ↵"
 const MISS = MAC ? "⌥N" : "Alt N"
 const WAIT = 700, PAGE = 1000 // a draft goes out so many ms after the last key; a page is drawn as wide as this in pixels
+const LEGIBLE = 620 // on a phone a page is never drawn narrower than this; what does not fit is pushed sideways
 const BLANK = "-"
 const WRITTEN = ["text", "digits", "bubble_digits", "time", "date", "initials"]
 const STATES = { begun: "Begun", waiting: "To key", printed: "Not scanned", entered: "Entered", away: "Nothing to key" }
@@ -346,7 +347,7 @@ class Form {
     const answer = el("div", "answer")
     answer.append(control, hint)
     if (field.state === "review" || (field.critical && field.machine !== null && field.machine !== "" && !(Array.isArray(field.machine) && !field.machine.length))) this.suggest(field, answer, control, fixed)
-    row.classList.toggle("wide", !!field.seen && field.seen.w > 0.42)
+    row.classList.toggle("wide", !!field.seen && field.seen.w > 0.34)
     row.append(label, answer, this.crop(field.seen, field.label))
     return row
   }
@@ -522,8 +523,9 @@ class Form {
   }
 
   crop(seen, label) {
-    const place = el("div", "crop")
+    const place = el("div", "crop"), ink = el("div", "ink")
     if (!seen) { place.hidden = true; return place }
+    place.append(ink)
     place.setAttribute("role", "img")
     place.setAttribute("aria-label", `The paper: ${label || "this field"}`)
     place.title = "Open the page"
@@ -531,13 +533,14 @@ class Form {
     this.picture(seen.page).then(told => {
       place.draw = () => {
         const room = place.parentElement ? place.parentElement.clientWidth - (beside(place.parentElement) && !this.narrow ? 432 : 4) : PAGE
-        const scale = Math.min(PAGE, Math.max(room, 120) / seen.w)
+        const scale = Math.min(PAGE, Math.max(Math.max(room, 120) / seen.w, this.narrow ? LEGIBLE : 0))
         const tall = scale * told.h / told.w
-        place.style.width = `${seen.w * scale}px`
-        place.style.height = `${seen.h * tall}px`
-        place.style.backgroundImage = `url("${told.url}")`
-        place.style.backgroundSize = `${scale}px ${tall}px`
-        place.style.backgroundPosition = `${-seen.x * scale}px ${-seen.y * tall}px`
+        place.style.width = `${Math.min(seen.w * scale + 2, Math.max(room, 120))}px`
+        ink.style.width = `${seen.w * scale}px`
+        ink.style.height = `${seen.h * tall}px`
+        ink.style.backgroundImage = `url("${told.url}")`
+        ink.style.backgroundSize = `${scale}px ${tall}px`
+        ink.style.backgroundPosition = `${-seen.x * scale}px ${-seen.y * tall}px`
       }
       place.draw()
     }, () => { place.hidden = true })
