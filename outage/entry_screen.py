@@ -20,7 +20,7 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.definition import Cell, FormField
 from forms.editions import Edition, edition_of
-from forms.layout import TEXT
+from forms.field_setting import TEXT
 from forms.print import text_width
 from outage.entry_queue import exceptions_in, has_drugs, kind_of, title_of
 from outage.keyed import house_of, machine_of
