@@ -87,7 +87,7 @@ def _steps(now: Progress) -> list[Step]:
 
 
 def _print(_: Progress, is_current: bool) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         label = "Print the pack" if is_current else "Print it again"
         if st.button(
             label, type="primary" if is_current else "tertiary", icon=":material/print:", key="practice_print"
@@ -111,7 +111,7 @@ def _fill(now: Progress, is_current: bool) -> None:
 
 
 def _scan(now: Progress, is_current: bool) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if is_current and not now.handed_in:
             if st.button("Put the stack into the scanner", type="primary", icon=":material/document_scanner:",
                          key="practice_scan"):  # fmt: skip
@@ -128,14 +128,14 @@ def _scan(now: Progress, is_current: bool) -> None:
 
 
 def _review(_: Progress, is_current: bool) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _link("paper/review.py", "Open Review", ":material/fact_check:")
         if is_current:
             _link("paper/back_entry.py", "Enter the walk-ins", ":material/keyboard:")
 
 
 def _enter(_: Progress, is_current: bool) -> None:
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         _link("paper/back_entry.py", "Open Back entry", ":material/keyboard:")
         if is_current and st.button("Type the rest for me", icon=":material/fast_forward:", key="practice_rest"):
             with st.spinner("Typing what stands on the sheets …", show_time=False):
