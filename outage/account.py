@@ -25,6 +25,7 @@ class FormFacts:
     drawn: str = ""
     given: str = ""
     wasted: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class DrugLine:
     bottle: str
     """The bottle's number as written; empty on a bottle's own sheet."""
     drawn: int | None
+    place: str = ""
+    """Its line on the sheet."""
+    at: str = ""
+    """The digits of the time written beside it."""
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ def form_facts(form: Form) -> FormFacts:
             return FormFacts(
                 form.title, form.subject, form.slip, grid.key, of.get("drug_log.bottle", ""),
                 of.get("drug_log.drawn", ""), of.get("drug_log.given", ""), of.get("drug_log.wasted", ""),
+                of.get("drug_log.event_at", ""),
             )  # fmt: skip
     return FormFacts(form.title, form.subject, form.slip)
 
@@ -172,6 +173,10 @@ def _exceptions(typed: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(one[-1]) for one in typed.get("_exceptions") or ())
 
 
+COPIED = "_copied"
+"""Beside what was typed: the drug lines that were copied from another sheet and count there."""
+
+
 def drug_lines(about: FormFacts, typed: dict[str, Any]) -> Iterable[DrugLine]:
     """The drug lines among what was keyed from a sheet, by the line's place."""
     if not about.lines:
@@ -181,11 +186,12 @@ def drug_lines(about: FormFacts, typed: dict[str, Any]) -> Iterable[DrugLine]:
         parts = key.split(".")
         if len(parts) == 3 and parts[0] == about.lines and str(value if value is not None else "").strip() not in EMPTY:
             rows[parts[1]][parts[2]] = value
-    for place in sorted(rows, key=lambda text: (len(text), text)):
+    for place in sorted(rows.keys() - set(typed.get(COPIED) or ()), key=lambda text: (len(text), text)):
         row = rows[place]
         written = [row[key] for key in (about.drawn, about.given, about.wasted) if row.get(key) is not None]
         if written:
-            yield DrugLine(str(row.get(about.bottle, "")).strip(), _drawn(about, row))
+            at = "".join(char for char in str(row.get(about.at, "")) if char.isdigit()).lstrip("0")
+            yield DrugLine(str(row.get(about.bottle, "")).strip(), _drawn(about, row), place, at)
 
 
 def _drawn(about: FormFacts, row: dict[str, Any]) -> int | None:

@@ -30,9 +30,8 @@ def write(work: Work, found: Landing, appointment: Appointment, at: datetime, ag
     if not found.drugs and not again:
         return
     lines = timed(found, found.drugs, at)
-    there = standing(
-        work.session, or_(DrugLogEntry.appointment_id == appointment.id, DrugLogEntry.form_sheet_id.in_(again))
-    )
+    mine = DrugLogEntry.appointment_id == appointment.id
+    there = standing(work.session, or_(mine, DrugLogEntry.form_sheet_id.in_(again)) if again else mine)
     log(work, found, [(line, appointment.id) for line in lines], there, again)
 
 

@@ -57,6 +57,9 @@ class BoardRow:
     """A sheet of a visit on the board: closing asks for the visit, which asks for its sheets."""
     is_covered: bool = False
     """Whether the visit it belongs to was let go."""
+    copies: tuple[tuple[str, str], ...] = ()
+    """Drug lines that stand on an earlier sheet of the visit as well, to the minute: sheet and line. Counting each once
+    makes the sums equal."""
     notes: tuple[str, ...] = ()
     """Exceptions that stop nobody, such as waste without a witness."""
     unused_of: str = ""
@@ -121,14 +124,18 @@ class Judge:
         """A visit with what its sheets want."""
         sheets = self.of_visit[visit.id]
         away = self.stayed_away(visit)
+        drugs = NONE if away else self._drugs(visit)
+        copies = self.copies(visit) if drugs.is_open else ()
+        if copies:
+            drugs = Cell("problem", f"{drugs.words}: the same line stands on two sheets")
         return BoardRow(
             "appointment", visit.id, "clinical", _title(visit), _who(visit),
             entered=Cell("ok", LABELS[visit.stage]) if away else self._entered(visit),
             pages=NONE if away else _pages(sheet for sheet in sheets if self.lives(sheet)),
-            drugs=NONE if away else self._drugs(visit),
+            drugs=drugs,
             verified=NONE if away else _verified(sheet for sheet in sheets if self.lives(sheet)),
             waiver=self.account.waived("appointment", visit.id), appointment_id=visit.id,
-            serials=tuple(sheet.serial for sheet in sheets),
+            serials=tuple(sheet.serial for sheet in sheets), copies=copies,
             notes=tuple(text for sheet in sheets if sheet.entry for text in sheet.entry.exceptions),
         )  # fmt: skip
 
@@ -170,6 +177,27 @@ class Judge:
                 return Cell("problem", f"{self._bottle(bottle_id)}: sheet {self._amount(bottle_id, on_sheet)}, "
                                        f"drug log {self._amount(bottle_id, in_log)}")  # fmt: skip
         return Cell("ok", f"{len(written)} {'bottle' if len(written) == 1 else 'bottles'}") if written else NONE
+
+    def copies(self, visit: VisitFacts) -> tuple[tuple[str, str], ...]:
+        """The drug lines of later sheets that stand on an earlier sheet of the visit, to the minute, where counting
+        them once is what the drug log took out."""
+        seen: set[tuple[str, int, str]] = set()
+        found: list[tuple[str, str]] = []
+        once: dict[str, int] = defaultdict(int)
+        for sheet in sorted(self.of_visit[visit.id], key=lambda one: one.serial):
+            mine = sheet.entry.drugs if sheet.entry and sheet.entry.state != "draft" else ()
+            lines = [(self.account.named.get(line.bottle.casefold(), ""), line) for line in mine]
+            for bottle, line in lines:
+                if line.at and line.drawn is not None and (bottle, line.drawn, line.at) in seen:
+                    found.append((sheet.id, line.place))
+                else:
+                    once[bottle] += line.drawn or 0
+            seen |= {(bottle, line.drawn, line.at) for bottle, line in lines if line.drawn is not None}
+        logged: dict[str, int] = defaultdict(int)
+        for taken in self.account.lines:
+            if taken.appointment_id == visit.id:
+                logged[taken.bottle_id] += taken.taken
+        return tuple(found) if found and dict(once) == dict(logged) else ()
 
     def _excused(self, visit: VisitFacts) -> bool:
         """A sheet on which the drugs may have stood is gone, and somebody said so."""

@@ -15,6 +15,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
     "verify": ("Verify", "paper/back_entry.py", "outage.enter"),
     "slips": ("Slips", "paper/slips.py", "outage.enter"),
     "ticket": ("Ticket", "today/ticket.py", "billing.view"),
+    "copies": ("Count once", "", "outage.declare"),
     "bottle": ("Drug log", "today/drug_log.py", "drugs.view"),
 }
 
@@ -33,6 +34,8 @@ def go(row: BoardRow) -> None:
 
 
 def _what(row: BoardRow) -> str:
+    if row.copies and "outage.declare" in frame.may():
+        return "copies"
     if row.entity in ("appointment", "form_sheet"):
         if row.pages.state == "waiting" and row.pages.words.startswith("In review"):
             return "review"

@@ -7,6 +7,7 @@ import streamlit as st
 from outage import outages
 from outage.board import Board, board, papers, undo_waiver
 from outage.closing_report import verify_report
+from outage.copies import count_once
 from outage.late import late_paper, sign_addendum
 from outage.outages import SCOPES, OutageRow
 from outage.rehearsal import rehearse
@@ -100,7 +101,12 @@ def _answer(found: Board, wish: recovery_board.Wish) -> None:
                 outage_dialogs.let_go(found.outage.id, parts)
         if wish.open:
             row = _row(found, wish.open)
-            if row is not None:
+            if row is not None and row.copies and "outage.declare" in frame.may():
+                count_once(found.outage.id, row.entity_id, by=frame.actor(), key=frame.form_key("once"))
+                frame.new_form_key("once")
+                st.session_state["outage_told"] = f"{row.title}: the line that stands on two sheets counts once now."
+                st.rerun()
+            elif row is not None:
                 outage_ways.go(row)
 
 

@@ -16,6 +16,7 @@ from data.session import read, write
 from data.types import clock, new_id
 from outage.account_taken import meant
 from outage.board import NotMissing, NotOnBoard, ReasonMissing, board, undo_waiver, waive, waive_rows
+from outage.copies import NotTwice, count_once
 from outage.identities import sides
 from outage.outages import PartClosed
 from security import audit
@@ -289,3 +290,27 @@ def test_cards_only_shows_slips_alone(clinic):
     assert found.rows[0].money.words == "Slip 2 not keyed, a later one was"
     assert [one.key for one in found.identities] == ["slips"] and not found.identities[0].is_equal
     assert clock.now() - day.began > timedelta(hours=4)
+
+
+def test_a_line_copied_onto_a_second_sheet_of_a_visit_is_named_and_counts_once_when_somebody_says_so(clinic):
+    day = PaperDay(clinic)
+    mona = clinic.actor("mona")
+    b1 = day.bottle("B1")
+    visit = day.done("Luna", drugs=[(b1, "B1", 450)])
+    typed = {"drugs.1.bottle": "b1", "drugs.1.drawn": "0.45", "drugs.1.time": "0945"}
+    first, second = (
+        day.sheet("travel-sheet", visit, scanned=[1, 2], typed=typed | more, verified="clara")
+        for more in ({}, {"drugs.1.time": "9:45"})
+    )
+    day.log(b1, 450, visit, sheet=first)
+    (row,) = [row for row in board(day.id, by=mona).rows if row.entity == "appointment"]
+    assert row.copies == ((second, "1"),) and "stands on two sheets" in row.missing
+    with pytest.raises(NotPermitted):
+        count_once(day.id, visit, by=clinic.actor("sam"))
+    count_once(day.id, visit, by=mona, key="once")
+    count_once(day.id, visit, by=mona, key="once")
+    found = board(day.id, by=mona)
+    (row,) = [row for row in found.rows if row.entity == "appointment"]
+    assert not row.is_open and next(one for one in found.identities if one.key == "drugs").is_equal
+    with pytest.raises(NotTwice):
+        count_once(day.id, visit, by=mona)
