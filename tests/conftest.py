@@ -39,6 +39,7 @@ else:
     MEMORY = Path(tempfile.gettempdir())
 
 import httpx
+import hypothesis
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.util import LRUCache
@@ -52,6 +53,9 @@ from opening.start import furnish
 from security import sessions, sign_in
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
+
+hypothesis.settings.register_profile("bench", deadline=None)  # how long an example takes is for benchmarks
+hypothesis.settings.load_profile("bench")
 
 PASSWORD = "river-lantern-maple-47"
 PEOPLE = {
@@ -267,10 +271,10 @@ SLOW_ON_POSTGRES = {
 transactions have tests of their own on both): their PostgreSQL half runs with the slow tests, so in every gate."""
 
 MOSTLY_PLAIN_ON_POSTGRES = {
-    "test_board.py", "test_break_glass.py", "test_documents.py", "test_drafts.py", "test_entry_attacks.py",
-    "test_first_steps.py", "test_imports.py", "test_notes.py", "test_outages.py", "test_reading.py",
-    "test_restricted.py", "test_role_matrix.py", "test_screens.py", "test_settings.py", "test_shelf.py",
-    "test_slips.py", "test_staff.py", "test_users.py", "test_worker.py",
+    "test_board.py", "test_break_glass.py", "test_documents.py", "test_drafts.py", "test_entry.py",
+    "test_entry_attacks.py", "test_first_steps.py", "test_imports.py", "test_notes.py", "test_outages.py",
+    "test_reading.py", "test_restricted.py", "test_role_matrix.py", "test_screens.py", "test_settings.py",
+    "test_shelf.py", "test_slips.py", "test_staff.py", "test_users.py", "test_worker.py",
 }  # fmt: skip
 """Files of rules whose SQL both databases spell alike. Of their PostgreSQL half only that stays in the default run
 whose promise the database keeps: what happens at once or twice, what cannot be changed, indexes, times."""
