@@ -8,7 +8,7 @@ from forms.settings import all_forms
 from opening.start import furnish
 from outage import entry
 from outage.printing import print_blank
-from outage.review import bind
+from outage.sheets import bind
 from security.actor import Actor
 from security.clinics import NewClinic, create_clinic, find_clinic
 
