@@ -132,15 +132,22 @@ def _review(_: Progress, is_current: bool) -> None:
         _link("paper/review.py", "Open Review", ":material/fact_check:")
         if is_current:
             _link("paper/back_entry.py", "Enter the walk-ins", ":material/keyboard:")
+            _rest("Settle and type the rest for me")
 
 
 def _enter(_: Progress, is_current: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         _link("paper/back_entry.py", "Open Back entry", ":material/keyboard:")
-        if is_current and st.button("Type the rest for me", icon=":material/fast_forward:", key="practice_rest"):
-            with st.spinner("Typing what stands on the sheets …", show_time=False):
-                rehearse.go_on(by=frame.actor())
-            st.rerun()
+        if is_current:
+            _rest("Type the rest for me")
+
+
+def _rest(label: str) -> None:
+    """Whoever has seen enough lets the machine do what is left of the pages and the typing."""
+    if st.button(label, icon=":material/fast_forward:", key="practice_rest"):
+        with st.spinner("Settling pages, and typing what stands on the sheets …", show_time=False):
+            rehearse.go_on(by=frame.actor())
+        st.rerun()
 
 
 def _board(_: Progress, __: bool) -> None:
