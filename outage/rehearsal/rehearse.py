@@ -19,7 +19,7 @@ from data.errors import Refusal
 from data.models import Appointment, DocumentPage, Outage, Rehearsal, ScanFile
 from data.session import ClinicSession, write
 from data.types import clock
-from outage.entry_queue import to_enter
+from outage.entry_queue import Waiting, to_enter
 from outage.outages import declare
 from outage.pack import Pack, make_pack
 from outage.rehearsal import by_truth
@@ -243,6 +243,14 @@ def go_on(*, by: Actor) -> tuple[int, int]:
     return settled, by_truth.enter_rest(outage_id, truth, by=by, second=_self(by.clinic_id))
 
 
+def _to_key(one: Waiting) -> bool:
+    """Whether it waits to be keyed. Of a visit that is keyed but for a sheet that never came back, the board says so:
+    nobody can key what was lost."""
+    done = any(sheet.entry in ("entered", "verified") for sheet in one.sheets)
+    lost = all(not sheet.scanned for sheet in one.sheets if sheet.entry not in ("entered", "verified"))
+    return one.state in ("waiting", "begun", "printed") and not (done and lost)
+
+
 def progress(*, by: Actor) -> Progress | None:
     """How far the practice of this practice clinic is; nothing in a real one. Raises NotPermitted."""
     if by.clinic_id not in practice_clinics():
@@ -262,7 +270,7 @@ def progress(*, by: Actor) -> Progress | None:
         stack_pages=int(state.get("pages", 0)), outage_id=outage_id, handed_in=bool(scans),
         read=sum(scan.pages for scan in scans if scan.state == "read"),
         reading=any(scan.state == "waiting" for scan in scans), attached=attached or 0,
-        review=count_waiting(by=by), to_enter=sum(one.state in ("waiting", "begun", "printed") for one in keying),
+        review=count_waiting(by=by), to_enter=sum(_to_key(one) for one in keying),
         entered=sum(one.state == "entered" for one in keying),
         closed=outage is not None and outage.clinical_closed_at is not None,
     )  # fmt: skip

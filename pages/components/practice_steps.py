@@ -63,7 +63,9 @@ def _steps(now: Progress) -> list[Step]:
     read = now.handed_in and not now.reading
     stack = f"the stack of {show.count(now.stack_pages, 'page')}" if now.stack_pages else "the stack"
     to_go = "One page waits" if now.review == 1 else f"{show.count(now.review, 'page')} wait" if read else "Pages wait"
-    keyed = f"{show.count(now.to_enter, 'visit')} and logs" if read else "Visits and logs"
+    keyed = (
+        "One visit or log" if now.to_enter == 1 else f"{now.to_enter} visits and logs" if read else "Visits and logs"
+    )
     return [
         Step("Print", now.printed > 0,
              "It is the evening before. Print the pack and look through it: this is what lies ready every evening.",
@@ -78,7 +80,7 @@ def _steps(now: Progress) -> list[Step]:
              f"{to_go} for a person: no code, blank stock, boxes one cannot be sure of. Enter the walk-ins first "
              "(Back entry), then their other sheets can be put to them.", _review),
         Step("Back entry", now.entered > 0 and now.to_enter == 0,
-             f"{keyed} of bottles are to be keyed. Do two or three by hand, then "
+             f"{keyed} of bottles {'is' if now.to_enter == 1 else 'are'} to be keyed. Do two or three by hand, then "
              "let the rest be typed as it was written.", _enter),
         Step("Recovery board", now.closed,
              "See what is still missing, let go by name what nobody found, and close the clinical part (a manager "
