@@ -29,7 +29,7 @@ from data.types import clock, new_id
 LEFT_BEHIND = 900.0
 """Seconds without a write after which nobody works in a staging folder any more."""
 
-PURPOSES = ("db", "blob", "index", "audit", "backup", "token", "mart", "draft")
+PURPOSES = ("db", "blob", "index", "audit", "backup", "token", "mart", "draft", "credential")
 
 
 class NoHome(EnvironmentFailure):

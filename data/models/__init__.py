@@ -19,7 +19,6 @@ from data.models.billing import (
     InvoiceLine,
     Payment,
     PaymentAllocation,
-    PaymentRequest,
     Service,
 )
 from data.models.clients import Client, Consent, Document, ImportRun, Note, Patient, Reminder
@@ -39,6 +38,23 @@ from data.models.outage import (
     Waiver,
 )
 from data.models.security import AuditLog, BreakGlass, Draft, Idempotency, Ticket, Training, User, UserSession
+from data.models.settlement import (
+    BankLine,
+    BooksPeriod,
+    DepositLink,
+    PaymentMatch,
+    PaymentMatchPart,
+    PaymentRequest,
+    PortalCode,
+    PortalSession,
+    ProcessorEvent,
+    ProcessorOrder,
+    ProcessorSecret,
+    SettledTransaction,
+    SettlementBatch,
+    Variance,
+    VarianceComment,
+)
 from data.models.work import BackupRun, Heartbeat, Job, OutboxFile, OutboxMessage, ScheduleRun
 
 __all__ = [
@@ -46,7 +62,9 @@ __all__ = [
     "AuditLog",
     "BackEntry",
     "BackupRun",
+    "BankLine",
     "Base",
+    "BooksPeriod",
     "Bottle",
     "BreakGlass",
     "CardSlip",
@@ -59,6 +77,7 @@ __all__ = [
     "CustomValue",
     "Definition",
     "DefinitionVersion",
+    "DepositLink",
     "Discharge",
     "Document",
     "DocumentPage",
@@ -90,8 +109,15 @@ __all__ = [
     "Patient",
     "Payment",
     "PaymentAllocation",
+    "PaymentMatch",
+    "PaymentMatchPart",
     "PaymentRequest",
+    "PortalCode",
+    "PortalSession",
     "PrintRun",
+    "ProcessorEvent",
+    "ProcessorOrder",
+    "ProcessorSecret",
     "Record",
     "Recovery",
     "Rehearsal",
@@ -99,11 +125,15 @@ __all__ = [
     "ScanFile",
     "ScheduleRun",
     "Service",
+    "SettledTransaction",
+    "SettlementBatch",
     "Surgery",
     "Ticket",
     "Tombstoned",
     "Training",
     "User",
     "UserSession",
+    "Variance",
+    "VarianceComment",
     "Waiver",
 ]

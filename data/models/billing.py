@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from data.models.base import Base, Event, Record, belongs, id_column
-from data.types import UTCDateTime
 
 
 class Service(Record, Base):
@@ -186,15 +185,3 @@ class PaymentAllocation(Event, Base):
         Index("ix_payment_allocation_payment", "clinic_id", "payment_id"),
         Index("ix_payment_allocation_invoice", "clinic_id", "invoice_id"),
     )
-
-
-class PaymentRequest(Record, Base):
-    """A link on which a client may pay an invoice; dies when the money arrived another way."""
-
-    invoice_id: Mapped[str] = id_column()
-    amount_cents: Mapped[int] = mapped_column(BigInteger)
-    processor: Mapped[str] = mapped_column(String(40), default="")
-    external_id: Mapped[str] = mapped_column(String(120), default="")
-    state: Mapped[str] = mapped_column(String(12), default="open")
-    expires_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
-    keys = (belongs("invoice_id", "invoice"),)

@@ -44,9 +44,11 @@ TABS = {
     "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
-    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "FormSheet", "FundEntry",
-    "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey", "PaymentRequest",
-    "PrintRun", "Rehearsal", "Reminder", "Ticket", "Training",
+    "BackEntry", "BankLine", "BooksPeriod", "CustomValue", "DepositLink", "DocumentPage", "Draft", "FormEdition",
+    "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
+    "PaymentMatch", "PaymentMatchPart", "PaymentRequest", "PortalCode", "PortalSession", "PrintRun",
+    "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder", "SettledTransaction",
+    "SettlementBatch", "Ticket", "Training", "Variance", "VarianceComment",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {

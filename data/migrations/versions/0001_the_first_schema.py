@@ -72,6 +72,78 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "bank_line",
+        sa.Column("account", sa.String(length=60), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("posted_on", sa.Date(), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("description", sa.String(length=300), nullable=False),
+        sa.Column("row_hash", sa.String(length=64), nullable=False),
+        sa.Column("counts_on", sa.Date(), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_bank_line")),
+    )
+    with op.batch_alter_table("bank_line", schema=None) as batch_op:
+        batch_op.create_index("ix_bank_line_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_bank_line_day", ["clinic_id", "counts_on"], unique=False)
+        batch_op.create_index(
+            "ix_bank_line_external",
+            ["clinic_id", "account", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_bank_line_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "books_period",
+        sa.Column("first", sa.Date(), nullable=False),
+        sa.Column("last", sa.Date(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("totals", sa.JSON(), nullable=False),
+        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("signed_as", sa.String(length=120), nullable=False),
+        sa.Column("closed_by_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("closed_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("reopened_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("reopened_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_books_period")),
+    )
+    with op.batch_alter_table("books_period", schema=None) as batch_op:
+        batch_op.create_index("ix_books_period_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_books_period_days", ["clinic_id", "first", "last"], unique=False)
+        batch_op.create_index(
+            "ix_books_period_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "client",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=80), nullable=False),
@@ -508,6 +580,38 @@ def upgrade() -> None:
         batch_op.create_index("ix_page_key_number", ["clinic_id", "number"], unique=True)
 
     op.create_table(
+        "payment_match",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("is_auto", sa.Boolean(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("difference_cents", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("decided_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("decided_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_payment_match")),
+    )
+    with op.batch_alter_table("payment_match", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_match_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_payment_match_day", ["clinic_id", "day"], unique=False)
+        batch_op.create_index(
+            "ix_payment_match_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "print_run",
         sa.Column("form", sa.String(length=80), nullable=False),
         sa.Column("form_version", sa.Integer(), nullable=False),
@@ -536,6 +640,103 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "processor_event",
+        sa.Column("processor", sa.String(length=80), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=60), nullable=False),
+        sa.Column("happened_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("problem", sa.String(length=300), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_processor_event")),
+    )
+    with op.batch_alter_table("processor_event", schema=None) as batch_op:
+        batch_op.create_index("ix_processor_event_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_processor_event_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_processor_event_once", ["clinic_id", "processor", "external_id"], unique=True)
+        batch_op.create_index("ix_processor_event_state", ["clinic_id", "state"], unique=False)
+
+    op.create_table(
+        "processor_order",
+        sa.Column("processor", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("order_key", sa.String(length=80), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("invoice_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("payment_request_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("made_payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("answer", sa.String(length=300), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("due_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_processor_order")),
+    )
+    with op.batch_alter_table("processor_order", schema=None) as batch_op:
+        batch_op.create_index("ix_processor_order_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_processor_order_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_processor_order_key", ["clinic_id", "processor", "order_key"], unique=True)
+        batch_op.create_index("ix_processor_order_payment", ["clinic_id", "payment_id"], unique=False)
+        batch_op.create_index("ix_processor_order_request", ["clinic_id", "payment_request_id"], unique=False)
+        batch_op.create_index("ix_processor_order_state", ["clinic_id", "state", "due_at"], unique=False)
+
+    op.create_table(
+        "processor_secret",
+        sa.Column("processor", sa.String(length=80), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("names", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_processor_secret")),
+    )
+    with op.batch_alter_table("processor_secret", schema=None) as batch_op:
+        batch_op.create_index("ix_processor_secret_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_processor_secret_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_processor_secret_processor", ["clinic_id", "processor"], unique=True)
 
     op.create_table(
         "rehearsal",
@@ -630,6 +831,88 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "settlement_batch",
+        sa.Column("processor", sa.String(length=80), nullable=False),
+        sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("number", sa.String(length=40), nullable=False),
+        sa.Column("brand", sa.String(length=20), nullable=False),
+        sa.Column("settled_on", sa.Date(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("location_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("gross_cents", sa.BigInteger(), nullable=True),
+        sa.Column("fee_cents", sa.BigInteger(), nullable=True),
+        sa.Column("net_cents", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_settlement_batch")),
+    )
+    with op.batch_alter_table("settlement_batch", schema=None) as batch_op:
+        batch_op.create_index("ix_settlement_batch_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_settlement_batch_day", ["clinic_id", "settled_on"], unique=False)
+        batch_op.create_index(
+            "ix_settlement_batch_external",
+            ["clinic_id", "processor", "external_id"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_settlement_batch_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "variance",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("signature", sa.String(length=64), nullable=False),
+        sa.Column("payment_ids", sa.JSON(), nullable=False),
+        sa.Column("settled_ids", sa.JSON(), nullable=False),
+        sa.Column("bank_line_ids", sa.JSON(), nullable=False),
+        sa.Column("batch_ids", sa.JSON(), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("detail", sa.JSON(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("assigned_to_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("settled_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("settled_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_variance")),
+    )
+    with op.batch_alter_table("variance", schema=None) as batch_op:
+        batch_op.create_index("ix_variance_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_variance_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_variance_signature",
+            ["clinic_id", "signature"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index("ix_variance_state", ["clinic_id", "state", "day"], unique=False)
 
     op.create_table(
         "bottle",
@@ -737,6 +1020,53 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("definition_version", schema=None) as batch_op:
         batch_op.create_index("ix_definition_version_change", ["clinic_id", "change"], unique=False)
+
+    op.create_table(
+        "deposit_link",
+        sa.Column("bank_line_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("batch_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("fee_cents", sa.BigInteger(), nullable=False),
+        sa.Column("auto", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(length=200), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "bank_line_id"],
+            ["bank_line.clinic_id", "bank_line.id"],
+            name=op.f("fk_deposit_link_clinic_id_bank_line_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "batch_id"],
+            ["settlement_batch.clinic_id", "settlement_batch.id"],
+            name=op.f("fk_deposit_link_clinic_id_batch_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_deposit_link")),
+    )
+    with op.batch_alter_table("deposit_link", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_deposit_link_batch",
+            ["clinic_id", "batch_id"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.create_index("ix_deposit_link_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_deposit_link_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_deposit_link_line", ["clinic_id", "bank_line_id"], unique=False)
 
     op.create_table(
         "fund_entry",
@@ -867,6 +1197,158 @@ def upgrade() -> None:
             sqlite_where=sa.text("deleted_at IS NULL"),
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
+
+    op.create_table(
+        "portal_code",
+        sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("used_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "client_id"],
+            ["client.clinic_id", "client.id"],
+            name=op.f("fk_portal_code_clinic_id_client_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_portal_code")),
+    )
+    with op.batch_alter_table("portal_code", schema=None) as batch_op:
+        batch_op.create_index("ix_portal_code_address", ["clinic_id", "address_hash"], unique=False)
+        batch_op.create_index("ix_portal_code_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_portal_code_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "portal_session",
+        sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("last_seen_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "client_id"],
+            ["client.clinic_id", "client.id"],
+            name=op.f("fk_portal_session_clinic_id_client_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_portal_session")),
+    )
+    with op.batch_alter_table("portal_session", schema=None) as batch_op:
+        batch_op.create_index("ix_portal_session_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_portal_session_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_portal_session_token", ["clinic_id", "token_hash"], unique=True)
+
+    op.create_table(
+        "settled_transaction",
+        sa.Column("processor", sa.String(length=80), nullable=False),
+        sa.Column("reference", sa.String(length=120), nullable=False),
+        sa.Column("batch_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("amount_cents", sa.BigInteger(), nullable=False),
+        sa.Column("fee_cents", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("settled_on", sa.Date(), nullable=True),
+        sa.Column("last4", sa.String(length=4), nullable=False),
+        sa.Column("brand", sa.String(length=20), nullable=False),
+        sa.Column("authorization", sa.String(length=20), nullable=False),
+        sa.Column("invoice_reference", sa.String(length=80), nullable=False),
+        sa.Column("entry_mode", sa.String(length=20), nullable=False),
+        sa.Column("location_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("related_reference", sa.String(length=120), nullable=False),
+        sa.Column("counts_on", sa.Date(), nullable=False),
+        sa.Column("row_hash", sa.String(length=64), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "batch_id"],
+            ["settlement_batch.clinic_id", "settlement_batch.id"],
+            name=op.f("fk_settled_transaction_clinic_id_batch_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_settled_transaction")),
+    )
+    with op.batch_alter_table("settled_transaction", schema=None) as batch_op:
+        batch_op.create_index("ix_settled_transaction_batch", ["clinic_id", "batch_id"], unique=False)
+        batch_op.create_index("ix_settled_transaction_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_settled_transaction_day", ["clinic_id", "counts_on"], unique=False)
+        batch_op.create_index(
+            "ix_settled_transaction_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_settled_transaction_reference",
+            ["clinic_id", "reference"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "variance_comment",
+        sa.Column("variance_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "variance_id"],
+            ["variance.clinic_id", "variance.id"],
+            name=op.f("fk_variance_comment_clinic_id_variance_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_variance_comment")),
+    )
+    with op.batch_alter_table("variance_comment", schema=None) as batch_op:
+        batch_op.create_index("ix_variance_comment_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_variance_comment_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_variance_comment_variance", ["clinic_id", "variance_id"], unique=False)
 
     op.create_table(
         "appointment",
@@ -1039,6 +1521,61 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "payment_match_part",
+        sa.Column("match_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("settled_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("stands", sa.Boolean(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "match_id"],
+            ["payment_match.clinic_id", "payment_match.id"],
+            name=op.f("fk_payment_match_part_clinic_id_match_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "payment_id"],
+            ["payment.clinic_id", "payment.id"],
+            name=op.f("fk_payment_match_part_clinic_id_payment_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "settled_id"],
+            ["settled_transaction.clinic_id", "settled_transaction.id"],
+            name=op.f("fk_payment_match_part_clinic_id_settled_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_payment_match_part")),
+    )
+    with op.batch_alter_table("payment_match_part", schema=None) as batch_op:
+        batch_op.create_index("ix_payment_match_part_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_payment_match_part_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_payment_match_part_match", ["clinic_id", "match_id"], unique=False)
+        batch_op.create_index(
+            "ix_payment_match_part_payment",
+            ["clinic_id", "payment_id"],
+            unique=True,
+            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            postgresql_where=sa.text("stands AND deleted_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_payment_match_part_settled",
+            ["clinic_id", "settled_id"],
+            unique=True,
+            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            postgresql_where=sa.text("stands AND deleted_at IS NULL"),
         )
 
     op.create_table(
@@ -1787,11 +2324,20 @@ def upgrade() -> None:
     op.create_table(
         "payment_request",
         sa.Column("invoice_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=False),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
-        sa.Column("processor", sa.String(length=40), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("processor", sa.String(length=80), nullable=False),
         sa.Column("external_id", sa.String(length=120), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("ended_because", sa.String(length=200), nullable=False),
+        sa.Column("card_slip_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("payment_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("sent_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("expires_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
@@ -1800,20 +2346,40 @@ def upgrade() -> None:
         sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.ForeignKeyConstraint(
+            ["clinic_id", "client_id"],
+            ["client.clinic_id", "client.id"],
+            name=op.f("fk_payment_request_clinic_id_client_id"),
+        ),
+        sa.ForeignKeyConstraint(
             ["clinic_id", "invoice_id"],
             ["invoice.clinic_id", "invoice.id"],
             name=op.f("fk_payment_request_clinic_id_invoice_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "payment_id"],
+            ["payment.clinic_id", "payment.id"],
+            name=op.f("fk_payment_request_clinic_id_payment_id"),
         ),
         sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_payment_request")),
     )
     with op.batch_alter_table("payment_request", schema=None) as batch_op:
         batch_op.create_index("ix_payment_request_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_payment_request_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index("ix_payment_request_external", ["clinic_id", "processor", "external_id"], unique=False)
         batch_op.create_index(
             "ix_payment_request_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_payment_request_invoice", ["clinic_id", "invoice_id"], unique=False)
+        batch_op.create_index(
+            "ix_payment_request_slip",
+            ["clinic_id", "card_slip_id"],
+            unique=True,
+            sqlite_where=sa.text("card_slip_id IS NOT NULL AND state IN ('open', 'live') AND deleted_at IS NULL"),
+            postgresql_where=sa.text("card_slip_id IS NOT NULL AND state IN ('open', 'live') AND deleted_at IS NULL"),
         )
 
     op.create_table(
@@ -2173,10 +2739,18 @@ def downgrade() -> None:
     op.drop_table("ticket")
     with op.batch_alter_table("payment_request", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_payment_request_slip",
+            sqlite_where=sa.text("card_slip_id IS NOT NULL AND state IN ('open', 'live') AND deleted_at IS NULL"),
+            postgresql_where=sa.text("card_slip_id IS NOT NULL AND state IN ('open', 'live') AND deleted_at IS NULL"),
+        )
+        batch_op.drop_index("ix_payment_request_invoice")
+        batch_op.drop_index(
             "ix_payment_request_import",
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+        batch_op.drop_index("ix_payment_request_external")
+        batch_op.drop_index("ix_payment_request_client")
         batch_op.drop_index("ix_payment_request_change")
 
     op.drop_table("payment_request")
@@ -2366,6 +2940,26 @@ def downgrade() -> None:
         batch_op.drop_index("ix_reminder_change")
 
     op.drop_table("reminder")
+    with op.batch_alter_table("payment_match_part", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payment_match_part_settled",
+            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            postgresql_where=sa.text("stands AND deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_payment_match_part_payment",
+            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            postgresql_where=sa.text("stands AND deleted_at IS NULL"),
+        )
+        batch_op.drop_index("ix_payment_match_part_match")
+        batch_op.drop_index(
+            "ix_payment_match_part_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_payment_match_part_change")
+
+    op.drop_table("payment_match_part")
     with op.batch_alter_table("note", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_note_import",
@@ -2411,6 +3005,52 @@ def downgrade() -> None:
         batch_op.drop_index("ix_appointment_change")
 
     op.drop_table("appointment")
+    with op.batch_alter_table("variance_comment", schema=None) as batch_op:
+        batch_op.drop_index("ix_variance_comment_variance")
+        batch_op.drop_index(
+            "ix_variance_comment_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_variance_comment_change")
+
+    op.drop_table("variance_comment")
+    with op.batch_alter_table("settled_transaction", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_settled_transaction_reference",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_settled_transaction_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_settled_transaction_day")
+        batch_op.drop_index("ix_settled_transaction_change")
+        batch_op.drop_index("ix_settled_transaction_batch")
+
+    op.drop_table("settled_transaction")
+    with op.batch_alter_table("portal_session", schema=None) as batch_op:
+        batch_op.drop_index("ix_portal_session_token")
+        batch_op.drop_index(
+            "ix_portal_session_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_portal_session_change")
+
+    op.drop_table("portal_session")
+    with op.batch_alter_table("portal_code", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_portal_code_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_portal_code_change")
+        batch_op.drop_index("ix_portal_code_address")
+
+    op.drop_table("portal_code")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_payment_reference",
@@ -2449,6 +3089,21 @@ def downgrade() -> None:
         batch_op.drop_index("ix_fund_entry_change")
 
     op.drop_table("fund_entry")
+    with op.batch_alter_table("deposit_link", schema=None) as batch_op:
+        batch_op.drop_index("ix_deposit_link_line")
+        batch_op.drop_index(
+            "ix_deposit_link_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_deposit_link_change")
+        batch_op.drop_index(
+            "ix_deposit_link_batch",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("deposit_link")
     with op.batch_alter_table("definition_version", schema=None) as batch_op:
         batch_op.drop_index("ix_definition_version_change")
 
@@ -2475,6 +3130,36 @@ def downgrade() -> None:
         batch_op.drop_index("ix_bottle_change")
 
     op.drop_table("bottle")
+    with op.batch_alter_table("variance", schema=None) as batch_op:
+        batch_op.drop_index("ix_variance_state")
+        batch_op.drop_index(
+            "ix_variance_signature",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_variance_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_variance_change")
+
+    op.drop_table("variance")
+    with op.batch_alter_table("settlement_batch", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_settlement_batch_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_settlement_batch_external",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index("ix_settlement_batch_day")
+        batch_op.drop_index("ix_settlement_batch_change")
+
+    op.drop_table("settlement_batch")
     with op.batch_alter_table("service", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_service_import",
@@ -2504,6 +3189,40 @@ def downgrade() -> None:
         batch_op.drop_index("ix_rehearsal_change")
 
     op.drop_table("rehearsal")
+    with op.batch_alter_table("processor_secret", schema=None) as batch_op:
+        batch_op.drop_index("ix_processor_secret_processor")
+        batch_op.drop_index(
+            "ix_processor_secret_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_processor_secret_change")
+
+    op.drop_table("processor_secret")
+    with op.batch_alter_table("processor_order", schema=None) as batch_op:
+        batch_op.drop_index("ix_processor_order_state")
+        batch_op.drop_index("ix_processor_order_request")
+        batch_op.drop_index("ix_processor_order_payment")
+        batch_op.drop_index("ix_processor_order_key")
+        batch_op.drop_index(
+            "ix_processor_order_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_processor_order_change")
+
+    op.drop_table("processor_order")
+    with op.batch_alter_table("processor_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_processor_event_state")
+        batch_op.drop_index("ix_processor_event_once")
+        batch_op.drop_index(
+            "ix_processor_event_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_processor_event_change")
+
+    op.drop_table("processor_event")
     with op.batch_alter_table("print_run", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_print_run_import",
@@ -2513,6 +3232,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_print_run_change")
 
     op.drop_table("print_run")
+    with op.batch_alter_table("payment_match", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payment_match_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_payment_match_day")
+        batch_op.drop_index("ix_payment_match_change")
+
+    op.drop_table("payment_match")
     with op.batch_alter_table("page_key", schema=None) as batch_op:
         batch_op.drop_index("ix_page_key_number")
         batch_op.drop_index(
@@ -2652,6 +3381,31 @@ def downgrade() -> None:
         batch_op.drop_index("ix_client_change")
 
     op.drop_table("client")
+    with op.batch_alter_table("books_period", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_books_period_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_books_period_days")
+        batch_op.drop_index("ix_books_period_change")
+
+    op.drop_table("books_period")
+    with op.batch_alter_table("bank_line", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_bank_line_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_bank_line_external",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index("ix_bank_line_day")
+        batch_op.drop_index("ix_bank_line_change")
+
+    op.drop_table("bank_line")
     with op.batch_alter_table("backup_run", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_backup_run_import",
