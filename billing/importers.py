@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from appointments.importers import People, Places
+from billing.periods import counting_day
 from billing.settings import SERVICE, ServiceDocument
 from data import definitions
 from data.models import (
@@ -125,6 +127,7 @@ def plan_payments(ground: Ground, rows: list[Row]) -> Plan:
     clients, places = Clients(session), Places(ground, plan)
     invoices = OpenInvoices(session)
     references, made_rows, allocations = References(ground, Payment), [], []
+    counts_on = functools.cache(lambda day: counting_day(session, day))
     for row in rows:
         place = places.of(row) if row.get("location") else None
         zone = place["zone"] if place else ground.clinic.zone
@@ -149,7 +152,7 @@ def plan_payments(ground: Ground, rows: list[Row]) -> Plan:
             "authorization": row.get("authorization", ""), "check_number": row.get("check_number", ""),
             "client_id": client_id or (invoice.client_id if invoice else None),
             "location_id": place["id"] if place else None, "invoice_reference": row.get("invoice", ""),
-            "processor": row.get("processor", ""), "day": ground.day(taken, zone), "notes": notes,
+            "processor": row.get("processor", ""), "day": counts_on(ground.day(taken, zone)), "notes": notes,
             "event_at": taken, "source": "import", "by_user_id": ground.by.user_id,
         }  # fmt: skip
         if references.known(row, made, PAYMENT_NAMES):

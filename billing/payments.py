@@ -15,6 +15,7 @@ from appointments.stages import BEFORE_ARRIVAL
 from billing import ledger
 from billing.amounts import decimal_text
 from billing.checkout import bring_to_day
+from billing.periods import counting_day
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
 from data.models import Appointment, Invoice, Payment, PaymentAllocation
@@ -292,8 +293,8 @@ def _record(
         last4=tender.last4, brand=tender.brand, authorization=tender.authorization,
         check_number=tender.check_number, client_id=invoice.client_id, location_id=invoice.location_id,
         invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"),
-        deposit_cents=more.get("deposit", 0), tendered_cents=more.get("tendered"), day=ledger.day_in(zone, happened),
-        notes=more.get("notes", tender.notes),
+        deposit_cents=more.get("deposit", 0), tendered_cents=more.get("tendered"),
+        day=counting_day(session, ledger.day_in(zone, happened)), notes=more.get("notes", tender.notes),
         event_at=happened, source=source, by_user_id=work.by.user_id,
     )  # fmt: skip
     session.add(payment)
