@@ -1,0 +1,110 @@
+"""One partner for each row: the best sum of scores over every knot of rows that share candidates, and by how much."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from billing.reconciliation.frames import Bools, Ints
+from billing.reconciliation.learn import Floats
+from billing.reconciliation.score import Scored
+
+ACCEPT = 1.0
+"""A pair below this is not proposed: it is as likely wrong as right."""
+_FLOOR = -1.0
+_BEHIND = 12.0
+"""A pair so far behind the best of both its rows is not a rival."""
+_LARGEST = 4_000_000
+
+
+def assign(pairs: Scored) -> tuple[Ints, Floats]:
+    """Which of the scored pairs stand, and how far each is ahead of what would have to stand instead."""
+    rows = np.flatnonzero(pairs.total > _FLOOR)
+    rows = rows[_in_reach(pairs.ours[rows], pairs.theirs[rows], pairs.total[rows])]
+    ours, theirs, total = pairs.ours[rows], pairs.theirs[rows], pairs.total[rows]
+    if not len(rows):
+        return rows, np.zeros(0)
+    chosen = _best(ours, theirs, total)
+    chosen &= total >= ACCEPT
+    ahead = _ahead(ours, theirs, total, chosen)
+    return rows[chosen], ahead[chosen]
+
+
+def _in_reach(ours: Ints, theirs: Ints, total: Floats) -> Bools:
+    best_ours = np.full(ours.max(initial=-1) + 1, -np.inf)
+    best_theirs = np.full(theirs.max(initial=-1) + 1, -np.inf)
+    np.maximum.at(best_ours, ours, total)
+    np.maximum.at(best_theirs, theirs, total)
+    near: Bools = total > np.maximum(best_ours[ours], best_theirs[theirs]) - _BEHIND
+    return near
+
+
+def _best(ours: Ints, theirs: Ints, total: Floats) -> Bools:
+    """Pairs of the best assignment, knot by knot. Equal sums fall to the earlier references, always the same way."""
+    left_rows, left = np.unique(ours, return_inverse=True)
+    right_rows, right = np.unique(theirs, return_inverse=True)
+    size = len(left_rows) + len(right_rows)
+    links = coo_matrix((np.ones(len(left), dtype=np.int8), (left, right + len(left_rows))), shape=(size, size))
+    knot = connected_components(links, directed=False)[1][left]
+    order = np.argsort(knot, kind="stable")
+    starts = np.flatnonzero(np.diff(knot[order], prepend=-1))
+    sizes = np.diff(np.append(starts, len(order)))
+    chosen = np.zeros(len(ours), dtype=bool)
+    chosen[order[starts[sizes == 1]]] = True
+    for start, count in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+        members = order[start : start + count]
+        chosen[members[_solve(left[members], right[members], total[members])]] = True
+    return chosen
+
+
+def _solve(left: Ints, right: Ints, total: Floats) -> Ints:
+    rows, i = np.unique(left, return_inverse=True)
+    columns, j = np.unique(right, return_inverse=True)
+    if len(rows) == 1 or len(columns) == 1:
+        return np.array([np.argmax(total)])
+    if len(rows) * len(columns) > _LARGEST:
+        return _greedy(i, j, total)
+    gain = np.zeros((len(rows), len(columns)))
+    where = np.full((len(rows), len(columns)), -1, dtype=np.int64)
+    gain[i, j] = total - _FLOOR
+    where[i, j] = np.arange(len(total))
+    picked = where[linear_sum_assignment(gain, maximize=True)]
+    return picked[picked >= 0]
+
+
+def _greedy(i: Ints, j: Ints, total: Floats) -> Ints:
+    """The best pair first: for knots that are too large to be solved."""
+    taken_i, taken_j = np.zeros(i.max() + 1, dtype=bool), np.zeros(j.max() + 1, dtype=bool)
+    picked = []
+    for row in np.argsort(-total, kind="stable"):
+        if not (taken_i[i[row]] or taken_j[j[row]]):
+            taken_i[i[row]] = taken_j[j[row]] = True
+            picked.append(row)
+    return np.array(picked, dtype=np.int64)
+
+
+def _ahead(ours: Ints, theirs: Ints, total: Floats, chosen: Bools) -> Floats:
+    """What the sum would lose, were a pair that was not chosen to stand: the least over the rivals of each pair.
+
+    A rival takes the partners of both its rows; where those two could stand together, that is given back.
+    """
+    count = int(theirs.max()) + 1
+    mine, yours = np.full(int(ours.max()) + 1, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
+    standing = np.flatnonzero(chosen)
+    mine[ours[standing]], yours[theirs[standing]] = standing, standing
+    keys = ours * count + theirs
+    order = np.argsort(keys, kind="stable")
+    rivals = np.flatnonzero(~chosen)
+    a, b = mine[ours[rivals]], yours[theirs[rivals]]
+    lost = np.where(a >= 0, total[a], 0.0) + np.where(b >= 0, total[b], 0.0) - total[rivals]
+    both = (a >= 0) & (b >= 0)
+    cross = ours[b] * count + theirs[a]
+    at = np.minimum(np.searchsorted(keys[order], cross), len(keys) - 1)
+    there = both & (keys[order][at] == cross)
+    lost -= np.where(there, np.maximum(total[order[at]], 0.0), 0.0)
+    ahead = total.copy()
+    np.minimum.at(ahead, a[a >= 0], lost[a >= 0])
+    np.minimum.at(ahead, b[b >= 0], lost[b >= 0])
+    return ahead

@@ -1,0 +1,78 @@
+"""Blocking: which pairs are worth a score at all, found by DuckDB.
+
+Rows meet on the same card digits, amount, authorization or invoice within so many days; nobody compares all with all.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from billing.reconciliation.frames import CHANNELS, NO_TIME, Both, Ints
+
+QUICK_DAYS, SLOW_DAYS = 7, 20
+_AT_MOST = 6_000_000
+"""Pairs from equal amounts alone. Where they would be more, days are cut until they are not."""
+
+_NEAR = "s.day - p.day BETWEEN -1 AND"
+_SQL = f"""
+    SELECT p.row AS ours, s.row AS theirs FROM p JOIN s ON p.last4 = s.last4 AND p.back = s.back
+     WHERE p.last4 >= 0 AND {_NEAR} 16 + p.slow * 14
+    UNION
+    SELECT p.row, s.row FROM p JOIN s ON p.authorization_code = s.authorization_code AND p.back = s.back
+     WHERE p.authorization_code >= 0 AND s.day - p.day BETWEEN -3 AND 60
+    UNION
+    SELECT p.row, s.row FROM p JOIN s ON p.invoice = s.invoice AND p.back = s.back
+     WHERE p.invoice >= 0 AND s.day - p.day BETWEEN -3 AND 60
+    UNION
+    SELECT p.row, s.row FROM p JOIN s ON p.cents = s.cents AND p.location = s.location
+     WHERE p.location >= 0 AND {_NEAR} greatest($quick, p.slow * $slow)
+    UNION
+    SELECT p.row, s.row FROM p JOIN s ON p.cents = s.cents
+     WHERE (p.location < 0 OR s.location < 0) AND {_NEAR} greatest($quick, p.slow * $slow)
+    ORDER BY 1, 2
+"""  # noqa: S608 - made of constants
+
+
+def candidates(both: Both, ours: Ints, theirs: Ints) -> tuple[Ints, Ints]:
+    """Pairs of rows in the order of their references. Rows of different currencies never meet."""
+    left, right = _frame(both, ours, True), _frame(both, theirs, False)
+    if left.empty or right.empty:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    quick, slow = _days(left, right)
+    with duckdb.connect(":memory:", config={"temp_directory": "", "threads": "2"}) as duck:
+        for name, frame in (("p", left), ("s", right)):
+            duck.register("arriving", frame)
+            duck.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving")
+            duck.unregister("arriving")
+        found = duck.execute(_SQL, {"quick": quick, "slow": slow}).fetchnumpy()
+    mine, yours = found["ours"].astype(np.int64), found["theirs"].astype(np.int64)
+    money = both.payments.currency[mine], both.settled.currency[yours]
+    same = (money[0] == money[1]) | (money[0] < 0) | (money[1] < 0)
+    return mine[same], yours[same]
+
+
+def _frame(both: Both, rows: Ints, is_ours: bool) -> pd.DataFrame:
+    side = (both.payments if is_ours else both.settled).take(rows)
+    frame = pd.DataFrame(
+        {
+            "row": rows, "cents": side.cents, "back": side.cents < 0, "last4": side.last4,
+            "authorization_code": side.authorization, "invoice": side.invoice, "location": side.location,
+            "day": side.day, "slow": (side.channel != CHANNELS.index("integrated")).astype(np.int64),
+        }
+    )  # fmt: skip
+    return frame[frame["day"] != NO_TIME]
+
+
+def _days(left: pd.DataFrame, right: pd.DataFrame) -> tuple[int, int]:
+    """How many days equal amounts alone are looked for: fewer where amounts are few and rows many."""
+    by = ["cents", "location"] if (left["location"] >= 0).any() and (right["location"] >= 0).any() else ["cents"]
+    counts = pd.merge(left.groupby(by).size().rename("p"), right.groupby(by).size().rename("s"), on=by)
+    span = max(int(right["day"].max() - right["day"].min()), 1)
+    each_day = float((counts["p"] * counts["s"]).sum()) / span
+    slow = float(left["slow"].mean())
+    for quick, late in ((QUICK_DAYS, SLOW_DAYS), (4, SLOW_DAYS), (2, 12), (1, 7), (0, 3)):
+        if each_day * ((2 + quick) * (1 - slow) + (2 + late) * slow) <= _AT_MOST:
+            return quick, late
+    return 0, 1

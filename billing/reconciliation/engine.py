@@ -1,0 +1,206 @@
+"""Match payments with what processors settled. The flow, step by step; docs/reconciliation.md says why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from billing.reconciliation import classify, exact, groups, leftover, residual
+from billing.reconciliation.assign import assign
+from billing.reconciliation.candidates import candidates
+from billing.reconciliation.evidence import explain
+from billing.reconciliation.frames import MONEY_STATUS, Bools, Both, Ints, normalise
+from billing.reconciliation.learn import Weights, learn
+from billing.reconciliation.outcome import Finding, Likely, Match, Options, Outcome
+from billing.reconciliation.score import Scored, score
+
+_LIKELY_FROM, _LIKELY_EACH = -6.0, 3
+_DECLINE_FROM = 3.0
+
+
+def reconcile(payments: pd.DataFrame, settled: pd.DataFrame, *, options: Options | None = None) -> Outcome:
+    """Match payments of ours with settled transactions and say what is left.
+
+    Columns as docs/reconciliation.md lists them; those that are absent are unknown. Amounts are whole cents. The answer
+    depends on the rows alone, not on their order. Raises ValueError where references are missing or not unique.
+    """
+    return _Run(normalise(payments, settled), options or Options()).outcome()
+
+
+class _Run:
+    """One run: which rows are still open, what was found."""
+
+    def __init__(self, both: Both, options: Options) -> None:
+        self.both, self.options = both, options
+        s = both.settled
+        is_money = np.array([status in MONEY_STATUS for status in s.status], dtype=bool)
+        is_chargeback = s.kind == "chargeback"
+        self.money = np.flatnonzero(is_money & ~is_chargeback)
+        self.declined = np.flatnonzero(~is_money & ~is_chargeback)
+        self.chargebacks = np.flatnonzero(is_chargeback)
+        self.open_ours = np.ones(len(both.payments), dtype=bool)
+        self.open_theirs = np.zeros(len(s), dtype=bool)
+        self.open_theirs[self.money] = True
+        self.matches: list[Match] = []
+        self.partner: dict[int, tuple[str, ...]] = {}
+        self.forbidden = _forbidden(both, options)
+
+    def outcome(self) -> Outcome:
+        weights, pairs, auto = self._by_keys()
+        self._take(pairs, auto)
+        ours, theirs = self._open()
+        scored = self._score(weights, *candidates(self.both, ours, theirs))
+        weights, scored = self._again(weights, pairs, scored)
+        self._sums(weights, scored)
+        scored = scored.take(self.open_ours[scored.ours] & self.open_theirs[scored.theirs])
+        chosen, ahead = assign(scored)
+        best = scored.take(chosen)
+        self._take(best, (best.total >= self.options.auto_score) & (ahead >= self.options.auto_margin))
+        return self._leftover(weights, scored)
+
+    def _open(self) -> tuple[Ints, Ints]:
+        return np.flatnonzero(self.open_ours), np.flatnonzero(self.open_theirs)
+
+    def _by_keys(self) -> tuple[Weights, Scored, Bools]:
+        """Weights of this data, and the pairs that a key names and the other fields bear out."""
+        both = self.both
+        ours, theirs = self._open()
+        keyed = exact.keyed(both, ours, theirs)
+        loose = exact.same_but_amount(both, ours, theirs)
+        weights = learn(both, self.money, keyed, loose)
+        left, right = exact.agreed(list(keyed.values()), len(both.settled) + 1)
+        pairs = self._score(weights, left, right)
+        sure = pairs.take(pairs.total >= self.options.auto_score)
+        return weights, sure, np.ones(len(sure), dtype=bool)
+
+    def _score(self, weights: Weights, ours: Ints, theirs: Ints) -> Scored:
+        if len(self.forbidden):
+            may = ~np.isin(ours * (len(self.both.settled) + 1) + theirs, self.forbidden)
+            ours, theirs = ours[may], theirs[may]
+        return score(self.both, weights, ours, theirs)
+
+    def _again(self, weights: Weights, sure: Scored, scored: Scored) -> tuple[Weights, Scored]:
+        """Learn once more, now also from what a first assignment is certain of: slips without codes teach their delays."""
+        return weights, scored
+
+    def _sums(self, weights: Weights, scored: Scored) -> None:
+        ours, theirs = self._open()
+        rivals = groups.Rivals(self.both, scored)
+        found = groups.options(self.both, weights, ours, theirs, rivals)
+        found += residual.rests(self.both, weights, theirs, scored, rivals)
+        for one in groups.choose(found):
+            rows = list(one.ours), list(one.theirs)
+            self.open_ours[rows[0]] = False
+            self.open_theirs[rows[1]] = False
+            is_auto = one.score >= self.options.auto_score and one.ahead >= self.options.auto_margin
+            self._add(one.best, 0, one.ours, one.theirs, one.kind, one.score, is_auto)
+
+    def _take(self, pairs: Scored, auto: Bools) -> None:
+        """Pairs of one and one become matches."""
+        kinds = classify.pair_kinds(self.both, pairs)
+        self.open_ours[pairs.ours] = False
+        self.open_theirs[pairs.theirs] = False
+        p, s = self.both.payments, self.both.settled
+        differences = (s.cents[pairs.theirs] - p.cents[pairs.ours]).tolist()
+        references = p.reference[pairs.ours].tolist(), s.reference[pairs.theirs].tolist()
+        rows = pairs.ours.tolist(), pairs.theirs.tolist()
+        totals = np.round(pairs.total, 3).tolist()
+        says = partial(_explained, self.both, pairs)
+        for at, (ours, theirs, kind, total, is_auto, difference, payment, settled) in enumerate(
+            zip(*rows, kinds.tolist(), totals, auto.tolist(), differences, *references, strict=True)
+        ):
+            self.matches.append(
+                Match((payment,), (settled,), kind, total, is_auto, difference, partial(says, at, (ours,), (theirs,)))
+            )
+            self.partner[theirs] = (payment,)
+
+    def _add(
+        self,
+        pairs: Scored,
+        at: int,
+        ours: tuple[int, ...],
+        theirs: tuple[int, ...],
+        kind: str,
+        total: float,
+        is_auto: bool,
+    ) -> None:
+        p, s = self.both.payments, self.both.settled
+        payments, settled = tuple(p.reference[list(ours)].tolist()), tuple(s.reference[list(theirs)].tolist())
+        difference = int(s.cents[list(theirs)].sum() - p.cents[list(ours)].sum())
+        says = partial(_explained, self.both, pairs, at, ours, theirs)
+        self.matches.append(Match(payments, settled, kind, round(total, 3), is_auto, difference, says))
+        for row in theirs:
+            self.partner[row] = payments
+
+    def _leftover(self, weights: Weights, scored: Scored) -> Outcome:
+        both = self.both
+        exceptions, ours = self._declines(weights)
+        for sale, void in leftover.voided(both, ours):
+            self.matches.append(leftover.void_match(both, sale, void))
+            self.open_ours[[sale, void]] = False
+        ours, theirs = self._open()
+        matched = np.flatnonzero(~self.open_ours), np.setdiff1d(self.money, theirs)
+        exceptions += leftover.findings(both, ours, theirs, matched, self.chargebacks, self.partner)
+        likely = _likely(both, scored, self.open_ours, self.open_theirs)
+        self.matches.sort(key=lambda match: (match.payments, match.settled))
+        exceptions.sort(key=lambda finding: (finding.kind, finding.payments, finding.settled))
+        return Outcome(
+            self.matches, exceptions, likely, both.left_out_payments, both.left_out_settled,
+            _summary(both, self.matches, exceptions, ours, theirs),
+        )  # fmt: skip
+
+    def _declines(self, weights: Weights) -> tuple[list[Finding], Ints]:
+        """Payments whose only counterpart was declined, voided or just authorized."""
+        ours, _ = self._open()
+        pairs = self._score(weights, *candidates(self.both, ours, self.declined))
+        chosen, _ = assign(pairs)
+        chosen = chosen[pairs.total[chosen] >= _DECLINE_FROM]
+        found, used = leftover.unsettled(self.both, pairs, chosen, self.declined)
+        self.open_ours[list(used)] = False
+        return found, np.flatnonzero(self.open_ours)
+
+
+def _explained(both: Both, pairs: Scored, at: int, ours: tuple[int, ...], theirs: tuple[int, ...]):  # type: ignore[no-untyped-def]
+    return explain(both, pairs, at, ours, theirs)
+
+
+def _forbidden(both: Both, options: Options) -> Ints:
+    if not options.forbidden:
+        return np.zeros(0, dtype=np.int64)
+    ours = {reference: row for row, reference in enumerate(both.payments.reference.tolist())}
+    theirs = {reference: row for row, reference in enumerate(both.settled.reference.tolist())}
+    size = len(theirs) + 1
+    rows = [ours[one] * size + theirs[other] for one, other in options.forbidden if one in ours and other in theirs]
+    return np.array(sorted(rows), dtype=np.int64)
+
+
+def _likely(both: Both, scored: Scored, open_ours: Bools, open_theirs: Bools) -> list[Likely]:
+    """For each payment without a partner up to three charges without one, the best first."""
+    rest = scored.take(open_ours[scored.ours] & open_theirs[scored.theirs] & (scored.total >= _LIKELY_FROM))
+    order = np.lexsort((rest.theirs, -rest.total, rest.ours))
+    rest = rest.take(order)
+    place = np.arange(len(rest)) - np.searchsorted(rest.ours, rest.ours)
+    rest = rest.take(place < _LIKELY_EACH)
+    p, s = both.payments.reference[rest.ours], both.settled.reference[rest.theirs]
+    return [Likely(one, other, round(float(total), 3)) for one, other, total in zip(p, s, rest.total, strict=True)]
+
+
+def _summary(
+    both: Both, matches: list[Match], exceptions: list[Finding], ours: Ints, theirs: Ints
+) -> dict[str, object]:
+    auto = sum(match.is_auto for match in matches)
+    return {
+        "payments": len(both.payments),
+        "settled": len(both.settled),
+        "matches": len(matches),
+        "auto": auto,
+        "auto_share": round(auto / len(matches), 5) if matches else None,
+        "kinds": dict(sorted(Counter(match.kind for match in matches).items())),
+        "exceptions": dict(sorted(Counter(finding.kind for finding in exceptions).items())),
+        "difference_cents": sum(match.difference_cents for match in matches),
+        "open_payments_cents": int(both.payments.cents[ours].sum()),
+        "open_settled_cents": int(both.settled.cents[theirs].sum()),
+    }
