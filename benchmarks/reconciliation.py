@@ -86,7 +86,9 @@ def merged_once(payments: pd.DataFrame, settled: pd.DataFrame) -> Pairs:
     on = ["amount_cents", "day"] + (["location"] if settled["location"].ne("").any() else [])
     left = payments.sort_values("taken_at").assign(turn=lambda frame: frame.groupby(on).cumcount())
     right = settled.sort_values("processed_at").assign(turn=lambda frame: frame.groupby(on).cumcount())
-    found = left[[*on, "turn", "reference"]].merge(right[[*on, "turn", "reference"]], on=[*on, "turn"], suffixes=("_p", "_s"))
+    found = left[[*on, "turn", "reference"]].merge(
+        right[[*on, "turn", "reference"]], on=[*on, "turn"], suffixes=("_p", "_s")
+    )
     return set(zip(found["reference_p"], found["reference_s"], strict=True))
 
 
@@ -100,7 +102,9 @@ def exact_keys(payments: pd.DataFrame, settled: pd.DataFrame) -> Pairs:
                  s AS (SELECT any_value(reference) AS r, {key} AS k, amount_cents AS a FROM settled WHERE {key} <> ''
                        GROUP BY ALL HAVING count(*) = 1)
             SELECT p.r, s.r FROM p JOIN s ON p.k = s.k AND p.a = s.a"""
-        sql = sql.replace(f"SELECT any_value(reference) AS r, {key} AS k", f"SELECT any_value(reference) AS r, {key} AS k")
+        sql = sql.replace(
+            f"SELECT any_value(reference) AS r, {key} AS k", f"SELECT any_value(reference) AS r, {key} AS k"
+        )
         found |= set(duckdb.sql(sql).fetchall())
     return found
 

@@ -207,7 +207,9 @@ class _Maker:
         return row
 
     def _link(self, ours: list[dict[str, Any]], theirs: list[dict[str, Any]], kind: str) -> None:
-        self.truth.links.append((tuple(row["reference"] for row in ours), tuple(row["reference"] for row in theirs), kind))
+        self.truth.links.append(
+            (tuple(row["reference"] for row in ours), tuple(row["reference"] for row in theirs), kind)
+        )
 
     # what happens
 
@@ -218,7 +220,8 @@ class _Maker:
         text = list(str(sale["cents"]))
         if self.rng.random() < 0.4:
             at = int(self.rng.integers(0, len(text) - 2))
-            text[at], text[at + 1] = text[at + 1], text[at]
+            if at or text[1] != "0":
+                text[at], text[at + 1] = text[at + 1], text[at]
         wrong = int("".join(text))
         while wrong == sale["cents"] or wrong == 0:
             text = list(str(sale["cents"]))
@@ -261,7 +264,12 @@ class _Maker:
         for _ in range(int(self.rng.choice([2, 3, 4], p=[0.7, 0.2, 0.1]))):
             cents = int(self.rng.choice(self.world.prices))
             self.invoice += 1
-            one = {**sale, "cents": cents, "invoice": f"INV-{self.invoice}", "seconds": sale["seconds"] + len(rows) * 40}
+            one = {
+                **sale,
+                "cents": cents,
+                "invoice": f"INV-{self.invoice}",
+                "seconds": sale["seconds"] + len(rows) * 40,
+            }
             rows.append(self._pay(one))
             total += cents
         self._link(rows, [self._charge(sale, amount_cents=total)], "several_payments_one_charge")

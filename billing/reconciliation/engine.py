@@ -19,6 +19,9 @@ from billing.reconciliation.score import Scored, score
 
 _LIKELY_FROM, _LIKELY_EACH = -6.0, 3
 _DECLINE_FROM = 3.0
+_MISSING, _MISSING_OPEN = 0.03, 0.1
+"""What part of the payments is thought to have no partner: of all, of what keys left open, before anything is known."""
+_TEACHES = 6.0
 
 
 def reconcile(payments: pd.DataFrame, settled: pd.DataFrame, *, options: Options | None = None) -> Outcome:
@@ -49,11 +52,9 @@ class _Run:
         self.forbidden = _forbidden(both, options)
 
     def outcome(self) -> Outcome:
-        weights, pairs, auto = self._by_keys()
-        self._take(pairs, auto)
-        ours, theirs = self._open()
-        scored = self._score(weights, *candidates(self.both, ours, theirs))
-        weights, scored = self._again(weights, pairs, scored)
+        pairs = self._by_keys()
+        self._take(pairs, np.ones(len(pairs), dtype=bool))
+        weights, scored = self._by_scores(pairs)
         self._sums(weights, scored)
         scored = scored.take(self.open_ours[scored.ours] & self.open_theirs[scored.theirs])
         chosen, ahead = assign(scored)
@@ -64,27 +65,40 @@ class _Run:
     def _open(self) -> tuple[Ints, Ints]:
         return np.flatnonzero(self.open_ours), np.flatnonzero(self.open_theirs)
 
-    def _by_keys(self) -> tuple[Weights, Scored, Bools]:
-        """Weights of this data, and the pairs that a key names and the other fields bear out."""
+    def _by_keys(self) -> Scored:
+        """The pairs that a key names and the other fields bear out."""
         both = self.both
-        ours, theirs = self._open()
-        keyed = exact.keyed(both, ours, theirs)
-        loose = exact.same_but_amount(both, ours, theirs)
-        weights = learn(both, self.money, keyed, loose)
-        left, right = exact.agreed(list(keyed.values()), len(both.settled) + 1)
-        pairs = self._score(weights, left, right)
-        sure = pairs.take(pairs.total >= self.options.auto_score)
-        return weights, sure, np.ones(len(sure), dtype=bool)
+        opened = self._open()
+        self.keyed = exact.keyed(both, *opened)
+        self.loose = exact.same_but_amount(both, *opened)
+        weights = learn(both, opened, self.keyed, self.loose, _MISSING)
+        pairs = self._score(weights, *exact.agreed(list(self.keyed.values()), len(both.settled) + 1))
+        return pairs.take(pairs.total >= self.options.auto_score)
+
+    def _by_scores(self, sure: Scored) -> tuple[Weights, Scored]:
+        """Candidates for what is open, scored twice: what is certain at first teaches the rest, such as on which days the
+        slips of an outage were keyed."""
+        opened = self._open()
+        found = candidates(self.both, *opened)
+        missing = _MISSING_OPEN
+        certain = sure.ours, sure.theirs
+        for last in (False, True):
+            weights = learn(self.both, opened, {**self.keyed, "certain": certain}, self.loose, missing)
+            scored = self._score(weights, *found)
+            if last:
+                break
+            chosen, ahead = assign(scored)
+            best = scored.take(chosen)
+            missing = _without_partner(len(best), opened)
+            best = best.take((best.total >= _TEACHES) & (ahead >= self.options.auto_margin))
+            certain = np.concatenate([sure.ours, best.ours]), np.concatenate([sure.theirs, best.theirs])
+        return weights, scored
 
     def _score(self, weights: Weights, ours: Ints, theirs: Ints) -> Scored:
         if len(self.forbidden):
             may = ~np.isin(ours * (len(self.both.settled) + 1) + theirs, self.forbidden)
             ours, theirs = ours[may], theirs[may]
         return score(self.both, weights, ours, theirs)
-
-    def _again(self, weights: Weights, sure: Scored, scored: Scored) -> tuple[Weights, Scored]:
-        """Learn once more, now also from what a first assignment is certain of: slips without codes teach their delays."""
-        return weights, scored
 
     def _sums(self, weights: Weights, scored: Scored) -> None:
         ours, theirs = self._open()
@@ -165,6 +179,12 @@ class _Run:
 
 def _explained(both: Both, pairs: Scored, at: int, ours: tuple[int, ...], theirs: tuple[int, ...]):  # type: ignore[no-untyped-def]
     return explain(both, pairs, at, ours, theirs)
+
+
+def _without_partner(matched: int, opened: tuple[Ints, Ints]) -> float:
+    """What part of the open rows found nobody, on the side where that is more."""
+    most = max(len(opened[0]), len(opened[1]))
+    return float(np.clip((most - matched + 5) / (most + 10), 0.01, 0.5))
 
 
 def _forbidden(both: Both, options: Options) -> Ints:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from billing.reconciliation import slips
-from billing.reconciliation.frames import CHANNELS, DAY, NO_TIME, Both, Ints
+from billing.reconciliation.frames import CHANNELS, DAY, NO_TIME, Bools, Both, Ints, Side
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,9 @@ EDGES = np.array(
     dtype=np.int64,
 )  # fmt: skip
 BINS = len(EDGES) + 1
-_QUICK, _SLOW = 0.9, 0.97
+_LATEST = 64
+"""Delays in days that are told apart: the first is two days early and more, the last two months and more."""
+_SHRINK = 3.0
 _PRIOR_DELAYS = 20.0
 _PRIOR_FIELD = 40.0
 _AGREES = {LAST4: 0.985, AUTHORIZATION: 0.985, INVOICE: 0.97, BRAND: 0.985, LOCATION: 0.998}
@@ -48,6 +50,11 @@ class Weights:
     """[channel, bin] chances where rows are one sale."""
     chance: Floats
     """[bin] chances for two unrelated rows."""
+    chance_here: Floats
+    """The same for two unrelated rows of one place."""
+    missing: float
+    """What part of the payments has no settled row at all."""
+    sessions: Sessions
 
     def share_of_amount(self, cents: Ints) -> Floats:
         """How common an amount is among settled rows that go the same way; half a row where it does not occur."""
@@ -59,19 +66,83 @@ class Weights:
         return np.where(values[at] == cents, shares[at], rare)
 
 
-def learn(both: Both, theirs: Ints, pairs: dict[str, tuple[Ints, Ints]], loose: tuple[Ints, Ints]) -> Weights:
-    """Weights from pairs by the key that named them; ``loose`` pairs are named without their amounts. ``theirs`` are the
-    settled rows that are money."""
-    p, s = both.payments, both.settled.take(theirs)
+@dataclass(slots=True)
+class Sessions:
+    """Slips of one place and day are keyed together: on which later days those that are certain were."""
+
+    keys: Ints
+    """Sorted: place, day, channel and delay in days as one number."""
+    counts: Floats
+    group_keys: Ints
+    group_counts: Floats
+    usual: Floats
+    """[channel, delay in days] chances over all places."""
+
+    def weight(self, p: Side, s: Side, ours: Ints, theirs: Ints) -> Floats:
+        """How much more, or less, likely the delay of each pair is here than anywhere."""
+        result = np.zeros(len(ours))
+        if not len(self.keys):
+            return result
+        channel, delay = p.channel[ours], s.day[theirs] - p.day[ours]
+        rows = np.flatnonzero(_late(p, s, ours, theirs))
+        group = _group(p, ours[rows])
+        inside = np.clip(delay[rows] + 1, 0, _LATEST - 1)
+        usual = self.usual[channel[rows], inside]
+        there = _looked_up(self.keys, self.counts, group * _LATEST + inside)
+        all_there = _looked_up(self.group_keys, self.group_counts, group)
+        result[rows] = np.log((there + _SHRINK * usual) / (all_there + _SHRINK) / usual)
+        return result
+
+
+def sessions(both: Both, ours: Ints, theirs: Ints) -> Sessions:
+    """Learned from pairs that are certain."""
+    p, s = both.payments, both.settled
+    rows = np.flatnonzero(_late(p, s, ours, theirs))
+    ours, theirs = ours[rows], theirs[rows]
+    inside = np.clip(s.day[theirs] - p.day[ours] + 1, 0, _LATEST - 1)
+    usual = np.full((len(CHANNELS), _LATEST), 1.0)
+    np.add.at(usual, (p.channel[ours], inside), 1.0)
+    usual /= usual.sum(axis=1, keepdims=True)
+    group = _group(p, ours)
+    keys, counts = np.unique(group * _LATEST + inside, return_counts=True)
+    group_keys, group_counts = np.unique(group, return_counts=True)
+    return Sessions(keys, counts.astype(float), group_keys, group_counts.astype(float), usual)
+
+
+def _late(p: Side, s: Side, ours: Ints, theirs: Ints) -> Bools:
+    slow = (p.channel[ours] == CHANNELS.index("slip")) | (p.channel[ours] == CHANNELS.index("other"))
+    return slow & (p.day[ours] != NO_TIME) & (s.day[theirs] != NO_TIME)
+
+
+def _group(p: Side, ours: Ints) -> Ints:
+    return ((p.location[ours] + 1) * 100_000 + p.day[ours] % 100_000) * len(CHANNELS) + p.channel[ours]
+
+
+def _looked_up(keys: Ints, counts: Floats, wanted: Ints) -> Floats:
+    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    return np.where(keys[at] == wanted, counts[at], 0.0)
+
+
+def learn(
+    both: Both,
+    open_rows: tuple[Ints, Ints],
+    pairs: dict[str, tuple[Ints, Ints]],
+    loose: tuple[Ints, Ints],
+    missing: float,
+) -> Weights:
+    """Weights for what is open on each side, from pairs by the key that named them; ``loose`` pairs are named without
+    their amounts. ``missing``: what part of the payments is thought to have no partner."""
+    p, s = both.payments.take(open_rows[0]), both.settled.take(open_rows[1])
     back, forth = int((s.cents < 0).sum()), int((s.cents > 0).sum())
     values, counts = np.unique(s.cents, return_counts=True)
     shares = {
-        LAST4: _shares(s.last4, 10_000),
+        LAST4: _shares(s.last4, 10_000, _shares(both.settled.last4, 10_000)),
         AUTHORIZATION: _shares(s.authorization, len(both.words["authorization"])),
         INVOICE: _shares(s.invoice, len(both.words["invoice"])),
         BRAND: _shares(s.brand, len(both.words["brand"])),
         LOCATION: _shares(s.location, len(both.words["location"])),
     }
+    everywhere = np.zeros(len(p), dtype=np.int64), np.zeros(len(s), dtype=np.int64)
     return Weights(
         rows=(back, forth),
         amounts=(values, counts / np.where(values > 0, max(forth, 1), max(back, 1))),
@@ -79,7 +150,10 @@ def learn(both: Both, theirs: Ints, pairs: dict[str, tuple[Ints, Ints]], loose: 
         agree=_agreement(both, pairs),
         rates=_slip_rates(both, loose),
         delays=_delays(both, pairs),
-        chance=_chance(p.time, s.time),
+        chance=_chance((p.time, s.time), everywhere),
+        chance_here=_chance((p.time, s.time), (p.location, s.location)),
+        missing=missing,
+        sessions=sessions(both, *pairs.get("certain", (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))),
     )
 
 
@@ -90,8 +164,11 @@ def lag_bins(ours: Ints, theirs: Ints) -> Ints:
     return np.where(known, np.searchsorted(EDGES, lag, side="right"), -1)
 
 
-def _shares(codes: Ints, size: int) -> Floats:
+def _shares(codes: Ints, size: int, wider: Floats | None = None) -> Floats:
+    """How common each value is; where ``wider`` tells how common it is elsewhere, half by that."""
     counts = np.bincount(codes[codes >= 0], minlength=max(size, 1)).astype(float)
+    if wider is not None:
+        counts = (counts + counts.sum() * wider) / 2
     return np.maximum(counts, 0.5) / max(counts.sum(), 1.0)
 
 
@@ -142,8 +219,8 @@ def _prior_delays() -> Floats:
 
 
 def _delays(both: Both, pairs: dict[str, tuple[Ints, Ints]]) -> Floats:
-    left = np.concatenate([pair[0] for pair in pairs.values()])
-    right = np.concatenate([pair[1] for pair in pairs.values()])
+    named = [pairs[key] for key in ("certain",) if key in pairs] or list(pairs.values())
+    left, right = np.concatenate([pair[0] for pair in named]), np.concatenate([pair[1] for pair in named])
     bins = lag_bins(both.payments.time[left], both.settled.time[right])
     known = bins >= 0
     counts = np.zeros((len(CHANNELS), BINS))
@@ -152,14 +229,22 @@ def _delays(both: Both, pairs: dict[str, tuple[Ints, Ints]]) -> Floats:
     return learned
 
 
-def _chance(ours: Ints, theirs: Ints) -> Floats:
-    """How large a part of all settled rows lies in each bin of delay from a payment, on average."""
-    ours, theirs = ours[ours != NO_TIME], np.sort(theirs[theirs != NO_TIME])
+def _chance(times: tuple[Ints, Ints], places: tuple[Ints, Ints]) -> Floats:
+    """How large a part of the settled rows of its place lies in each bin of delay from a payment, on average."""
+    ours, theirs = times
+    mine, yours = places
+    known = (ours != NO_TIME) & (mine >= 0), (theirs != NO_TIME) & (yours >= 0)
+    ours, mine, theirs, yours = ours[known[0]], mine[known[0]], theirs[known[1]], yours[known[1]]
     if not len(ours) or not len(theirs):
         return np.full(BINS, 1.0 / BINS)
-    sample = np.sort(ours)[:: max(len(ours) // 2_000, 1)]
-    below = np.searchsorted(theirs, sample[:, None] + EDGES[None, :])
-    edges = np.concatenate([np.zeros((len(sample), 1)), below, np.full((len(sample), 1), len(theirs))], axis=1)
-    parts = np.diff(edges, axis=1).mean(axis=0) / len(theirs)
-    learned: Floats = np.maximum(parts, 0.2 / len(theirs) / BINS)
+    parts, rows = np.zeros(BINS), 0.0
+    step = max(len(ours) // 4_000, 1)
+    order = np.lexsort((ours, mine))[::step]
+    for place in np.unique(mine[order]):
+        sample, here = ours[order][mine[order] == place], np.sort(theirs[yours == place])
+        below = np.searchsorted(here, sample[:, None] + EDGES[None, :])
+        edges = np.concatenate([np.zeros((len(sample), 1)), below, np.full((len(sample), 1), len(here))], axis=1)
+        parts += np.diff(edges, axis=1).sum(axis=0)
+        rows += float(len(sample) * len(here))
+    learned: Floats = np.maximum(parts / max(rows, 1.0), 0.2 / max(len(theirs), 1) / BINS)
     return learned

@@ -1,7 +1,8 @@
 """How strongly each field speaks for a pair, in natural log-odds, and why.
 
-The score of a pair is the sum of its fields less what a random pair starts with: one in so many settled rows. A score of
-8 says that 1 in 3,000 such pairs is wrong.
+The score of a pair is the sum of its fields and of what it starts with: one settled row in so many is the partner of a
+payment, if it has one at all. It is the log-odds that this pair is right rather than that the partner is missing; that
+another row is the partner is what the margin tells. 8 says that one in 3,000 such pairs is wrong.
 """
 
 from __future__ import annotations
@@ -86,9 +87,13 @@ def score(both: Both, weights: Weights, ours: Ints, theirs: Ints, cents: tuple[I
     known = bins >= 0
     at = np.maximum(bins, 0)
     says[:, DELAY] = np.where(known, np.where(_usual(weights)[channel, at], AGREES, DIFFERS), UNKNOWN)
-    weight[:, DELAY] = np.where(known, np.log(weights.delays[channel, at] / weights.chance[at]), 0.0)
+    here = says[:, LOCATION] == AGREES
+    chance_of = np.where(here, weights.chance_here[at], weights.chance[at])
+    weight[:, DELAY] = np.where(known, np.log(weights.delays[channel, at] / chance_of), 0.0)
+    weight[:, DELAY] += weights.sessions.weight(p, s, ours, theirs)
     rows = np.where(got > 0, max(weights.rows[1], 1), max(weights.rows[0], 1))
-    return Scored(ours, theirs, weight.sum(axis=1, dtype=np.float64) - np.log(rows), says, weight)
+    start = np.log((1 - weights.missing) / weights.missing) - np.log(rows)
+    return Scored(ours, theirs, weight.sum(axis=1, dtype=np.float64) + start, says, weight)
 
 
 def _usual(weights: Weights) -> Bools:
