@@ -50,10 +50,12 @@ class _Run:
         self.matches: list[Match] = []
         self.partner: dict[int, tuple[str, ...]] = {}
         self.forbidden = _forbidden(both, options)
+        self.prices = np.zeros(0, dtype=np.int64)
 
     def outcome(self) -> Outcome:
         pairs = self._by_keys()
         self._take(pairs, np.ones(len(pairs), dtype=bool))
+        self.prices = self.both.payments.cents[pairs.ours]
         weights, scored = self._by_scores(pairs)
         self._sums(weights, scored)
         scored = scored.take(self.open_ours[scored.ours] & self.open_theirs[scored.theirs])
@@ -114,7 +116,7 @@ class _Run:
 
     def _take(self, pairs: Scored, auto: Bools) -> None:
         """Pairs of one and one become matches."""
-        kinds = classify.pair_kinds(self.both, pairs)
+        kinds = classify.pair_kinds(self.both, pairs, self.prices)
         self.open_ours[pairs.ours] = False
         self.open_theirs[pairs.theirs] = False
         p, s = self.both.payments, self.both.settled

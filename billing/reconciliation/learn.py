@@ -41,6 +41,9 @@ class Weights:
     rows: tuple[int, int]
     """Settled rows of money that go back, and that come in."""
     amounts: tuple[Ints, Floats]
+    """Amounts at the processor, and how common each is among those that go the same way."""
+    paid: tuple[Ints, Floats]
+    """The same of our payments."""
     shares: dict[int, Floats]
     agree: Floats
     """[field, channel]."""
@@ -57,13 +60,28 @@ class Weights:
     sessions: Sessions
 
     def share_of_amount(self, cents: Ints) -> Floats:
-        """How common an amount is among settled rows that go the same way; half a row where it does not occur."""
-        values, shares = self.amounts
-        if not len(values):
-            return np.ones(len(cents))
-        at = np.minimum(np.searchsorted(values, cents), len(values) - 1)
-        rare = 0.5 / np.where(cents > 0, max(self.rows[1], 1), max(self.rows[0], 1))
-        return np.where(values[at] == cents, shares[at], rare)
+        """How common an amount is at the processor."""
+        return _share_of(self.amounts, cents)
+
+    def share_of_payment(self, cents: Ints) -> Floats:
+        """How common an amount is among our payments."""
+        return _share_of(self.paid, cents)
+
+
+def _amounts(cents: Ints) -> tuple[Ints, Floats]:
+    values, counts = np.unique(cents, return_counts=True)
+    ways = np.where(values > 0, max(int((cents > 0).sum()), 1), max(int((cents < 0).sum()), 1))
+    return values, counts / ways
+
+
+def _share_of(amounts: tuple[Ints, Floats], cents: Ints) -> Floats:
+    """Half a row where an amount does not occur."""
+    values, shares = amounts
+    if not len(values):
+        return np.ones(len(cents))
+    at = np.minimum(np.searchsorted(values, cents), len(values) - 1)
+    rare = {way: 0.5 * shares[(values > 0) == way].min(initial=1.0) for way in (True, False)}
+    return np.where(values[at] == cents, shares[at], np.where(cents > 0, rare[True], rare[False]))
 
 
 @dataclass(slots=True)
@@ -134,7 +152,6 @@ def learn(
     their amounts. ``missing``: what part of the payments is thought to have no partner."""
     p, s = both.payments.take(open_rows[0]), both.settled.take(open_rows[1])
     back, forth = int((s.cents < 0).sum()), int((s.cents > 0).sum())
-    values, counts = np.unique(s.cents, return_counts=True)
     shares = {
         LAST4: _shares(s.last4, 10_000, _shares(both.settled.last4, 10_000)),
         AUTHORIZATION: _shares(s.authorization, len(both.words["authorization"])),
@@ -145,10 +162,11 @@ def learn(
     everywhere = np.zeros(len(p), dtype=np.int64), np.zeros(len(s), dtype=np.int64)
     return Weights(
         rows=(back, forth),
-        amounts=(values, counts / np.where(values > 0, max(forth, 1), max(back, 1))),
+        amounts=_amounts(s.cents),
+        paid=_amounts(p.cents),
         shares=shares,
         agree=_agreement(both, pairs),
-        rates=_slip_rates(both, loose),
+        rates=_slip_rates(both, loose, len(both.payments) / max(len(p), 1)),
         delays=_delays(both, pairs),
         chance=_chance((p.time, s.time), everywhere),
         chance_here=_chance((p.time, s.time), (p.location, s.location)),
@@ -197,11 +215,15 @@ def _agreement(both: Both, pairs: dict[str, tuple[Ints, Ints]]) -> Floats:
     return result
 
 
-def _slip_rates(both: Both, loose: tuple[Ints, Ints]) -> Floats:
+def _slip_rates(both: Both, loose: tuple[Ints, Ints], rarer: float) -> Floats:
+    """How often an amount differs, and how. Keys never take a pair whose amounts differ, so that among what they leave
+    open those are the more frequent (``rarer``: how many rows there were for each that is open)."""
     kinds = slips.of_amounts(both.payments.cents[loose[0]], both.settled.cents[loose[1]])
     counts = np.bincount(kinds, minlength=len(_RATES)).astype(float)
     counts[slips.OTHER] = min(counts[slips.OTHER], 0.0005 * counts.sum())
     learned: Floats = (counts + _PRIOR_RATES * _RATES) / (counts.sum() + _PRIOR_RATES)
+    learned[1:] *= np.minimum(rarer, 0.4 / learned[1:].sum())
+    learned[slips.SAME] = 1 - learned[1:].sum()
     return learned
 
 

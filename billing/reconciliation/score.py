@@ -101,16 +101,19 @@ def _usual(weights: Weights) -> Bools:
 
 
 def _amount(weights: Weights, paid: Ints, got: Ints) -> Floats:
-    """Equal amounts speak as they are rare; others as the slip that leads from one to the other is common."""
-    kinds = slips.of_amounts(paid, got)
-    more = np.abs(got) - np.abs(paid)
-    digits = np.floor(np.log10(np.maximum(np.abs(got), 1))) + 1
-    round_up = (np.abs(got) % 100 == 0) | (more % 100 == 0)
-    ways = np.array([1.0, 1 / 3, 1 / 9, 1 / 40, 1 / 2, 1 / 40, 1 / 100, 1 / 20_000])[kinds]
-    ways = np.where(kinds == slips.DIGIT, ways / digits, ways)
-    loose = (kinds == slips.TIP) | (kinds == slips.ADJUSTED)
-    ways = np.where(loose & ~round_up, ways / 10, ways)
-    return np.asarray(np.log(weights.rates[kinds] * ways / weights.share_of_amount(got)))
+    """Equal amounts speak as they are rare. Of others, a wrong finger makes our amount of the right one: it speaks as our
+    amount is rare. A tip makes another amount of ours at the processor: it speaks as that one is rare."""
+    share, share_paid = weights.share_of_amount(got), weights.share_of_payment(paid)
+    result = np.log(weights.rates[slips.SAME] / share)
+    rows = np.flatnonzero(paid != got)
+    ours, theirs, rates = paid[rows], got[rows], weights.rates
+    kinds = slips.of_amounts(ours, theirs)
+    typed = rates[kinds] * slips.typing(ours, theirs) / share_paid[rows]
+    more = np.abs(theirs) - np.abs(ours)
+    habit = np.where(more > 0, rates[slips.TIP], rates[slips.ADJUSTED]) * slips.habit(ours, theirs) / share[rows]
+    other = rates[slips.OTHER] / 20_000 / np.maximum(share, share_paid)[rows]
+    result[rows] = np.log(typed + habit + other)
+    return np.asarray(result)
 
 
 def _forgive_digits(

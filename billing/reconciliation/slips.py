@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from billing.reconciliation.frames import Bools, Ints, Texts
 
+Floats = NDArray[np.float64]
+
 SAME, SWAP, DIGIT, DROPPED, DECIMAL, TIP, ADJUSTED, OTHER = range(8)
 _PLACES = 9
 
@@ -40,6 +42,28 @@ def of_amounts(ours: Ints, theirs: Ints) -> Ints:
         result[fits] = kind
     kinds[rows] = result
     return kinds
+
+
+def typing(ours: Ints, theirs: Ints) -> Floats:
+    """The chance that a slip of its kind makes just this amount of ours out of theirs; 0 for what no slip makes."""
+    kinds = of_amounts(ours, theirs)
+    digits = _length(np.abs(theirs))
+    ways = np.array([0.0, 1 / 3, 1 / 9, 1 / 10, 1 / 4, 0.0, 0.0, 0.0])[kinds]
+    return np.asarray(np.where(kinds == DIGIT, ways / np.maximum(digits - 1, 1), ways))
+
+
+def habit(ours: Ints, theirs: Ints) -> Floats:
+    """The chance that a tip, rounding up or an adjustment makes just this amount of theirs out of ours."""
+    paid, got = np.abs(ours), np.abs(theirs)
+    more = got - paid
+    percent = np.round(more * 1_000 / np.maximum(paid, 1)).astype(np.int64)
+    small = np.abs(more) * 100 <= 40 * paid
+    whole = more % 100 == 0
+    chance = np.where(small, np.where(whole, 1 / 30, 1 / 1_000), np.where(whole, 1 / 500, 1 / 10_000))
+    chance = np.where(more > 0, chance, chance / 2)
+    tip = np.isin(percent, [50, 100, 150, 180, 200, 250]) & (np.abs(paid * percent - more * 1_000) <= 1_000)
+    rounded = (got % 500 == 0) & (paid % 500 != 0) & (more > 0)
+    return np.asarray(np.maximum(chance, np.where((tip | rounded) & small, 1 / 20, 0.0)))
 
 
 def one_digit(a: Ints, b: Ints) -> Bools:
