@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from billing.reconciliation.frames import Bools, Ints
+from billing.reconciliation.frames import DAY, Bools, Ints, Side, Texts
 from billing.reconciliation.learn import Floats
 from billing.reconciliation.score import Scored
 
@@ -16,6 +16,7 @@ ACCEPT = 1.0
 _FLOOR = -1.0
 _BEHIND = 12.0
 """A pair so far behind the best of both its rows is not a rival."""
+_CLEARLY = 3.0
 _LARGEST = 4_000_000
 
 
@@ -30,6 +31,45 @@ def assign(pairs: Scored) -> tuple[Ints, Floats]:
     chosen &= total >= ACCEPT
     ahead = _ahead(ours, theirs, total, chosen)
     return rows[chosen], ahead[chosen]
+
+
+def earlier_first(p: Side, s: Side, pairs: Scored, chosen: Ints) -> Ints:
+    """Of two rows that may be one sale entered or charged twice, the earlier one is the sale, unless the later one fits
+    clearly better. Gives the chosen pairs, in the same order, with such rows in one another's place."""
+    ours, theirs = np.full(len(p), -1, dtype=np.int64), np.full(len(s), -1, dtype=np.int64)
+    place = np.arange(len(chosen))
+    ours[pairs.ours[chosen]], theirs[pairs.theirs[chosen]] = place, place
+    result = chosen.copy()
+    moved: set[int] = set()
+    used: set[tuple[str, int]] = set()
+    for name, side, rows, partners, mine, yours in (
+        ("p", p, pairs.ours, pairs.theirs, ours, theirs),
+        ("s", s, pairs.theirs, pairs.ours, theirs, ours),
+    ):
+        for at in _rivals(side, rows, partners, pairs.total, chosen, mine, yours):
+            instead, row = int(yours[partners[at]]), int(rows[at])
+            other = int(rows[chosen[instead]])
+            earlier = (side.time[row], side.reference[row]) < (side.time[other], side.reference[other])
+            if earlier and instead not in moved and (name, row) not in used:
+                result[instead] = at
+                moved.add(instead)
+                used.add((name, row))
+    return result
+
+
+def _rivals(side: Side, rows: Ints, partners: Ints, total: Floats, chosen: Ints, mine: Ints, yours: Ints) -> list[int]:
+    """Pairs of a row without a partner with one whose partner says the same as that row; the earliest first."""
+    at = np.flatnonzero((mine[rows] < 0) & (yours[partners] >= 0))
+    stands = chosen[yours[partners[at]]]
+    row, other = rows[at], rows[stands]
+    same = side.cents[row] == side.cents[other]
+    alike = np.zeros(len(at), dtype=bool)
+    for name in ("authorization", "invoice", "client", "last4"):
+        one, two = getattr(side, name)[row], getattr(side, name)[other]
+        alike |= (one == two) & (one >= 0)
+    near = np.abs(side.time[row] - side.time[other]) <= 2 * DAY
+    at = at[same & alike & near & (total[at] > total[stands] - _CLEARLY)]
+    return at[np.lexsort((rows[at], side.time[rows[at]]))].tolist()
 
 
 def _in_reach(ours: Ints, theirs: Ints, total: Floats) -> Bools:

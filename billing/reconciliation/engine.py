@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from billing.reconciliation import classify, exact, groups, leftover, residual
-from billing.reconciliation.assign import assign
+from billing.reconciliation.assign import assign, earlier_first
 from billing.reconciliation.candidates import candidates
 from billing.reconciliation.evidence import explain
 from billing.reconciliation.frames import MONEY_STATUS, Bools, Both, Ints, normalise
@@ -60,7 +60,7 @@ class _Run:
         self._sums(weights, scored)
         scored = scored.take(self.open_ours[scored.ours] & self.open_theirs[scored.theirs])
         chosen, ahead = assign(scored)
-        best = scored.take(chosen)
+        best = scored.take(earlier_first(self.both.payments, self.both.settled, scored, chosen))
         self._take(best, (best.total >= self.options.auto_score) & (ahead >= self.options.auto_margin))
         return self._leftover(weights, scored)
 

@@ -175,6 +175,8 @@ def _scored(
     left, right = (many, one) if ours_many else (one, many)
     total = both.settled.cents[one] if ours_many else both.payments.cents[one]
     pairs = score(both, weights, left, right, (total, total))
+    if ours_many:
+        _forgive_invoices(pairs)
     may = _may(both, pairs, is_sum_of_ours=ours_many)
     allowed = np.bincount(option[~may], minlength=len(which)) == 0
     alone = rivals.ours if ours_many else rivals.theirs
@@ -188,6 +190,13 @@ def _scored(
         ours, theirs = (rows, lone) if ours_many else (lone, rows)
         found.append(Found(ours, theirs, kind, value, value - float(instead[at]), pairs.take(best[at : at + 1])))
     return found
+
+
+def _forgive_invoices(pairs: Scored) -> None:
+    """A charge for several invoices names one of them, or that of the visit: another number says little."""
+    more = np.maximum(pairs.weight[:, INVOICE], -1.0) - pairs.weight[:, INVOICE]
+    pairs.weight[:, INVOICE] += more
+    pairs.total += more
 
 
 def _first_best(option: Ints, total: Floats, count: int) -> Ints:

@@ -39,7 +39,7 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
         return []
     total = p.cents[ours]
     whole = score(both, weights, ours, first, (total, total))
-    beside = _beside(both, theirs, second)
+    beside = _beside(both, theirs, first, second)
     chance = np.log(np.maximum(beside * weights.share_of_amount(s.cents[second]), 1e-4))
     values = whole.total - chance + RARE - whole.weight[:, AMOUNT]
     instead = rivals.ours[ours] + rivals.theirs[first] + rivals.theirs[second]
@@ -52,17 +52,18 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
     return _once(result)
 
 
-def _beside(both: Both, theirs: Ints, second: Ints) -> Ints:
-    """How many open charges of that place lie so near to it in time."""
+def _beside(both: Both, theirs: Ints, first: Ints, second: Ints) -> Ints:
+    """How many open charges of that place lie as near to the first one in time as the second does."""
     s = both.settled
     counts = np.zeros(len(second), dtype=np.int64)
     place = np.where(s.location[second] >= 0, s.location[second], UNKNOWN)
+    apart = np.maximum(np.abs(s.time[first] - s.time[second]), 60)
     for location in np.unique(place):
         here = theirs if location == UNKNOWN else theirs[s.location[theirs] == location]
         times = np.sort(s.time[here])
         rows = np.flatnonzero(place == location)
-        at = s.time[second[rows]]
-        counts[rows] = np.searchsorted(times, at + _WINDOW, "right") - np.searchsorted(times, at - _WINDOW)
+        at, wide = s.time[first[rows]], apart[rows]
+        counts[rows] = np.searchsorted(times, at + wide, "right") - np.searchsorted(times, at - wide)
     return counts
 
 
