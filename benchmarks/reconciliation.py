@@ -2,8 +2,9 @@
 
     python -m benchmarks.reconciliation [--rows 200000] [--seed 1] [--world town|other] [--hard] [--all]
 
-Prints, for each set, precision and recall of pairs, of slips and of each kind, how much is accepted without a person and
-how precisely, time and memory; and the same for pandas merges and exact keys in SQL over the same rows. JSON with --json.
+Prints, for each set, precision and recall of pairs, of slips and of each kind, how much is accepted without a person
+and how precisely, time and memory; and the same for pandas merges and exact keys in SQL over the same rows. JSON with
+--json.
 """
 
 from __future__ import annotations
@@ -66,12 +67,14 @@ def judged(outcome: Outcome, truth: Truth) -> dict[str, Any]:
     true = pairs_of((ours, theirs) for ours, theirs, _ in truth.links)
     found = pairs_of((match.payments, match.settled) for match in outcome.matches)
     auto = pairs_of((match.payments, match.settled) for match in outcome.matches if match.is_auto)
+    slips = [{pair for pair in side if pair[0] in truth.slips} for side in (found, true)]
+    right = len(auto & true) / max(len(auto), 1)
     return {
         "pairs": quality(found, true),
-        "slips": quality({pair for pair in found if pair[0] in truth.slips}, {pair for pair in true if pair[0] in truth.slips}),
-        "auto": {"share": round(len(auto) / max(len(found), 1), 5), "precision": round(len(auto & true) / max(len(auto), 1), 6)},
+        "slips": quality(*slips),
+        "auto": {"share": round(len(auto) / max(len(found), 1), 5), "precision": round(right, 6)},
         "kinds": kinds(outcome, truth),
-    }  # fmt: skip
+    }
 
 
 def merged(payments: pd.DataFrame, settled: pd.DataFrame) -> Pairs:
@@ -102,9 +105,6 @@ def exact_keys(payments: pd.DataFrame, settled: pd.DataFrame) -> Pairs:
                  s AS (SELECT any_value(reference) AS r, {key} AS k, amount_cents AS a FROM settled WHERE {key} <> ''
                        GROUP BY ALL HAVING count(*) = 1)
             SELECT p.r, s.r FROM p JOIN s ON p.k = s.k AND p.a = s.a"""
-        sql = sql.replace(
-            f"SELECT any_value(reference) AS r, {key} AS k", f"SELECT any_value(reference) AS r, {key} AS k"
-        )
         found |= set(duckdb.sql(sql).fetchall())
     return found
 
@@ -135,8 +135,9 @@ def measure(world: str, rows: int, seed: int, hard: bool) -> dict[str, Any]:
 
 def show(answer: dict[str, Any]) -> None:
     """The figures of one set as lines."""
-    print(f"\n{answer['world']}{' hard' if answer['hard'] else ''}: {answer['payments']:,} payments, {answer['settled']:,} "
-          f"settled, {answer['seconds']} s ({answer['cpu_seconds']} s CPU), {answer['peak_mb']} MB")  # fmt: skip
+    print(f"\n{answer['world']}{' hard' if answer['hard'] else ''}: {answer['payments']:,} payments, "
+          f"{answer['settled']:,} settled, {answer['seconds']} s ({answer['cpu_seconds']} s CPU), "
+          f"{answer['peak_mb']} MB")  # fmt: skip
     for name in ("pairs", "slips"):
         print(f"  {name:30} P {answer[name]['precision']} R {answer[name]['recall']}")
     print(f"  {'auto':30} {answer['auto']['share']:.2%} at P {answer['auto']['precision']}")

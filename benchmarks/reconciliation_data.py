@@ -2,9 +2,9 @@
 
 Two worlds that share as little as possible. ``town``: twenty clinics, sixteen prices with add-ons, an outage on one day
 in ten (slips keyed in sessions days later, stand-alone terminals, payment requests), a batch cut-off at 20:00, four
-zones. ``other``: few prices, batches that skip weekends, times without a clock, two places the processor does not name, brands
-spelt as processors spell them, codes that lost their zeros, other delays and another mix of faults. ``hard`` takes the
-digits off 30 % of the slips and all authorization codes off outage rows.
+zones. ``other``: few prices, batches that skip weekends, times without a clock, two places the processor does not name,
+brands spelt as processors spell them, codes that lost their zeros, other delays and another mix of faults. ``hard``
+takes the digits off 30 % of the slips and all authorization codes off outage rows.
 """
 
 from __future__ import annotations

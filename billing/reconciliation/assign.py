@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from billing.reconciliation.frames import DAY, Bools, Ints, Side, Texts
+from billing.reconciliation.frames import DAY, Bools, Ints, Side
 from billing.reconciliation.learn import Floats
 from billing.reconciliation.score import Scored
 

@@ -36,7 +36,7 @@ _SQL = f"""
 
 
 def candidates(both: Both, ours: Ints, theirs: Ints) -> tuple[Ints, Ints]:
-    """Pairs of rows in the order of their references. Rows of different currencies never meet."""
+    """Pairs of rows in the order of their references."""
     left, right = _frame(both, ours, True), _frame(both, theirs, False)
     if left.empty or right.empty:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -44,13 +44,10 @@ def candidates(both: Both, ours: Ints, theirs: Ints) -> tuple[Ints, Ints]:
     with duckdb.connect(":memory:", config={"temp_directory": "", "threads": "2"}) as duck:
         for name, frame in (("p", left), ("s", right)):
             duck.register("arriving", frame)
-            duck.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving")
+            duck.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving")  # noqa: S608 - p or s
             duck.unregister("arriving")
         found = duck.execute(_SQL, {"quick": quick, "slow": slow}).fetchnumpy()
-    mine, yours = found["ours"].astype(np.int64), found["theirs"].astype(np.int64)
-    money = both.payments.currency[mine], both.settled.currency[yours]
-    same = (money[0] == money[1]) | (money[0] < 0) | (money[1] < 0)
-    return mine[same], yours[same]
+    return found["ours"].astype(np.int64), found["theirs"].astype(np.int64)
 
 
 def _frame(both: Both, rows: Ints, is_ours: bool) -> pd.DataFrame:

@@ -14,7 +14,7 @@ _ROUNDS = 12
 
 
 def pair_kinds(both: Both, pairs: Scored, prices: Ints) -> Texts:
-    """The kind of each pair of one payment and one settled row: one of MATCH_KINDS. ``prices`` are the amounts both sides
+    """The kind of each pair of one payment and one settled row: one of MATCH_KINDS. ``prices`` are amounts both sides
     agreed on elsewhere."""
     p, s = both.payments, both.settled
     paid, got = p.cents[pairs.ours], s.cents[pairs.theirs]
@@ -32,8 +32,8 @@ def of_differences(paid: Ints, got: Ints, prices: Ints) -> Texts:
     """amount_typo, decimal_slip or amount_diff for amounts that differ.
 
     A difference that one wrong digit explains can also be a tip. What this data is like decides. Behind a wrong digit
-    theirs is a price and ours is odd; behind a tip ours is the price. And tips and adjustments come again and again with
-    the same amount or percentage, where those of wrong digits are spread out.
+    theirs is a price and ours is odd; behind a tip ours is the price. And tips and adjustments come again and again
+    with the same amount or percentage, where those of wrong digits are spread out.
     """
     paid, got = np.abs(paid), np.abs(got)
     shape = slips.of_amounts(paid, got)
@@ -73,4 +73,4 @@ def _habit(paid: Ints, got: Ints, belief: Floats) -> Floats:
 
 def _weight_of(values: Ints, belief: Floats) -> Floats:
     _, at = np.unique(values, return_inverse=True)
-    return np.bincount(at, weights=belief)[at]
+    return np.asarray(np.bincount(at, weights=belief), dtype=np.float64)[at]

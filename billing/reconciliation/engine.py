@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import repeat
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -11,8 +15,8 @@ import pandas as pd
 from billing.reconciliation import classify, exact, groups, leftover, residual
 from billing.reconciliation.assign import assign, earlier_first
 from billing.reconciliation.candidates import candidates
-from billing.reconciliation.evidence import explain
-from billing.reconciliation.frames import MONEY_STATUS, Bools, Both, Ints, normalise
+from billing.reconciliation.evidence import Pairs, Sum
+from billing.reconciliation.frames import MONEY_STATUS, UNKNOWN, Bools, Both, Ints, normalise
 from billing.reconciliation.learn import Weights, learn
 from billing.reconciliation.outcome import Finding, Likely, Match, Options, Outcome
 from billing.reconciliation.score import Scored, score
@@ -48,7 +52,7 @@ class _Run:
         self.open_theirs = np.zeros(len(s), dtype=bool)
         self.open_theirs[self.money] = True
         self.matches: list[Match] = []
-        self.partner: dict[int, tuple[str, ...]] = {}
+        self.partner = np.full(len(s), -1, dtype=np.int64)
         self.forbidden = _forbidden(both, options)
         self.prices = np.zeros(0, dtype=np.int64)
 
@@ -78,8 +82,8 @@ class _Run:
         return pairs.take(pairs.total >= self.options.auto_score)
 
     def _by_scores(self, sure: Scored) -> tuple[Weights, Scored]:
-        """Candidates for what is open, scored twice: what is certain at first teaches the rest, such as on which days the
-        slips of an outage were keyed."""
+        """Candidates for what is open, scored twice: what is certain at first teaches the rest, such as on which days
+        the slips of an outage were keyed."""
         opened = self._open()
         found = candidates(self.both, *opened)
         missing = _MISSING_OPEN
@@ -97,10 +101,12 @@ class _Run:
         return weights, scored
 
     def _score(self, weights: Weights, ours: Ints, theirs: Ints) -> Scored:
+        """Scores of the pairs that may meet at all: of one currency, and never rejected by a person."""
+        money = self.both.payments.currency[ours], self.both.settled.currency[theirs]
+        may = (money[0] == money[1]) | (money[0] == UNKNOWN) | (money[1] == UNKNOWN)
         if len(self.forbidden):
-            may = ~np.isin(ours * (len(self.both.settled) + 1) + theirs, self.forbidden)
-            ours, theirs = ours[may], theirs[may]
-        return score(self.both, weights, ours, theirs)
+            may &= ~np.isin(ours * (len(self.both.settled) + 1) + theirs, self.forbidden)
+        return score(self.both, weights, ours[may], theirs[may])
 
     def _sums(self, weights: Weights, scored: Scored) -> None:
         ours, theirs = self._open()
@@ -108,48 +114,41 @@ class _Run:
         found = groups.options(self.both, weights, ours, theirs, rivals)
         found += residual.rests(self.both, weights, theirs, scored, rivals)
         for one in groups.choose(found):
-            rows = list(one.ours), list(one.theirs)
-            self.open_ours[rows[0]] = False
-            self.open_theirs[rows[1]] = False
-            is_auto = one.score >= self.options.auto_score and one.ahead >= self.options.auto_margin
-            self._add(one.best, 0, one.ours, one.theirs, one.kind, one.score, is_auto)
+            self._add(one)
 
     def _take(self, pairs: Scored, auto: Bools) -> None:
         """Pairs of one and one become matches."""
         kinds = classify.pair_kinds(self.both, pairs, self.prices)
         self.open_ours[pairs.ours] = False
         self.open_theirs[pairs.theirs] = False
+        self.partner[pairs.theirs] = pairs.ours
         p, s = self.both.payments, self.both.settled
-        differences = (s.cents[pairs.theirs] - p.cents[pairs.ours]).tolist()
-        references = p.reference[pairs.ours].tolist(), s.reference[pairs.theirs].tolist()
-        rows = pairs.ours.tolist(), pairs.theirs.tolist()
-        totals = np.round(pairs.total, 3).tolist()
-        says = partial(_explained, self.both, pairs)
-        for at, (ours, theirs, kind, total, is_auto, difference, payment, settled) in enumerate(
-            zip(*rows, kinds.tolist(), totals, auto.tolist(), differences, *references, strict=True)
-        ):
-            self.matches.append(
-                Match((payment,), (settled,), kind, total, is_auto, difference, partial(says, at, (ours,), (theirs,)))
+        with _no_collection():
+            self.matches += map(
+                Match,
+                zip(p.reference[pairs.ours].tolist()),
+                zip(s.reference[pairs.theirs].tolist()),
+                kinds.tolist(),
+                np.round(pairs.total, 3).tolist(),
+                auto.tolist(),
+                (s.cents[pairs.theirs] - p.cents[pairs.ours]).tolist(),
+                repeat(Pairs(self.both, pairs)),
+                range(len(pairs)),
             )
-            self.partner[theirs] = (payment,)
 
-    def _add(
-        self,
-        pairs: Scored,
-        at: int,
-        ours: tuple[int, ...],
-        theirs: tuple[int, ...],
-        kind: str,
-        total: float,
-        is_auto: bool,
-    ) -> None:
+    def _add(self, found: groups.Found) -> None:
+        """Rows whose sums agree become a match."""
+        ours, theirs = list(found.ours), list(found.theirs)
+        self.open_ours[ours] = False
+        self.open_theirs[theirs] = False
+        self.partner[theirs] = ours[0]
         p, s = self.both.payments, self.both.settled
-        payments, settled = tuple(p.reference[list(ours)].tolist()), tuple(s.reference[list(theirs)].tolist())
-        difference = int(s.cents[list(theirs)].sum() - p.cents[list(ours)].sum())
-        says = partial(_explained, self.both, pairs, at, ours, theirs)
-        self.matches.append(Match(payments, settled, kind, round(total, 3), is_auto, difference, says))
-        for row in theirs:
-            self.partner[row] = payments
+        is_auto = found.score >= self.options.auto_score and found.ahead >= self.options.auto_margin
+        difference = int(s.cents[theirs].sum() - p.cents[ours].sum())
+        references = tuple(p.reference[ours].tolist()), tuple(s.reference[theirs].tolist())
+        self.matches.append(
+            Match(*references, found.kind, round(found.score, 3), is_auto, difference, Sum(self.both, found))
+        )
 
     def _leftover(self, weights: Weights, scored: Scored) -> Outcome:
         both = self.both
@@ -161,7 +160,7 @@ class _Run:
         matched = np.flatnonzero(~self.open_ours), np.setdiff1d(self.money, theirs)
         exceptions += leftover.findings(both, ours, theirs, matched, self.chargebacks, self.partner)
         likely = _likely(both, scored, self.open_ours, self.open_theirs)
-        self.matches.sort(key=lambda match: (match.payments, match.settled))
+        self.matches.sort(key=attrgetter("payments"))
         exceptions.sort(key=lambda finding: (finding.kind, finding.payments, finding.settled))
         return Outcome(
             self.matches, exceptions, likely, both.left_out_payments, both.left_out_settled,
@@ -179,8 +178,16 @@ class _Run:
         return found, np.flatnonzero(self.open_ours)
 
 
-def _explained(both: Both, pairs: Scored, at: int, ours: tuple[int, ...], theirs: tuple[int, ...]):  # type: ignore[no-untyped-def]
-    return explain(both, pairs, at, ours, theirs)
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Many small objects that all stay: looking for garbage among them takes longer than making them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _without_partner(matched: int, opened: tuple[Ints, Ints]) -> float:
@@ -213,16 +220,16 @@ def _likely(both: Both, scored: Scored, open_ours: Bools, open_theirs: Bools) ->
 def _summary(
     both: Both, matches: list[Match], exceptions: list[Finding], ours: Ints, theirs: Ints
 ) -> dict[str, object]:
-    auto = sum(match.is_auto for match in matches)
+    auto = sum(map(attrgetter("is_auto"), matches))
     return {
         "payments": len(both.payments),
         "settled": len(both.settled),
         "matches": len(matches),
         "auto": auto,
         "auto_share": round(auto / len(matches), 5) if matches else None,
-        "kinds": dict(sorted(Counter(match.kind for match in matches).items())),
+        "kinds": dict(sorted(Counter(map(attrgetter("kind"), matches)).items())),
         "exceptions": dict(sorted(Counter(finding.kind for finding in exceptions).items())),
-        "difference_cents": sum(match.difference_cents for match in matches),
+        "difference_cents": sum(map(attrgetter("difference_cents"), matches)),
         "open_payments_cents": int(both.payments.cents[ours].sum()),
         "open_settled_cents": int(both.settled.cents[theirs].sum()),
     }

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from billing.reconciliation.frames import NO_TIME, Both
+from billing.reconciliation.groups import Found
 from billing.reconciliation.learn import AMOUNT, DELAY, FIELDS, LAST4
 from billing.reconciliation.outcome import Evidence
 from billing.reconciliation.score import SAYS, Scored
 
+Rows = tuple[int, ...]
 
-def explain(
-    both: Both, pairs: Scored, row: int, ours: tuple[int, ...], theirs: tuple[int, ...]
-) -> tuple[Evidence, ...]:
-    """What each field says about the rows of a match; ``pairs[row]`` is the pair that speaks for them."""
+
+@dataclass(slots=True)
+class Pairs:
+    """Why pairs of one and one were made."""
+
+    both: Both
+    pairs: Scored
+
+    def evidence(self, at: int) -> tuple[Evidence, ...]:
+        """What each field says about pair number ``at``."""
+        return _explain(self.both, self.pairs, at, (int(self.pairs.ours[at]),), (int(self.pairs.theirs[at]),))
+
+
+@dataclass(slots=True)
+class Sum:
+    """Why several rows were taken together."""
+
+    both: Both
+    found: Found
+
+    def evidence(self, at: int) -> tuple[Evidence, ...]:
+        """What each field says of the row that speaks best for them; amounts are those of all."""
+        return _explain(self.both, self.found.best, at, self.found.ours, self.found.theirs)
+
+
+def _explain(both: Both, pairs: Scored, row: int, ours: Rows, theirs: Rows) -> tuple[Evidence, ...]:
     result = []
     for field, name in enumerate(FIELDS):
         mine, yours = _shown(both, field, int(pairs.ours[row]), int(pairs.theirs[row]), ours, theirs)
@@ -37,6 +62,10 @@ def _shown(
         return tuple("" if code < 0 else f"{code:04d}" for code in codes)  # type: ignore[return-value]
     words = both.words[FIELDS[field]]
     return tuple("" if code < 0 else str(words[code]) for code in codes)  # type: ignore[return-value]
+
+
+def _sum(cents: list[int]) -> str:
+    return " + ".join(_money(one) for one in cents)
 
 
 def _money(cents: int) -> str:

@@ -6,6 +6,7 @@ that is not ours. Rows are put in the order of their references first, so that s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -163,9 +164,14 @@ def _invoice(values: pd.Series) -> pd.Series:
     return _letters(values).str.replace(r"^(?:INVOICE|INV|NO|NR)+0*", "", regex=True)
 
 
+def plain_brand(text: str) -> str:
+    """One word for a brand, however it is spelt: ``VI`` and ``Visa`` are VISA. Empty where it says nothing."""
+    word = re.sub(r"[^A-Z]", "", text.upper())
+    return _BRANDS.get(word, word)
+
+
 def _brand(values: pd.Series) -> pd.Series:
-    plain = values.str.upper().str.replace(r"[^A-Z]", "", regex=True)
-    return plain.map(lambda word: _BRANDS.get(word, word)).astype("string")
+    return values.map(plain_brand).astype("string")
 
 
 _CLEANERS = {

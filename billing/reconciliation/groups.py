@@ -7,12 +7,12 @@ and day. Among all rows of a day some sum nearly always fits by chance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import pandas as pd
 
-from billing.reconciliation.frames import NO_TIME, UNKNOWN, Bools, Both, Ints
+from billing.reconciliation.frames import NO_TIME, UNKNOWN, Bools, Both, Ints, Side
 from billing.reconciliation.learn import (
     AMOUNT,
     AUTHORIZATION,
@@ -29,6 +29,7 @@ LARGEST = 6
 RARE = -4.6
 """Sums are rare: about one payment in a hundred is part of one."""
 ACCEPT = 3.0
+_LATEST_DAYS = 30
 _NEAR_DIGITS = -3.0
 
 
@@ -120,31 +121,37 @@ def _several(both: Both, weights: Weights, ours: Ints, theirs: Ints, rivals: Riv
         + _buckets([side.authorization, sign], ours)
         + _buckets([side.last4, side.day, sign], ours)
     )
-    subsets = _subsets(buckets)
-    sums, members, tried = _sums(subsets, both.payments.cents)
-    which, row = _same(sums, both.settled.cents[theirs])
-    if not len(which):
-        return []
-    return _scored(
-        both, weights, members, tried, which, theirs[row], "several_payments_one_charge", rivals, ours_many=True
-    )
+    sums = _sums(_subsets(buckets), both.payments.cents)
+    return _scored(both, weights, sums, theirs, "several_payments_one_charge", rivals)
 
 
 def _splits(both: Both, weights: Weights, ours: Ints, theirs: Ints, rivals: Rivals) -> list[Found]:
     side = both.settled.take(theirs)
     sign = (side.cents > 0).astype(np.int64)
-    subsets = _subsets(_buckets([side.invoice, sign], theirs) + _buckets([side.authorization, sign], theirs))
-    sums, members, tried = _sums(subsets, both.settled.cents)
-    which, row = _same(sums, both.payments.cents[ours])
-    if not len(which):
-        return []
-    return _scored(both, weights, members, tried, which, ours[row], "split_tender", rivals, ours_many=False)
+    buckets = _buckets([side.invoice, sign], theirs) + _buckets([side.authorization, sign], theirs)
+    sums = _sums(_subsets(buckets), both.settled.cents)
+    return _scored(both, weights, sums, ours, "split_tender", rivals)
 
 
-def _sums(subsets: dict[tuple[int, ...], int], cents: Ints) -> tuple[Ints, list[tuple[int, ...]], Ints]:
+@dataclass(slots=True)
+class Sums:
+    """Sets of rows of one side: ``rows`` of all of them one after the other, from ``starts`` on."""
+
+    rows: Ints
+    starts: Ints
+    sizes: Ints
+    cents: Ints
+    tried: Ints
+
+
+def _sums(subsets: dict[tuple[int, ...], int], cents: Ints) -> Sums:
     members = sorted(subsets)
-    sums = np.array([int(cents[list(rows)].sum()) for rows in members], dtype=np.int64)
-    return sums, members, np.array([subsets[rows] for rows in members], dtype=np.int64)
+    sizes = np.array([len(rows) for rows in members], dtype=np.int64)
+    rows = np.fromiter(chain.from_iterable(members), dtype=np.int64, count=int(sizes.sum()))
+    starts = np.cumsum(sizes) - sizes
+    added = np.add.reduceat(cents[rows], starts) if len(members) else np.zeros(0, dtype=np.int64)
+    tried = np.array([subsets[one] for one in members], dtype=np.int64)
+    return Sums(rows, starts, sizes, added, tried)
 
 
 def _same(sums: Ints, cents: Ints) -> tuple[Ints, Ints]:
@@ -155,41 +162,50 @@ def _same(sums: Ints, cents: Ints) -> tuple[Ints, Ints]:
     return found["which"].to_numpy(dtype=np.int64), found["row"].to_numpy(dtype=np.int64)
 
 
-def _scored(
-    both: Both,
-    weights: Weights,
-    members: list[tuple[int, ...]],
-    tried: Ints,
-    which: Ints,
-    partner: Ints,
-    kind: str,
-    rivals: Rivals,
-    *,
-    ours_many: bool,
-) -> list[Found]:
+def _scored(both: Both, weights: Weights, sums: Sums, others: Ints, kind: str, rivals: Rivals) -> list[Found]:
     """Every member is scored against the partner as though it had the whole amount; the best one speaks for all."""
-    sizes = np.array([len(members[at]) for at in which], dtype=np.int64)
-    many = np.concatenate([np.array(members[at], dtype=np.int64) for at in which])
+    ours_many = kind == "several_payments_one_charge"
+    many_side, one_side = (both.payments, both.settled) if ours_many else (both.settled, both.payments)
+    which, at = _same(sums.cents, one_side.cents[others])
+    partner = others[at]
+    first = sums.rows[sums.starts[which]]
+    may = _can_meet(many_side.take(first), one_side.take(partner), ours_many)
+    which, partner = which[may], partner[may]
+    if not len(which):
+        return []
+    sizes = sums.sizes[which]
     option = np.repeat(np.arange(len(which)), sizes)
-    one = partner[option]
+    inside = np.arange(len(option)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    many, one = sums.rows[sums.starts[which][option] + inside], partner[option]
+    total = one_side.cents[one]
     left, right = (many, one) if ours_many else (one, many)
-    total = both.settled.cents[one] if ours_many else both.payments.cents[one]
     pairs = score(both, weights, left, right, (total, total))
     if ours_many:
         _forgive_invoices(pairs)
-    may = _may(both, pairs, is_sum_of_ours=ours_many)
-    allowed = np.bincount(option[~may], minlength=len(which)) == 0
-    alone = rivals.ours if ours_many else rivals.theirs
-    instead = np.bincount(option, weights=alone[many], minlength=len(which))
-    instead += (rivals.theirs if ours_many else rivals.ours)[partner]
+    allowed = np.bincount(option[~_may(pairs, is_sum_of_ours=ours_many)], minlength=len(which)) == 0
+    alone, lone = (rivals.ours, rivals.theirs) if ours_many else (rivals.theirs, rivals.ours)
+    instead = np.bincount(option, weights=alone[many], minlength=len(which)) + lone[partner]
     best = _first_best(option, pairs.total, len(which))
+    values = pairs.total[best] + RARE - np.log(sums.tried[which])
     found = []
-    for at in np.flatnonzero(allowed):
-        value = float(pairs.total[best[at]]) + RARE - float(np.log(tried[which[at]]))
-        rows, lone = members[which[at]], (int(partner[at]),)
-        ours, theirs = (rows, lone) if ours_many else (lone, rows)
-        found.append(Found(ours, theirs, kind, value, value - float(instead[at]), pairs.take(best[at : at + 1])))
+    for row in np.flatnonzero(allowed & (values - instead > 0)).tolist():
+        start = int(sums.starts[which[row]])
+        members, single = tuple(sums.rows[start : start + int(sizes[row])].tolist()), (int(partner[row]),)
+        ours, theirs = (members, single) if ours_many else (single, members)
+        value = float(values[row])
+        ahead = value - float(instead[row])
+        found.append(Found(ours, theirs, kind, value, ahead, pairs.take(best[row : row + 1])))
     return found
+
+
+def _can_meet(many: Side, one: Side, ours_many: bool) -> Bools:
+    """Whether rows are near enough in time, of one currency and not of two places."""
+    apart = one.day - many.day if ours_many else many.day - one.day
+    may = (one.day != NO_TIME) & (many.day != NO_TIME) & (apart >= -1) & (apart <= _LATEST_DAYS)
+    for name in ("currency", "location"):
+        left, right = getattr(many, name), getattr(one, name)
+        may &= (left == right) | (left == UNKNOWN) | (right == UNKNOWN)
+    return np.asarray(may)
 
 
 def _forgive_invoices(pairs: Scored) -> None:
@@ -204,18 +220,10 @@ def _first_best(option: Ints, total: Floats, count: int) -> Ints:
     return order[np.searchsorted(option[order], np.arange(count))]
 
 
-def _may(both: Both, pairs: Scored, *, is_sum_of_ours: bool) -> Bools:
-    """Whether a member can belong to the whole: near enough in time, nothing known against it."""
-    p, s = both.payments, both.settled
-    day, settled = p.day[pairs.ours], s.day[pairs.theirs]
-    may = (day != NO_TIME) & (settled != NO_TIME) & (settled - day >= -1) & (settled - day <= 30)
-    money = p.currency[pairs.ours], s.currency[pairs.theirs]
-    may &= (money[0] == money[1]) | (money[0] == UNKNOWN) | (money[1] == UNKNOWN)
-    may &= pairs.says[:, LOCATION] != DIFFERS
-    if is_sum_of_ours:
-        differs = (pairs.says[:, LAST4] == DIFFERS) & (pairs.weight[:, LAST4] < _NEAR_DIGITS)
-        code = pairs.says[:, AUTHORIZATION] == AGREES
-        may &= ~differs | code
-    else:
-        may &= pairs.says[:, INVOICE] != DIFFERS
-    return may
+def _may(pairs: Scored, *, is_sum_of_ours: bool) -> Bools:
+    """Whether a member can belong to the whole: nothing known against it."""
+    may: Bools = pairs.says[:, LOCATION] != DIFFERS
+    if not is_sum_of_ours:
+        return may & (pairs.says[:, INVOICE] != DIFFERS)
+    differs = (pairs.says[:, LAST4] == DIFFERS) & (pairs.weight[:, LAST4] < _NEAR_DIGITS)
+    return may & (~differs | (pairs.says[:, AUTHORIZATION] == AGREES))

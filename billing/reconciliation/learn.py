@@ -25,6 +25,9 @@ BINS = len(EDGES) + 1
 _LATEST = 64
 """Delays in days that are told apart: the first is two days early and more, the last two months and more."""
 _SHRINK = 3.0
+_ENOUGH = 500
+"""Fewer open rows than this tell nothing about chance: all rows are asked."""
+_PRIOR_AMOUNTS = 20.0
 _PRIOR_DELAYS = 20.0
 _PRIOR_FIELD = 40.0
 _AGREES = {LAST4: 0.985, AUTHORIZATION: 0.985, INVOICE: 0.97, BRAND: 0.985, LOCATION: 0.998}
@@ -69,18 +72,20 @@ class Weights:
 
 
 def _amounts(cents: Ints) -> tuple[Ints, Floats]:
+    """Amounts and how common each is beside the row that is looked at, among those that go the same way."""
     values, counts = np.unique(cents, return_counts=True)
-    ways = np.where(values > 0, max(int((cents > 0).sum()), 1), max(int((cents < 0).sum()), 1))
-    return values, counts / ways
+    ways = np.where(values > 0, (cents > 0).sum(), (cents < 0).sum()).astype(float)
+    many = max(len(values), 20)
+    return values, np.maximum((counts - 1 + _PRIOR_AMOUNTS / many) / (ways + _PRIOR_AMOUNTS), 0.3 / np.maximum(ways, 1))
 
 
 def _share_of(amounts: tuple[Ints, Floats], cents: Ints) -> Floats:
-    """Half a row where an amount does not occur."""
+    """Where an amount does not occur, as though it occurred once."""
     values, shares = amounts
     if not len(values):
         return np.ones(len(cents))
     at = np.minimum(np.searchsorted(values, cents), len(values) - 1)
-    rare = {way: 0.5 * shares[(values > 0) == way].min(initial=1.0) for way in (True, False)}
+    rare = {way: shares[(values > 0) == way].min(initial=1.0) for way in (True, False)}
     return np.where(values[at] == cents, shares[at], np.where(cents > 0, rare[True], rare[False]))
 
 
@@ -152,23 +157,26 @@ def learn(
     their amounts. ``missing``: what part of the payments is thought to have no partner."""
     p, s = both.payments.take(open_rows[0]), both.settled.take(open_rows[1])
     back, forth = int((s.cents < 0).sum()), int((s.cents > 0).sum())
+    every = both.settled
     shares = {
-        LAST4: _shares(s.last4, 10_000, _shares(both.settled.last4, 10_000)),
-        AUTHORIZATION: _shares(s.authorization, len(both.words["authorization"])),
-        INVOICE: _shares(s.invoice, len(both.words["invoice"])),
-        BRAND: _shares(s.brand, len(both.words["brand"])),
-        LOCATION: _shares(s.location, len(both.words["location"])),
+        LAST4: _shares(every.last4, 10_000, 100.0),
+        AUTHORIZATION: _shares(every.authorization, len(both.words["authorization"]), 0.0),
+        INVOICE: _shares(every.invoice, len(both.words["invoice"]), 0.0),
+        BRAND: _shares(every.brand, len(both.words["brand"]), 4.0),
+        LOCATION: _shares(every.location, len(both.words["location"]), 1.0),
     }
-    everywhere = np.zeros(len(p), dtype=np.int64), np.zeros(len(s), dtype=np.int64)
+    if min(len(p), len(s)) < _ENOUGH:
+        p, s = both.payments, every
+    anywhere = np.zeros(len(p), dtype=np.int64), np.zeros(len(s), dtype=np.int64)
     return Weights(
         rows=(back, forth),
-        amounts=_amounts(s.cents),
-        paid=_amounts(p.cents),
+        amounts=_amounts(every.cents),
+        paid=_amounts(both.payments.cents),
         shares=shares,
         agree=_agreement(both, pairs),
-        rates=_slip_rates(both, loose, len(both.payments) / max(len(p), 1)),
+        rates=_slip_rates(both, loose, len(both.payments) / max(len(open_rows[0]), 1)),
         delays=_delays(both, pairs),
-        chance=_chance((p.time, s.time), everywhere),
+        chance=_chance((p.time, s.time), anywhere),
         chance_here=_chance((p.time, s.time), (p.location, s.location)),
         missing=missing,
         sessions=sessions(both, *pairs.get("certain", (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))),
@@ -182,16 +190,15 @@ def lag_bins(ours: Ints, theirs: Ints) -> Ints:
     return np.where(known, np.searchsorted(EDGES, lag, side="right"), -1)
 
 
-def _shares(codes: Ints, size: int, wider: Floats | None = None) -> Floats:
-    """How common each value is; where ``wider`` tells how common it is elsewhere, half by that."""
+def _shares(codes: Ints, size: int, prior: float) -> Floats:
+    """How common each value is beside the row that is looked at. ``prior`` rows are thought to be spread evenly."""
     counts = np.bincount(codes[codes >= 0], minlength=max(size, 1)).astype(float)
-    if wider is not None:
-        counts = (counts + counts.sum() * wider) / 2
-    return np.maximum(counts, 0.5) / max(counts.sum(), 1.0)
+    known = counts.sum()
+    return np.maximum(counts - 1 + prior / max(size, 1), 0.2 if prior == 0 else 0.01) / max(known + prior, 1.0)
 
 
 def _agreement(both: Both, pairs: dict[str, tuple[Ints, Ints]]) -> Floats:
-    """Per field and channel: among pairs that other fields named, how often this one agrees where both sides tell it."""
+    """Per field and channel: how often it agrees among pairs that other fields named, where both sides tell it."""
     sources = {
         LAST4: ("authorization", "invoice"),
         AUTHORIZATION: ("invoice", "last4"),

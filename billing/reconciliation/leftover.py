@@ -90,9 +90,9 @@ def findings(
     theirs: Ints,
     matched: tuple[Ints, Ints],
     chargebacks: Ints,
-    partner: dict[int, tuple[str, ...]],
+    partner: Ints,
 ) -> list[Finding]:
-    """What is left, in words. ``partner`` tells the payments a settled row is matched with."""
+    """What is left, in words. ``partner`` tells the payment a settled row is matched with."""
     p, s = both.payments, both.settled
     result = []
     twice = twins(p, ours, matched[0], ours=True)
@@ -117,14 +117,13 @@ def findings(
     return result
 
 
-def _goes_back_to(both: Both, row: int, partner: dict[int, tuple[str, ...]]) -> dict[str, object]:
+def _goes_back_to(both: Both, row: int, partner: Ints) -> dict[str, object]:
     """The sale that money went back for, where the processor tells it."""
     related = str(both.settled.related[row])
     if not related:
         return {}
-    at = np.flatnonzero(both.settled.reference == related)
-    payments = partner.get(int(at[0]), ()) if len(at) else ()
-    return {"of": related, "payments": list(payments)}
+    at = np.flatnonzero((both.settled.reference == related) & (partner >= 0))
+    return {"of": related, "payments": both.payments.reference[partner[at]].tolist()}
 
 
 def unsettled(both: Both, pairs: Scored, chosen: Ints, others: Ints) -> tuple[list[Finding], set[int]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 MATCH_KINDS: dict[str, str] = {
     "exact": "Agrees",
@@ -55,8 +55,12 @@ class Evidence:
     weight: float
 
 
-def _nothing() -> tuple[Evidence, ...]:
-    return ()
+class Reasons(Protocol):
+    """Knows why the matches of one step were made."""
+
+    def evidence(self, at: int) -> tuple[Evidence, ...]:
+        """What each field says about match number ``at`` of that step."""
+        ...
 
 
 @dataclass(slots=True)
@@ -70,13 +74,13 @@ class Match:
     score: float
     is_auto: bool
     difference_cents: int = 0
-    explain: Callable[[], tuple[Evidence, ...]] = field(default=_nothing, repr=False, compare=False)
-    """Makes the evidence; asked for one match at a time, so that 200,000 matches do not cost a million rows."""
+    reasons: Reasons | None = field(default=None, repr=False, compare=False)
+    at: int = field(default=0, repr=False, compare=False)
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """What each field says."""
-        return self.explain()
+        """What each field says; made when it is asked for, so that 200,000 matches do not cost a million rows."""
+        return self.reasons.evidence(self.at) if self.reasons else ()
 
 
 @dataclass(slots=True)

@@ -101,8 +101,8 @@ def _usual(weights: Weights) -> Bools:
 
 
 def _amount(weights: Weights, paid: Ints, got: Ints) -> Floats:
-    """Equal amounts speak as they are rare. Of others, a wrong finger makes our amount of the right one: it speaks as our
-    amount is rare. A tip makes another amount of ours at the processor: it speaks as that one is rare."""
+    """Equal amounts speak as they are rare. Of others, a wrong finger makes our amount out of the right one: it speaks
+    as our amount is rare. A tip makes another amount of ours at the processor: it speaks as that one is rare."""
     share, share_paid = weights.share_of_amount(got), weights.share_of_payment(paid)
     result = np.log(weights.rates[slips.SAME] / share)
     rows = np.flatnonzero(paid != got)

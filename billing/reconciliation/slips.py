@@ -17,6 +17,9 @@ def _digits(values: Ints, places: int) -> Ints:
     return (values[:, None] // 10 ** np.arange(places, dtype=np.int64)) % 10
 
 
+_LAST4 = _digits(np.arange(10_000, dtype=np.int64), 4).astype(np.int8)
+
+
 def _length(values: Ints) -> Ints:
     return np.sum(values[:, None] >= 10 ** np.arange(_PLACES, dtype=np.int64), axis=1)
 
@@ -93,7 +96,16 @@ def _dropped(short: Ints, long: Ints) -> Bools:
 
 def near_digits(a: Ints, b: Ints) -> Bools:
     """Card digits that one slip turns into the other: one wrong digit, or two neighbors swapped."""
-    return (np.sum(_digits(a, 4) != _digits(b, 4), axis=1) == 1) | swapped(a, b, 4)
+    x, y = _LAST4[a], _LAST4[b]
+    differ = x != y
+    count = differ.sum(axis=1, dtype=np.int8)
+    result = count == 1
+    rows = np.flatnonzero(count == 2)
+    x, y, differ = x[rows], y[rows], differ[rows]
+    for place in range(3):
+        both = differ[:, place] & differ[:, place + 1]
+        result[rows] |= both & (x[:, place] == y[:, place + 1]) & (x[:, place + 1] == y[:, place])
+    return result
 
 
 def near_codes(a: Texts, b: Texts) -> Bools:
