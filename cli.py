@@ -23,6 +23,7 @@ COMMANDS = {
     "import": "transfer", "export": "transfer", "subscription": "subscriptions",
     "forms": "forms", "scan": "scan", "pack": "pack", "outage": "outage",
     "rehearse": "rehearse",
+    "settlement": "settlement", "bank": "settlement", "schema": "schema",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

@@ -55,6 +55,31 @@ def refuse_card_numbers(fields: Mapping[str, str | None]) -> None:
             raise CardNumberTyped(field=label)
 
 
+def without_card_numbers(text: str) -> str:
+    """A text in which each number that could be a card's is cut to its last four digits, so that the rest can be kept.
+
+    For what banks write and nobody can put right; what a person types is refused instead.
+    """
+    if not holds_card_number(text):
+        return text
+    text = "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
+    text = _RUN.sub(lambda found: _cut(found.group()) if _holds(found.group()) else found.group(), text)
+    return text if not holds_card_number(text) else "(a number was left out)"
+
+
+def _cut(run: str) -> str:
+    """A run of digits without the first neighbouring groups that make a card number, and without the next ones."""
+    groups = list(_GROUP.finditer(run))
+    for last in range(len(groups)):
+        for first in range(last, max(last - LONGEST, -1), -1):
+            part = run[groups[first].start() : groups[last].end()]
+            if _holds(part):
+                ending = "".join(_GROUP.findall(part))[-4:]
+                rest = run[groups[last].end() :]
+                return f"{run[: groups[first].start()]}…{ending}{_cut(rest) if _holds(rest) else rest}"
+    return "…"
+
+
 def _holds(run: str) -> bool:
     """Whether some neighbouring groups of digits in a run make a card number.
 

@@ -582,7 +582,7 @@ def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by
             return str(work.result)
         session = work.session
         for model in dict.fromkeys(model for model, _ in plan.inserts):
-            _mark(session, model.__table__, run_id, None)  # type: ignore[arg-type]
+            mark_rows(session, model.__table__, run_id, None)  # type: ignore[arg-type]
         session.add(
             ImportRun(
                 id=run_id, kind=report.kind, file_name=report.file[:200], sha256=report.sha256,
@@ -601,7 +601,7 @@ def _show(plan: Plan, report: Report, mapping: ImportMapping, run_id: str, *, by
         return run_id
 
 
-def _mark(session: ClinicSession, table: SqlTable, run_id: str, deleted_at: datetime | None) -> int:
+def mark_rows(session: ClinicSession, table: SqlTable, run_id: str, deleted_at: datetime | None) -> int:
     """Show or hide the rows of a run in one table; returns how many."""
     statement = (
         update(table)
@@ -645,7 +645,8 @@ def list_imports(*, by: Actor) -> list[RunRow]:
     """Every import of the clinic, newest first."""
     with look(by, "data.import") as session:
         names: dict[str, str] = dict(session.execute(select(User.id, User.name)).tuples().all())
-        runs = session.scalars(select(ImportRun).order_by(ImportRun.entered_at.desc(), ImportRun.id.desc()))
+        known = select(ImportRun).where(ImportRun.kind.in_(IMPORTERS))  # settlements have a list of their own
+        runs = session.scalars(known.order_by(ImportRun.entered_at.desc(), ImportRun.id.desc()))
         return [
             RunRow(
                 run.id, run.kind, run.file_name, run.entered_at, names.get(run.by_user_id or "", "command"),
@@ -675,7 +676,7 @@ def undo_import(run_id: str, *, by: Actor, key: str | None = None) -> int:
             return int(work.result)
         session = work.session
         run = session.scalars(select(ImportRun).where(ImportRun.id == run_id)).one_or_none()
-        if run is None:
+        if run is None or run.kind not in IMPORTERS:
             raise NotFound(what="import", name=run_id)
         if run.undone_at is not None:
             raise AlreadyUndone()
@@ -683,7 +684,7 @@ def undo_import(run_id: str, *, by: Actor, key: str | None = None) -> int:
         if later:
             raise ImportDepends(what=", ".join(later))
         now = clock.now()
-        hidden = sum(_mark(session, table, run_id, now) for table in _tombstoned() if _may_hold(run, table.name))
+        hidden = sum(mark_rows(session, table, run_id, now) for table in _tombstoned() if _may_hold(run, table.name))
         run.undone_at = now
         work.audit("import.undone", "import_run", run_id, rows=hidden)
         work.result = hidden

@@ -109,17 +109,21 @@ def shipped() -> dict[str, ImportMapping]:
 
 def read_mapping(path: Path) -> ImportMapping:
     """A mapping out of a TOML or JSON file. Raises BadInput, BadDefinition."""
+    return IMPORT_MAPPING.parse(read_definition(path), path.name)
+
+
+def read_definition(path: Path) -> dict[str, object]:
+    """The body of a mapping out of a TOML or JSON file, unchecked. Raises BadInput, BadDefinition."""
     if not path.is_file():
         raise BadInput(problem=f"There is no mapping {path}. Name a TOML or JSON file, or a saved mapping.")
     text = path.read_text("utf-8", errors="replace")
     if path.suffix.lower() == ".json":
         try:
-            body = json.loads(text)
-        except json.JSONDecodeError as failure:
+            body: dict[str, object] = json.loads(text)
+        except (json.JSONDecodeError, RecursionError) as failure:
             raise BadInput(problem=f"{path.name}: {failure}") from None
-    else:
-        body = definitions.from_file(text, path.name)
-    return IMPORT_MAPPING.parse(body, path.name)
+        return body
+    return definitions.from_file(text, path.name)
 
 
 def ready_for(columns: Iterable[str], clinic_kind: str, kind: str = "") -> list[tuple[str, ImportMapping]]:

@@ -68,20 +68,42 @@ class Table:
         return list(found)
 
 
-def read_table(source: Path | bytes, name: str = "", *, encoding: str = "", delimiter: str = "") -> Table:
+def read_table(
+    source: Path | bytes,
+    name: str = "",
+    *,
+    encoding: str = "",
+    delimiter: str = "",
+    above: int | None = None,
+    below: int = 0,
+    has_heading: bool = True,
+) -> Table:
     """Read a CSV file, or its bytes as they were uploaded.
+
+    ``above`` is how many rows stand above the heading (None finds it), ``below`` how many at the end are no data;
+    without a heading the columns are called Column 1, Column 2 …
 
     Raises FileTooLarge (before a byte is read), FileMissing, FileEmpty, NotATable, WrongEncoding, BadHeading.
     """
     name = name or (source.name if isinstance(source, Path) else "file")
-    content = _content(source, name)
+    content = content_of(source, name)
     if not content.strip():
         raise FileEmpty(file=name)
     text, found = _decode(content, name, encoding)
     delimiter = delimiter or _delimiter(text)
     lines = _lines(text, delimiter, name)
     del text
-    heading = _heading(lines)
+    while below and lines and not any(cell.strip() for cell in lines[-1]):
+        lines.pop()
+    lines = lines[: len(lines) - below] if below else lines
+    if not any(any(cell.strip() for cell in line) for line in lines[above or 0 :]):
+        raise FileEmpty(file=name)
+    if not has_heading:
+        first, width = above or 0, max(map(len, lines[above or 0 :]))
+        columns = tuple(f"Column {number}" for number in range(1, width + 1))
+        digest = hashlib.sha256(content).hexdigest()
+        return Table(name, columns, lines[first:], first + 1, digest, found, delimiter)
+    heading = _heading(lines) if above is None else above
     columns = tuple(cell.strip() for cell in lines[heading])
     while columns and not columns[-1]:
         columns = columns[:-1]
@@ -117,7 +139,8 @@ def _lines(text: str, delimiter: str, name: str) -> list[list[str]]:
     return lines
 
 
-def _content(source: Path | bytes, name: str) -> bytes:
+def content_of(source: Path | bytes, name: str) -> bytes:
+    """The bytes of a file. Raises FileTooLarge (before a byte is read), FileMissing."""
     if isinstance(source, bytes):
         _refuse_large(len(source), name)
         return source

@@ -1,0 +1,26 @@
+"""``ballast schema``: what the files an administrator may write look like, as JSON schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from billing.settlement.mapping import SettlementMapping
+from commands.context import common
+from records.mapping import ImportMapping
+from reports.spec import ReportSpec
+
+DOCUMENTS: dict[str, type[Any]] = {
+    "mapping": SettlementMapping, "import-mapping": ImportMapping, "report-spec": ReportSpec,
+}  # fmt: skip
+"""Name to document: ``mapping`` for settlements and bank statements, ``import-mapping`` for everything else."""
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(DOCUMENTS)))
+@common
+def schema(name: str) -> None:
+    """Print the JSON schema of a file you may write."""
+    click.echo(json.dumps(DOCUMENTS[name].model_json_schema(), indent=1))

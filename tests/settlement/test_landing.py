@@ -1,0 +1,202 @@
+"""Settlements come in once: all or nothing, known again, replaced where they moved on, and taken back as a whole."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy import func, select
+
+from billing.settlement import runs
+from billing.settlement.files import import_bank, import_settlement
+from data.errors import NotPermitted
+from data.models import BankLine, BooksPeriod, ImportRun, Location, SettledTransaction, SettlementBatch
+from data.session import read, write
+from data.types import clock, new_id
+from records.imports import AlreadyUndone, ColumnMissing, ImportRefused
+
+HEAD = (
+    "reference,batch,settled_on,processed_at,amount,currency,kind,status,last4,brand,authorization,invoice,location,fee"
+)
+SALE = "T1,B1,2026-03-03,2026-03-02T10:00:00-05:00,125.00,USD,sale,settled,4242,Visa,A1,17,Annex,3.65"
+BACK = "T2,B1,2026-03-03,2026-03-02T11:00:00-05:00,25.00,USD,refund,settled,4242,Visa,A2,17,Annex,0"
+OPEN = "T3,,,2026-03-03T11:00:00-05:00,40.00,USD,sale,authorized,0007,Mastercard,A3,18,,"
+
+
+def plain(*rows, head=HEAD):
+    return ("\n".join([head, *rows]) + "\n").encode()
+
+
+def bring(clinic, *rows, head=HEAD, **more):
+    return import_settlement(plain(*rows, head=head), by=clinic.operator, name="day.csv", **more)
+
+
+def stored(clinic, model=SettledTransaction, order="reference"):
+    with read(clinic.id) as session:
+        return session.scalars(select(model).order_by(getattr(model, order))).all()
+
+
+def test_a_plain_file_comes_in_with_batch_location_and_signs(clinic):
+    done = bring(clinic, SALE, BACK, OPEN)
+    assert (done.added, done.skipped, done.batches, done.target, done.source) == (3, 0, 1, "plain", "plain")
+    sale, back, waiting = stored(clinic)
+    assert (sale.amount_cents, back.amount_cents, sale.fee_cents, back.fee_cents, waiting.fee_cents) == (
+        12_500, -2_500, 365, 0, None,
+    )  # fmt: skip
+    assert (sale.day, sale.settled_on, sale.counts_on) == (date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 2))
+    (batch,) = stored(clinic, SettlementBatch, "external_id")
+    assert (batch.external_id, batch.settled_on, sale.batch_id, waiting.batch_id) == (
+        "B1", date(2026, 3, 3), batch.id, None,
+    )  # fmt: skip
+    with read(clinic.id) as session:
+        assert sale.location_id == session.scalars(select(Location.id).where(Location.name == "Annex")).one()
+
+
+def test_the_same_file_and_an_overlapping_one_change_nothing(clinic):
+    bring(clinic, SALE, BACK)
+    before = [(row.id, row.change) for row in stored(clinic)]
+    assert (again := bring(clinic, SALE, BACK)).added == 0 and again.skipped == 2
+    overlapping = bring(clinic, BACK, OPEN)
+    assert (overlapping.added, overlapping.skipped) == (1, 1)
+    assert [(row.id, row.change) for row in stored(clinic)][:2] == before
+    assert len(stored(clinic, SettlementBatch, "external_id")) == 1
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [
+        (SALE.replace("125.00", "125.01"), "amount"),
+        (SALE.replace("sale", "chargeback"), "kind"),
+        (SALE.replace(",settled,", ",voided,"), "status"),
+        (SALE.replace("4242", "4243"), "last4"),
+        (SALE.replace("10:00:00", "10:00:01"), "time"),
+        (SALE.replace("3.65", "3.66"), "fee"),
+    ],
+)
+def test_a_row_that_says_something_else_is_refused_with_row_and_column(sqlite_clinic, row, column):
+    bring(sqlite_clinic, SALE)
+    with pytest.raises(ImportRefused) as refused:
+        bring(sqlite_clinic, BACK, row)
+    assert refused.value.lines == [
+        f"day.csv, row 3: {column}: 'T1' is here already with another {column}. Take the row out of the file, or take "
+        "back the import that brought the other."
+    ]
+    assert len(stored(sqlite_clinic)) == 1
+
+
+def test_a_status_that_moved_on_takes_the_place_of_the_earlier_one_and_undo_brings_that_back(clinic):
+    bring(clinic, OPEN)
+    moved = OPEN.replace("T3,,,", "T3,B2,2026-03-04,").replace("authorized", "settled").replace("40.00", "46.00")
+    done = bring(clinic, moved)
+    assert (done.added, done.replaced, done.skipped) == (0, 1, 0)
+    (row,) = stored(clinic)
+    assert (row.status, row.amount_cents, row.settled_on) == ("settled", 4_600, date(2026, 3, 4))
+    assert bring(clinic, OPEN).skipped == 1, "an older file changes nothing"
+    assert stored(clinic)[0].status == "settled"
+    assert runs.undo_landing(done.run_id, by=clinic.operator) == 2
+    assert [(row.status, row.amount_cents) for row in stored(clinic)] == [("authorized", 4_000)]
+    assert not stored(clinic, SettlementBatch, "external_id")
+    with pytest.raises(AlreadyUndone):
+        runs.undo_landing(done.run_id, by=clinic.operator)
+    assert bring(clinic, moved).replaced == 1
+
+
+def test_a_row_that_says_more_completes_the_one_that_is_here(sqlite_clinic):
+    bring(sqlite_clinic, "T1,2026-03-02,10.00,settled", head="reference,settled_on,amount,status")
+    done = bring(
+        sqlite_clinic, "T1,2026-03-02,10.00,settled,4242,.30", head="reference,settled_on,amount,status,last4,fee"
+    )
+    assert (done.replaced, done.added) == (1, 0)
+    (row,) = stored(sqlite_clinic)
+    assert (row.last4, row.fee_cents) == ("4242", 30)
+    assert bring(sqlite_clinic, "T1,2026-03-02,10.00,settled", head="reference,settled_on,amount,status").skipped == 1
+
+
+def test_nothing_comes_in_where_one_row_is_wrong(clinic):
+    rows = [SALE, OPEN.replace("T3", "T4").replace("40.00", "4O.00"), "T5,,2026-13-45,,1.00,EUR,sale,odd,12345,,,,,"]
+    with pytest.raises(ImportRefused) as refused:
+        bring(clinic, *rows)
+    said = "\n".join(refused.value.lines)
+    assert "row 3: column amount: '4O.00' is not an amount of money" in said
+    assert "row 4: column settled_on: '2026-13-45' is not a day of the calendar" in said
+    with read(clinic.id, include_deleted=True) as session:
+        assert not session.scalar(select(func.count()).select_from(SettledTransaction))
+        assert not session.scalar(select(func.count()).select_from(ImportRun))
+
+
+def test_a_foreign_currency_a_repeated_reference_and_the_future_are_refused(sqlite_clinic):
+    rows = [
+        SALE,
+        SALE.replace("125.00", "12.00"),
+        OPEN.replace("USD", "CAD"),
+        BACK.replace("2026-03-02T", "2199-03-02T"),
+    ]
+    with pytest.raises(ImportRefused) as refused:
+        bring(sqlite_clinic, *rows)
+    assert [line.split(": ", 1)[1].split(":")[0] for line in refused.value.lines] == [
+        "reference", "currency", "processed at",
+    ]  # fmt: skip
+
+
+def test_a_file_without_the_needed_columns_says_which(sqlite_clinic):
+    with pytest.raises(ColumnMissing, match="Transaction id"):
+        bring(sqlite_clinic, "1.00", head="amount", make="mapping:plain")
+
+
+def test_a_dry_run_says_the_same_and_writes_nothing(sqlite_clinic):
+    assert (told := bring(sqlite_clinic, SALE, BACK, dry_run=True)).added == 2 and told.run_id is None
+    assert not stored(sqlite_clinic)
+
+
+def test_the_same_form_sent_twice_imports_once(clinic):
+    first = bring(clinic, SALE, key="k1")
+    assert bring(clinic, SALE, key="k1").run_id == first.run_id
+    with read(clinic.id) as session:
+        assert session.scalar(select(func.count()).select_from(ImportRun)) == 1
+
+
+def test_what_lies_in_a_closed_period_counts_on_the_first_open_day_and_is_not_taken_back(clinic):
+    with write(clinic.id) as session:
+        session.add(
+            BooksPeriod(first=date(2026, 3, 1), last=date(2026, 3, 31), closed_by_id=new_id(), closed_at=clock.now())
+        )
+    done = bring(clinic, SALE)
+    assert done.remarks[-1] == "1 of them lie in a closed period and count on 2026-04-01"
+    assert stored(clinic)[0].counts_on == date(2026, 4, 1)
+    with write(clinic.id) as session:
+        session.add(
+            BooksPeriod(first=date(2026, 4, 1), last=date(2026, 4, 30), closed_by_id=new_id(), closed_at=clock.now())
+        )
+    from billing.periods import PeriodClosed
+
+    with pytest.raises(PeriodClosed):
+        runs.undo_landing(done.run_id, by=clinic.operator)
+
+
+def test_only_who_reconciles_may_import_and_take_back(sqlite_clinic):
+    done = bring(sqlite_clinic, SALE)
+    sam = sqlite_clinic.actor("sam")
+    for attack in (
+        lambda: import_settlement(plain(BACK), by=sam), lambda: import_bank(b"Date,Amount\n2026-01-01,1\n", by=sam),
+        lambda: runs.undo_landing(done.run_id, by=sam), lambda: runs.list_runs(by=sam),
+    ):  # fmt: skip
+        with pytest.raises(NotPermitted):
+            attack()
+    assert import_settlement(plain(BACK), by=sqlite_clinic.actor("mona")).added == 1
+
+
+STATEMENT = (
+    b"Date,Description,Amount\n2026-03-04,MTOT DEP 8076 260303,96.35\n2026-03-04,Rent,-900.00\n"
+    b"2026-03-04,Rent,-900.00\n"
+)
+
+
+def test_equal_lines_of_a_statement_are_told_apart_and_known_again(clinic):
+    first = import_bank(STATEMENT, by=clinic.operator, account="Operating")
+    assert (first.added, first.target) == (3, "Operating")
+    again = import_bank(STATEMENT + b"2026-03-05,Fee,-1.00\n", by=clinic.operator, account="Operating")
+    assert (again.added, again.skipped) == (1, 3)
+    assert sorted(line.amount_cents for line in stored(clinic, BankLine, "external_id")) == [
+        -90_000, -90_000, -100, 9_635,
+    ]  # fmt: skip
+    assert runs.undo_landing(again.run_id, by=clinic.operator) == 1
+    assert len(stored(clinic, BankLine, "external_id")) == 3
+    assert [run.kind for run in runs.list_runs(by=clinic.operator)] == ["bank", "bank"]
