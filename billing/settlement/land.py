@@ -7,6 +7,7 @@ which is hidden. Rows are written hidden, a few hundred at a time; one last tran
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -242,7 +243,7 @@ class _Planner:
         if row.currency != self.clinic.currency:
             problem(row.place, f"currency: '{row.currency}' is not the clinic's currency {self.clinic.currency}.")
             return False
-        if row.zone and row.zone not in available_timezones():
+        if row.zone and not _is_zone(row.zone):
             problem(row.place, f"zone: '{row.zone}' is not a time zone. Write it like America/Chicago.")
             return False
         if row.processed_at is not None and row.processed_at > self.now + timedelta(days=2):
@@ -409,6 +410,12 @@ class _Batches:
             batch = session.scalars(select(SettlementBatch).where(SettlementBatch.id == batch_id)).one_or_none()
             for name, value in change.items():
                 setattr(batch, name, value)
+
+
+@functools.cache
+def _is_zone(name: str) -> bool:
+    """Whether a time zone is called so; asked once for each name, as the answer is looked up on the disk."""
+    return name in available_timezones()
 
 
 def _facts(row: SettledRow) -> tuple[Any, ...]:
