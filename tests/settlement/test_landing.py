@@ -149,8 +149,10 @@ def test_a_dry_run_says_the_same_and_writes_nothing(sqlite_clinic):
 def test_the_same_form_sent_twice_imports_once(clinic):
     first = bring(clinic, SALE, key="k1")
     assert bring(clinic, SALE, key="k1").run_id == first.run_id
+    line = import_bank(STATEMENT, by=clinic.operator, key="k2")
+    assert import_bank(STATEMENT, by=clinic.operator, key="k2").run_id == line.run_id
     with read(clinic.id) as session:
-        assert session.scalar(select(func.count()).select_from(ImportRun)) == 1
+        assert session.scalar(select(func.count()).select_from(ImportRun)) == 2
 
 
 def test_what_lies_in_a_closed_period_counts_on_the_first_open_day_and_is_not_taken_back(clinic):
