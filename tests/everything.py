@@ -52,7 +52,7 @@ CODED = {
     "import_run": "kind sha256",
     "invoice": "currency",
     "invoice_event": "kind source",
-    "invoice_line": "tax_code source",
+    "invoice_line": "tax_code discount_code package_code source",
     "job": "kind dedupe_key rule catch_up state lease_owner",
     "location": "zone",
     "note": "access source",

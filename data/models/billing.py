@@ -95,6 +95,11 @@ class InvoiceLine(Event, Base):
     unit_price_cents: Mapped[int] = mapped_column(BigInteger)
     discount_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     discount_reason: Mapped[str] = mapped_column(String(200), default="")
+    discount_code: Mapped[str] = mapped_column(String(80), default="")
+    """The discount of the clinic's list it came from; empty for one typed by hand."""
+    package_code: Mapped[str] = mapped_column(String(80), default="")
+    package_id: Mapped[str | None] = id_column(nullable=True)
+    """Shared by the lines of one package on a ticket; each carries its part of the package's price."""
     subsidy_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     """The part a grant or voucher pays."""
     fund_id: Mapped[str | None] = id_column(nullable=True)
