@@ -27,6 +27,7 @@ CODED = {
     "backup_run": "kind sha256 state",
     "bank_line": "account external_id currency source row_hash",
     "books_period": "state",
+    "card_slip": "processor",
     "chain_head": "audit_hash",
     "check_in": "consent source",
     "client": "phone_digits owner_type search",

@@ -203,7 +203,8 @@ class BackEntry(Record, Base):
 class CardSlip(Record, Base):
     """One card slip that was keyed: each of the four on its sheet once. Never a card number.
 
-    A slip that was spoiled has a ``reason`` and no amount; one that waits to be applied to a ticket has no payment.
+    A slip that was spoiled has a ``reason`` and no amount; one that was not charged yet has no ``authorization``, and
+    one that waits to be applied to a ticket has no payment.
     """
 
     form_sheet_id: Mapped[str] = id_column()
@@ -221,6 +222,11 @@ class CardSlip(Record, Base):
     payment_id: Mapped[str | None] = id_column(nullable=True)
     reason: Mapped[str] = mapped_column(String(200), default="")
     """Why it was spoiled."""
+    processor: Mapped[str] = mapped_column(String(80), default="")
+    """The slug of the processor at whose virtual terminal it is, or was, charged."""
+    claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    """Since when somebody is charging it there; no payment request goes out meanwhile."""
+    claimed_by_id: Mapped[str | None] = id_column(nullable=True)
     by_user_id: Mapped[str | None] = id_column(nullable=True)
     destroyed_by_id: Mapped[str | None] = id_column(nullable=True)
     destroyed_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
