@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from appointments.drug_register import KINDS, LogLine, register
 from appointments.quantities import words
 from data.models import Clinic
@@ -46,10 +48,11 @@ def sheet(bottle_id: str, *, wording: Wording, by: Actor) -> bytes:
             ),
         )
     )
+    whose = replace(COLUMNS[4], label=f"{wording.owner} and address")
     rows = [_row(line, wording) for line in lines if line.kind != "reversal"]
     return within(
-        20, table_pdf, f"Drug log: {bottle.title}", facts, COLUMNS, rows, clinic=head, paper=about.paper,
-        landscape=True, definition=NOTE, empty="No line yet.",
+        20, table_pdf, f"Drug log: {bottle.title}", facts, (*COLUMNS[:4], whose, *COLUMNS[5:]), rows, clinic=head,
+        paper=about.paper, landscape=True, definition=NOTE, empty="No line yet.",
     )  # fmt: skip
 
 

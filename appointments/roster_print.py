@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from appointments.roster import CONSENTS, Filters, RosterRow, facts, rows_where
@@ -52,7 +53,7 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
         table_pdf,
         f"Roster, {words.day(day, style='heading')}",
         line,
-        COLUMNS,
+        [replace(column, label=words.owner) if column.label == "Owner" else column for column in COLUMNS],
         [_cells(row, words) for row in rows],
         clinic=Head(clinic.name, lines),
         paper=settings.paper,
@@ -87,7 +88,7 @@ def _cells(row: RosterRow, words: Wording) -> list[str]:
         row.animal,
         " · ".join(part for part in (row.species, row.details[1], age, weight) if part),
         ", ".join(row.services) or row.type_label,
-        " · ".join(part for part in (row.caution, row.notes) if part),
+        " · ".join(part for part in (row.caution, row.notes, row.own) if part),
         "" if row.consent == "missing" else CONSENTS[row.consent],
         words.money(row.deposit_cents) if row.deposit_cents else "",
         words.money(row.owed_cents) if row.owed_cents else "",

@@ -40,20 +40,28 @@ class HasWording(Protocol):
     def currency(self) -> str: ...
     @property
     def zone(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class Wording:
-    """How one clinic writes values. ``zone`` is an IANA name; ``currency`` ISO 4217."""
+    """How one clinic writes values. ``zone`` is an IANA name; ``currency`` ISO 4217; ``kind`` veterinary or human."""
 
     locale: str = "en_US"
     currency: str = "USD"
     zone: str = "UTC"
+    kind: str = "veterinary"
 
     @classmethod
     def of(cls, clinic: HasWording) -> Wording:
         """How this clinic writes."""
-        return cls(clinic.locale, clinic.currency, clinic.zone)
+        return cls(clinic.locale, clinic.currency, clinic.zone, clinic.kind)
+
+    @property
+    def owner(self) -> str:
+        """The word at the head of a column that names whose patient it is: nobody owns a person."""
+        return "Client" if self.kind == "human" else "Owner"
 
     def money(self, cents: int | None, *, missing: str = NONE) -> str:
         """Whole cents as ``$1,234.50``."""

@@ -64,7 +64,7 @@ def electronic_kit(day: date, *, by: Actor, location_id: str = "") -> list[PackF
         name = clinic.name
     note_view(by, "roster", day.isoformat())
     standing = [one for one in bottles(by=by) if one.state == "open"]
-    heads = [*HEADS.values(), "Sheets"]
+    heads = [*(HEADS | {"owner": words.owner}).values(), "Sheets"]
     lines = [[*_line(row, words), ", ".join(sheets.get(row.id, []))] for row in rows]
     drugs = [_drug(one, words) for one in standing]
     made = f"Saved {words.moment(clock.now())}. It does not change any more: what is written on paper since counts."

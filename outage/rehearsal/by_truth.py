@@ -6,7 +6,7 @@ its sheet, a walk-in becomes a visit before its sheets are bound, a sheet that n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -23,8 +23,14 @@ from security.actor import Actor
 from security.rules import look
 
 Truth = Mapping[str, Any]
+Told = Callable[[int, int], None]
+"""Is told after each one how many are done, of how many."""
 STACK_NAME = "practice-stack.pdf"
 LOST, UNUSED = "The sheet was not found again", "Not used that day"
+
+
+def _nothing(_: int, __: int) -> None:
+    """Told to nobody."""
 
 
 def enter_walk_ins(truth: Truth, *, by: Actor) -> dict[int, str]:
@@ -42,12 +48,14 @@ def enter_walk_ins(truth: Truth, *, by: Actor) -> dict[int, str]:
     return visits
 
 
-def settle_rest(truth: Truth, *, by: Actor, source: str = STACK_NAME) -> int:
-    """Settle the pages of the practice stack that wait, the walk-ins' visits made first; returns how many. Raises what
-    ``settle`` and ``enter_walk_in`` raise."""
+def settle_rest(truth: Truth, *, by: Actor, source: str = STACK_NAME, told: Told = _nothing) -> int:
+    """Settle the pages of the practice stack that wait, the walk-ins' visits made first; returns how many. A page that
+    is put to its sheet may wait again for its boxes, so there may come more. Raises what ``settle`` and
+    ``enter_walk_in`` raise."""
     visits = enter_walk_ins(truth, by=by)
     settled = 0
     while rows := [row for row in review.waiting(by=by) if row.source == source]:
+        told(settled, settled + len(rows))
         review.settle(rows[0].id, answer_to(rows[0], truth, visits, by), by=by)
         settled += 1
     return settled
@@ -71,16 +79,18 @@ def answer_to(row: review.ReviewRow, truth: Truth, visits: Mapping[int, str], by
     return page_answers.PutAside("not_ours")
 
 
-def enter_rest(outage_id: str, truth: Truth, *, by: Actor, second: Actor | None = None, but: int = 0) -> int:
+def enter_rest(outage_id: str, truth: Truth, *, by: Actor, second: Actor | None = None, but: int = 0,
+               told: Told = _nothing) -> int:  # fmt: skip
     """Enter what is left to key, but for the last ``but`` visits: visits, no-shows, then the logs of the bottles.
     ``second`` verifies the drug lines. Returns how many were entered. Raises what ``enter`` raises."""
     done = 0
     waiting = [one for one in to_enter(by=by, outage_id=outage_id) if one.state not in ("entered", "away")]
     visits = [one for one in waiting if one.kind == "visit"]
     keep = {one.id for one in visits[len(visits) - but :]} if but else set()
-    for one in [*visits, *(one for one in waiting if one.kind == "bottle")]:
-        if one.id not in keep:
-            done += _enter(one, truth, by)
+    left = [one for one in (*visits, *(one for one in waiting if one.kind == "bottle")) if one.id not in keep]
+    for place, one in enumerate(left):
+        told(place, len(left))
+        done += _enter(one, truth, by)
     if second is not None:
         verify_rest(outage_id, by=second)
     return done

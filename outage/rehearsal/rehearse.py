@@ -36,6 +36,8 @@ from security.rules import act, look
 from security.sessions import mint_ticket
 
 VISITS = 40
+SETTLING, TYPING = 0.15, 0.95
+"""The share of ``go_on`` that is done when every page is settled, and when everything is typed."""
 FROM, TO = time(7, 30), time(16, 30)
 
 
@@ -229,18 +231,30 @@ def truth_of(*, by: Actor) -> dict[str, Any]:
     return dict(truth)
 
 
-def go_on(*, by: Actor) -> tuple[int, int]:
+def go_on(*, by: Actor, told: Callable[[float, str], None] | None = None) -> tuple[int, int]:
     """Let the machine do what is left of the typing: settle the pages that wait and enter the sheets as they were
     really written, through the same rules; the rest of the staff verifies the drug lines. What nobody found or needed
     is left for the board. Returns how many pages were settled and how many visits and logs entered.
 
+    It takes a minute or two: ``told`` is told as it goes the share that is done, 0 to 1, and what is done just now.
     Raises FillFirst, NothingToPractise, NotPermitted and what those rules raise.
     """
     truth = truth_of(by=by)
     with look(by, "outage.enter") as session:
         outage_id = str(_state(_mine(session))["outage"])
-    settled = by_truth.settle_rest(truth, by=by)
-    return settled, by_truth.enter_rest(outage_id, truth, by=by, second=_self(by.clinic_id))
+    say = told or (lambda _, __: None)
+    settled = by_truth.settle_rest(
+        truth, by=by, told=lambda done, of: say(SETTLING * done / of, f"Settling page {done + 1} of {of}")
+    )
+    entered = by_truth.enter_rest(
+        outage_id, truth, by=by,
+        told=lambda done, of: say(
+            SETTLING + (TYPING - SETTLING) * done / of, f"Typing what is written, visit or log {done + 1} of {of}"
+        ),
+    )  # fmt: skip
+    say(TYPING, "A second person looks at the drug lines")
+    by_truth.verify_rest(outage_id, by=_self(by.clinic_id))
+    return settled, entered
 
 
 def _to_key(one: Waiting) -> bool:

@@ -147,8 +147,8 @@ def _enter(_: Progress, is_current: bool) -> None:
 def _rest(label: str) -> None:
     """Whoever has seen enough lets the machine do what is left of the pages and the typing."""
     if st.button(label, icon=":material/fast_forward:", key="practice_rest"):
-        with st.spinner("Settling pages, and typing what stands on the sheets …", show_time=False):
-            rehearse.go_on(by=frame.actor())
+        bar = st.progress(0.0, "Looking at what is left …")
+        rehearse.go_on(by=frame.actor(), told=lambda share, what: bar.progress(share, f"{what} …"))
         st.rerun()
 
 

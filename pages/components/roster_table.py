@@ -43,7 +43,7 @@ def draw(
         key=key,
         data={
             "rows": [_row(row, words, today) for row in rows],
-            "heads": HEADS,
+            "heads": [(words.owner if head == "Owner" else head, side) for head, side in HEADS],
             "may": may_check_in,
             "empty": empty,
             "label": label,

@@ -207,6 +207,12 @@ def _practise() -> None:
     """The way to a rehearsal, and when the last one was."""
     if "outage.print" not in frame.may():
         return
+    now = rehearse.progress(by=frame.actor())
+    if now is not None:  # in a practice clinic every page leads back to its steps; closing is the last of them
+        if now.closed:
+            st.success("That was the whole way. The date of this practice is kept in your clinic.",
+                       icon=":material/celebration:")  # fmt: skip
+        return
     last = rehearse.last(by=frame.actor())
     with st.container(horizontal=True, vertical_alignment="center", key="practise_line"):
         st.page_link("paper/practise.py", label="Practise an outage", icon=":material/school:", width="content")

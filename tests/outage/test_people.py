@@ -1,12 +1,18 @@
 """A clinic for people on paper: its own forms in its own money, and somebody who walks in for themselves."""
 
+import io
+
+from pypdf import PdfReader
 from sqlalchemy import select
 
+from appointments.roster_print import print_roster
 from data.models import Appointment, Client, Exam, FormSheet, InvoiceLine, Patient
 from data.session import read, write
+from data.wording import Wording
 from forms.settings import all_forms
 from opening.start import furnish
 from outage import entry
+from outage.kit import electronic_kit
 from outage.printing import print_blank
 from outage.sheets import bind
 from security.actor import Actor
@@ -53,3 +59,9 @@ def test_somebody_walks_in_for_themselves_and_goes_home_from_paper_alone(clinic)
     assert line.description == "Follow-up visit"
     (heading,) = [one for one in entry.to_enter(by=by) if one.id == visit]
     assert heading.title == "Ada Lovelace" and "Lovelace, Ada" not in heading.detail
+
+    assert (Wording.of(find_clinic("people")).owner, Wording().owner) == ("Client", "Owner")
+    roster, _, page = electronic_kit(seen.day, by=by)
+    printed = "".join(one.extract_text() for one in PdfReader(io.BytesIO(print_roster(seen.day, by=by))).pages)
+    for text in (roster.content.decode(), page.content.decode(), printed):
+        assert "Lovelace, Ada" in text and "Client" in text and "Owner" not in text

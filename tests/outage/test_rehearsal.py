@@ -113,8 +113,13 @@ def closes_with_equal_sums(sam, practice, truth):
     with read(practice.clinic_id) as session:
         people = {user.role: user.id for user in session.scalars(select(User))}
     staff, manager = (Actor(practice.clinic_id, "demo", people[role]) for role in ("staff", "manager"))
-    settled, entered = rehearse.go_on(by=staff)
+    told = []
+    settled, entered = rehearse.go_on(by=staff, told=lambda share, what: told.append((share, what)))
     assert settled > 10 and entered > 12
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares), "a bar that goes back tells nothing"
+    assert shares[0] == 0.0 and 0.9 < shares[-1] <= 1.0 and len(told) >= settled + entered
+    assert told[0][1].startswith("Settling page 1 of ") and f"visit or log {entered}" in told[-2][1]
     outage_id = rehearse.progress(by=staff).outage_id
     with pytest.raises(StillMissing):
         close(outage_id, "clinical", by=manager)

@@ -33,6 +33,12 @@ def told(at) -> str:
     )
 
 
+def test_no_page_shows_what_its_code_says_of_itself(sqlite_clinic):
+    for page in ("paper/recovery.py", "money/invoices.py"):
+        assert "So many of" not in told(opened(sqlite_clinic, page=page)), page
+        assert "How many lines" not in told(opened(sqlite_clinic, page=page)), page
+
+
 def test_unused_sheets_of_one_print_are_offered_to_be_let_go_at_once(sqlite_clinic):
     day = PaperDay(sqlite_clinic)
     for number in ("B1", "B2", "B3"):
