@@ -12,6 +12,7 @@ from appointments.funding import follow, give_back
 from appointments.moves import appointment_for_change
 from billing import ledger
 from billing.checkout import standing_lines
+from billing.open_links import end_requests
 from billing.payments import checked_reason
 from data.errors import Refusal
 from data.models import Appointment, Client, Invoice, Patient
@@ -128,6 +129,7 @@ def void_invoice(invoice_id: str, reason: str, *, by: Actor, key: str | None = N
         ledger.add_event(work, invoice_id, "voided", amount=stands.total, reason=reason)
         if invoice.appointment_id:
             follow(work, appointment_for_change(work.session, invoice.appointment_id))
+        end_requests(work, invoice_id, "the invoice is void")
         work.audit("invoice.voided", "invoice", invoice_id, number=invoice.number, reason=reason)
 
 
@@ -142,6 +144,7 @@ def forgive(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) 
             raise NothingToForgive()
         ledger.open_document(work, invoice)
         ledger.add_event(work, invoice_id, "forgiven", amount=stands.balance, reason=reason)
+        end_requests(work, invoice_id, "the rest was forgiven")
         work.audit(
             "invoice.forgiven", "invoice", invoice_id, number=invoice.number, amount_cents=stands.balance, reason=reason
         )

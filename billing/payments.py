@@ -15,17 +15,21 @@ from appointments.stages import BEFORE_ARRIVAL
 from billing import ledger
 from billing.amounts import decimal_text
 from billing.checkout import bring_to_day
+from billing.open_links import end_requests
 from billing.periods import counting_day
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
 from data.models import Appointment, Invoice, Payment, PaymentAllocation
 from data.types import clock
+from records.standing import Standing
 from security.actor import Actor
 from security.rules import Work, act
 
 TENDERS = {"cash": "Cash", "card": "Card", "check": "Check", "echeck": "eCheck", "copay": "Copay", "other": "Other"}
 BEFORE_SERVICE = (*BEFORE_ARRIVAL, "checked_in", "examined", "premedicated", "induced", "in_surgery")
 """Stages of a visit in which a payment is a deposit."""
+ONLINE = ("payment_request", "integrated")
+"""Channels on which a processor says itself what it took."""
 BRANDS = ("Visa", "Mastercard", "Amex", "Discover", "Other")
 
 
@@ -68,6 +72,8 @@ class Tender:
     check_number: str = ""
     channel: str = ""
     notes: str = ""
+    processor: str = ""
+    """The slug of the processor that took it on its own page."""
 
     def check(self) -> None:
         """Raise DetailMissing or CardNumberTyped for the first thing that is wrong."""
@@ -79,9 +85,12 @@ class Tender:
                 "The check number": self.check_number, "The note": self.notes, "The brand": self.brand,
             }
         )  # fmt: skip
+        if self.channel in ONLINE and not self.last4 + self.authorization:
+            return  # not every processor tells
         if self.kind == "card" and not re.fullmatch(r"\d{4}", self.last4):
             raise DetailMissing(tender="card", what="the last four digits of the card, four figures and no more")
-        if self.kind == "card" and not re.fullmatch(r"[A-Za-z0-9-]{2,20}", self.authorization):
+        known = self.authorization or self.channel not in ONLINE
+        if self.kind == "card" and known and not re.fullmatch(r"[A-Za-z0-9-]{2,20}", self.authorization):
             raise DetailMissing(tender="card", what="the authorization code from the terminal's slip")
         if self.kind == "check" and not re.fullmatch(r"[\w /-]{1,20}", self.check_number):
             raise DetailMissing(tender="check", what="the number printed on the check")
@@ -145,8 +154,49 @@ def take_payment(
             "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
             amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit_cents=deposit,
         )  # fmt: skip
+        for invoice in invoices:
+            end_requests(work, invoice.id, f"paid another way, {payment.reference}")
         change = (cash or amount_cents) - amount_cents
         taken = Taken(payment.id, payment.reference, amount_cents, change, deposit)
+        work.result = taken.__dict__
+        return taken
+
+
+def receive_payment(
+    invoice_id: str,
+    amount_cents: int,
+    tender: Tender,
+    *,
+    event_at: datetime | None = None,
+    by: Actor,
+    key: str | None = None,
+) -> Taken:
+    """Record money that a processor has taken on its own page. It is never refused for its amount or the state of the
+    invoice, as it has moved: what exceeds the balance shows as overpaid. Raises NotPermitted, NotFound,
+    CardNumberTyped, DetailMissing, BadInput.
+    """
+    tender.check()
+    with act(by, "billing.checkout", key=key) as work:
+        if work.repeated:
+            return Taken(**dict(work.result))
+        if amount_cents <= 0:
+            raise BadInput(problem="A payment must be more than zero.")
+        invoice = ledger.locked_invoice(work, invoice_id)
+        stands = _reopened(work, invoice_id)
+        is_ahead = _is_before_service(work, invoice)
+        payment = _record(
+            work, invoice, "sale", amount_cents, tender, event_at, "live", deposit=amount_cents * is_ahead
+        )
+        _allocate(work, payment, invoice.id, amount_cents, deposit=is_ahead)
+        if stands.is_live and not is_ahead:
+            now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
+            ledger.open_document(work, invoice, stands=now, event_at=event_at)
+        work.audit(
+            "payment.received", "payment", payment.id, reference=payment.reference, channel=tender.channel,
+            amount_cents=amount_cents, invoice=invoice.number,
+        )  # fmt: skip
+        end_requests(work, invoice.id, f"paid another way, {payment.reference}")
+        taken = Taken(payment.id, payment.reference, amount_cents, 0, amount_cents * is_ahead)
         work.result = taken.__dict__
         return taken
 
@@ -244,11 +294,7 @@ def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[in
     invoices, balances = [], []
     for invoice_id in dict.fromkeys(invoice_ids):
         invoice = ledger.locked_invoice(work, invoice_id)
-        stands = ledger.standing_of(work.session, invoice_id)
-        if stands.document == "forgiven":
-            ledger.add_event(work, invoice_id, "forgiven", amount=-stands.forgiven, reason="paid after all")
-            ledger.add_event(work, invoice_id, "reopened", reason="paid after all")
-            stands = ledger.standing_of(work.session, invoice_id)
+        stands = _reopened(work, invoice_id)
         if not stands.is_live:
             raise ledger.InvoiceClosed(number=invoice.number, state=stands.document)
         invoices.append(invoice)
@@ -258,6 +304,16 @@ def _due(work: Work, invoice_ids: Sequence[str]) -> tuple[list[Invoice], list[in
     if len({invoice.client_id for invoice in invoices}) > 1:
         raise BadInput(problem="One payment can only pay tickets of one client. Take a payment for each client.")
     return invoices, balances
+
+
+def _reopened(work: Work, invoice_id: str) -> Standing:
+    """Where an invoice stands, opened again where it was forgiven: it is paid after all."""
+    stands = ledger.standing_of(work.session, invoice_id)
+    if stands.document == "forgiven":
+        ledger.add_event(work, invoice_id, "forgiven", amount=-stands.forgiven, reason="paid after all")
+        ledger.add_event(work, invoice_id, "reopened", reason="paid after all")
+        stands = ledger.standing_of(work.session, invoice_id)
+    return stands
 
 
 def _is_before_service(work: Work, invoice: Invoice, *, called_off: bool = False) -> bool:
@@ -295,6 +351,7 @@ def _record(
         invoice_reference=str(invoice.number), reverses_id=more.get("reverses_id"),
         deposit_cents=more.get("deposit", 0), tendered_cents=more.get("tendered"),
         day=counting_day(session, ledger.day_in(zone, happened)), notes=more.get("notes", tender.notes),
+        processor=tender.processor,
         event_at=happened, source=source, by_user_id=work.by.user_id,
     )  # fmt: skip
     session.add(payment)

@@ -63,6 +63,7 @@ _ALL = (
     Permission("billing.checkout", "check out: charge services and take payment"),
     Permission("billing.discount", "give discounts and change prices at checkout"),
     Permission("billing.refund", "refund, void or forgive"),
+    Permission("billing.invoice", "create and send invoices", "Besides those assigned to client billing by name."),
     Permission("billing.invoices", "see all invoices of the clinic"),
     Permission("billing.funds", "record money received for grants and vouchers"),
     Permission("staff.view", "see staff profiles"),
@@ -105,8 +106,9 @@ _STAFF = {
 }  # fmt: skip
 _CLINICIAN = _STAFF | {"notes.clinicians", "drugs.correct", "drugs.bottles"}
 _MANAGER = _STAFF | {
-    "clients.merge", "appointments.overbook", "billing.discount", "billing.refund", "billing.invoices",
-    "billing.funds", "drugs.correct", "drugs.bottles", "outage.declare", "reconciliation.use", "reconciliation.lock",
+    "clients.merge", "appointments.overbook", "billing.discount", "billing.refund", "billing.invoice",
+    "billing.invoices", "billing.funds", "drugs.correct", "drugs.bottles", "outage.declare", "reconciliation.use",
+    "reconciliation.lock",
     "reports.view", "reports.others", "reports.money", "reports.export", "security.displays",
 }  # fmt: skip
 _ADMINISTRATOR = {p.name for p in _ALL if not p.owner_only}
