@@ -11,7 +11,7 @@ from billing.reconciliation.frames import DAY, Bools, Ints, Side
 from billing.reconciliation.learn import Floats
 from billing.reconciliation.score import Scored
 
-ACCEPT = 1.0
+ACCEPT = 0.3
 """A pair below this is not proposed: it is as likely wrong as right."""
 _FLOOR = -1.0
 _BEHIND = 12.0

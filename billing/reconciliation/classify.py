@@ -11,6 +11,7 @@ from billing.reconciliation.score import DIFFERS, Scored
 
 _TYPOS = (slips.SWAP, slips.DIGIT, slips.DROPPED)
 _ROUNDS = 12
+_ENOUGH = 50
 
 
 def pair_kinds(both: Both, pairs: Scored, prices: Ints) -> Texts:
@@ -47,9 +48,17 @@ def of_differences(paid: Ints, got: Ints, prices: Ints) -> Texts:
         overall = float((share.sum() + 5.0) / (others.sum() + 10.0))
     kinds = np.full(len(paid), "amount_diff", dtype=object)
     far = np.abs(got - paid) * 100 > 60 * np.minimum(paid, got)
-    kinds[((share > 0.5) & np.isin(shape, _TYPOS)) | far] = "amount_typo"
+    kinds[((share > _called_from(share)) & np.isin(shape, _TYPOS)) | far] = "amount_typo"
     kinds[shape == slips.DECIMAL] = "decimal_slip"
     return kinds
+
+
+def _called_from(share: Floats) -> float:
+    """From which belief on a difference is called a typo: so that as many are called so as are believed to be there."""
+    expected = int(share.sum())
+    if len(share) < _ENOUGH or not 0 < expected < len(share):
+        return 0.5
+    return float(np.clip(np.sort(share)[-expected - 1], 0.3, 0.7))
 
 
 def _price(cents: Ints, prices: Ints) -> Floats:

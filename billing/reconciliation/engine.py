@@ -19,7 +19,7 @@ from billing.reconciliation.evidence import Pairs, Sum
 from billing.reconciliation.frames import MONEY_STATUS, UNKNOWN, Bools, Both, Ints, normalise
 from billing.reconciliation.learn import Weights, learn
 from billing.reconciliation.outcome import Finding, Likely, Match, Options, Outcome
-from billing.reconciliation.score import Scored, score
+from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
 
 _LIKELY_FROM, _LIKELY_EACH = -6.0, 3
 _DECLINE_FROM = 3.0
@@ -156,6 +156,8 @@ class _Run:
         for sale, void in leftover.voided(both, ours):
             self.matches.append(leftover.void_match(both, sale, void))
             self.open_ours[[sale, void]] = False
+        ours, _ = self._open()
+        self._entered_twice(weights, ours)
         ours, theirs = self._open()
         matched = np.flatnonzero(~self.open_ours), np.setdiff1d(self.money, theirs)
         exceptions += leftover.findings(both, ours, theirs, matched, self.chargebacks, self.partner)
@@ -166,6 +168,34 @@ class _Run:
             self.matches, exceptions, likely, both.left_out_payments, both.left_out_settled,
             _summary(both, self.matches, exceptions, ours, theirs),
         )  # fmt: skip
+
+    def _entered_twice(self, weights: Weights, ours: Ints) -> None:
+        """Where a sale was entered twice, the earlier entry is the sale, even if only the later one has its code; and
+        no such match is accepted without a person."""
+        p = self.both.payments
+        partner = np.full(len(p), -1, dtype=np.int64)
+        partner[self.partner[self.partner >= 0]] = np.flatnonzero(self.partner >= 0)
+        alone = {one.payments: one for one in self.matches if len(one.payments) == len(one.settled) == 1}
+        twice = leftover.twins(p, ours, np.flatnonzero(partner >= 0), ours=True)
+        rows = np.array([row for row in twice if (p.reference[twice[row]],) in alone], dtype=np.int64)
+        rows = rows[np.lexsort((rows, p.time[rows]))]
+        twin = np.array([twice[row] for row in rows.tolist()], dtype=np.int64)
+        here, there = self._score(weights, rows, partner[twin]), self._score(weights, twin, partner[twin])
+        if len(here) < len(rows):
+            return
+        against = ((here.says == DIFFERS) & (there.says == AGREES)).any(axis=1)
+        kinds = classify.pair_kinds(self.both, here, self.prices)
+        moved: set[int] = set()
+        for at in np.flatnonzero(~against).tolist():
+            row, other = int(rows[at]), int(twin[at])
+            match = alone[(p.reference[other],)]
+            match.is_auto = False
+            if (p.time[row], row) < (p.time[other], other) and other not in moved:
+                moved.add(other)
+                match.payments, match.kind = (p.reference[row],), str(kinds[at])
+                match.score, match.reasons, match.at = round(float(here.total[at]), 3), Pairs(self.both, here), at
+                self.open_ours[row], self.open_ours[other] = False, True
+                self.partner[here.theirs[at]] = row
 
     def _declines(self, weights: Weights) -> tuple[list[Finding], Ints]:
         """Payments whose only counterpart was declined, voided or just authorized."""

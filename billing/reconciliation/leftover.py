@@ -10,7 +10,8 @@ from billing.reconciliation.frames import DAY, NO_TIME, UNKNOWN, Both, Ints, Sid
 from billing.reconciliation.outcome import Finding, Match
 from billing.reconciliation.score import Scored
 
-_TWIN_SECONDS = 2 * DAY
+_TWIN_DAYS, _TWIN_DAYS_NAMED = 2, 10
+"""So far apart can two rows be that are one sale told twice; the second where invoice or authorization is the same."""
 
 
 def voided(both: Both, ours: Ints) -> list[tuple[int, int]]:
@@ -59,15 +60,17 @@ def twins(side: Side, open_rows: Ints, matched: Ints, *, ours: bool) -> dict[int
 
 def _same_money(side: Side, row: int, twin: int, *, ours: bool) -> bool:
     """Whether two rows of one side can be one sale that was entered, or charged, twice."""
-    if side.time[row] == NO_TIME or abs(int(side.time[row]) - int(side.time[twin])) > _TWIN_SECONDS:
+    if NO_TIME in (side.time[row], side.time[twin]):
         return False
     agrees = {}
     for name in ("authorization", "last4", "invoice", "location", "brand", "client", "currency"):
         one, other = int(getattr(side, name)[row]), int(getattr(side, name)[twin])
         agrees[name] = None if UNKNOWN in (one, other) else one == other
-    if agrees["location"] is False or agrees["currency"] is False:
+    if agrees["location"] is False or agrees["currency"] is False or agrees["last4"] is False:
         return False
-    if agrees["last4"] is False:
+    named = agrees["authorization"] or (agrees["invoice"] and agrees["last4"])
+    days = _TWIN_DAYS_NAMED if named else _TWIN_DAYS
+    if abs(int(side.time[row]) - int(side.time[twin])) > days * DAY:
         return False
     if ours:
         if agrees["authorization"]:

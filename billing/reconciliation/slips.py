@@ -47,6 +47,14 @@ def of_amounts(ours: Ints, theirs: Ints) -> Ints:
     return kinds
 
 
+WORDS = ("", "swapped digits", "one wrong digit", "a digit left out", "decimal point", "tip", "adjustment", "unlike")
+
+
+def what_slipped(paid_cents: int, settled_cents: int) -> str:
+    """What may have happened between two amounts, in a word of WORDS."""
+    return WORDS[int(of_amounts(np.array([paid_cents]), np.array([settled_cents]))[0])]
+
+
 def typing(ours: Ints, theirs: Ints) -> Floats:
     """The chance that a slip of its kind makes just this amount of ours out of theirs; 0 for what no slip makes."""
     kinds = of_amounts(ours, theirs)
