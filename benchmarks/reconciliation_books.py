@@ -97,7 +97,8 @@ class Books:
         row = {
             "reference": f"{int(self.rng.integers(10**11)):011d}-{len(self.settled)}", "batch": f"{day:%m%d}",
             "settled_on": day + timedelta(days=1), "processed_at": at, "day": day, "amount_cents": cents,
-            "kind": "sale", "status": "settled", "last4": card["last4"], "brand": words[card["brand"]], "authorization": code,
+            "kind": "sale", "status": "settled", "last4": card["last4"], "brand": words[card["brand"]],
+            "authorization": code,
             "invoice": "", "location": f"Clinic {site}", "processor": "x", "currency": "USD", "fee_cents": 0,
             "related": "", **more,
         }  # fmt: skip
