@@ -1,0 +1,1 @@
+"""Card processors: where cards are charged, on pages of their own, and what they answer."""
