@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from billing import ledger
 from billing.amounts import decimal_text
+from billing.open_links import end_request
 from billing.payments import NothingDue, TooMuchBack, checked_reason
 from billing.processors import posting
 from billing.processors.base import (
@@ -32,6 +33,7 @@ from billing.processors.base import (
 )
 from billing.processors.known import adapter_for, settings_of
 from billing.processors.settings import ONLINE, online_for
+from billing.requests import return_address
 from data.errors import BadInput, NotFound, Refusal
 from data.models import (
     Invoice,
@@ -152,6 +154,8 @@ def _begin_checkout(request_id: str, urls: dict[str, str], by: Actor) -> str | t
             return (order.id,)
         slug = request.processor or _online(session, request)
         adapter_for(session, slug)
+        back = urls["return"] or return_address(session, request.id)
+        urls = urls | {"return": back, "cancel": urls["cancel"] or back}
         order = ProcessorOrder(
             processor=slug, kind="checkout", order_key=posting.new_key(), state="intended",
             amount_cents=request.amount_cents, currency=request.currency, invoice_id=request.invoice_id,
@@ -188,7 +192,9 @@ def withdraw_request(request_id: str, because: str, *, by: Actor, key: str | Non
             raise PaidMeanwhile(amount=decimal_text(request.amount_cents, currency=request.currency))
         if request.state not in ("open", "live"):
             raise _ended(request)
-        order = end_within(work, request, because, at_once=False)
+        order = _end_order(work, request, because)
+        if order is None:
+            end_request(work, request, "withdrawn", because)
         work.result = order.id if order else None
         order_id = work.result
     if order_id is None:
@@ -202,29 +208,24 @@ def withdraw_request(request_id: str, because: str, *, by: Actor, key: str | Non
             raise ProcessorSilent(label=settings_of(session, request.processor).label)
 
 
-def end_within(work: Work, request: PaymentRequest, because: str, *, at_once: bool = True) -> ProcessorOrder | None:
-    """Inside another rule's transaction: end a request that is open, and order the end of its pay page where it has
-    one. With ``at_once`` it counts as withdrawn from now on (the money came another way): a client who pays on the page
-    before it closes gets the money back. Returns the order, which the worker carries out unless the caller does.
-    """
-    now = clock.now()
-    pages = [
-        *_orders(work.session, request.id, "checkout", ("intended", "sent", "uncertain")),
-        *_orders(work.session, request.id, "checkout", ("done",)),
-    ]
-    order = None
-    if pages:
-        page = pages[0]
-        order = ProcessorOrder(
-            processor=page.processor, kind="expire", order_key=posting.new_key(), state="intended",
-            amount_cents=request.amount_cents, currency=request.currency, invoice_id=request.invoice_id,
-            payment_request_id=request.id, due_at=now, by_user_id=work.by.user_id,
-            facts={"page": page.id, "because": because[:200]},
-        )  # fmt: skip
-        work.session.add(order)
-    if at_once or order is None:
-        request.state, request.ended_at, request.ended_because = "withdrawn", now, because[:200]
-    work.audit("payment_request.withdrawn", "payment_request", request.id, reason=because[:200])
+def _end_order(work: Work, request: PaymentRequest, because: str) -> ProcessorOrder | None:
+    """The order to close the pay page of a request that was asked for one; None where there is no page."""
+    session = work.session
+    if not _orders(session, request.id, "checkout", ("sent", "uncertain", "done")):
+        return None
+    waiting = _orders(session, request.id, "expire", ("intended", "sent", "uncertain"))
+    if waiting:
+        work.audit("checkout.end_asked", "payment_request", request.id, again=True)
+        return waiting[0]
+    order = ProcessorOrder(
+        processor=request.processor, kind="expire", order_key=posting.new_key(), state="intended",
+        amount_cents=request.amount_cents, currency=request.currency, invoice_id=request.invoice_id,
+        payment_request_id=request.id, due_at=clock.now(), by_user_id=work.by.user_id,
+        facts={"because": because[:200]},
+    )  # fmt: skip
+    session.add(order)
+    session.flush()
+    work.audit("checkout.end_asked", "payment_request", request.id, reason=because[:200])
     return order
 
 
@@ -390,11 +391,11 @@ def _page_made(order_id: str, hosted: Hosted, by: Actor) -> str:
 def _end_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Actor) -> str:  # noqa: ARG001
     """The end of a pay page: closed at the processor, or known to lapse by itself."""
     with look(_worker(by), None) as session:
-        page = session.get_one(ProcessorOrder, (session.clinic_id, str(order.facts["page"])))
-    if page.state == "intended" or (page.state in ("sent", "uncertain") and not page.external_id):
-        sale = adapter.state_of(placed_of(page))
-    else:
-        sale = adapter.expire(placed_of(page))
+        pages = _orders(session, str(order.payment_request_id), "checkout", ("sent", "uncertain", "done"))
+    if not pages:
+        return _ended_as(order.id, "done", "there was no page", by)
+    page = pages[0]
+    sale = adapter.expire(placed_of(page)) if page.external_id else adapter.state_of(placed_of(page))
     if sale.state == "paid":
         settle_event(page.id, sale, by=by)
     with act(_worker(by), None) as work:
@@ -447,13 +448,6 @@ DO: dict[str, Callable[[ProcessorOrder, Processor, bool, Actor], str]] = {
 
 def settle_event(order_id: str, sale: Sale, *, by: Actor) -> str:
     """Write down what a processor says became of a pay page, once; returns the order's state."""
-    try:
-        return _settled(order_id, sale, by, plainly=False)
-    except Refusal:  # the money is there whatever the ticket says
-        return _settled(order_id, sale, by, plainly=True)
-
-
-def _settled(order_id: str, sale: Sale, by: Actor, *, plainly: bool) -> str:
     with together(_worker(by), "billing.checkout") as work:
         session = work.session
         session.head()
@@ -466,7 +460,7 @@ def _settled(order_id: str, sale: Sale, by: Actor, *, plainly: bool) -> str:
             if sale.currency and sale.currency.upper() != order.currency:
                 raise AssertionError("a page was paid in another currency than it asked for")
             order.facts = order.facts | {"transaction": sale.transaction, "fields": {}}
-            order.made_payment_id = posting.book_sale(work, order, request, sale, plainly=plainly)
+            order.made_payment_id = posting.book_sale(work, order, sale)
             order.state, order.finished_at, order.due_at = "done", clock.now(), None
             work.audit("checkout.paid", "payment_request", str(order.payment_request_id), processor=order.processor,
                        payment=order.made_payment_id)  # fmt: skip

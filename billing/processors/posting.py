@@ -6,14 +6,15 @@ had open is kept on it and goes back to the card.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from sqlalchemy import func, select
 
-from billing import ledger, payments
+from billing import ledger, payments, requests
 from billing.payments import Tender
 from billing.processors.base import Returned, Sale
-from data.models import Invoice, Payment, PaymentAllocation, PaymentRequest, ProcessorOrder
+from data.models import Invoice, Payment, PaymentAllocation, ProcessorOrder
 from data.session import ClinicSession
 from data.types import clock, new_id
 from security.rules import Work
@@ -21,45 +22,18 @@ from security.rules import Work
 TWICE = "It had been paid another way meanwhile"
 
 
-def tender_of(sale: Sale, slug: str) -> Tender:
-    """How money came by a processor's page."""
-    digits = sale.last4 if len(sale.last4) == 4 and sale.last4.isdigit() else ""
-    return Tender(
-        kind=sale.tender, last4=digits, brand=sale.brand[:20], authorization=sale.authorization[:20],
-        channel="payment_request", processor=slug[:40],
-    )  # fmt: skip
-
-
-def book_sale(
-    work: Work, order: ProcessorOrder, request: PaymentRequest | None, sale: Sale, *, plainly: bool = False
-) -> str:
-    """The payment of a page that was paid; returns its id. What the invoice did not need any more is ordered back.
-
-    ``plainly`` leaves the state of the ticket alone, where its own rules refused the payment.
-    """
+def book_sale(work: Work, order: ProcessorOrder, sale: Sale) -> str:
+    """The payment of a page that was paid; returns its id. What the invoice did not need any more is ordered back."""
     session = work.session
-    invoice = session.get_one(Invoice, (session.clinic_id, str(order.invoice_id)))
-    cents, at = sale.amount_cents or order.amount_cents, _happened(sale.at)
-    tender = tender_of(sale, order.processor)
-    if request is not None:
-        request.state, request.ended_at, request.ended_because = "paid", clock.now(), ""
-        session.flush()
-    stands = ledger.standing_of(session, invoice.id)
-    forgiven = stands.document == "forgiven" and stands.forgiven >= cents
-    if not plainly and (forgiven or (stands.is_live and stands.balance >= cents)):
-        taken = payments.take_payment([invoice.id], cents, tender, by=work.by, event_at=at)
-        payment_id, excess = taken.payment_id, 0
-    else:
-        excess = cents - max(stands.balance, 0) if stands.is_live else cents
-        payment = payments._record(work, invoice, "sale", cents, tender, at, "live")
-        payments._allocate(work, payment, invoice.id, cents, deposit=False)
-        payment_id = payment.id
-        work.audit(
-            "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
-            amount_cents=cents, invoices=[invoice.number], excess_cents=excess,
-        )  # fmt: skip
-    if request is not None:
-        request.payment_id = payment_id
+    cents = sale.amount_cents or order.amount_cents
+    digits = sale.last4 if re.fullmatch(r"\d{4}", sale.last4) else ""
+    code = sale.authorization if digits and re.fullmatch(r"[A-Za-z0-9-]{2,20}", sale.authorization) else ""
+    payment_id = requests.paid(
+        str(order.payment_request_id), cents, last4=digits, brand=sale.brand[:20], authorization=code,
+        tender=sale.tender, processor=order.processor[:40], event_at=_happened(sale.at), by=work.by,
+    )  # fmt: skip
+    stands = ledger.standing_of(session, str(order.invoice_id))
+    excess = min(cents, stands.overpaid)
     if excess:
         order_back(session, payment_id, order.processor, excess, order.currency, reason=TWICE, by_user_id=None)
     return payment_id
