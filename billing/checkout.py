@@ -7,28 +7,41 @@ total can be told again from the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from appointments.funding import OFF, FundEmpty, add_fund_entry, follow, give_back, has_enough
+from appointments.funding import OFF, FundEmpty, follow, has_enough
 from appointments.moves import appointment_for_change, record_move
 from appointments.stages import EXITS
 from billing import ledger
 from billing.amounts import decimal_text
-from billing.pricing import Amounts, TaxRate, amounts_of, gross_of, price_of, subsidy_of
-from billing.settings import SERVICE
+from billing.lines import (
+    Item,
+    add_item,
+    as_item,
+    charging,
+    charging_day,
+    item_for,
+    positive,
+    refuse_in_package,
+    reverse,
+    standing_line,
+    standing_lines,
+    visit_of,
+)
+from billing.pricing import MILLION, gross_of, half_up
+from billing.settings import DISCOUNT, SERVICE
 from data import definitions
 from data.card_numbers import refuse_card_numbers
-from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal
+from data.errors import BadInput, NotFound, Refusal
 from data.models import (
     Appointment,
     Exam,
     Fund,
     Invoice,
     InvoiceLine,
-    Patient,
     Reminder,
     Service,
     Surgery,
@@ -50,10 +63,6 @@ FINDINGS = {
 LEFT = tuple(stage for stage in EXITS if stage != "held_overnight")
 
 
-class LineChanged(EditedMeanwhile):
-    """Somebody else changed or removed this line while you had it open. Look at the ticket again."""
-
-
 class BadDiscount(BadInput):
     """A discount of {discount} is more than the line costs. Enter at most what the line comes to."""
 
@@ -64,22 +73,6 @@ class NotFundable(BadInput):
 
 class StillOpen(Refusal):
     """Part of this ticket is still unpaid. Take the payment, or say why the patient goes home with an open balance."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One charge before its tax: what a person can decide about a line."""
-
-    description: str
-    quantity: int
-    unit_price_cents: int
-    tax: TaxRate
-    service_id: str | None = None
-    discount_cents: int = 0
-    discount_reason: str = ""
-    fund: Fund | None = None
-    provider_id: str | None = None
-    patient_id: str | None = None
 
 
 def open_ticket(
@@ -102,7 +95,7 @@ def open_ticket(
         for code in appointment.services:
             service = work.session.scalars(select(Service).where(Service.code == code)).one_or_none()
             if service is not None:
-                _add(work, invoice, _item(work.session, service, appointment), appointment.day, event_at, source)
+                add_item(work, invoice, item_for(work.session, service, appointment), appointment.day, event_at, source)
         follow(work, appointment)  # what the booking promised is the ticket's to promise from here
         _apply_booked_fund(work, invoice, appointment, event_at, source)
         work.audit("ticket.opened", "invoice", invoice.id, number=invoice.number, appointment=appointment_id)
@@ -141,9 +134,9 @@ def charge_visit(
         added = [code for code in dict.fromkeys(codes) if listed[code].id not in there]
         if added:
             document = "draft" if is_new else ledger.live_invoice(work, invoice.id)[1].document
-            day = _day(session, invoice, document)
+            day = charging_day(session, invoice, document)
             for service in services_on(session, [listed[code] for code in added], appointment.day):
-                _add(work, invoice, _item(session, service, appointment), day, event_at, source)
+                add_item(work, invoice, item_for(session, service, appointment), day, event_at, source)
         if is_new:
             follow(work, appointment)
             _apply_booked_fund(work, invoice, appointment, event_at, source)
@@ -210,9 +203,9 @@ def add_line(invoice_id: str, service_code: str, *, quantity: int = 1000, by: Ac
         service = work.session.scalars(select(Service).where(Service.code == service_code)).one_or_none()
         if service is None or not service.active:
             raise NotFound(what="service", name=service_code)
-        appointment = _appointment(work.session, invoice)
-        item = replace(_item(work.session, service, appointment), quantity=_positive(quantity))
-        line = _add(work, invoice, item, _day(work.session, invoice, stands.document), None, "live")
+        appointment = visit_of(work.session, invoice)
+        item = replace(item_for(work.session, service, appointment), quantity=positive(quantity))
+        line = add_item(work, invoice, item, charging_day(work.session, invoice, stands.document), None, "live")
         work.audit("ticket.line_added", "invoice", invoice_id, service=service_code, quantity=quantity)
         work.result = line.id
         return line.id
@@ -230,28 +223,32 @@ def change_line(
 ) -> str:
     """Charge a line differently: the line is reversed and a new one takes its place; returns the new line's id.
 
-    A price or discount needs billing.discount. Raises NotPermitted, LineChanged, InvoiceClosed, BadDiscount.
+    A price or discount needs billing.discount. Raises NotPermitted, LineChanged, InPackage,
+    InvoiceClosed, BadDiscount.
     """
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return str(work.result)
-        old, invoice, day = _standing_line(work, line_id)
-        new = _as_item(work.session, old)
+        old, invoice, day = standing_line(work, line_id)
+        refuse_in_package(work.session, old)
+        new = as_item(work.session, old)
         if quantity is not None:
-            new = replace(new, quantity=_positive(quantity))
+            new = _discounted(work.session, replace(new, quantity=positive(quantity)))
         if unit_price_cents is not None:
             new = replace(new, unit_price_cents=max(0, unit_price_cents))
-        if discount_cents is not None:
-            new = replace(new, discount_cents=discount_cents)
+        if discount_cents is not None and discount_cents != old.discount_cents:
+            new = replace(new, discount_cents=discount_cents, discount_code="")
         if discount_reason is not None:
             refuse_card_numbers({"The reason": discount_reason})
             new = replace(new, discount_reason=discount_reason.strip()[:200])
-        if (new.unit_price_cents, new.discount_cents) != (old.unit_price_cents, old.discount_cents):
+        by_hand = new.unit_price_cents != old.unit_price_cents or not new.discount_code
+        if by_hand and (new.unit_price_cents, new.discount_cents) != (old.unit_price_cents, old.discount_cents):
             authorize(work.session, by, "billing.discount")
         if not 0 <= new.discount_cents <= gross_of(new.quantity, new.unit_price_cents):
             raise BadDiscount(discount=decimal_text(new.discount_cents, currency=invoice.currency))
-        _reverse(work, invoice, old, day)
-        line = _add(work, invoice, new, day, None, "live")
+        with charging(work, invoice.id):
+            reverse(work, invoice, old, day)
+            line = add_item(work, invoice, new, day, None, "live")
         work.audit(
             "ticket.line_changed", "invoice", invoice.id, line=line_id, new_line=line.id, quantity=new.quantity,
             price_changed=new.unit_price_cents != old.unit_price_cents, discount_cents=new.discount_cents,
@@ -262,12 +259,17 @@ def change_line(
 
 
 def remove_line(line_id: str, *, by: Actor, key: str | None = None) -> None:
-    """Take a line off the ticket by a reversing line. Raises NotPermitted, LineChanged, InvoiceClosed."""
+    """Take a line off the ticket by a reversing line.
+
+    Raises NotPermitted, LineChanged, InPackage, InvoiceClosed.
+    """
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return
-        old, invoice, day = _standing_line(work, line_id)
-        _reverse(work, invoice, old, day)
+        old, invoice, day = standing_line(work, line_id)
+        refuse_in_package(work.session, old)
+        with charging(work, invoice.id):
+            reverse(work, invoice, old, day)
         work.audit("ticket.line_removed", "invoice", invoice.id, line=line_id)
 
 
@@ -279,7 +281,7 @@ def apply_fund(line_id: str, fund_code: str | None, *, by: Actor, key: str | Non
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return str(work.result)
-        old, invoice, day = _standing_line(work, line_id)
+        old, invoice, day = standing_line(work, line_id)
         fund = None
         if fund_code is not None:
             fund = work.session.scalars(select(Fund).where(Fund.code == fund_code)).one_or_none()
@@ -287,10 +289,11 @@ def apply_fund(line_id: str, fund_code: str | None, *, by: Actor, key: str | Non
                 raise NotFound(what="grant or voucher", name=fund_code)
             if not fund.active:
                 raise NotFundable(fund=fund.name)
-        _reverse(work, invoice, old, day)
-        if fund is not None and not has_enough(work.session, fund):
-            raise FundEmpty(fund=fund.name)
-        line = _add(work, invoice, replace(_as_item(work.session, old), fund=fund), day, None, "live")
+        with charging(work, invoice.id):
+            reverse(work, invoice, old, day)
+            if fund is not None and not has_enough(work.session, fund):
+                raise FundEmpty(fund=fund.name)
+            line = add_item(work, invoice, replace(as_item(work.session, old), fund=fund), day, None, "live")
         work.audit("ticket.fund_applied", "invoice", invoice.id, line=line.id, fund=fund_code)
         work.result = line.id
         return line.id
@@ -336,7 +339,7 @@ def complete_checkout(
 def bring_to_day(work: Work, invoice: Invoice) -> bool:
     """Charge the lines of a draft on the day of its visit, where the visit was moved after the ticket was opened;
     returns whether any line was charged anew. The caller knows that it is a draft."""
-    appointment = _appointment(work.session, invoice)
+    appointment = visit_of(work.session, invoice)
     if appointment is None:
         return False
     invoice.issued_on = invoice.due_on = appointment.day
@@ -344,8 +347,8 @@ def bring_to_day(work: Work, invoice: Invoice) -> bool:
     for line in standing_lines(work.session, invoice.id):
         if line.day != appointment.day:
             moved = True
-            _reverse(work, invoice, line, line.day)
-            _add(work, invoice, _as_item(work.session, line), appointment.day, None, "live")
+            reverse(work, invoice, line, line.day)
+            add_item(work, invoice, as_item(work.session, line), appointment.day, None, "live")
     return moved
 
 
@@ -356,24 +359,6 @@ def invoice_of(session: ClinicSession, appointment_id: str) -> Invoice | None:
     ).all()
     stands = standings(session, [row.id for row in rows]) if rows else {}
     return next((row for row in rows if stands[row.id].document != "void"), None)
-
-
-def standing_lines(session: ClinicSession, invoice_id: str) -> list[InvoiceLine]:
-    """The lines that count: neither reversed nor reversing. A changed line stays where it was."""
-    rows = session.scalars(
-        select(InvoiceLine).where(InvoiceLine.invoice_id == invoice_id).order_by(InvoiceLine.entered_at, InvoiceLine.id)
-    ).all()
-    reversed_ids = {row.reverses_id for row in rows}
-    standing = [row for row in rows if row.reverses_id is None and row.id not in reversed_ids]
-    place = places(rows)
-    return sorted(standing, key=lambda row: place[row.id])
-
-
-def places(rows: Sequence[InvoiceLine]) -> dict[str, int]:
-    """Where each of an invoice's lines, given in the order they were written, stands on paper: a changed line stays
-    where its service came onto the invoice."""
-    first: dict[str, int] = {}
-    return {row.id: first.setdefault(row.service_id or row.id, number) for number, row in enumerate(rows)}
 
 
 def suggestions_of(session: ClinicSession, appointment: Appointment, lines: Sequence[InvoiceLine]) -> list[Service]:
@@ -391,19 +376,6 @@ def suggestions_of(session: ClinicSession, appointment: Appointment, lines: Sequ
     charged = {line.service_id for line in lines}
     services = session.scalars(select(Service).where(Service.code.in_(codes), Service.active.is_(True))).all()
     return [service for service in services if service.id not in charged]
-
-
-def price_for(session: ClinicSession, service: Service, appointment: Appointment | None) -> int:
-    """What this service costs for the patient of a visit, in cents."""
-    species, weight = "", None
-    if appointment is not None:
-        patient = session.held(Patient, appointment.patient_id)
-        assert patient is not None
-        exam = None
-        if service.prices:
-            exam = session.scalar(select(Exam.weight_grams).where(Exam.appointment_id == appointment.id))
-        species, weight = patient.species, exam if exam is not None else patient.weight_grams
-    return price_of(service.price_cents, service.prices, species=species, weight_grams=weight)
 
 
 def _new_invoice(
@@ -425,96 +397,6 @@ def _new_invoice(
     return invoice
 
 
-def _item(session: ClinicSession, service: Service, appointment: Appointment | None) -> Item:
-    provider = None
-    if appointment is not None and service.procedure:
-        surgeon = session.scalar(select(Surgery.surgeon_id).where(Surgery.appointment_id == appointment.id))
-        provider = surgeon or appointment.provider_id
-    return Item(
-        description=service.name, quantity=1000, unit_price_cents=price_for(session, service, appointment),
-        tax=ledger.tax_rate(session, service.tax_code), service_id=service.id, provider_id=provider,
-        patient_id=appointment.patient_id if appointment else None,
-    )  # fmt: skip
-
-
-def _as_item(session: ClinicSession, line: InvoiceLine) -> Item:
-    fund = session.scalars(select(Fund).where(Fund.id == line.fund_id)).one_or_none() if line.fund_id else None
-    return Item(
-        description=line.description, quantity=line.quantity, unit_price_cents=line.unit_price_cents,
-        tax=TaxRate(line.tax_code, line.tax_rate_millionths, line.tax_included), service_id=line.service_id,
-        discount_cents=line.discount_cents, discount_reason=line.discount_reason, fund=fund,
-        provider_id=line.provider_id, patient_id=line.patient_id,
-    )  # fmt: skip
-
-
-def _add(work: Work, invoice: Invoice, item: Item, day: date, event_at: datetime | None, source: str) -> InvoiceLine:
-    session = work.session
-    left = gross_of(item.quantity, item.unit_price_cents) - item.discount_cents
-    subsidy = subsidy_of(left, item.fund.discount_cents) if item.fund else 0
-    amounts = _taxed(session, invoice.id, left - subsidy, item.tax)
-    line = InvoiceLine(
-        invoice_id=invoice.id, day=day, patient_id=item.patient_id, service_id=item.service_id,
-        description=item.description, quantity=item.quantity, unit_price_cents=item.unit_price_cents,
-        discount_cents=item.discount_cents, discount_reason=item.discount_reason, subsidy_cents=subsidy,
-        fund_id=item.fund.id if item.fund else None, net_cents=amounts.net_cents, tax_cents=amounts.tax_cents,
-        tax_code=item.tax.code, tax_rate_millionths=item.tax.rate_millionths, tax_included=item.tax.included,
-        provider_id=item.provider_id, event_at=event_at or clock.now(), source=source, by_user_id=work.by.user_id,
-    )  # fmt: skip
-    session.add(line)
-    session.flush()
-    if item.fund is not None:
-        is_draft = ledger.standing_of(session, invoice.id).document == "draft"
-        add_fund_entry(
-            work, item.fund.id, "pending" if is_draft else "used", item.fund.deduction_cents, line.id,
-            invoice.appointment_id, event_at=event_at, source=source,
-        )  # fmt: skip
-        appointment = _appointment(session, invoice)
-        if is_draft and appointment is not None:
-            follow(work, appointment)  # a visit that is off holds nothing
-    return line
-
-
-def _reverse(work: Work, invoice: Invoice, line: InvoiceLine, day: date) -> None:
-    session = work.session
-    rate = TaxRate(line.tax_code, line.tax_rate_millionths, line.tax_included)
-    if ledger.rounding_rule(session) == "invoice":
-        amounts = _taxed(session, invoice.id, -(line.net_cents + (line.tax_cents if line.tax_included else 0)), rate)
-    else:
-        amounts = Amounts(-line.net_cents, -line.tax_cents)
-    session.add(
-        InvoiceLine(
-            invoice_id=invoice.id, day=day, patient_id=line.patient_id, service_id=line.service_id,
-            description=line.description, quantity=-line.quantity, unit_price_cents=line.unit_price_cents,
-            discount_cents=-line.discount_cents, discount_reason=line.discount_reason,
-            subsidy_cents=-line.subsidy_cents, fund_id=line.fund_id, net_cents=amounts.net_cents,
-            tax_cents=amounts.tax_cents, tax_code=line.tax_code, tax_rate_millionths=line.tax_rate_millionths,
-            tax_included=line.tax_included, provider_id=line.provider_id, reverses_id=line.id, event_at=clock.now(),
-            by_user_id=work.by.user_id,
-        )
-    )  # fmt: skip
-    session.flush()
-    give_back(work, line.id)
-
-
-def _taxed(session: ClinicSession, invoice_id: str, base: int, rate: TaxRate) -> Amounts:
-    rounding = ledger.rounding_rule(session)
-    before = ledger.running(session, invoice_id, rate) if rounding == "invoice" else None
-    return amounts_of(base, rate, rounding, before)
-
-
-def _standing_line(work: Work, line_id: str) -> tuple[InvoiceLine, Invoice, date]:
-    session = work.session
-    session.head()
-    line = session.scalars(select(InvoiceLine).where(InvoiceLine.id == line_id)).one_or_none()
-    if line is None:
-        raise NotFound(what="line", name="like this")
-    reversal = session.scalar(select(InvoiceLine.id).where(InvoiceLine.reverses_id == line_id))
-    if reversal is not None or line.reverses_id is not None:
-        raise LineChanged()
-    invoice, stands = ledger.live_invoice(work, line.invoice_id)
-    return line, invoice, line.day if stands.document == "draft" else ledger.today(session)
-
-
 def _apply_booked_fund(
     work: Work, invoice: Invoice, appointment: Appointment, event_at: datetime | None, source: str
 ) -> None:
@@ -528,8 +410,8 @@ def _apply_booked_fund(
     line = next((row for row in standing_lines(session, invoice.id) if row.service_id in services), None)
     if line is None:
         return
-    _reverse(work, invoice, line, line.day)
-    _add(work, invoice, replace(_as_item(session, line), fund=fund), line.day, event_at, source)
+    reverse(work, invoice, line, line.day)
+    add_item(work, invoice, replace(as_item(session, line), fund=fund), line.day, event_at, source)
 
 
 def _remind(session: ClinicSession, invoice: Invoice, appointment: Appointment) -> None:
@@ -557,18 +439,10 @@ def _remind(session: ClinicSession, invoice: Invoice, appointment: Appointment) 
             session.add(Reminder(patient_id=appointment.patient_id, service_code=service.code, due_on=due))
 
 
-def _appointment(session: ClinicSession, invoice: Invoice) -> Appointment | None:
-    if not invoice.appointment_id:
-        return None
-    return session.held(Appointment, invoice.appointment_id)
-
-
-def _day(session: ClinicSession, invoice: Invoice, document: str) -> date:
-    appointment = _appointment(session, invoice)
-    return appointment.day if appointment is not None and document == "draft" else ledger.today(session)
-
-
-def _positive(quantity: int) -> int:
-    if quantity <= 0:
-        raise BadInput(problem="The quantity must be more than zero. Remove the line if it is not wanted.")
-    return quantity
+def _discounted(session: ClinicSession, item: Item) -> Item:
+    """A discount of the clinic's list that is a share of the charge follows its quantity."""
+    listed = definitions.load_all(session, DISCOUNT).get(item.discount_code)
+    if listed is None or not listed.rate_millionths:
+        return item
+    cents = half_up(gross_of(item.quantity, item.unit_price_cents) * listed.rate_millionths, MILLION)
+    return replace(item, discount_cents=cents)

@@ -11,7 +11,7 @@ from sqlalchemy import String, cast, func, or_, select
 from appointments.funding import follow, give_back
 from appointments.moves import appointment_for_change
 from billing import ledger
-from billing.checkout import standing_lines
+from billing.lines import standing_lines
 from billing.open_links import end_requests
 from billing.payments import checked_reason
 from data.errors import Refusal

@@ -8,7 +8,7 @@ invoice, to the cent, in whatever order they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,6 +105,18 @@ def amounts_of(base_cents: int, rate: TaxRate, rounding: Rounding = "line", befo
     else:
         tax = tax_in(base_cents, rate)
     return Amounts(base_cents - tax, tax) if rate.included else Amounts(base_cents, tax)
+
+
+def shares_of(total: int, weights: Sequence[int]) -> list[int]:
+    """A whole amount spread in proportion to weights (equally where all are nothing), to the cent: the cents that
+    remain go to the largest remainders, the earlier first. No share is more than one cent off its exact part."""
+    parts = list(weights) if any(weights) else [1] * len(weights)
+    whole = sum(parts)
+    shares = [total * part // whole for part in parts]
+    by_remainder = sorted(range(len(parts)), key=lambda place: (-(total * parts[place] % whole), place))
+    for place in by_remainder[: total - sum(shares)]:
+        shares[place] += 1
+    return shares
 
 
 def _whole(value: object) -> int:

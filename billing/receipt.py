@@ -74,8 +74,7 @@ def facts_of(shown: Ticket, clinic: Clinic, about: ClinicProfile) -> dict[str, A
     sums = []
     if shown.discounts_cents or shown.subsidies_cents or any(not included for *_, included in shown.taxes):
         sums.append(("Subtotal", words.money(shown.gross_cents)))
-    if shown.discounts_cents:
-        sums.append(("Discounts", words.money(-shown.discounts_cents)))
+    sums += [(reason, words.money(-cents)) for reason, cents in shown.discounts]
     for name, cents in _by_fund(shown.lines):
         sums.append((name, words.money(-cents)))
     sums += [(label, words.money(cents)) for label, cents, included in shown.taxes if not included]
@@ -110,8 +109,8 @@ def facts_of(shown: Ticket, clinic: Clinic, about: ClinicProfile) -> dict[str, A
 
 
 def _line(line: Line, words: Wording) -> dict[str, Any]:
-    notes = []
-    if line.discount_cents:
+    notes = [f"Part of {line.package}"] if line.package_id else []
+    if line.discount_cents and not line.package_id:
         why = f" ({line.discount_reason})" if line.discount_reason else ""
         notes.append(f"Discount {words.money(line.discount_cents)}{why}")
     if line.subsidy_cents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy import select
 
 from data import definitions
@@ -59,6 +59,46 @@ class FundDocument(definitions.Document):
     active: bool = True
 
 
+class PackageItem(definitions.Document):
+    """A service in a package, and how many of it."""
+
+    service: str = Field(min_length=1, max_length=80)
+    quantity: int = Field(default=1, ge=1, le=99)
+
+
+class PackageDocument(definitions.Document):
+    """Several services at one price, which ``prices`` narrow by species and weight as a service's do."""
+
+    label: str = Field(min_length=1, max_length=80)
+    price_cents: int = Field(ge=0)
+    species: str = Field(default="", max_length=60)
+    """Offered for this species alone; empty for every one."""
+    items: list[PackageItem] = Field(min_length=1, max_length=30)
+    prices: list[PriceBand] = Field(default_factory=list)
+    active: bool = True
+
+
+class DiscountDocument(definitions.Document):
+    """A discount of the clinic's list: a share of each charge it applies to, or an amount off them together."""
+
+    label: str = Field(min_length=1, max_length=80)
+    rate_millionths: int = Field(default=0, ge=0, le=1_000_000)
+    amount_cents: int = Field(default=0, ge=0, le=100_000_00)
+    services: list[str] = Field(default_factory=list)
+    categories: list[str] = Field(default_factory=list)
+    """It applies to these services and to those of these categories; to every one where both are empty."""
+    needs_permission: bool = True
+    """Only for those who may give discounts; otherwise everybody at the counter gives it."""
+    reason: str = Field(default="", max_length=200)
+    active: bool = True
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> DiscountDocument:
+        if bool(self.rate_millionths) == bool(self.amount_cents):
+            raise ValueError("Enter either a percentage or an amount, and leave the other at zero")
+        return self
+
+
 def _project_service(session: ClinicSession, slug: str, document: ServiceDocument) -> None:
     row = session.scalars(select(Service).where(Service.code == slug)).one_or_none()
     if row is None:
@@ -81,6 +121,8 @@ SERVICE = definitions.register("service", "Service", ServiceDocument, _project_s
 TAX = definitions.register("tax", "Tax", Tax)
 TAX_RULES = definitions.register("tax-rules", "Tax rules", TaxRules)
 FUND = definitions.register("fund", "Grant or voucher", FundDocument, _project_fund)
+PACKAGE = definitions.register("package", "Package", PackageDocument)
+DISCOUNT = definitions.register("discount", "Discount", DiscountDocument)
 
 
 def _spay(cents: int, procedure: str, species: str, heavy: tuple[tuple[int, int, int], ...] = ()) -> ServiceDocument:
@@ -115,6 +157,24 @@ DEFAULT_SERVICES = {
     "e-collar": ServiceDocument(name="E-collar", category="Products", price_cents=1_200, tax_code="sales"),
     "flea-treatment": ServiceDocument(name="Flea treatment", category="Products", price_cents=1_400, tax_code="sales"),
 }
+DEFAULT_PACKAGES = {
+    "cat-vaccines": PackageDocument(
+        label="Cat vaccines and microchip",
+        species="cat",
+        price_cents=5_900,
+        items=[PackageItem(service=code) for code in ("rabies", "fvrcp", "microchip")],
+    ),
+    "dog-vaccines": PackageDocument(
+        label="Dog vaccines and microchip",
+        species="dog",
+        price_cents=5_900,
+        items=[PackageItem(service=code) for code in ("rabies", "dhpp", "microchip")],
+    ),
+}
+DEFAULT_DISCOUNTS = {
+    "rescue-partner": DiscountDocument(label="Rescue partner", rate_millionths=100_000, categories=["Surgery"]),
+    "hardship": DiscountDocument(label="Hardship", amount_cents=2_500),
+}
 HUMAN_SERVICES = {
     "visit": ServiceDocument(name="Office visit", category="Visits", price_cents=9_000),
     "follow-up": ServiceDocument(name="Follow-up visit", category="Visits", price_cents=6_000),
@@ -125,5 +185,11 @@ def create_defaults(session: ClinicSession, kind: str) -> None:
     """What a new clinic of this kind starts with."""
     for slug, service in (DEFAULT_SERVICES if kind == "veterinary" else HUMAN_SERVICES).items():
         definitions.save(session, SERVICE, slug, service, by_user_id=None)
+    if kind == "veterinary":
+        for slug, package in DEFAULT_PACKAGES.items():
+            definitions.save(session, PACKAGE, slug, package, by_user_id=None)
+    for slug, discount in DEFAULT_DISCOUNTS.items():
+        if kind == "veterinary" or not discount.categories:
+            definitions.save(session, DISCOUNT, slug, discount, by_user_id=None)
     definitions.save(session, TAX, "sales", Tax(label="Sales tax", rate_millionths=70_000), by_user_id=None)
     definitions.save(session, TAX_RULES, "rules", TaxRules(), by_user_id=None)

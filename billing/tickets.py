@@ -11,10 +11,11 @@ from appointments.funding import fund_balance
 from appointments.moves import stage_label
 from appointments.stages import ON_SITE
 from billing import ledger
-from billing.checkout import invoice_of, places, price_for, standing_lines, suggestions_of
+from billing.checkout import invoice_of, suggestions_of
+from billing.lines import places, price_for, standing_lines
 from billing.payments import BEFORE_SERVICE
 from billing.pricing import gross_of
-from billing.settings import TAX
+from billing.settings import PACKAGE, TAX
 from data import definitions
 from data.models import (
     Appointment,
@@ -84,6 +85,9 @@ class Line:
     provider: str
     reversed: bool = False
     is_reversal: bool = False
+    package: str = ""
+    """What the package is called that it is part of."""
+    package_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,16 @@ class Ticket:
     """Label, cents, whether prices include it."""
     suggestions: list[Offer]
     siblings: list[Sibling]
+
+    @property
+    def discounts(self) -> list[tuple[str, int]]:
+        """What is taken off in cents, by reason or package, in the order of the lines."""
+        off: dict[str, int] = {}
+        for line in self.lines:
+            if line.discount_cents:
+                reason = line.discount_reason or "Discount"
+                off[reason] = off.get(reason, 0) + line.discount_cents
+        return list(off.items())
 
     @property
     def is_before_service(self) -> bool:
@@ -342,7 +356,7 @@ def _ticket(session: ClinicSession, invoice: Invoice) -> Ticket:
 
 
 def _lines(session: ClinicSession, invoice_id: str) -> list[Line]:
-    taxes = definitions.load_all(session, TAX)
+    taxes, packages = definitions.load_all(session, TAX), definitions.load_all(session, PACKAGE)
     rows = session.execute(
         select(InvoiceLine, Fund.name, Fund.code, User.initials)
         .outerjoin(Fund, Fund.id == InvoiceLine.fund_id)
@@ -358,6 +372,8 @@ def _lines(session: ClinicSession, invoice_id: str) -> list[Line]:
             row.discount_cents, row.discount_reason, row.subsidy_cents, fund or "", code or "", row.net_cents,
             row.tax_cents, taxes[row.tax_code].label if row.tax_code in taxes else row.tax_code, row.tax_included,
             row.day, initials or "", reversed=row.id in gone, is_reversal=row.reverses_id is not None,
+            package=packages[row.package_code].label if row.package_code in packages else row.package_code,
+            package_id=row.package_id,
         )
         for row, fund, code, initials in sorted(rows, key=lambda one: place[one[0].id])
     ]  # fmt: skip

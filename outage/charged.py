@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from billing import checkout, ledger
+from billing.lines import standing_lines
 from data.models import Appointment, BackEntry, FormSheet, Patient, Service
 from data.session import ClinicSession
 from forms.definition import Form
@@ -64,11 +65,7 @@ def take_off(
     codes, _ = codes_of(session, appointment, marked)
     wrong = set(codes) - set(keep) - _marked_elsewhere(session, appointment, sheet)
     ids = set(session.scalars(select(Service.id).where(Service.code.in_(wrong))))
-    lines = [
-        line
-        for line in checkout.standing_lines(session, invoice.id)
-        if line.service_id in ids and line.source == "paper"
-    ]
+    lines = [line for line in standing_lines(session, invoice.id) if line.service_id in ids and line.source == "paper"]
     if not lines:
         return []
     stands = ledger.standing_of(session, invoice.id)

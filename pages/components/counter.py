@@ -31,7 +31,7 @@ def line_notes(line: Line) -> str:
     if line.quantity != 1000:
         quantity = quantity_text(abs(line.quantity), locale=frame.clinic().locale)
         notes.append(f"{quantity} × {show.money(line.unit_price_cents)}")
-    if line.discount_cents:
+    if line.discount_cents and not line.package_id:
         why = f", {line.discount_reason}" if line.discount_reason else ""
         notes.append(f"{show.money(-line.discount_cents)} discount{why}")
     if line.subsidy_cents:
@@ -70,8 +70,7 @@ def _before_total(ticket: Ticket) -> list[tuple[str, str, str]]:
         or any(cents for _, cents, inside in ticket.taxes if not inside)
     ):
         rows.append(("Subtotal", show.money(ticket.gross_cents), ""))
-    if ticket.discounts_cents:
-        rows.append(("Discounts", show.money(-ticket.discounts_cents), ""))
+    rows += [(reason, show.money(-cents), "") for reason, cents in ticket.discounts]
     for fund in dict.fromkeys(line.fund for line in ticket.lines if line.subsidy_cents):
         cents = sum(line.subsidy_cents for line in ticket.lines if line.fund == fund)
         rows.append((fund, show.money(-cents), ""))

@@ -259,6 +259,11 @@ def _grid(
             config[name] = st.column_config.SelectboxColumn(
                 label, options=list(offered), format_func=lambda v, o=offered: o.get(v, v), default=""
             )
+        elif _bare(item.model_fields[name].annotation) is int:
+            low, high = _bounds(item.model_fields[name].metadata)
+            config[name] = st.column_config.NumberColumn(
+                label, min_value=low, max_value=high, step=1, required=True, default=item.model_fields[name].default
+            )
         else:
             config[name] = st.column_config.Column(label)
     st.markdown(common["label"], help=common["help"])

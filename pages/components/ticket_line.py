@@ -8,12 +8,67 @@ from typing import Any
 
 import streamlit as st
 
-from billing import checkout, tickets
+from billing import checkout, packages, tickets
 from billing.amounts import cents_of, decimal_text, discount_of, quantity_text, thousandths_of
 from billing.pricing import gross_of
 from billing.tickets import FundChoice, Line
-from pages.components import frame, show
+from pages.components import counter, frame, show
 from pages.components.draft_form import DraftForm
+
+
+def rows(lines: Sequence[Line], may: frozenset[str]) -> None:
+    """The lines of a ticket, those of a package under its name; what may be changed has a button."""
+    place, package = st.container(gap=None), None
+    ends = "billing.checkout" in may
+    for line in sorted(lines, key=lambda one: _first_of(lines, one)):
+        if line.package_id and line.package_id != package:
+            _package_row(place, [one for one in lines if one.package_id == line.package_id], ends)
+        package = line.package_id
+        with place.container(
+            key=f"bill_row_{'in_' if package else ''}{line.id}", horizontal=True, vertical_alignment="center"
+        ):
+            counter.line_row(line)
+            if ends and not package and st.button(
+                "Change", key=f"change_{line.id}", icon=":material/edit:", type="tertiary",
+                help=f"Change or remove {line.description}",
+            ):  # fmt: skip
+                change(line, "billing.discount" in may)
+
+
+def _first_of(lines: Sequence[Line], line: Line) -> int:
+    """Where a line stands: those of a package together, where its first one is."""
+    together = line.package_id or line.id
+    return next(number for number, one in enumerate(lines) if together in (one.package_id, one.id))
+
+
+def _package_row(place: Any, lines: Sequence[Line], may_change: bool) -> None:
+    first = lines[0]
+    with place.container(key=f"bill_row_pack_{first.package_id}", horizontal=True, vertical_alignment="center"):
+        cents = sum(line.net_cents + line.subsidy_cents + line.tax_cents * line.tax_included for line in lines)
+        saved = sum(line.discount_cents for line in lines)
+        about = f"Package of {len(lines)}" + (f", saves {show.money(saved)}" if saved else "")
+        st.html(
+            f'<div class="bill-line"><div><span>{escape(first.package)}</span><small>{escape(about)}</small></div>'
+            f"<b>{escape(show.money(cents))}</b></div>"
+        )
+        if may_change and st.button(
+            "Change", key=f"change_{first.package_id}", icon=":material/edit:", type="tertiary",
+            help=f"Change or remove {first.package}",
+        ):  # fmt: skip
+            _change_package(lines)
+
+
+@st.dialog("Change this package")
+def _change_package(lines: Sequence[Line]) -> None:
+    name, package_id = lines[0].package, str(lines[0].package_id)
+    st.html(f"<b>{escape(name)}</b>")
+    st.caption("Apart, each service stands on the ticket by itself, at its own price, and can be changed.")
+    with frame.refusals(), st.container(horizontal=True, horizontal_alignment="distribute"):
+        removed = st.button("Remove package", icon=":material/delete:", key=f"remove_{package_id}")
+        kept = st.button("Take apart", type="primary", key=f"apart_{package_id}")
+        if removed or kept:
+            packages.take_apart(package_id, keep=kept, by=frame.actor(), key=frame.form_key(f"apart_{package_id}"))
+            st.rerun()
 
 
 @st.dialog("Change this line")

@@ -160,6 +160,33 @@ SETTINGS = (
         },
     ),
     Setting(
+        "package", "Packages", "package", "inventory",
+        "Several services at one price. Each keeps its part of it, for tax and reports.", MONEY,
+        fields={
+            "label": Field("Name"), "price_cents": Field("Price of the package"),
+            "items": Field("What it holds", help="Its price is spread over these as their own prices are."),
+            "service": Field("Service", choices="service:slug"), "quantity": Field("How many"),
+            "prices": Field("Prices by species and weight", help="The first row that fits wins; else the price above."),
+            "species": Field("Species", widget="choice", choices="species:slug", words={"": "Any"},
+                             help="Offered for these patients alone."),
+            "from_grams": Field("From"), "to_grams": Field("Up to", help="0 means: and heavier."), "active": _ACTIVE,
+        },
+    ),
+    Setting(
+        "discount", "Discounts", "discount", "local_offer",
+        "What may be taken off at checkout, by a percentage or an amount, and who may give it.", MONEY,
+        fields={
+            "label": Field("Name"), "rate_millionths": Field("Percent off", help="Of each service it is for."),
+            "amount_cents": Field("Or an amount off", help="Spread over the services it is for."),
+            "services": Field("For these services", choices="service:slug",
+                              help="Leave services and categories empty for all."),
+            "categories": Field("For these categories", help="One on each line, as on the price list."),
+            "needs_permission": Field("Only for those who may give discounts",
+                                      help="Switched off, everybody at the counter may give it."),
+            "reason": Field("Reason on the receipt", help="Its name, where this is empty."), "active": _ACTIVE,
+        },
+    ),
+    Setting(
         "tax", "Taxes", "tax", "percent", "The taxes your prices carry, and their rates.", MONEY,
         fields={"label": Field("Name"), "rate_millionths": Field("Rate, percent"),
                 "included": Field("Prices include it", help="As GST and VAT usually are.")},

@@ -183,6 +183,7 @@ def below(current: dict[str, Entry]) -> None:
             st.switch_page("settings/editor.py", query_params={"kind": KIND, "entry": slug})
     with st.container(horizontal=True):
         for kind, label, icon in (
+            ("package", "Packages", "inventory"), ("discount", "Discounts", "local_offer"),
             ("tax", "Taxes", "percent"), ("tax-rules", "Tax rounding", "decimal_increase"),
             ("fund", "Grants and vouchers", "volunteer_activism"),
         ):  # fmt: skip

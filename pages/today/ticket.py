@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from billing import checkout, tickets
-from billing.tickets import Offer, Ticket
+from billing import checkout, packages, tickets
+from billing.packages import PackageOffer
+from billing.tickets import Ticket
 from data.errors import Refusal
-from pages.components import counter, frame, show, ticket_line, ticket_money, visit_pages
+from pages.components import counter, frame, show, ticket_discounts, ticket_line, ticket_money, visit_pages
+
+PACK = "package:"  # before the code of a package, among the codes of services
 
 
 def main() -> None:
@@ -51,19 +54,13 @@ def _lines(ticket: Ticket, may: frozenset[str]) -> None:
                 on_click=_add, args=(ticket.id, offer.code),
             )  # fmt: skip
     st.subheader("Services", anchor=False)
-    rows = st.container(gap=None)
-    for line in ticket.lines:
-        with rows.container(key=f"bill_row_{line.id}", horizontal=True, vertical_alignment="center"):
-            counter.line_row(line)
-            if editable and st.button(
-                "Change", key=f"change_{line.id}", icon=":material/edit:", type="tertiary",
-                help=f"Change or remove {line.description}",
-            ):  # fmt: skip
-                ticket_line.change(line, "billing.discount" in may)
+    ticket_line.rows(ticket.lines, may if editable else frozenset())
     if not ticket.lines:
         st.caption("Nothing is charged yet. Add the first service below.")
     if editable:
-        _picker(ticket)
+        with st.container(horizontal=True, key="ticket_adds"):
+            _picker(ticket)
+            ticket_discounts.draw(ticket, may)
     if ticket.payments:
         st.subheader("Payments", anchor=False)
         counter.payments(ticket.payments)
@@ -73,25 +70,31 @@ def _lines(ticket: Ticket, may: frozenset[str]) -> None:
 
 def _picker(ticket: Ticket) -> None:
     offers = {offer.code: offer for offer in tickets.price_list(ticket.id, by=frame.actor())}
+    packs = {f"{PACK}{pack.code}": pack for pack in packages.package_offers(ticket.id, by=frame.actor())}
+    labels = {code: f"{offer.name}  ·  {show.money(offer.price_cents)}" for code, offer in offers.items()}
+    labels |= {code: _package_label(pack) for code, pack in packs.items()}
     st.selectbox(
-        "Add a service", list(offers), index=None, key="add_service",
-        placeholder="Add a service: type to search the price list",
-        format_func=lambda code: _offer_label(offers[code]), on_change=_add, args=(ticket.id, None),
-        label_visibility="collapsed",
+        "Add a service or package", [*packs, *offers], index=None, key="add_service",
+        placeholder="Add a service or package: type to search", format_func=labels.__getitem__, on_change=_add,
+        args=(ticket.id, None), label_visibility="collapsed",
     )  # fmt: skip
 
 
-def _offer_label(offer: Offer) -> str:
-    return f"{offer.name}  ·  {show.money(offer.price_cents)}"
+def _package_label(pack: PackageOffer) -> str:
+    return f"{pack.label}  ·  {show.money(pack.price_cents)} for {pack.count}"
 
 
 def _add(ticket_id: str, code: str | None) -> None:
-    """Before the run: charge the picked service. A refusal is shown by the run that follows."""
+    """Before the run: charge the picked service or package. A refusal is shown by the run that follows."""
     chosen = code or st.session_state.get("add_service")
     if not chosen:
         return
     try:
-        checkout.add_line(ticket_id, chosen, by=frame.actor(), key=frame.form_key("add_line"))
+        key = frame.form_key("add_line")
+        if chosen.startswith(PACK):
+            packages.add_package(ticket_id, chosen.removeprefix(PACK), by=frame.actor(), key=key)
+        else:
+            checkout.add_line(ticket_id, chosen, by=frame.actor(), key=key)
         frame.new_form_key("add_line")
     except Refusal as refusal:
         st.session_state["_ticket_problem"] = refusal.message

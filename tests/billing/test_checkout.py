@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from billing import checkout, invoices, ledger, payments, tickets
+from billing import checkout, invoices, ledger, lines, payments, tickets
 from billing.payments import Tender, take_payment
 from billing.settings import TAX, TAX_RULES, Tax, TaxRules
 from data import definitions
@@ -78,7 +78,7 @@ def test_a_removed_line_stays_on_record_and_costs_nothing(clinic):
     checkout.remove_line(line.id, by=clinic.actor("sam"))
     ticket = seen(clinic, invoice_id)
     assert (len(ticket.lines), len(ticket.all_lines), ticket.standing.total) == (1, 3, 14_500)
-    with pytest.raises(checkout.LineChanged):
+    with pytest.raises(lines.LineChanged):
         checkout.remove_line(line.id, by=clinic.actor("sam"))
 
 

@@ -214,3 +214,21 @@ def test_the_owner_sees_two_years_of_revenue_by_month_from_the_report(sqlite_cli
 
 def _day(clinic):
     return clock.today("America/New_York")
+
+
+def test_a_package_and_a_discount_are_chosen_by_name_and_taken_back(sqlite_clinic):
+    ticket = checkout.open_ticket(visit(sqlite_clinic, services=("dog-spay",))[0], by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "mona", "today/ticket.py", id=ticket)
+    at.selectbox("add_service").select_index(0).run()
+    assert not at.exception and not at.error
+    assert tickets.ticket(ticket, by=sqlite_clinic.operator).standing.total == 14_500 + 5_900
+    offered = at.selectbox("give_discount")
+    assert offered.options == ["Hardship  ·  -$25.00", "Rescue partner  ·  -$14.50"]
+    offered.select_index(1).run()
+    assert "Rescue partner" in told(at)
+    assert tickets.ticket(ticket, by=sqlite_clinic.operator).discounts_cents == 1_450 + 600
+    at.button("discount_off_rescue-partner").click().run()
+    assert tickets.ticket(ticket, by=sqlite_clinic.operator).discounts_cents == 600
+    assert any("Dog vaccines" in (button.help or "") for button in at.button)
+    staff = opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket)
+    assert not any(box.key == "give_discount" for box in staff.selectbox), "these are for those who may"

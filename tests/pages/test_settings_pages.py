@@ -23,7 +23,7 @@ def test_every_page_opens_for_an_administrator(sqlite_clinic, page):
 
 
 @pytest.mark.parametrize("kind", ["clinic-profile", "location", "appointment-type", "species", "drug", "custom-field",
-                                  "service", "tax", "tax-rules", "fund"])  # fmt: skip
+                                  "service", "package", "discount", "tax", "tax-rules", "fund"])  # fmt: skip
 def test_the_common_editor_draws_every_kind_and_saving_it_unchanged_changes_nothing(sqlite_clinic, kind):
     by = sqlite_clinic.actor("adam")
     before = settings.entries(kind, by=by)
