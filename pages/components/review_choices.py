@@ -42,7 +42,8 @@ def draw(row: ReviewRow, say: Say, day: date) -> None:
     if row.reason == "unbound":
         _whose(row, say, day)
     elif row.reason == "maybe_card":
-        _main("No card number is on it: keep the page", row, lambda: say(NoCard()))
+        _card_number(row, say)
+        _also("No card number is on it: keep the page", row, lambda: say(NoCard()))
     elif row.reason == "duplicate":
         _main("Keep the first scan", row, lambda: say(KeepFirst()))
         _also("Replace the first scan by this one", row, lambda: say(TakeThis()))
@@ -58,7 +59,7 @@ def draw(row: ReviewRow, say: Say, day: date) -> None:
     else:
         with st.expander("It is something else", key=f"else_{row.id}"):
             _what_it_is(row, say, day, enter=False)
-    if row.has_picture:
+    if row.has_picture and row.reason != "maybe_card":
         _card_number(row, say)
 
 
@@ -175,7 +176,12 @@ def _client(row: ReviewRow) -> str:
 
 
 def _card_number(row: ReviewRow, say: Say) -> None:
-    with st.popover("A card number is on it", icon=":material/credit_card_off:", key=f"card_{row.id}", type="tertiary"):
+    """Destroying a page, never one key away; where one may be there, keeping it is not under Enter either."""
+    asked = row.reason == "maybe_card"
+    with st.popover(
+        "A card number is on it", icon=":material/credit_card_off:", key=f"card_{row.id}",
+        type="secondary" if asked else "tertiary", width="stretch" if asked else "content",
+    ):  # fmt: skip
         st.markdown(
             "The page is cut out of what is kept and its pictures are destroyed. This cannot be taken back. "
             "Shred the paper."

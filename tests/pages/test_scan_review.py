@@ -5,7 +5,10 @@ import re
 import cv2
 import numpy as np
 import pytest
+from sqlalchemy import select
 
+from data.models import DocumentPage
+from data.session import write
 from outage import reading, review, sheets
 from outage.printing import print_blank, print_for_roster
 from outage.scanning import receive, scan_file
@@ -57,6 +60,19 @@ def test_a_dropped_stack_is_told_in_words_and_a_refused_file_with_its_sentence(s
     rows = parts(at, "bidi_component")
     assert "1 page attached, 6 to review, 1 page with card data destroyed" in rows and "HEIC photo" in rows
     assert not any(re.search(r"(?<!\\)<img", part.value) for part in (*at.markdown, *at.caption))
+
+
+def test_a_page_that_may_hold_a_card_number_is_not_kept_by_pressing_enter(sqlite_clinic):
+    _, content = stack(sqlite_clinic)
+    scan_file(NAME, content, by=sqlite_clinic.actor("sam"))
+    with write(sqlite_clinic.id) as session:
+        page = session.scalars(select(DocumentPage).where(DocumentPage.reason == "no_code")).one()
+        page.reason = "maybe_card"
+        page_id = page.id
+    at = opened(sqlite_clinic, "sam", "paper/review.py")
+    keep = at.button(f"No card number is on it: keep the page_{page_id}").proto
+    assert (keep.type, keep.shortcut) == ("secondary", "")
+    assert at.button(f"destroy_{page_id}").label == "Destroy this page"
 
 
 def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clinic):
