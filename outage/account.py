@@ -98,6 +98,10 @@ class SlipFacts:
     reason: str
     destroyed: bool
     appointment_id: str | None
+    charged: bool = True
+    """Whether there is an authorization; without one nobody took the money yet."""
+    asked: bool = False
+    """Whether a payment request for it is open."""
 
 
 @dataclass(frozen=True)
@@ -138,14 +142,37 @@ class BottleFacts:
 
 
 @dataclass(frozen=True)
+class SettledFacts:
+    """What came of a payment at the processor, in cents: settled by the end of its own day, in a later batch, written
+    off by name. ``trouble`` is the kind of what speaks against the rest; without it the rest is not settled yet."""
+
+    same_day_cents: int = 0
+    later_cents: int = 0
+    written_off_cents: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
 class PaymentFacts:
-    """A payment by slip. ``net_cents`` is nothing once it was voided."""
+    """A payment for a slip. ``net_cents`` is nothing once it was voided."""
 
     id: str
     reference: str
     net_cents: int
     amount_cents: int
     voided: bool
+    day: date
+    settled: SettledFacts = SettledFacts()
+
+    @property
+    def settled_cents(self) -> int:
+        """What was settled, whenever."""
+        return self.settled.same_day_cents + self.settled.later_cents
+
+    @property
+    def open_cents(self) -> int:
+        """What is neither settled nor written off."""
+        return self.net_cents - self.settled_cents - self.settled.written_off_cents
 
 
 @dataclass(frozen=True)

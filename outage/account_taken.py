@@ -15,10 +15,12 @@ from data.models import (
     DrugLogEntry,
     Outage,
     Payment,
+    PaymentRequest,
 )
 from data.session import ClinicSession
 from data.types import clock
 from outage.account import Account, BottleFacts, Line, PaymentFacts, SlipFacts
+from outage.account_settled import read_settled
 from outage.outages import days_of
 
 
@@ -76,15 +78,21 @@ def meant(written: Iterable[str], stock: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
+ASKED = ("open", "live")
+"""States of a payment request that may still be paid."""
+
+
 def read_slips(session: ClinicSession, account: Account, stored: Outage) -> None:
     """The slips that were keyed, and the payments by slip of its time, those without a slip too."""
     paid: set[str] = set()
+    standing = (PaymentRequest.card_slip_id.is_not(None), PaymentRequest.state.in_(ASKED))
+    asked = set(session.scalars(select(PaymentRequest.card_slip_id).where(*standing)))
     for slip in session.scalars(select(CardSlip).where(CardSlip.outage_id == stored.id).order_by(CardSlip.part)):
         sheet = account.sheets.get(slip.form_sheet_id)
         if sheet is not None:
             sheet.parts[slip.part] = SlipFacts(
                 slip.id, slip.part, slip.amount_cents, slip.payment_id, slip.reason, slip.destroyed_at is not None,
-                slip.appointment_id,
+                slip.appointment_id, bool(slip.authorization or slip.payment_id), slip.id in asked,
             )  # fmt: skip
         if slip.payment_id:
             paid.add(slip.payment_id)
@@ -96,7 +104,7 @@ def read_slips(session: ClinicSession, account: Account, stored: Outage) -> None
         & (Payment.source == "paper")
     )
     elsewhere = select(CardSlip.payment_id).where(CardSlip.payment_id.is_not(None), CardSlip.outage_id != stored.id)
-    columns = (Payment.id, Payment.reference, Payment.amount_cents)
+    columns = (Payment.id, Payment.reference, Payment.amount_cents, Payment.day)
     taken = {
         row.id: row
         for mine in (Payment.id.in_(paid), in_time & Payment.id.not_in(elsewhere))
@@ -107,6 +115,9 @@ def read_slips(session: ClinicSession, account: Account, stored: Outage) -> None
         Payment.kind == "void", Payment.reverses_id.in_([row.id for row in found])
     )  # fmt: skip
     voided = set(session.scalars(voids)) if found else set()
-    for payment_id, reference, cents in found:
+    for payment_id, reference, cents, day in found:
         is_void = payment_id in voided
-        account.payments[payment_id] = PaymentFacts(payment_id, reference, 0 if is_void else cents, cents, is_void)
+        account.payments[payment_id] = PaymentFacts(
+            payment_id, reference, 0 if is_void else cents, cents, is_void, day
+        )  # fmt: skip
+    read_settled(session, account, first)

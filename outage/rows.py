@@ -9,14 +9,30 @@ from functools import cached_property
 
 from appointments.quantities import words as quantity
 from appointments.stages import BEFORE_ARRIVAL, LABELS
-from outage.account import SLIPS_A_SHEET, Account, BottleFacts, SheetFacts, VisitFacts, WaiverFacts
+from outage.account import (
+    SLIPS_A_SHEET,
+    Account,
+    BottleFacts,
+    PaymentFacts,
+    SheetFacts,
+    SlipFacts,
+    VisitFacts,
+    WaiverFacts,
+)
 from records.search import beside
 
-COLUMNS = {"entered": "Entered", "pages": "Pages", "drugs": "Drugs", "verified": "Verified", "money": "Money"}
+COLUMNS = {"entered": "Entered", "pages": "Pages", "drugs": "Drugs", "verified": "Verified", "money": "Money",
+           "settled": "Settled"}  # fmt: skip
 KINDS = {
     "appointment": "Visits", "form_sheet": "Sheets", "bottle": "Bottles", "page": "Stray pages",
     "card_slip": "Card slips", "ticket": "Tickets", "payment": "Payments",
 }  # fmt: skip
+TROUBLES = {
+    "missing_in_settlement": "is missing in the settlement", "not_settled": "was declined or voided at the processor",
+    "duplicate_payment": "looks as if it was written down twice", "to_accept": "has a likely match to be accepted",
+    "chargeback": "was charged back",
+}  # fmt: skip
+"""What reconciliation found, after the words "Payment 1042"."""
 STAYED_AWAY = ("no_show", "cancelled")
 
 
@@ -50,6 +66,7 @@ class BoardRow:
     drugs: Cell = NONE
     verified: Cell = NONE
     money: Cell = NONE
+    settled: Cell = NONE
     waiver: WaiverFacts | None = None
     appointment_id: str | None = None
     serials: tuple[int, ...] = ()
@@ -335,6 +352,8 @@ class Judge:
         last = max(sheet.parts, default=SLIPS_A_SHEET if sheet.is_gap else 0)
         unkeyed = [str(part) for part in range(1, last + 1) if part not in sheet.parts]
         loose = [part for part in keyed if self._unpaid(part.payment_id)]
+        asked = [part for part in loose if part.asked]
+        uncharged = [part for part in loose if not part.charged and not part.asked]
         left = [str(part.part) for part in sheet.parts.values() if not part.destroyed]
         waiver = self.account.waived("card_slip", sheet.id)
         if not self.lives(sheet) and waiver is None:
@@ -343,9 +362,12 @@ class Judge:
             cell = Cell("problem", "Slips before and after it were used: where is this sheet?")
         elif unkeyed:
             cell = Cell("problem", f"Slip {', '.join(unkeyed)} not keyed, a later one was")
+        elif uncharged:
+            cell = Cell("waiting", f"{self._sum(uncharged)} not charged yet")
+        elif asked:
+            cell = Cell("waiting", f"{self._sum(asked)} asked for by payment request")
         elif loose:
-            total = sum(part.amount_cents for part in loose)
-            cell = Cell("waiting", f"{self._money(total)} not on a ticket yet")
+            cell = Cell("waiting", f"{self._sum(loose)} not on a ticket yet")
         elif left:
             cell = Cell("waiting", f"Keyed; destroy slip {', '.join(left)}")
         else:
@@ -354,8 +376,35 @@ class Judge:
             "card_slip", sheet.id, "money", f"Slips {sheet.serial}",
             f"{len(keyed)} keyed" + (f", {len(sheet.parts) - len(keyed)} spoiled" if len(keyed) < len(sheet.parts) else
                                      ""),
-            money=cell, waiver=waiver, serials=(sheet.serial,),
+            money=cell, settled=self._settled(keyed), waiver=waiver, serials=(sheet.serial,),
         )  # fmt: skip
+
+    def _sum(self, parts: Iterable[SlipFacts]) -> str:
+        return self._money(sum(part.amount_cents for part in parts))
+
+    def _settled(self, parts: Iterable[SlipFacts]) -> Cell:
+        """How far the money of slips came at the processor."""
+        paid = [self.account.payments.get(part.payment_id or "") for part in parts]
+        found = [one for one in paid if one is not None and not one.voided]
+        if not found:
+            return NONE
+        wrong = [one for one in found if one.open_cents and one.settled.trouble]
+        if wrong:
+            more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            return Cell("problem", f"Payment {wrong[0].reference} {self._trouble(wrong[0])}{more}")
+        waiting = sum(one.open_cents for one in found)
+        if waiting:
+            return Cell("waiting", f"{self._money(waiting)} not settled yet")
+        written_off = sum(one.settled.written_off_cents for one in found)
+        told = f"{self._money(sum(one.settled_cents for one in found))} settled"
+        return Cell("ok", f"{told}, {self._money(written_off)} written off" if written_off else told)
+
+    def _trouble(self, payment: PaymentFacts) -> str:
+        if payment.settled.trouble in TROUBLES:
+            return TROUBLES[payment.settled.trouble]
+        if payment.settled_cents:
+            return f"was settled for {self._money(payment.settled_cents)}, not {self._money(payment.net_cents)}"
+        return "does not agree with the settlement"
 
     def _unpaid(self, payment_id: str | None) -> bool:
         payment = self.account.payments.get(payment_id or "")

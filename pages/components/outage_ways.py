@@ -15,6 +15,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
     "verify": ("Verify", "paper/back_entry.py", "outage.enter"),
     "slips": ("Slips", "paper/slips.py", "outage.enter"),
     "ticket": ("Ticket", "today/ticket.py", "billing.view"),
+    "settled": ("Reconcile", "money/reconciliation.py", "reconciliation.use"),
     "copies": ("Count once", "", "outage.declare"),
     "bottle": ("Drug log", "today/drug_log.py", "drugs.view"),
 }
@@ -44,6 +45,8 @@ def _what(row: BoardRow) -> str:
         if row.verified.is_open and not row.entered.is_open and not row.drugs.is_open:
             return "verify"
         return "entry"
+    if row.settled.is_open and not row.money.is_open:
+        return "settled"
     return {"page": "review", "card_slip": "slips"}.get(row.entity, row.entity)
 
 

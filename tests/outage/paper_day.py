@@ -26,7 +26,10 @@ from data.models import (
     Patient,
     Payment,
     PaymentAllocation,
+    PaymentMatch,
+    PaymentMatchPart,
     PrintRun,
+    SettledTransaction,
 )  # fmt: skip
 from data.session import write
 from data.types import clock
@@ -195,7 +198,31 @@ class PaperDay:
         session.flush()
         return payment
 
-    def slip(self, sheet, part, cents, invoice=None, *, destroyed=True, reason="", paid=None) -> str:
+    def settle(self, *groups, later=0, cents=None, state="accepted", status="settled", kind="exact") -> list[str]:
+        """Settled transactions, each matched with a group of payments (ids, or all there are), ``later`` days later."""
+        with write(self.clinic.id) as session:
+            sales = {one.id: one for one in session.scalars(select(Payment).where(Payment.channel == "slip"))}
+            made = []
+            for group in groups or [(one,) for one in sales]:
+                paid = [sales[one] for one in group]
+                day = paid[0].day + timedelta(days=later)
+                number = (session.scalar(select(func.count()).select_from(SettledTransaction)) or 0) + 1
+                total = sum(one.amount_cents for one in paid) if cents is None else cents
+                row = SettledTransaction(
+                    processor="terminal", reference=f"S{number}", kind="sale", status=status, amount_cents=total,
+                    currency="USD", day=day, counts_on=day, settled_on=day, row_hash=f"{number}",
+                    event_at=self.began + timedelta(hours=4),
+                )  # fmt: skip
+                match = PaymentMatch(kind=kind, state=state, day=day, difference_cents=total)
+                session.add_all([row, match])
+                session.flush()
+                session.add(PaymentMatchPart(match_id=match.id, settled_id=row.id))
+                session.add_all(PaymentMatchPart(match_id=match.id, payment_id=one.id) for one in paid)
+                made.append(row.id)
+            self._done(session)
+            return made
+
+    def slip(self, sheet, part, cents, invoice=None, *, destroyed=True, reason="", paid=None, code="A1234") -> str:
         """A card slip that was keyed; with an invoice it paid it."""
         with write(self.clinic.id) as session:
             payment = None
@@ -204,7 +231,8 @@ class PaperDay:
                 payment = self._pay(session, found, cents if paid is None else paid, "card", "slip")
             row = CardSlip(
                 form_sheet_id=sheet, part=part, outage_id=self.id, amount_cents=cents, reason=reason,
-                payment_id=payment.id if payment else None, taken_at=self.began + timedelta(hours=3),
+                authorization=code, last4="4242" if code else "", taken_at=self.began + timedelta(hours=3),
+                payment_id=payment.id if payment else None,
                 destroyed_at=clock.now() if destroyed else None,
             )  # fmt: skip
             session.add(row)

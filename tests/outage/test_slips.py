@@ -87,7 +87,7 @@ def test_a_slip_pays_its_visit_once_and_is_destroyed_by_name(clinic, day):
     (row,) = slips(day.id, by=sam)
     assert row.destroyed_by == "Sam Stone" and slip_row(day, sam).money.words == "$85.00, destroyed"
     (identity,) = [one for one in board(day.id, by=sam).identities if one.key == "slips"]
-    assert sides(identity.lines[0]) == [8500, 8500]
+    assert sides(identity.lines[0]) == [8500, 8500, 8500] and identity.lines[0][-1].label == "not settled yet"
     with read(clinic.id) as session:
         told = session.scalars(select(AuditLog.detail).where(AuditLog.entity == "card_slip")).all()
         assert len(told) == 2 and not any("4242" in one for one in told)
@@ -178,7 +178,7 @@ def test_a_spoiled_slip_is_accounted_for_and_a_wrong_one_is_taken_back_and_keyed
         assert session.get_one(FormSheet, (clinic.id, sheet)).state == "entered"
     destroy_slips([row.id for row in slips(day.id, by=sam)], by=sam)
     (identity,) = [one for one in board(day.id, by=sam).identities if one.key == "slips"]
-    assert identity.is_equal and sides(identity.lines[0]) == [8000, 8000]
+    assert identity.is_equal and sides(identity.lines[0]) == [8000, 8000, 8000]
 
 
 def test_after_the_money_part_is_closed_no_slip_changes(clinic, day):
