@@ -205,8 +205,9 @@ def end_portal_sessions(client_id: str, *, by: Actor, key: str | None = None) ->
         client = client_for(session, client_id, by)
         ids = family(session, client.id)
         standing = select(PortalSession.id).where(
-            PortalSession.client_id.in_(ids), PortalSession.revoked_at.is_(None), PortalSession.expires_at > clock.now()
-        )
+            PortalSession.client_id.in_(ids), PortalSession.revoked_at.is_(None),
+            PortalSession.expires_at > clock.now(), PortalSession.last_seen_at > clock.now() - IDLE,
+        )  # fmt: skip
         found = list(session.scalars(standing))
         _end(session, found)
         for code in session.scalars(

@@ -155,7 +155,9 @@ def test_the_allow_list_for_strangers_is_exactly_this():
         "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
         "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
     } == ANONYMOUS_EXACT  # fmt: skip
-    assert set(ANONYMOUS_PREFIXES) == {"/static/", "/icons/", "/u/", "/component/", "/_stcore/bidi-components/"}
+    assert set(ANONYMOUS_PREFIXES) == {
+        "/static/", "/icons/", "/u/", "/portal/", "/component/", "/_stcore/bidi-components/",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

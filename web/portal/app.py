@@ -145,8 +145,8 @@ async def _even(started: float) -> None:
 
 async def sign_in(request: Request) -> Response:
     """Ask for the e-mail address; who is signed in goes on to the invoices."""
-    token = guard.cookie(request, "")
-    if token and await run_in_threadpool(door.resume, slug_of(request), token):
+    visitor = await run_in_threadpool(door.resume, slug_of(request), guard.cookie(request, ""))
+    if visitor is not None:
         return lead(f"/portal/{quote(slug_of(request), safe='')}/invoices")
     return drawn(request, "sign_in.html", over=bool(request.query_params.get("over")), problem="", typed="")
 
