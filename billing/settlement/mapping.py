@@ -88,10 +88,10 @@ SETTLEMENT_MAPPING = definitions.register(NAME, "Settlement mapping", Settlement
 FIELDS = (
     Field("reference", "Transaction id", required=True, help="The processor's own id of the transaction",
           synonyms=("reference", "transaction id", "trans id", "transactionid", "txn id", "id", "transaction number",
-                    "transaction", "transaction reference")),
+                    "transaction", "transaction reference", "trans #", "transaction #", "txn #", "reference #")),
     Field("processed_at", "Processed at", "moment", help="When the card was charged",
           synonyms=("processed", "transaction date", "date", "created", "submit date/time", "date/time", "datetime",
-                    "timestamp", "transaction time", "sale date", "trans date")),
+                    "timestamp", "transaction time", "sale date", "trans date", "sold", "date sold", "txn date")),
     Field("processed_time", "Time of day", "time", help="Where the time has a column of its own",
           synonyms=("time", "trans time", "transaction time of day")),
     Field("settled_on", "Settled on", "date", help="The day of the batch",
@@ -111,10 +111,11 @@ FIELDS = (
     Field("batch", "Batch", synonyms=("batch id", "batch #", "batch number", "batch no", "payout id", "settlement id",
                                       "deposit id", "batchid")),
     Field("last4", "Last 4", synonyms=("card number", "last four", "card last 4", "account number", "card", "card no",
-                                       "card #")),
-    Field("brand", "Card brand", synonyms=("card type", "network", "card brand", "payment method", "method", "tender")),
+                                       "card #", "pan", "masked card")),
+    Field("brand", "Card brand", synonyms=("card type", "network", "type of card", "payment method", "method",
+                                           "tender", "scheme")),
     Field("authorization", "Authorization", synonyms=("auth code", "authorization code", "approval code", "auth",
-                                                      "approval", "auth #")),
+                                                      "approval", "auth #", "approval #")),
     Field("invoice", "Invoice", synonyms=("invoice number", "invoice #", "order number", "invoice no", "order id")),
     Field("entry_mode", "Entry mode", synonyms=("entry", "entry method", "pos entry")),
     Field("location", "Location", synonyms=("site", "store", "merchant name", "dba", "branch")),
@@ -125,17 +126,21 @@ FIELDS = (
 BANK_FIELDS = (
     Field("posted_on", "Day", "date", required=True,
           synonyms=("posted", "date", "posting date", "booking date", "transaction date", "posted date", "value date",
-                    "book date", "post date", "completed date", "buchungstag")),
-    Field("amount", "Amount", "money", synonyms=("amount (usd)", "value", "sum", "transaction amount", "betrag")),
+                    "book date", "post date", "completed date", "buchungstag", "datum", "fecha", "data", "dato",
+                    "date operation", "boekdatum", "effective date")),
+    Field("amount", "Amount", "money", synonyms=("amount (usd)", "value", "sum", "transaction amount", "betrag",
+                                                 "bedrag", "importe", "montant", "importo", "umsatz", "amount usd")),
     Field("debit", "Money out", "money", synonyms=("debit amount", "withdrawal", "withdrawals", "paid out", "debits",
-                                                   "money out", "charge")),
+                                                   "money out", "charge", "soll", "cargo", "débit", "withdrawals (-)")),
     Field("credit", "Money in", "money", synonyms=("credit amount", "deposit", "deposits", "paid in", "credits",
-                                                   "money in")),
+                                                   "money in", "haben", "abono", "crédit", "deposits (+)")),
     Field("description", "Description", synonyms=("details", "memo", "narrative", "payee", "text", "transaction",
-                                                  "particulars", "name", "label", "transaction description")),
+                                                  "particulars", "name", "label", "transaction description",
+                                                  "umsatztext", "verwendungszweck", "buchungstext", "omschrijving",
+                                                  "concepto", "libellé", "descrizione")),
     Field("details", "More description", synonyms=("extended details", "notes", "addenda", "extended description")),
     Field("reference", "Bank's id", synonyms=("fitid", "transaction id", "reference", "bank reference", "id")),
-    Field("currency", "Currency"),
+    Field("currency", "Currency", synonyms=("währung", "valuta", "moneda", "devise")),
 )  # fmt: skip
 
 
@@ -156,6 +161,7 @@ def guess(table: Table, of: Literal["settlement", "bank"], *, prefer_order: str 
     """The likeliest mapping of a table nobody has seen: by names, their synonyms and the look of the values."""
     wanted = [field for field in fields_of(of) if field.kind != "time"]
     found = guess_fields(table, wanted, prefer_order=prefer_order)
+    _by_looks(table, of, found, prefer_order)
     if "amount" in found:
         found = {name: source for name, source in found.items() if name not in ("debit", "credit")}
     time_of_day = next((c for c in table.columns if fold(c) == "time" and c not in _columns(found)), None)
@@ -168,9 +174,69 @@ def guess(table: Table, of: Literal["settlement", "bank"], *, prefer_order: str 
     money = [c for name in ("amount", "debit", "credit") if name in found for c in found[name].names]
     samples = [text for column in money for text in table.samples(column, 200)]
     return SettlementMapping(
-        of=of, date_order=order, decimal_mark=_mark(samples),
+        of=of, date_order=order, decimal_mark=_mark(samples), rows_below=_totals(table, dated),
         fields={name: source.model_copy(update={"format": ""}) for name, source in found.items()},
     )  # fmt: skip
+
+
+TOTALS = ("total", "sum", "saldo", "balance", "solde", "totaal")
+
+
+def _totals(table: Table, dated: list[str]) -> int:
+    """How many rows at the end are totals: no day in them, but a word for a sum."""
+    places = [table.columns.index(column) for column in dated]
+    found = waiting = 0
+    for line in reversed(table.rows[-8:]):
+        has_day = any(place < len(line) and any(map(str.isdigit, line[place])) for place in places)
+        if has_day or not places:
+            break
+        waiting += 1
+        if any(word in " ".join(line).casefold() for word in TOTALS):
+            found = waiting
+    return found
+
+
+def _by_looks(table: Table, of: str, found: dict[str, Source], order: str) -> None:
+    """Day, amount and card where no name tells, by the look of their values."""
+    days = ("posted_on",) if of == "bank" else ("processed_at", "settled_on")
+    if not set(days) & set(found):
+        _first_like(table, found, days[0], lambda text: day(text.split()[0], "dmy" if _is_late(text) else order))
+    if not {"amount", "debit", "credit"} & set(found):
+        _first_like(table, found, "amount", _money)
+    if of == "settlement" and "last4" not in found:
+        _first_like(table, found, "last4", _masked)
+
+
+def _first_like(table: Table, found: dict[str, Source], field: str, read: Callable[[str], Any]) -> None:
+    """Take the first free column all of whose values can be read so."""
+    for column in table.columns:
+        samples = table.samples(column, 12)
+        if not samples or column in _columns(found):
+            continue
+        try:
+            for text in samples:
+                read(text)
+        except (Unreadable, IndexError):
+            continue
+        found[field] = Source(column=column)
+        return
+
+
+def _is_late(text: str) -> bool:
+    """Whether a date begins with a day that cannot be a month."""
+    return text[:2].isdigit() and int(text[:2]) > 12
+
+
+def _money(text: str) -> int:
+    if not any(sign in text for sign in ".,$€£") or ":" in text:
+        raise Unreadable(text)
+    return amount(text, 2, mark=_mark([text]))
+
+
+def _masked(text: str) -> str:
+    if not any(sign in text for sign in "*xX•"):
+        raise Unreadable(text)
+    return last4(text)
 
 
 def _columns(found: Mapping[str, Source]) -> set[str]:

@@ -43,6 +43,11 @@ def save_mapping(name: str, mapping: SettlementMapping, *, by: Actor, key: str |
         return number
 
 
+def read_mapping_text(text: str, name: str) -> SettlementMapping:
+    """A mapping out of the text of its file. Raises BadDefinition."""
+    return SETTLEMENT_MAPPING.parse(definitions.from_file(text, name), name)
+
+
 def export_mapping(slug: str, *, by: Actor) -> str:
     """A saved mapping as one readable file. Raises NotFound."""
     with look(by, "reconciliation.use") as session:

@@ -34,7 +34,7 @@ def choose(table: Table, start: ImportMapping, place: str) -> ImportMapping:
             met = any(_taken(name, start, place) for name in needs.get(field.name, ()) if name != field.name)
             need = f"This or {' or '.join(others)} is needed" if others else "Choose the column"
             need = "" if met else need
-            source = _line(table, field, start.fields.get(field.name), place, need if field.name in needs else "")
+            source = column_line(table, field, start.fields.get(field.name), place, need if field.name in needs else "")
             if source is not None:
                 dated = field.kind in DATES
                 chosen[field.name] = source.model_copy(update={"format": order}) if dated else source
@@ -45,7 +45,7 @@ def choose(table: Table, start: ImportMapping, place: str) -> ImportMapping:
             lines(others)
     for field in importer.fields:
         if field.kind == "choice" and field.name in chosen and chosen[field.name].names:
-            chosen[field.name] = _words(table, field, chosen[field.name], place)
+            chosen[field.name] = word_table(table, field, chosen[field.name], place)
     return ImportMapping(
         kind=start.kind, label=start.label, encoding=start.encoding, delimiter=start.delimiter, fields=chosen,
         only=start.only,
@@ -66,7 +66,8 @@ def _order(start: ImportMapping, place: str) -> str:
     )  # fmt: skip
 
 
-def _line(table: Table, field: Field, start: Source | None, place: str, need: str) -> Source | None:
+def column_line(table: Table, field: Field, start: Source | None, place: str, need: str) -> Source | None:
+    """One field with the choice of its column and the values found there; None where it is left out."""
     sources: dict[str, Source | None] = {NOTHING: None}
     sources |= {column: Source(column=column) for column in table.columns}
     begin = NOTHING
@@ -91,7 +92,8 @@ def _line(table: Table, field: Field, start: Source | None, place: str, need: st
     return source
 
 
-def _words(table: Table, field: Field, source: Source, place: str) -> Source:
+def word_table(table: Table, field: Field, source: Source, place: str) -> Source:
+    """What each word of a column becomes."""
     """What each word of a status, sex or tender column becomes, where it is not understood by itself."""
     known = list(dict.fromkeys(field.choices.values()))
     found = table.samples(source.names[0], 40)

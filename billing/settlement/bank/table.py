@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from billing.settlement.mapping import guess, read_bank
 from billing.settlement.rows import Reading, Setting
 from data.errors import BadInput
@@ -21,7 +23,11 @@ def read(content: bytes, name: str, setting: Setting) -> Reading:
     mapping = guess(table, "bank", prefer_order=setting.date_order)
     if "posted_on" not in mapping.fields or not {"amount", "debit", "credit"} & set(mapping.fields):
         raise StatementUnclear(file=name, columns=", ".join(table.columns[:12]))
+    if mapping.rows_below:
+        table = replace(table, rows=table.rows[: -mapping.rows_below])
     reading = read_bank(table, mapping, setting)
+    if mapping.rows_below:
+        reading.remark("", f"the last {mapping.rows_below} rows are totals and are left out")
     samples = table.samples(mapping.fields["posted_on"].names[0], 500)
     _, sure = date_order(samples, mapping.date_order)
     if mapping.date_order != "ymd" and not sure:
