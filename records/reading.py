@@ -90,6 +90,8 @@ def read_table(
     if not content.strip():
         raise FileEmpty(file=name)
     text, found = _decode(content, name, encoding)
+    if not text.strip():
+        raise FileEmpty(file=name)
     delimiter = delimiter or _delimiter(text)
     lines = _lines(text, delimiter, name)
     del text

@@ -97,13 +97,15 @@ def _made(
     times = Counter[str]()
     seen: dict[str, str] = {}
     made = []
+    met = set[str]()
     for row in account.rows:
         if row.currency != clinic.currency:
             reading.problem(row.place, f"currency: '{row.currency}' is not the clinic's currency {clinic.currency}.")
             continue
         description = words(row.description)
         says = _hash(row.posted_on.isoformat(), str(row.amount_cents), " ".join(description.upper().split()))
-        external = _external(row, says, times, seen, stored)
+        external, known = _external(row, says, times, seen, stored)
+        met.add(known)
         if external is None:
             continue
         if row.posted_on not in counting:
@@ -116,11 +118,26 @@ def _made(
                 "entered_at": now, "source": "import", "by_user_id": by.user_id,
             }
         )  # fmt: skip
+    _remark_doubles(reading, made, [row for external, row in stored.items() if external not in met])
     return made
 
 
-def _external(row: BankRow, says: str, times: Counter[str], seen: dict[str, str], stored: dict[str, Any]) -> str | None:
-    """The id a line is known by; None where it is here already.
+def _remark_doubles(reading: Reading, made: list[dict[str, Any]], others: list[Any]) -> None:
+    """New lines that have the day and amount of lines this file does not know: perhaps the same money in another
+    format."""
+    here = {(row.posted_on, row.amount_cents) for row in others}
+    count = sum(1 for row in made if (row["posted_on"], row["amount_cents"]) in here)
+    if count:
+        reading.remark(
+            "", f"{count:,} of them have the same day and amount as lines that are here already and read differently. "
+            "Where this is the same statement in another format, do not import it",
+        )  # fmt: skip
+
+
+def _external(
+    row: BankRow, says: str, times: Counter[str], seen: dict[str, str], stored: dict[str, Any]
+) -> tuple[str | None, str]:
+    """The id a line will be known by, None where it is here already; and the id it has here.
 
     The bank's id where it has one. Banks use one again (some number each statement from 1), so where it stands for
     another day or amount already, day and amount are part of it. Without one, it is what the line says and which of
@@ -129,20 +146,20 @@ def _external(row: BankRow, says: str, times: Counter[str], seen: dict[str, str]
     if not row.reference:
         times[says] += 1
         external = f"{row.posted_on.isoformat()} {row.amount_cents} {says[:16]} {times[says]}"
-        return None if external in stored else external
+        return (None if external in stored else external), external
     plain = _safe(row.reference)
     longer = _safe(f"{plain} {row.posted_on.isoformat()} {row.amount_cents}")
     for external in (plain, longer):
         before = stored.get(external)
         if before is not None and (before.posted_on, before.amount_cents) == (row.posted_on, row.amount_cents):
-            return None
+            return None, external
     for external in (plain, longer, f"{longer[:100]} {says[:16]}"):
         if seen.get(external) == says:
-            return None
+            return None, external
         if external not in seen and external not in stored:
             seen[external] = says
-            return external
-    return None
+            return external, external
+    return None, plain
 
 
 def _safe(reference: str) -> str:

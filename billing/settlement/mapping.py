@@ -88,7 +88,7 @@ SETTLEMENT_MAPPING = definitions.register(NAME, "Settlement mapping", Settlement
 FIELDS = (
     Field("reference", "Transaction id", required=True, help="The processor's own id of the transaction",
           synonyms=("reference", "transaction id", "trans id", "transactionid", "txn id", "id", "transaction number",
-                    "transaction", "transaction reference", "trans #", "transaction #", "txn #", "reference #")),
+                    "transaction", "transaction reference", "ref", "trans #", "transaction #", "txn #", "reference #")),
     Field("processed_at", "Processed at", "moment", help="When the card was charged",
           synonyms=("processed", "transaction date", "date", "created", "submit date/time", "date/time", "datetime",
                     "timestamp", "transaction time", "sale date", "trans date", "sold", "date sold", "txn date")),
@@ -185,14 +185,13 @@ TOTALS = ("total", "sum", "saldo", "balance", "solde", "totaal")
 def _totals(table: Table, dated: list[str]) -> int:
     """How many rows at the end are totals: no day in them, but a word for a sum."""
     places = [table.columns.index(column) for column in dated]
-    found = waiting = 0
-    for line in reversed(table.rows[-8:]):
+    found = 0
+    for count, line in enumerate(reversed(table.rows[-8:]), 1):
         has_day = any(place < len(line) and any(map(str.isdigit, line[place])) for place in places)
         if has_day or not places:
             break
-        waiting += 1
         if any(word in " ".join(line).casefold() for word in TOTALS):
-            found = waiting
+            found = count
     return found
 
 

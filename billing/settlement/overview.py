@@ -139,12 +139,12 @@ def kind_of_file(content: bytes, name: str, *, by: Actor) -> Kind:
     with look(by, "reconciliation.use") as session:
         clinic = session.get_one(Clinic, by.clinic_id)
     content_of(content, name)
-    found = bank.recognise(content)
-    if found != "csv":
-        return Kind("bank", found, f"{bank.FORMATS[found].label} bank statement")
     try:
         make = sources.recognise(content, name)
     except SourceUnclear:
+        found = bank.recognise(content)
+        if found != "csv":
+            return Kind("bank", found, f"{bank.FORMATS[found].label} bank statement")
         return _table_kind(content, name, clinic)
     return Kind(
         "settlement", make, f"settlement of {sources.SOURCES[make].label}" if make != "plain" else "plain table"
@@ -156,9 +156,10 @@ def _table_kind(content: bytes, name: str, clinic: Clinic) -> Kind:
     table = open_mapped(content, name, SettlementMapping(fields={}))
     order = "dmy" if clinic.locale.startswith(DAY_FIRST) else "mdy"
     seen = set(guess(table, "settlement", prefer_order=order).fields)
-    if len(seen & {"last4", "authorization", "brand", "batch"}) > 1:
-        return Kind("settlement", "", "")
     line = guess(table, "bank", prefer_order=order)
+    cards = seen & {"last4", "authorization", "brand", "batch"}
+    if len(cards) > 1 or (cards and "reference" in seen and "description" not in line.fields):
+        return Kind("settlement", "", "")
     if "posted_on" in line.fields and {"amount", "credit", "debit"} & set(line.fields):
         return Kind("bank", "csv", "CSV bank statement")
     return Kind("bank", "", "")

@@ -153,7 +153,7 @@ class Reading:
 
     def problem(self, place: str, sentence: str) -> None:
         """Something that stands in the way of the whole file."""
-        self.problems.append(f"{self.file}, {place}: {sentence}")
+        self.problems.append(f"{self.file}, {place}: {without_card_numbers(sentence)}")
 
     def remark(self, place: str, sentence: str) -> None:
         """Something that was decided and that a person should know."""
@@ -223,7 +223,7 @@ _ABBREVIATION = re.compile(r"\s+(UTC|GMT|[ECMP][SD]T)$")
 
 def day(text: str, order: str = "ymd") -> date:
     """A calendar day; a year of two digits is one of this century. Raises Unreadable."""
-    text = _whole_year(text.strip())
+    text = _ABBREVIATION.sub("", _whole_year(text.strip()))
     if re.fullmatch(r"\d{6}", text):
         text = f"20{text}"
     return _sane(values.to_date(text, order), text)

@@ -66,8 +66,10 @@ def _where(*, first: bool) -> None:
             "**Your bank**  \nOnline banking > Statements or Activity > Export: OFX (also called QFX, Quicken or "
             "QuickBooks) is the surest; MT940, CAMT.053, BAI2 and CSV work too."
         )
-        st.caption("Card numbers are never kept: a file that holds one is refused, and of an account only its last four "
-                   "digits stay.")  # fmt: skip
+        st.caption(
+            "Card numbers are never kept: a file that holds one is refused, and of an account only its last four "
+            "digits stay."
+        )
 
 
 def _came_in(names: dict[str, str]) -> None:

@@ -37,5 +37,13 @@ def recognise(content: bytes, wanted: str = "auto") -> str:
         if wanted not in FORMATS:
             raise BadInput(problem=f"There is no format '{wanted}'. Those that are: auto, {', '.join(FORMATS)}.")
         return wanted
+    head = content[:400].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").replace(b"\0", b"")
+    if head.upper().startswith((b"!TYPE:", b"!ACCOUNT", b"!OPTION")):
+        raise BadInput(
+            problem="This is a QIF file, which tells no currency. Choose OFX (QFX), MT940 or CSV at your bank."
+        )
     tests = ((ofx.is_ofx, "ofx"), (camt.is_camt, "camt"), (bai2.is_bai2, "bai2"), (mt940.is_mt940, "mt940"))
-    return next((found for test, found in tests if test(content)), "csv")
+    found = next((found for test, found in tests if test(content)), "csv")
+    if found == "csv" and head.startswith(b"<"):
+        raise BadInput(problem="This XML is neither a CAMT statement nor OFX. Choose one of those at your bank.")
+    return found

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from billing.settlement.bank.ofx import decoded
+from billing.settlement.content import NotReadable
 from billing.settlement.rows import Account, BankRow, Reading, Setting, words
-from billing.settlement.sources.common import NotReadable
 from records.values import Unreadable
 
 LONGEST = 15

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from billing.settlement.content import NotReadable, local, parse_xml
 from billing.settlement.rows import Account, BankRow, Reading, Setting, amount, day, words
-from billing.settlement.sources.common import NotReadable, local, parse_xml
 from records.values import Unreadable
 
 STATEMENTS = ("Stmt", "Ntfctn", "Rpt")

@@ -6,12 +6,13 @@ A statement that ends without its closing balance was cut off and is refused; ba
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date
 
 from billing.settlement.bank.ofx import decoded
+from billing.settlement.content import NotReadable
 from billing.settlement.rows import Account, BankRow, Reading, Setting, amount, words
-from billing.settlement.sources.common import NotReadable
 from records.values import Unreadable
 
 _FIELD = re.compile(r":(\d{2}[A-Z]?|NS):(.*)", re.DOTALL)
@@ -37,7 +38,6 @@ class _Statement:
     currency: str = ""
     opening: int | None = None
     rows: list[BankRow] = field(default_factory=list)
-    expected: int = 0
     ended: bool = False
 
 
@@ -83,14 +83,18 @@ def _take(reading: Reading, statement: _Statement, tag: str, text: str, place: s
     if tag == "25":
         statement.number = text.strip()
     elif tag in OPENING:
-        statement.currency, cents = _balance(text, setting)
+        found = _balance(text, setting)
+        if found is None:
+            reading.remark(place, "the opening balance cannot be read")
+            return
+        statement.currency = found[0]
         if statement.opening is None:
-            statement.opening = cents
+            statement.opening = found[1]
     elif tag in CLOSING:
         statement.ended = True
-        _, closing = _balance(text, setting)
-        total = sum(row.amount_cents for row in statement.rows) + statement.expected
-        if statement.opening is not None and statement.opening + total != closing and not reading.problems:
+        found = _balance(text, setting)
+        total = sum(row.amount_cents for row in statement.rows)
+        if found and statement.opening is not None and statement.opening + total != found[1] and not reading.problems:
             reading.remark(
                 place,
                 "opening balance and lines do not make the closing balance; ask the bank whether lines are missing",
@@ -105,10 +109,10 @@ def _take(reading: Reading, statement: _Statement, tag: str, text: str, place: s
         statement.rows[-1] = BankRow(last.posted_on, last.amount_cents, last.currency, told, "", last.place)
 
 
-def _balance(text: str, setting: Setting) -> tuple[str, int]:
+def _balance(text: str, setting: Setting) -> tuple[str, int] | None:
     match = _BALANCE.match(text.strip())
     if match is None:
-        raise Unreadable(f"'{text.strip()[:40]}' is not a balance.")
+        return None
     cents = amount(_bare(match.group(4)), setting.digits)
     return match.group(3).upper(), cents if match.group(1).upper() == "C" else -cents
 
@@ -139,13 +143,15 @@ def _line(reading: Reading, text: str, place: str, setting: Setting, currency: s
 
 
 def _day(value: str, booked: str | None) -> date:
-    """The day a line was booked: month and day of the entry where it names them, in the year of its value date."""
+    """The day a line was booked: month and day of the entry where it names them, in the year of its value date.
+
+    Where each month has 30 days for interest, banks write February 30: that is the last day of the month.
+    """
     year, month, on = int(value[:2]), int(value[2:4]), int(value[4:])
     year += 2000 if year < 70 else 1900
-    try:
-        valued = date(year, month, on)
-    except ValueError:
-        raise Unreadable(f"'{value}' is not a day of the calendar.") from None
+    if not (1 <= month <= 12 and 1 <= on <= 31):
+        raise Unreadable(f"'{value}' is not a day of the calendar.")
+    valued = date(year, month, min(on, monthrange(year, month)[1]))
     if booked:
         near = []
         for candidate in (year - 1, year, year + 1):

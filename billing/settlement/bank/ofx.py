@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator
 from html import unescape
 
+from billing.settlement.content import NotReadable
 from billing.settlement.rows import Account, BankRow, Reading, Setting, amount, day, words
-from billing.settlement.sources.common import NotReadable
 from records.values import Unreadable
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9_.]{1,40})\s*/?>([^<]*)")
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
-STATEMENTS = ("STMTRS", "CCSTMTRS")
+STATEMENTS = ("STMTRS", "CCSTMTRS", "INVSTMTRS")
 
 
 def is_ofx(content: bytes) -> bool:
@@ -110,7 +110,7 @@ class _Statements:
             return
         said, self.status = self.status or {}, None
         code = said.get("CODE", "0")
-        if said.get("SEVERITY", "").upper() == "ERROR" or code.strip("0") not in ("", "1"):
+        if said.get("SEVERITY", "" if not code.strip("0") else "ERROR").upper() == "ERROR":
             message = words(said.get("MESSAGE", "")) or "no reason"
             self.reading.problem(
                 f"line {at}", f"the bank answered with error {code[:12]} ({message[:120]}) instead of a statement. "

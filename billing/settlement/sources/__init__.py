@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from billing.settlement.bank import bai2, mt940, ofx
+from billing.settlement.content import parse_json, parse_xml
 from billing.settlement.mapping import read_settlement, refuse_cards_as_ids
 from billing.settlement.plain import is_plain, plain_mapping
 from billing.settlement.rows import Reading, Setting
 from billing.settlement.sources import authorize_net, elavon, mx, stripe
-from billing.settlement.sources.common import parse_json, parse_xml
 from data.errors import BadInput
 from records.reading import Table, read_table
 
@@ -71,8 +72,12 @@ def _fitting(content: bytes, name: str) -> list[str]:
         document = parse_json(content, name)
         tests = ((stripe, "stripe"), (authorize_net, "authorize_net"), (mx, "mx"))
         return [source for module, source in tests if module.is_document(document)]
+    if shape == "xml" and ofx.is_ofx(content):
+        return []
     if shape == "xml":
         return ["elavon"] if elavon.is_document(parse_xml(content, name)) else []
+    if any(test(content) for test in (ofx.is_ofx, bai2.is_bai2, mt940.is_mt940)):
+        return []
     table = read_table(content, name)
     found = []
     if stripe.is_table(table) or stripe.is_payouts(table):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from billing.settlement.content import Columns, Item, text_at
 from billing.settlement.rows import (
     BatchRow,
     Reading,
@@ -22,7 +23,6 @@ from billing.settlement.rows import (
     plain,
     signed,
 )
-from billing.settlement.sources.common import Columns, Item, text_at
 from records.reading import Table
 from records.values import Unreadable
 
@@ -88,6 +88,8 @@ def read_document(document: Any, name: str, setting: Setting) -> Reading:
                     reading.remark(f"batch {number}", "it has not been settled and is left out")
                 else:
                     reading.batches.append(stated)
+    if not (reading.rows or reading.batches or reading.problems or reading.remarks):
+        reading.problem("the answer", "there is neither a transaction nor a batch in it.")
     if not isinstance(single, dict) and reading.rows:
         reading.remark(
             "", "a list of transactions names neither batch nor authorization; the download of the Merchant Interface "

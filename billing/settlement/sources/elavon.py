@@ -10,6 +10,7 @@ import re
 from datetime import date
 from typing import Any
 
+from billing.settlement.content import Columns, local
 from billing.settlement.rows import (
     Reading,
     Setting,
@@ -22,7 +23,6 @@ from billing.settlement.rows import (
     plain,
     signed,
 )
-from billing.settlement.sources.common import Columns, local
 from records.reading import Table
 from records.values import Unreadable
 
@@ -103,7 +103,7 @@ def read_table_of(table: Table, name: str, setting: Setting) -> Reading:
 def _take(reading: Reading, said: Any, setting: Setting, place: str) -> None:
     """One transaction, told by what its cells mean. Raises Unreadable."""
     action = _TYPE.sub("", re.sub(r"[^a-z]", "", said("type").lower()))
-    if action in LEFT_OUT:
+    if action in LEFT_OUT or "token" in action:
         return
     kind = "refund" if action in BACK else "sale"
     reference = said("id")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.settlement.content import Columns, Item, NotReadable, items_of, text_at
 from billing.settlement.rows import (
     BatchRow,
     Reading,
@@ -26,7 +27,6 @@ from billing.settlement.rows import (
     plain,
     signed,
 )
-from billing.settlement.sources.common import Columns, Item, NotReadable, items_of, text_at
 from records.reading import Table
 from records.values import Unreadable
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from billing.settlement.content import Columns, Item, items_of, text_at
 from billing.settlement.rows import (
     BatchRow,
     Reading,
@@ -25,7 +26,6 @@ from billing.settlement.rows import (
     plain,
     signed,
 )
-from billing.settlement.sources.common import Columns, Item, items_of, text_at
 from records.reading import Table
 from records.values import Unreadable
 

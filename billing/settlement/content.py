@@ -1,4 +1,4 @@
-"""What the readers of processors share: JSON without floats, XML without entities, columns by their names."""
+"""What readers share: JSON without floats, XML without entities, columns by their names."""
 
 from __future__ import annotations
 
