@@ -12,12 +12,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
-import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
+from billing.processors import polling
 from data import jobs
 from data.engine import Database, database, use
 from data.errors import Refusal
@@ -35,6 +35,8 @@ from web.faults import place
 
 log = logging.getLogger("ballast.worker")
 BEAT = timedelta(seconds=20)
+ASK_PROCESSORS = timedelta(seconds=20)
+"""Between two looks at what card processors are asked."""
 PAUSE = 2.0
 
 Handler = Callable[[Clinic, Job], dict[str, object]]
@@ -91,6 +93,8 @@ class Worker:
         self._beside: threading.Thread | None = None
         self._reader: threading.Thread | None = None
         self._watched = watched.Watched()
+        self._tender: threading.Thread | None = None
+        self._tended_at = datetime.min.replace(tzinfo=UTC)
 
     def run(self) -> None:
         """Work until asked to stop."""
@@ -124,6 +128,7 @@ class Worker:
             if busy:
                 delivery.deliver(clinic.id, self.owner)
         self._read_scans(known, wait=wait)
+        self._tend_processors(known, wait=wait)
         return busy
 
     def _read_scans(self, known: Sequence[Clinic], *, wait: bool) -> None:
@@ -141,6 +146,24 @@ class Worker:
                 reading.read_waiting(clinic.id, self.stopping.is_set)
             except Exception as failure:
                 log.error("scans could not be looked at: %s", place(failure))
+
+    def _tend_processors(self, known: Sequence[Clinic], *, wait: bool) -> None:
+        """Card processors are asked beside the loop: one that does not answer takes its time."""
+        now = clock.now()
+        running = self._tender is not None and self._tender.is_alive()
+        if not running and (wait or now - self._tended_at >= ASK_PROCESSORS):
+            self._tended_at = now
+            self._tender = threading.Thread(target=self._processors, args=(known,), name="processors", daemon=True)
+            self._tender.start()
+        if wait and self._tender is not None:
+            self._tender.join()
+
+    def _processors(self, known: Sequence[Clinic]) -> None:
+        for clinic in known:
+            try:
+                polling.tend(clinic.id, self.stopping.is_set)
+            except Exception as failure:
+                log.error("card processors could not be asked: %s", place(failure))
 
     def _claim(self, clinic: Clinic, *, only: Collection[str] = (), but: Collection[str] = ()) -> Job | None:
         return jobs.claim(clinic.id, self.owner, clinic.zone, only=only, but=but)

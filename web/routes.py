@@ -23,10 +23,10 @@ from web import faults
 from web.children import Child, start_worker
 from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
-from web.portal.app import app as portal
 from web.receipts import receipt
 from web.report_files import report_file
 from web.warm import warm
+from web.webhooks import pay, told
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -167,11 +167,12 @@ routes: list[BaseRoute] = [
     Route("/scanned/{id}", scanned_page),
     Route("/receipts/{id}", receipt),
     Route("/report-files/{id}", report_file),
+    Route("/hooks/{clinic}/{processor}", told, methods=["POST"]),
+    Route("/pay/{id}", pay, methods=["GET"]),
     Route("/manifest.webmanifest", manifest),
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),
     Route("/home", home),
-    Mount("/portal", app=portal),
     Mount("/icons", StaticFiles(directory=ASSETS / "icons", check_dir=False)),
 ]
 

@@ -154,7 +154,7 @@ class Converge:
     def test(self) -> str:
         """A query of today changes nothing."""
         today = clock.now().astimezone(self._zone).date()
-        self._ask(_between(today, today))
+        self._query(_between(today, today))
         return "Signed in at Converge."
 
     def _transact(self, fields: dict[str, str], kind: str) -> Returned:

@@ -296,7 +296,7 @@ def look_up(request_id: str, *, by: Actor) -> str:
             return request.state
         pages = _orders(session, request_id, "checkout", ("sent", "uncertain", "done"))
     for page in pages:
-        _look_at_page(page.id, by)
+        look_at_page(page.id, by=by)
     with look(by, "billing.checkout") as session:
         return _request(session, request_id).state
 
@@ -427,10 +427,7 @@ def _give_back(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Ac
     """A refund. One that was asked for before is looked for first."""
     with look(_worker(by), None) as session:
         sale = session.get_one(Payment, (session.clinic_id, str(order.payment_id)))
-        _, transaction = _charge_of(session, sale)
-        is_whole = order.amount_cents == sale.amount_cents and posting.given_back(session, sale.id) == 0
-        back = Back(order.order_key, transaction, order.amount_cents, order.currency, is_whole, sale.last4,
-                    order.entered_at)  # fmt: skip
+        back = _back_of(session, order, sale)
     returned = adapter.refund_found(back) if was_sent else None
     if returned is None:
         returned = adapter.refund(back)
@@ -527,12 +524,31 @@ def _ended_as(order_id: str, state: str, answer: str, by: Actor) -> str:
         return order.state
 
 
-def _look_at_page(order_id: str, by: Actor) -> None:
+def look_at_page(order_id: str, *, by: Actor) -> str:
     """Ask what became of a page and write it down."""
     with look(_worker(by), None) as session:
         order = session.get_one(ProcessorOrder, (session.clinic_id, order_id))
         adapter = adapter_for(session, order.processor)
-    settle_event(order_id, adapter.state_of(placed_of(order)), by=by)
+    return settle_event(order_id, adapter.state_of(placed_of(order)), by=by)
+
+
+def check_refund(order_id: str, *, by: Actor) -> str:
+    """Ask again about a refund that was booked: one that its bank sent back is taken out of the books."""
+    with look(_worker(by), None) as session:
+        order = session.get_one(ProcessorOrder, (session.clinic_id, order_id))
+        sale = session.get_one(Payment, (session.clinic_id, str(order.payment_id)))
+        adapter, back = adapter_for(session, order.processor), _back_of(session, order, sale)
+    found = adapter.refund_found(back)
+    if found is None or found.state != "declined":
+        return order.state
+    with act(_worker(by), "billing.refund") as work:
+        work.session.head()
+        held = work.session.held(ProcessorOrder, order_id, fresh=True)
+        assert held is not None
+        if held.state == "done":
+            posting.unbook_return(work, held)
+            held.state, held.answer = "failed", (found.answer or "the bank of the card sent it back")[:300]
+        return held.state
 
 
 # --- reading ----------------------------------------------------------------------------------------------------
@@ -546,6 +562,15 @@ def placed_of(order: ProcessorOrder) -> Placed:
         order.amount_cents, order.currency, order.entered_at,
         datetime.fromisoformat(str(expires)) if expires else None,
     )  # fmt: skip
+
+
+def _back_of(session: ClinicSession, order: ProcessorOrder, sale: Payment) -> Back:
+    """What a refund asks for."""
+    _, transaction = _charge_of(session, sale)
+    is_whole = order.amount_cents == sale.amount_cents and posting.given_back(session, sale.id) == 0
+    return Back(
+        order.order_key, transaction, order.amount_cents, order.currency, is_whole, sale.last4, order.entered_at
+    )
 
 
 def _request(session: ClinicSession, request_id: str) -> PaymentRequest:

@@ -81,6 +81,26 @@ def book_return(work: Work, order: ProcessorOrder, returned: Returned) -> str:
     return payment.id
 
 
+def unbook_return(work: Work, order: ProcessorOrder) -> str:
+    """A refund that never reached the card, out of the books again by a row of its own; returns its id."""
+    session = work.session
+    made = session.get_one(Payment, (session.clinic_id, str(order.made_payment_id)))
+    rows = list(session.scalars(select(PaymentAllocation).where(PaymentAllocation.payment_id == made.id)))
+    invoice = session.get_one(Invoice, (session.clinic_id, rows[0].invoice_id))
+    tender = Tender(kind=made.tender, last4=made.last4, brand=made.brand, channel=made.channel,
+                    processor=made.processor)  # fmt: skip
+    reason = "The refund did not reach the card"
+    payment = payments._record(
+        work, invoice, made.kind, -made.amount_cents, tender, clock.now(), "live", notes=reason,
+        reverses_id=made.reverses_id, deposit=-made.deposit_cents,
+    )  # fmt: skip
+    for row in rows:
+        payments._allocate(work, payment, row.invoice_id, -row.amount_cents, deposit=row.deposit)
+        ledger.add_event(work, row.invoice_id, "refunded", amount=row.amount_cents, reason=reason)
+    work.audit("refund.returned", "payment", payment.id, reference=payment.reference, amount_cents=-made.amount_cents)
+    return payment.id
+
+
 def given_back(session: ClinicSession, payment_id: str) -> int:
     """Cents of a sale that were given back or voided, as a positive number."""
     total = select(func.coalesce(func.sum(Payment.amount_cents), 0)).where(Payment.reverses_id == payment_id)

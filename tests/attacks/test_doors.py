@@ -156,8 +156,14 @@ def test_the_allow_list_for_strangers_is_exactly_this():
         "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
     } == ANONYMOUS_EXACT  # fmt: skip
     assert set(ANONYMOUS_PREFIXES) == {
-        "/static/", "/icons/", "/u/", "/portal/", "/component/", "/_stcore/bidi-components/",
-    }  # fmt: skip
+        "/static/",
+        "/icons/",
+        "/u/",
+        "/hooks/",
+        "/pay/",
+        "/component/",
+        "/_stcore/bidi-components/",
+    }
 
 
 @pytest.mark.parametrize(

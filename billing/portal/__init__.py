@@ -1,1 +1,0 @@
-"""What a clinic's clients may do for themselves: sign in by a code, see their invoices, pay."""

@@ -1,1 +1,0 @@
-"""The client's own pages: plain HTML, no script, no Streamlit. ``app`` is mounted at ``/portal``."""
