@@ -18,7 +18,7 @@ from billing.client_billing import check_on, portal_address
 from billing.open_links import STANDING, end_request, end_requests, standing_requests
 from billing.payments import NothingDue, Tender, TooMuch, checked_reason, receive_payment
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Client, Clinic, Invoice, Payment, PaymentRequest, User
+from data.models import CardSlip, Client, Clinic, Invoice, Payment, PaymentRequest, User
 from data.session import ClinicSession
 from data.types import clock, is_id
 from messages.outbox import queue
@@ -191,6 +191,7 @@ def paid(
         kind = Tender(tender, last4, brand, authorization, channel="payment_request", processor=processor)
         taken = receive_payment(request.invoice_id, amount_cents, kind, event_at=event_at, by=by)
         request.payment_id = taken.payment_id
+        _mark_slip(work.session, request)
         work.audit(
             "request.paid", "payment_request", request.id, payment=taken.payment_id, amount_cents=amount_cents,
             was=before,
@@ -219,6 +220,16 @@ def requests_of(invoice_id: str, *, by: Actor) -> list[Request]:
             )
             for row, name, reference in rows
         ]  # fmt: skip
+
+
+def _mark_slip(session: ClinicSession, request: PaymentRequest) -> None:
+    """The slip of an outage that was asked for is paid by this, unless it was charged another way before."""
+    slip = session.held(CardSlip, request.card_slip_id, fresh=True) if request.card_slip_id else None
+    if slip is None:
+        return
+    voided = select(Payment.id).where(Payment.reverses_id == slip.payment_id, Payment.kind == "void")
+    if slip.payment_id is None or session.scalar(voided) is not None:
+        slip.payment_id, slip.claimed_at, slip.claimed_by_id = request.payment_id, None, None
 
 
 def return_address(session: ClinicSession, request_id: str, site: str = "") -> str:

@@ -1,7 +1,8 @@
 """Card slips: keyed once by their serial and part, paid onto the visit's ticket, destroyed by a named person.
 
-A slip never holds a card number. One that does not fit its ticket yet (the services are not entered, or nobody knows
-whose it is) is kept as keyed and waits; applying it later writes the payment at the time it was taken.
+A slip never holds a card number. One without an authorization was not charged yet: ``outage/slip_claims.py`` says how
+its money is taken, once. One that was charged and does not fit its ticket yet (the services are not entered, or nobody
+knows whose it is) is kept as keyed and waits; applying it later writes the payment at the time it was taken.
 """
 
 from __future__ import annotations
@@ -16,10 +17,22 @@ from sqlalchemy import func, select
 
 from billing import checkout, ledger
 from billing.amounts import decimal_text
-from billing.payments import BRANDS, Tender, checked_reason, take_payment, void_payment
+from billing.open_links import STANDING
+from billing.payments import BRANDS, DetailMissing, Tender, checked_reason, take_payment, void_payment
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Appointment, CardSlip, Client, Clinic, FormSheet, Outage, Patient, Payment, User
+from data.models import (
+    Appointment,
+    CardSlip,
+    Client,
+    Clinic,
+    FormSheet,
+    Outage,
+    Patient,
+    Payment,
+    PaymentRequest,
+    User,
+)
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.token import SLIP, is_slip, typed
@@ -76,13 +89,28 @@ class AlreadyApplied(Refusal):
     """This slip is on a ticket already."""
 
 
+class NotCharged(Refusal):
+    """The card of slip {name} was not charged yet, so there is nothing to put on a ticket. Charge it, or send a payment
+    request."""
+
+
+class PaidOnline(Refusal):
+    """Slip {name} was paid on the processor's page, so it is not taken back here. Give the money back on the invoice
+    first, if that is right."""
+
+
+class RequestStands(Refusal):
+    """A payment request for slip {name} is open. Withdraw it first, so that nobody pays a slip that is not there."""
+
+
 class NothingToDestroy(BadInput):
     """Choose at least one keyed slip whose paper is still there."""
 
 
 @dataclass(frozen=True)
 class NewSlip:
-    """What stands on a slip. ``appointment_id`` where it is known whose it is."""
+    """What stands on a slip. ``appointment_id`` where it is known whose it is; without ``authorization`` it was not
+    charged yet."""
 
     serial: int
     part: int
@@ -106,7 +134,9 @@ class Keyed:
 
 @dataclass(frozen=True)
 class SlipRow:
-    """One keyed slip in the list. ``visit`` is None where nobody knows whose it is."""
+    """One keyed slip in the list. ``visit`` is None where nobody knows whose it is. ``claimed_by`` is charging it since
+    ``claimed_at`` at ``processor``; ``request_id`` is a payment request that can still be paid; ``channel`` is that of
+    its payment."""
 
     id: str
     serial: int
@@ -124,6 +154,14 @@ class SlipRow:
     keyed_by: str
     destroyed_by: str
     destroyed_at: datetime | None
+    channel: str = ""
+    processor: str = ""
+    claimed_by: str = ""
+    claimed_at: datetime | None = None
+    request_id: str = ""
+    asked_at: datetime | None = None
+    can_be_asked: bool = False
+    """Whether there is an address to send a payment request to."""
 
     @property
     def name(self) -> str:
@@ -132,8 +170,13 @@ class SlipRow:
 
     @property
     def waits(self) -> bool:
-        """Whether it is not on a ticket yet."""
-        return not self.reference and not self.reason
+        """Whether it was charged and is not on a ticket yet."""
+        return not self.reference and not self.reason and bool(self.authorization)
+
+    @property
+    def is_uncharged(self) -> bool:
+        """Whether nobody took its money yet."""
+        return not self.reference and not self.reason and not self.authorization
 
 
 @dataclass(frozen=True)
@@ -163,7 +206,8 @@ NUMBER = re.compile(r"\s*#?\s*(\d{1,9})\s*[-/. ]\s*(\d)\s*")
 
 
 def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
-    """Key one slip, and pay it onto its visit's ticket where it fits; a ticket is opened where there is none.
+    """Key one slip, and pay it onto its visit's ticket where it was charged and fits; a ticket is opened where there is
+    none.
 
     Raises NoSuchSlip, NotASlip, SlipUsed, SheetSpoiled, NoOutageThen, SlipTime, PartClosed, DetailMissing,
     CardNumberTyped, BadInput, NotFound, RestrictedRecord, NotPermitted.
@@ -171,7 +215,7 @@ def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
             return Keyed(*work.result)
-        _tender(slip.last4, slip.brand, slip.authorization).check()
+        check_card(slip.last4, slip.brand, slip.authorization)
         refuse_card_numbers({"Paid by": slip.payer})
         if slip.amount_cents <= 0:
             raise BadInput(problem="Enter the total on the slip: more than zero.")
@@ -179,14 +223,15 @@ def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
             raise SlipTime()
         sheet, row = _place(work.session, slip.serial, slip.part)
         outage = _outage(work.session, slip.taken_at)
-        visit = _visit(work.session, slip.appointment_id, by) if slip.appointment_id else None
+        visit = visit_row(work.session, slip.appointment_id, by) if slip.appointment_id else None
         row.outage_id, row.amount_cents, row.reason = outage.id, slip.amount_cents, ""
-        row.last4, row.brand = slip.last4, _brand(slip.brand)
+        row.last4, row.brand = slip.last4.strip(), brand_of(slip.brand)
+        row.processor, row.claimed_at, row.claimed_by_id = "", None, None
         row.authorization, row.taken_at = slip.authorization.strip(), slip.taken_at
         row.payer = " ".join(slip.payer.split())[:120]
         row.appointment_id, row.client_id = (visit.id, visit.client_id) if visit else (None, None)
         _keep(work, sheet, row, outage)
-        reference, why = _applied(work, row, visit)
+        reference, why = applied(work, row, visit)
         work.audit(
             "slip.keyed", "card_slip", row.id, serial=slip.serial, part=slip.part, amount_cents=slip.amount_cents,
             appointment=row.appointment_id, payment=row.payment_id,
@@ -196,28 +241,36 @@ def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
 
 
 def apply_slip(slip_id: str, appointment_id: str | None = None, *, by: Actor, key: str | None = None) -> Keyed:
-    """Pay a slip that waits onto the ticket of its visit, or of the one named now. Raises AlreadyApplied, WhoseSlip,
-    DoesNotFit, PartClosed, NotFound, RestrictedRecord, NotPermitted."""
+    """Pay a slip that waits onto the ticket of its visit, or of the one named now; one that was not charged yet only
+    learns whose it is. Raises AlreadyApplied, NotCharged, WhoseSlip, DoesNotFit, PartClosed, NotFound,
+    RestrictedRecord, NotPermitted."""
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
             return Keyed(*work.result)
-        row = _slip(work.session, slip_id)
-        if _standing_payment(work.session, row) is not None or row.reason:
+        row = slip_row(work.session, slip_id)
+        if standing_payment(work.session, row) is not None or row.reason:
             raise AlreadyApplied()
+        if not row.authorization and (row.appointment_id or not appointment_id):
+            raise NotCharged(name=name_of(work.session, row))
         wanted = appointment_id or row.appointment_id
         if wanted is None:
             raise WhoseSlip()
-        visit = _visit(work.session, wanted, by)
+        visit = visit_row(work.session, wanted, by)
         row.appointment_id, row.client_id = visit.id, visit.client_id
-        reference, _ = _applied(work, row, visit)
-        if not reference:
-            clinic = work.session.get_one(Clinic, work.session.clinic_id)
-            balance = decimal_text(_balance(work.session, visit.id), currency=clinic.currency)
-            amount = decimal_text(row.amount_cents, currency=clinic.currency)
-            raise DoesNotFit(balance=balance, amount=amount, number=visit.number)
+        reference, _ = applied(work, row, visit)
+        if not reference and row.authorization:
+            raise does_not_fit(work.session, row, visit)
         work.audit("slip.applied", "card_slip", row.id, appointment=visit.id, payment=row.payment_id)
         work.result = [row.id, reference, ""]
         return Keyed(row.id, reference)
+
+
+def does_not_fit(session: ClinicSession, row: CardSlip, visit: Appointment, *, asked: int = 0) -> DoesNotFit:
+    """That a ticket asks for less than its slip says, without what was ``asked`` for otherwise."""
+    clinic = session.get_one(Clinic, session.clinic_id)
+    balance = decimal_text(max(_balance(session, visit.id) - asked, 0), currency=clinic.currency)
+    amount = decimal_text(row.amount_cents, currency=clinic.currency)
+    return DoesNotFit(balance=balance, amount=amount, number=visit.number)
 
 
 def spoil_slip(serial: int, part: int, reason: str, *, by: Actor, key: str | None = None) -> str:
@@ -231,7 +284,8 @@ def spoil_slip(serial: int, part: int, reason: str, *, by: Actor, key: str | Non
         outage = _outage(work.session, None)
         row.outage_id, row.amount_cents, row.reason, row.taken_at = outage.id, 0, reason, clock.now()
         row.appointment_id = row.client_id = None
-        row.last4 = row.brand = row.authorization = row.payer = ""
+        row.last4 = row.brand = row.authorization = row.payer = row.processor = ""
+        row.claimed_at = row.claimed_by_id = None
         _keep(work, sheet, row, outage)
         work.audit("slip.spoiled", "card_slip", row.id, serial=serial, part=part, reason=reason)
         work.result = row.id
@@ -240,17 +294,21 @@ def spoil_slip(serial: int, part: int, reason: str, *, by: Actor, key: str | Non
 
 def take_back(slip_id: str, reason: str, *, by: Actor, key: str | None = None) -> None:
     """Take back what was keyed wrongly, so that the slip can be keyed again; its payment is voided. Raises
-    ReasonMissing, PartClosed, NotFound, TooMuchBack, NotPermitted."""
+    ReasonMissing, PaidOnline, RequestStands, PartClosed, NotFound, TooMuchBack, NotPermitted."""
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
             return
         reason = checked_reason(reason)
-        row = _slip(work.session, slip_id)
-        payment = _standing_payment(work.session, row)
+        row = slip_row(work.session, slip_id)
+        if standing_requests_of(work.session, [row.id]):
+            raise RequestStands(name=name_of(work.session, row))
+        payment = standing_payment(work.session, row)
         if payment is not None:
+            if work.session.scalar(select(Payment.channel).where(Payment.id == payment)) == "payment_request":
+                raise PaidOnline(name=name_of(work.session, row))
             void_payment(payment, reason, by=by)
         row.deleted_at, row.payment_id = clock.now(), None
-        row.destroyed_at = row.destroyed_by_id = None
+        row.destroyed_at = row.destroyed_by_id = row.claimed_at = row.claimed_by_id = None
         work.audit("slip.taken_back", "card_slip", row.id, reason=reason, payment=payment)
 
 
@@ -277,7 +335,15 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
     """The keyed slips of an outage, by serial and part. Raises NotPermitted."""
     with look(by, "outage.enter") as session:
         statement = (
-            select(CardSlip, FormSheet.serial, Appointment.number, Patient.name, Client, Payment.reference)
+            select(
+                CardSlip,
+                FormSheet.serial,
+                Appointment.number,
+                Patient.name,
+                Client,
+                Payment.reference,
+                Payment.channel,
+            )
             .join(FormSheet, (FormSheet.clinic_id == CardSlip.clinic_id) & (FormSheet.id == CardSlip.form_sheet_id))
             .outerjoin(
                 Appointment,
@@ -298,10 +364,12 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
         voids = select(Payment.reverses_id).where(Payment.reverses_id.in_(paid), Payment.kind == "void")
         voided = set(session.scalars(voids)) if paid else set()
         names = dict(session.execute(select(User.id, User.name)).tuples().all())
+        asked = standing_requests_of(session, [row[0].id for row in found])
         closed = Closed(session, by)
         rows = []
-        for slip, serial, number, animal, client, reference in found:
+        for slip, serial, number, animal, client, reference, channel in found:
             hidden = client is not None and closed.hides(client.id, client.restricted)
+            request = asked.get(slip.id)
             rows.append(
                 SlipRow(
                     slip.id, serial, slip.part, slip.amount_cents, slip.last4, slip.brand, slip.authorization,
@@ -309,6 +377,10 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
                     "" if slip.payment_id in voided else reference or "", slip.reason,
                     names.get(slip.by_user_id or "", "Operator"),
                     names.get(slip.destroyed_by_id or "", "Operator") if slip.destroyed_at else "", slip.destroyed_at,
+                    channel or "", slip.processor,
+                    names.get(slip.claimed_by_id or "", "Operator") if slip.claimed_at else "", slip.claimed_at,
+                    request.id if request else "", request.sent_at if request else None,
+                    number is not None and client is not None and bool(client.email) and not hidden,
                 )
             )  # fmt: skip
         return rows
@@ -347,11 +419,22 @@ def _whose(animal: str | None, client: Client | None, hidden: bool) -> str:
     return " · ".join(part for part in (animal, beside(animal, owner)) if part) if animal else owner
 
 
+def check_card(last4: str, brand: str, authorization: str) -> None:
+    """Refuse what cannot stand on a slip; without an authorization the digits may be missing too. Raises DetailMissing,
+    CardNumberTyped."""
+    if authorization.strip():
+        _tender(last4, brand, authorization).check()
+        return
+    refuse_card_numbers({"The last four digits": last4, "The brand": brand})
+    if last4.strip() and not re.fullmatch(r"[0-9]{4}", last4.strip()):
+        raise DetailMissing(tender="card", what="the last four digits of the card, four figures and no more")
+
+
 def _tender(last4: str, brand: str, authorization: str) -> Tender:
-    return Tender("card", last4.strip(), _brand(brand), authorization.strip(), channel="slip")
+    return Tender("card", last4.strip(), brand_of(brand), authorization.strip(), channel="slip")
 
 
-def _brand(text: str) -> str:
+def brand_of(text: str) -> str:
     """The brand as the counter writes it: ``vi`` and ``VISA`` are Visa."""
     wanted = text.strip().casefold()
     found = [one for one in BRANDS if one.casefold().startswith(wanted)] if len(wanted) > 1 else []
@@ -398,8 +481,10 @@ def _keep(work: Work, sheet: FormSheet, row: CardSlip, outage: Outage) -> None:
         sheet.state = "entered"
 
 
-def _applied(work: Work, row: CardSlip, visit: Appointment | None) -> tuple[str, str]:
-    """Take the payment where it fits the ticket: its reference, else why it waits."""
+def applied(work: Work, row: CardSlip, visit: Appointment | None) -> tuple[str, str]:
+    """Take the payment of a slip where it fits the ticket: its reference, else why it waits."""
+    if not row.authorization:
+        return "", "Charge the card, or send a payment request."
     if visit is None:
         return "", "Nobody knows yet whose it is."
     may = work.session.info.get("may")
@@ -424,7 +509,7 @@ def _balance(session: ClinicSession, appointment_id: str) -> int:
     return stands.balance if stands and stands.is_live else 0
 
 
-def _standing_payment(session: ClinicSession, row: CardSlip) -> str | None:
+def standing_payment(session: ClinicSession, row: CardSlip) -> str | None:
     """The payment of a slip, unless it was voided."""
     if row.payment_id is None:
         return None
@@ -432,7 +517,21 @@ def _standing_payment(session: ClinicSession, row: CardSlip) -> str | None:
     return None if session.scalar(void) else row.payment_id
 
 
-def _slip(session: ClinicSession, slip_id: str) -> CardSlip:
+def standing_requests_of(session: ClinicSession, slip_ids: Sequence[str]) -> dict[str, PaymentRequest]:
+    """By slip, the payment request of it that can still be paid."""
+    statement = select(PaymentRequest).where(
+        PaymentRequest.card_slip_id.in_(slip_ids), PaymentRequest.state.in_(STANDING)
+    )
+    return {str(one.card_slip_id): one for one in session.scalars(statement)}
+
+
+def name_of(session: ClinicSession, row: CardSlip) -> str:
+    """What is printed on a slip: ``118-2``."""
+    return f"{session.scalar(select(FormSheet.serial).where(FormSheet.id == row.form_sheet_id))}-{row.part}"
+
+
+def slip_row(session: ClinicSession, slip_id: str) -> CardSlip:
+    """The slip behind an id, of an outage whose money part is open; raises NotFound, PartClosed."""
     row: Any = None
     if is_id(slip_id):
         row = session.scalars(select(CardSlip).where(CardSlip.id == slip_id)).one_or_none()
@@ -472,7 +571,8 @@ def _away(outage: Outage, taken_at: datetime) -> timedelta:
     return max(outage.began_at - taken_at, taken_at - (outage.ended_at or taken_at))
 
 
-def _visit(session: ClinicSession, appointment_id: str, by: Actor) -> Appointment:
+def visit_row(session: ClinicSession, appointment_id: str, by: Actor) -> Appointment:
+    """The visit a slip is for, where its record is open to this person; raises NotFound, RestrictedRecord."""
     found = None
     if is_id(appointment_id):
         found = session.scalars(select(Appointment).where(Appointment.id == appointment_id)).one_or_none()

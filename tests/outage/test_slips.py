@@ -125,7 +125,7 @@ def test_what_cannot_be_a_slip_is_refused_with_its_sentence(clinic, day):
     for wrong, refusal in (
         (slip(day, 999_999), NoSuchSlip), (slip(day, serial, 5), NoSuchSlip), (slip(day, other), NotASlip),
         (slip(day, spoiled), SheetSpoiled), (slip(day, serial, last4="42"), DetailMissing),
-        (slip(day, serial, authorization=""), DetailMissing), (slip(day, serial, cents=0), BadInput),
+        (slip(day, serial, authorization="", last4="42"), DetailMissing), (slip(day, serial, cents=0), BadInput),
         (slip(day, serial, payer="4111 1111 1111 1111"), CardNumberTyped),
         (slip(day, serial, last4="4111111111111111"), CardNumberTyped),
         (NewSlip(serial, 1, 5, clock.now() + timedelta(hours=1), "4242", "Visa", "A1"), SlipTime),
