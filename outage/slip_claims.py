@@ -246,8 +246,10 @@ def request_open_slips(outage_id: str, *, site: str = "", by: Actor, key: str | 
 def withdraw_slip_request(slip_id: str, *, by: Actor, key: str | None = None) -> None:
     """End the payment request of a slip; its page at the processor first. Raises PaidMeanwhile, ProcessorSilent,
     PartClosed, NotFound, NotPermitted."""
-    with look(by, "billing.checkout") as session:
-        asked = standing_requests_of(session, [slip_row(session, slip_id).id])
+    with act(by, "billing.checkout", key=key) as work:
+        if work.repeated:
+            return
+        asked = standing_requests_of(work.session, [slip_row(work.session, slip_id).id])
     for request in asked.values():
         orders.withdraw_request(request.id, "the slip's payment request was withdrawn", by=by, key=key)
 
