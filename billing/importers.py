@@ -29,6 +29,7 @@ from data.types import new_id
 from records.importers import References
 from records.imports import Ground, Importer, Plan, Row, adopt, adopt_definition, register
 from records.mapping import Field
+from security.rules import authorize
 
 KINDS = {
     "sale": "sale", "payment": "sale", "charge": "sale", "purchase": "sale", "capture": "sale", "refund": "refund",
@@ -127,6 +128,7 @@ def plan_payments(ground: Ground, rows: list[Row]) -> Plan:
     clients, places = Clients(session), Places(ground, plan)
     invoices = OpenInvoices(session)
     references, made_rows, allocations = References(ground, Payment), [], []
+    may_give_back = "billing.refund" in authorize(session, ground.by, None)
     counts_on = functools.cache(lambda day: counting_day(session, day))
     for row in rows:
         place = places.of(row) if row.get("location") else None
@@ -142,6 +144,8 @@ def plan_payments(ground: Ground, rows: list[Row]) -> Plan:
         client_id, notes = _client(ground, row, clients)
         if taken is None or amount is None or not references.first(row):
             continue
+        if row.get("kind", "sale") != "sale" and not may_give_back:
+            ground.problem(row, "kind", "money that went back is entered only by those who may refund.")
         if taken > ground.now:
             ground.problem(row, "taken_at", "it lies in the future, and money cannot have moved yet.")
         invoice = invoices.find(row.get("invoice", ""))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from appointments.early_ticket import drop_unpaid
 from appointments.stages import BEFORE_ARRIVAL
@@ -19,8 +19,9 @@ from billing.open_links import end_requests
 from billing.periods import counting_day
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Appointment, Invoice, Payment, PaymentAllocation
-from data.types import clock
+from data.models import Appointment, Invoice, Payment, PaymentAllocation, ProcessorOrder
+from data.session import ClinicSession
+from data.types import clock, is_id
 from records.standing import Standing
 from security.actor import Actor
 from security.rules import Work, act
@@ -41,6 +42,10 @@ class TooMuch(BadInput):
     """{amount} is more than the {balance} still open. Only cash may be more than what is due, for change."""
 
 
+class PartsDiffer(BadInput):
+    """The parts for the tickets come to {parts}, but {amount} is paid. Change one of them."""
+
+
 class TooLittleCash(BadInput):
     """{tendered} in cash does not cover the {amount} to be paid. Enter what was handed over, or a smaller amount."""
 
@@ -51,6 +56,10 @@ class DetailMissing(BadInput):
 
 class TooMuchBack(Refusal):
     """Only {paid} of this invoice was paid, so {amount} cannot be given back."""
+
+
+class PartGivenBack(Refusal):
+    """Part of this payment was given back already, so it cannot be voided. Refund what is left of it instead."""
 
 
 class ReasonMissing(BadInput):
@@ -106,6 +115,17 @@ class Taken:
     change_cents: int
     deposit_cents: int = 0
     """How much of it was taken before the service it pays for."""
+    credit_cents: int = 0
+    """How much of it pays nothing yet."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """One way in which money is given: with cash, ``tendered_cents`` is what was handed over."""
+
+    tender: Tender
+    cents: int
+    tendered_cents: int | None = None
 
 
 def take_payment(
@@ -114,6 +134,8 @@ def take_payment(
     tender: Tender,
     *,
     tendered_cents: int | None = None,
+    parts: Sequence[int] | None = None,
+    keep_rest: bool = False,
     by: Actor,
     key: str | None = None,
     event_at: datetime | None = None,
@@ -121,45 +143,126 @@ def take_payment(
 ) -> Taken:
     """Record one payment for one or several invoices of a client, the first in the list paid first.
 
-    ``tendered_cents`` is the cash handed over; the rest comes back as change. A draft becomes an invoice, unless the
-    service is still to come: then what pays it is a deposit and the draft stays one. An invoice forgiven before is
-    reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
+    ``parts`` says instead how much of it pays each of them. ``tendered_cents`` is the cash handed over; the rest comes
+    back as change. With ``keep_rest`` what is more than is due stays the client's credit. A draft becomes an invoice,
+    unless the service is still to come: then what pays it is a deposit and the draft stays one. An invoice forgiven
+    before is reopened. Raises NotPermitted, NothingDue, TooMuch, TooLittleCash, DetailMissing, BadInput,
     CardNumberTyped, InvoiceClosed, FundEmpty.
     """
     tender.check()
     with act(by, "billing.checkout", key=key) as work:
         if work.repeated:
             return Taken(**dict(work.result))
-        invoices, balances = _due(work, invoice_ids)
-        cash = tendered_cents if tender.kind == "cash" else None
-        _check_amount(amount_cents, sum(balances), cash, invoices[0].currency)
-        ahead = [_is_before_service(work, invoice) for invoice in invoices]
-        parts, left = [], amount_cents
+        given = [Given(tender, amount_cents, tendered_cents)]
+        (taken,) = _take(work, invoice_ids, given, parts, keep_rest, event_at, source)
+        work.result = taken.__dict__
+        return taken
+
+
+def take_split(
+    invoice_ids: Sequence[str],
+    given: Sequence[Given],
+    *,
+    parts: Sequence[int] | None = None,
+    keep_rest: bool = False,
+    by: Actor,
+    key: str | None = None,
+) -> list[Taken]:
+    """Record money given in several ways at once, such as cash and a card, as one payment each; all or none.
+
+    The first way pays the first invoice first. Raises what ``take_payment`` raises.
+    """
+    for one in given:
+        one.tender.check()
+    with act(by, "billing.checkout", key=key) as work:
+        if work.repeated:
+            return [Taken(**dict(one)) for one in work.result]
+        taken = _take(work, invoice_ids, given, parts, keep_rest, None, "live")
+        work.result = [one.__dict__ for one in taken]
+        return taken
+
+
+def _take(
+    work: Work,
+    invoice_ids: Sequence[str],
+    given: Sequence[Given],
+    parts: Sequence[int] | None,
+    keep_rest: bool,
+    event_at: datetime | None,
+    source: str,
+) -> list[Taken]:
+    invoices, balances = _due(work, invoice_ids)
+    currency = invoices[0].currency
+    if not given:
+        raise BadInput(problem="Enter the amount to be paid: more than zero.")
+    left = _parts(sum(one.cents for one in given), balances, parts, keep_rest, currency)
+    ahead = [_is_before_service(work, invoice) for invoice in invoices]
+    taken = []
+    for one in given:
+        cash = one.tendered_cents if one.tender.kind == "cash" else None
+        _check_cash(one.cents, cash, currency)
+        mine, over = [], one.cents
+        for place, open_part in enumerate(left):
+            mine.append(min(over, open_part))
+            left[place] -= mine[-1]
+            over -= mine[-1]
+        deposit = sum(part for part, is_ahead in zip(mine, ahead, strict=True) if is_ahead)
+        payment = _record(
+            work, invoices[0], "sale", one.cents, one.tender, event_at, source, tendered=cash, deposit=deposit
+        )
+        for invoice, part, is_ahead in zip(invoices, mine, ahead, strict=True):
+            if part:
+                _allocate(work, payment, invoice.id, part, deposit=is_ahead)
+        work.audit(
+            "payment.taken", "payment", payment.id, reference=payment.reference, tender=one.tender.kind,
+            amount_cents=one.cents, invoices=[invoice.number for invoice in invoices], deposit_cents=deposit,
+            credit_cents=over,
+        )  # fmt: skip
+        change = (cash or one.cents) - one.cents
+        taken.append(Taken(payment.id, payment.reference, one.cents, change, deposit, over))
+    for invoice, is_ahead in zip(invoices, ahead, strict=True):
+        if not is_ahead:
+            _open(work, invoice, event_at, source)
+        end_requests(work, invoice.id, f"paid another way, {taken[0].reference}")
+    return taken
+
+
+def _open(work: Work, invoice: Invoice, event_at: datetime | None = None, source: str = "live") -> None:
+    """A ticket that is paid after its service is an invoice from then on."""
+    stands = ledger.standing_of(work.session, invoice.id)
+    now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
+    ledger.open_document(work, invoice, stands=now, event_at=event_at, source=source)
+
+
+def _parts(
+    cents: int, balances: Sequence[int], wanted: Sequence[int] | None, keep_rest: bool, currency: str
+) -> list[int]:
+    """How much of an amount pays each balance."""
+    due = sum(balances)
+    if cents <= 0:
+        raise BadInput(problem="Enter the amount to be paid: more than zero.")
+    if not due and not keep_rest:
+        raise NothingDue()
+    if cents > due and not keep_rest:
+        raise TooMuch(amount=decimal_text(cents, currency=currency), balance=decimal_text(due, currency=currency))
+    if wanted is None:
+        parts, left = [], cents
         for balance in balances:
             parts.append(min(left, balance))
             left -= parts[-1]
-        deposit = sum(part for part, is_ahead in zip(parts, ahead, strict=True) if is_ahead)
-        payment = _record(
-            work, invoices[0], "sale", amount_cents, tender, event_at, source, tendered=cash, deposit=deposit
+        return parts
+    if len(wanted) != len(balances) or any(part < 0 for part in wanted):
+        raise BadInput(problem="Say for each ticket how much of the payment is for it.")
+    for part, balance in zip(wanted, balances, strict=True):
+        if part > balance:
+            raise TooMuch(
+                amount=decimal_text(part, currency=currency), balance=decimal_text(balance, currency=currency)
+            )
+    if sum(wanted) != min(cents, due) and not (keep_rest and sum(wanted) <= cents):
+        raise PartsDiffer(
+            parts=decimal_text(sum(wanted), currency=currency), amount=decimal_text(cents, currency=currency)
         )
-        for invoice, part, is_ahead in zip(invoices, parts, ahead, strict=True):
-            if part:
-                _allocate(work, payment, invoice.id, part, deposit=is_ahead)
-        for invoice, is_ahead in zip(invoices, ahead, strict=True):
-            if not is_ahead:
-                stands = ledger.standing_of(work.session, invoice.id)
-                now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
-                ledger.open_document(work, invoice, stands=now, event_at=event_at, source=source)
-        work.audit(
-            "payment.taken", "payment", payment.id, reference=payment.reference, tender=tender.kind,
-            amount_cents=amount_cents, invoices=[invoice.number for invoice in invoices], deposit_cents=deposit,
-        )  # fmt: skip
-        for invoice in invoices:
-            end_requests(work, invoice.id, f"paid another way, {payment.reference}")
-        change = (cash or amount_cents) - amount_cents
-        taken = Taken(payment.id, payment.reference, amount_cents, change, deposit)
-        work.result = taken.__dict__
-        return taken
+    return list(wanted)
 
 
 def receive_payment(
@@ -189,8 +292,7 @@ def receive_payment(
         )
         _allocate(work, payment, invoice.id, amount_cents, deposit=is_ahead)
         if stands.is_live and not is_ahead:
-            now = None if stands.document == "draft" and bring_to_day(work, invoice) else stands
-            ledger.open_document(work, invoice, stands=now, event_at=event_at)
+            _open(work, invoice, event_at)
         work.audit(
             "payment.received", "payment", payment.id, reference=payment.reference, channel=tender.channel,
             amount_cents=amount_cents, invoice=invoice.number,
@@ -202,11 +304,19 @@ def receive_payment(
 
 
 def refund(
-    invoice_id: str, amount_cents: int, tender: Tender, reason: str, *, by: Actor, key: str | None = None
+    invoice_id: str,
+    amount_cents: int,
+    tender: Tender,
+    reason: str,
+    *,
+    payment_id: str | None = None,
+    by: Actor,
+    key: str | None = None,
 ) -> Taken:
-    """Give money back. What lines are charged stays as it is: remove lines first when they should not be owed.
+    """Give money back, of a certain payment where one is named. What lines are charged stays as it is: remove lines
+    first when they should not be owed.
 
-    Raises NotPermitted, TooMuchBack, ReasonMissing, DetailMissing.
+    Raises NotPermitted, TooMuchBack, ReasonMissing, DetailMissing, NotFound.
     """
     tender.check()
     with act(by, "billing.refund", key=key) as work:
@@ -214,27 +324,78 @@ def refund(
             return Taken(**dict(work.result))
         reason = checked_reason(reason)
         invoice = ledger.locked_invoice(work, invoice_id)
-        stands = ledger.standing_of(work.session, invoice_id)
-        if not 0 < amount_cents <= stands.paid:
-            raise TooMuchBack(
-                paid=decimal_text(stands.paid, currency=invoice.currency),
-                amount=decimal_text(amount_cents, currency=invoice.currency),
-            )
-        is_deposit = _is_before_service(work, invoice, called_off=True)
-        payment = _record(
-            work, invoice, "refund", -amount_cents, tender, None, "live", notes=reason,
-            deposit=-amount_cents * is_deposit,
-        )  # fmt: skip
-        _allocate(work, payment, invoice_id, -amount_cents, deposit=is_deposit)
-        ledger.add_event(work, invoice_id, "refunded", amount=amount_cents, reason=reason)
+        taken = give_back_one(work, invoice, amount_cents, tender, reason, payment_id)
         _end_called_off(work, invoice)
-        work.audit(
-            "payment.refunded", "payment", payment.id, reference=payment.reference, amount_cents=amount_cents,
-            invoice=invoice.number, reason=reason,
-        )  # fmt: skip
-        taken = Taken(payment.id, payment.reference, -amount_cents, 0)
         work.result = taken.__dict__
         return taken
+
+
+def give_back_one(
+    work: Work, invoice: Invoice, cents: int, tender: Tender, reason: str, payment_id: str | None
+) -> Taken:
+    """One refund inside another rule's transaction. Raises TooMuchBack, NotFound."""
+    stands = ledger.standing_of(work.session, invoice.id)
+    payment_id = payment_id or _sale_for(work.session, invoice.id, cents, tender)
+    left = stands.paid if payment_id is None else min(stands.paid, left_of(work.session, payment_id, invoice.id))
+    if not 0 < cents <= left:
+        raise TooMuchBack(
+            paid=decimal_text(max(left, 0), currency=invoice.currency),
+            amount=decimal_text(cents, currency=invoice.currency),
+        )
+    is_deposit = _is_before_service(work, invoice, called_off=True)
+    payment = _record(
+        work, invoice, "refund", -cents, tender, None, "live", notes=reason, reverses_id=payment_id,
+        deposit=-cents * is_deposit,
+    )  # fmt: skip
+    _allocate(work, payment, invoice.id, -cents, deposit=is_deposit)
+    ledger.add_event(work, invoice.id, "refunded", amount=cents, reason=reason)
+    work.audit(
+        "payment.refunded", "payment", payment.id, reference=payment.reference, amount_cents=cents,
+        invoice=invoice.number, of=payment_id, reason=reason,
+    )  # fmt: skip
+    return Taken(payment.id, payment.reference, -cents, 0)
+
+
+def _sale_for(session: ClinicSession, invoice_id: str, cents: int, tender: Tender) -> str | None:
+    """The latest payment of an invoice that a refund can be of as a whole, one of its own kind before others."""
+    sales = session.scalars(
+        select(Payment)
+        .join(PaymentAllocation, PaymentAllocation.payment_id == Payment.id)
+        .where(PaymentAllocation.invoice_id == invoice_id, Payment.kind == "sale")
+        .order_by(Payment.entered_at.desc(), Payment.id.desc())
+    ).unique()
+    fit = [sale for sale in sales if left_of(session, sale.id, invoice_id) >= cents]
+    alike = [sale for sale in fit if (sale.tender, sale.last4) == (tender.kind, tender.last4)]
+    return next((sale.id for sale in alike or fit), None)
+
+
+def left_of(session: ClinicSession, payment_id: str, invoice_id: str | None = None) -> int:
+    """What of a sale, or of its part for one invoice, was neither given back, voided nor is on its way back, in cents.
+
+    Raises NotFound for anything but a sale.
+    """
+    session.flush()
+    sale = session.held(Payment, payment_id) if is_id(payment_id) else None
+    if sale is None or sale.kind != "sale":
+        raise NotFound(what="payment", name="like this")
+    back = select(Payment.id).where(Payment.reverses_id == payment_id)
+    leaving = session.scalar(
+        select(func.sum(ProcessorOrder.amount_cents)).where(
+            ProcessorOrder.payment_id == payment_id, ProcessorOrder.kind == "refund",
+            ProcessorOrder.state.in_(("intended", "sent", "uncertain")),
+        )
+    )  # fmt: skip
+    gone = session.scalar(select(func.sum(Payment.amount_cents)).where(Payment.reverses_id == payment_id))
+    whole = sale.amount_cents + int(gone or 0) - int(leaving or 0)
+    if invoice_id is None:
+        return whole
+    part = session.scalar(
+        select(func.sum(PaymentAllocation.amount_cents)).where(
+            PaymentAllocation.invoice_id == invoice_id,
+            (PaymentAllocation.payment_id == payment_id) | PaymentAllocation.payment_id.in_(back),
+        )
+    )
+    return min(whole, int(part or 0))
 
 
 def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = None) -> str:
@@ -253,23 +414,19 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
             raise NotFound(what="payment", name="like this")
         if session.scalar(select(Payment.id).where(Payment.reverses_id == payment_id, Payment.kind == "void")):
             raise AlreadyVoided()
-        parts = session.scalars(select(PaymentAllocation).where(PaymentAllocation.payment_id == payment_id)).all()
-        for part in parts:
-            stands = ledger.standing_of(session, part.invoice_id)
-            if part.amount_cents > stands.paid:
-                raise TooMuchBack(
-                    paid=decimal_text(stands.paid, currency=sale.currency),
-                    amount=decimal_text(part.amount_cents, currency=sale.currency),
-                )
-        invoice = ledger.invoice_row(session, parts[0].invoice_id, by)
+        if left_of(session, payment_id) != sale.amount_cents:
+            raise PartGivenBack()
+        paid = _voidable_parts(session, sale)
+        invoice = ledger.invoice_row(session, next(iter(paid))[0], by)
         tender = Tender(sale.tender, sale.last4, sale.brand, sale.authorization, sale.check_number, sale.channel)
         payment = _record(
             work, invoice, "void", -sale.amount_cents, tender, None, "live", notes=reason, reverses_id=sale.id,
             deposit=-sale.deposit_cents,
         )  # fmt: skip
-        for part in parts:
-            _allocate(work, payment, part.invoice_id, -part.amount_cents, deposit=part.deposit)
-            _end_called_off(work, ledger.invoice_row(session, part.invoice_id, by))
+        for (invoice_id, is_deposit), cents in paid.items():
+            if cents:
+                _allocate(work, payment, invoice_id, -cents, deposit=is_deposit)
+            _end_called_off(work, ledger.invoice_row(session, invoice_id, by))
         work.audit(
             "payment.voided", "payment", sale.id, reference=sale.reference, void=payment.reference, reason=reason
         )
@@ -277,13 +434,26 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
         return payment.reference
 
 
-def _check_amount(cents: int, due: int, handed: int | None, currency: str) -> None:
+def _voidable_parts(session: ClinicSession, sale: Payment) -> dict[tuple[str, bool], int]:
+    """Cents by invoice and whether they are a deposit. Raises TooMuchBack where one was given back another way."""
+    found: dict[tuple[str, bool], int] = {}
+    for part in session.scalars(select(PaymentAllocation).where(PaymentAllocation.payment_id == sale.id)):
+        found[part.invoice_id, part.deposit] = found.get((part.invoice_id, part.deposit), 0) + part.amount_cents
+    for invoice_id in {invoice_id for invoice_id, _ in found}:
+        paid = ledger.standing_of(session, invoice_id).paid
+        cents = sum(cents for (of, _), cents in found.items() if of == invoice_id)
+        if cents > paid:
+            raise TooMuchBack(
+                paid=decimal_text(paid, currency=sale.currency), amount=decimal_text(cents, currency=sale.currency)
+            )
+    if not found:
+        raise NotFound(what="invoice of this payment", name="like this")
+    return found
+
+
+def _check_cash(cents: int, handed: int | None, currency: str) -> None:
     if cents <= 0:
         raise BadInput(problem="Enter the amount to be paid: more than zero.")
-    if not due:
-        raise NothingDue()
-    if cents > due:
-        raise TooMuch(amount=decimal_text(cents, currency=currency), balance=decimal_text(due, currency=currency))
     if handed is not None and handed < cents:
         raise TooLittleCash(
             tendered=decimal_text(handed, currency=currency), amount=decimal_text(cents, currency=currency)
