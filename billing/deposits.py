@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from billing.fee_check import find_fees
 from billing.matching import OPEN, signature
 from billing.matching_rows import MONEY_STATES
 from billing.periods import refuse_closed
@@ -113,10 +114,12 @@ class Deposits:
 
 
 def find_deposits(*, by: Actor) -> int:
-    """Put batches together with the lines of the bank that are just their sum; returns how many changes were written.
+    """Put batches together with the lines of the bank that are just their sum, and hold their fees to the agreed rates;
+    returns how many changes were written.
 
     A pair a person took apart is not put together again. Raises NotPermitted.
     """
+    fees = find_fees(by=by)
     with look(by, "reconciliation.use") as session:
         seen = _Seen(session)
         found = [one for one in seen.match() if not seen.is_apart(one)]
@@ -131,11 +134,11 @@ def find_deposits(*, by: Actor) -> int:
         marks = {one["signature"] for one in variances}
         gone = [row.id for mark, row in stored.items() if mark not in marks and row.state in OPEN]
     if not (links or new or gone):
-        return 0
+        return fees
     with act(by, "reconciliation.use") as work:
         written = _write(work.session, links, seen) + _note(work.session, new, gone)
         work.audit("deposits.found", "deposit_link", deposits=len(links), opened=len(new), explained=len(gone))
-    return written
+    return fees + written
 
 
 KINDS = (MISSING, UNKNOWN, MONTHLY)
