@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
 from billing.processors import polling
 from data import jobs
 from data.engine import Database, database, use

@@ -32,7 +32,7 @@ from messages.outbox import Content, File, content_of, file_of
 LEASE = timedelta(minutes=5)
 RETRY = (1, 5, 15, 60, 240, 720)
 """Minutes until the next try after a passing failure."""
-RESEND = {"alert", "invitation", "reset", "vault", "reminder"}
+RESEND = {"alert", "invitation", "reset", "vault", "reminder", "portal-code"}
 """Purposes for which a duplicate is better than a miss."""
 Judge = Callable[[ClinicSession, OutboxMessage], str]
 JUDGES: dict[str, Judge] = {}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+TRUSTED = ("command", "worker", "demo", "portal")
+"""Sources that act for the product itself where no person stands behind them."""
+
 
 @dataclass(frozen=True)
 class Actor:
@@ -37,7 +40,13 @@ class Actor:
         """A job that acts for a person, with what that person may do at the time."""
         return Actor(clinic_id, "worker", user_id, within=within, own=own)
 
+    @staticmethod
+    def portal(clinic_id: str, name: str) -> Actor:
+        """The product on behalf of a client who is signed in to the portal (``billing/portal``), after it made sure
+        that what it does is theirs."""
+        return Actor(clinic_id, "portal", name=name)
+
     @property
     def is_trusted(self) -> bool:
         """Whether this is the product itself or the operator, who need no role."""
-        return self.user_id is None and self.session_id is None and self.source in ("command", "worker", "demo")
+        return self.user_id is None and self.session_id is None and self.source in TRUSTED

@@ -29,7 +29,16 @@ ANONYMOUS_EXACT = {
     "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
     "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
 }  # fmt: skip
-ANONYMOUS_PREFIXES = ("/static/", "/icons/", "/u/", "/hooks/", "/pay/", "/component/", "/_stcore/bidi-components/")
+ANONYMOUS_PREFIXES = (
+    "/static/",
+    "/icons/",
+    "/u/",
+    "/hooks/",
+    "/pay/",
+    "/portal/",
+    "/component/",
+    "/_stcore/bidi-components/",
+)
 SAME_FOR_ALL = ("/static/", "/icons/")
 """Files that are the same for everybody: no session is looked up for them."""
 SIGNED_IN_ONLY = (

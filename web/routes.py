@@ -23,6 +23,7 @@ from web import faults
 from web.children import Child, start_worker
 from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
+from web.portal.app import app as portal
 from web.receipts import receipt
 from web.report_files import report_file
 from web.warm import warm
@@ -173,6 +174,7 @@ routes: list[BaseRoute] = [
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),
     Route("/home", home),
+    Mount("/portal", app=portal),
     Mount("/icons", StaticFiles(directory=ASSETS / "icons", check_dir=False)),
 ]
 

@@ -123,6 +123,7 @@ class PaymentRequest(Record, Base):
 class PortalCode(Record, Base):
     """A one-time code by which a client signs in to the portal: its keyed hash, how often it was tried."""
 
+    is_quiet = True
     client_id: Mapped[str] = id_column()
     address_hash: Mapped[str] = mapped_column(String(64))
     code_hash: Mapped[str] = mapped_column(String(64))
@@ -135,6 +136,7 @@ class PortalCode(Record, Base):
 class PortalSession(Record, Base):
     """A client signed in to the portal."""
 
+    is_quiet = True
     client_id: Mapped[str] = id_column()
     token_hash: Mapped[str] = mapped_column(String(64))
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime())
