@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field
 from sqlalchemy import select
 
+from billing.processors.settings import processors
 from data import definitions
 from data.errors import BadInput, NotPermitted, Refusal
 from data.models import Clinic, User
 from data.session import ClinicSession
 from security.actor import Actor
 from security.permissions import PERMISSIONS
-from security.rules import authorize
+from security.rules import authorize, look
 
 
 class ServiceOff(Refusal):
@@ -70,6 +72,36 @@ def check_on(session: ClinicSession) -> ClientBilling:
     if not service.enabled:
         raise ServiceOff()
     return service
+
+
+@dataclass(frozen=True)
+class About:
+    """What an administrator sees beside the setting."""
+
+    people: dict[str, str]
+    """Username to name of everybody who may be assigned."""
+    address: str
+    """Of the portal, as it goes into mails; empty where it is not known."""
+    processors: list[str]
+    """Names of those that take payments online."""
+
+
+def about_service(site: str = "", *, by: Actor) -> About:
+    """Who can be assigned, where clients find the portal, and through whom they pay. Raises NotPermitted."""
+    with look(by, "settings.edit") as session:
+        users = select(User.username, User.name).where(User.status != "disabled").order_by(User.name)
+        try:
+            address = portal_address(session, site)
+        except NoPortalAddress:
+            address = ""
+        online = [one.label for one in processors(session).values() if one.active and one.takes_online]
+        return About(dict(session.execute(users).tuples().all()), address, online)
+
+
+def is_on(*, by: Actor) -> bool:
+    """Whether the service is on, so that payments can be asked for. Raises NotPermitted."""
+    with look(by, "billing.view") as session:
+        return client_billing(session).enabled
 
 
 def may_bill(session: ClinicSession, by: Actor) -> bool:

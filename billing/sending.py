@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
@@ -11,6 +12,8 @@ from billing.amounts import MOST_CENTS
 from billing.client_billing import check_may_bill, check_on, client_billing, may_bill
 from billing.pricing import amounts_of
 from billing.requests import tell_client
+from billing.settings import TAX
+from data import definitions
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, Refusal
 from data.models import Invoice, InvoiceEvent, InvoiceLine
@@ -36,6 +39,21 @@ def may_send(*, by: Actor) -> bool:
     """Whether client billing is on and this person may create and send invoices. Raises NotPermitted."""
     with look(by, "billing.view") as session:
         return client_billing(session).enabled and may_bill(session, by)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the form of a new invoice offers: names of taxes by code, and in how many days it is due."""
+
+    taxes: dict[str, str]
+    due_days: int
+
+
+def choices(*, by: Actor) -> Choices:
+    """What the form of a new invoice offers. Raises NotPermitted."""
+    with look(by, "billing.view") as session:
+        taxes = {code: tax.label for code, tax in definitions.load_all(session, TAX).items()}
+        return Choices(taxes, client_billing(session).due_days)
 
 
 def create_invoice(

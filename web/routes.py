@@ -24,7 +24,7 @@ from web.children import Child, start_worker
 from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
 from web.portal.app import app as portal
-from web.receipts import receipt
+from web.receipts import receipt, statement
 from web.report_files import report_file
 from web.warm import warm
 from web.webhooks import pay, told
@@ -167,6 +167,7 @@ routes: list[BaseRoute] = [
     Route("/documents/{id}", document),
     Route("/scanned/{id}", scanned_page),
     Route("/receipts/{id}", receipt),
+    Route("/statements/{id}", statement),
     Route("/report-files/{id}", report_file),
     Route("/hooks/{clinic}/{processor}", told, methods=["POST"]),
     Route("/pay/{id}", pay, methods=["GET"]),

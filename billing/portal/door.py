@@ -26,7 +26,7 @@ from records.access import client_for
 from records.family import current, family
 from security import audit
 from security.actor import Actor
-from security.rules import act
+from security.rules import act, look
 from security.sessions import fingerprint
 
 CODE_LIFE = timedelta(minutes=10)
@@ -195,6 +195,13 @@ def leave(visitor: Visitor) -> None:
         audit.append(session, visitor.actor, "portal.signed_out", "client", visitor.client_id)
 
 
+def portal_sessions(client_id: str, *, by: Actor) -> int:
+    """In how many browsers a client is signed in to the portal. Raises NotFound, RestrictedRecord, NotPermitted."""
+    with look(by, "clients.view") as session:
+        client = client_for(session, client_id, by)
+        return len(_standing(session, family(session, client.id)))
+
+
 def end_portal_sessions(client_id: str, *, by: Actor, key: str | None = None) -> int:
     """Sign a client out of the portal everywhere, and void codes under way; returns how many sessions ended. Raises
     NotFound, RestrictedRecord, NotPermitted."""
@@ -204,11 +211,7 @@ def end_portal_sessions(client_id: str, *, by: Actor, key: str | None = None) ->
         session = work.session
         client = client_for(session, client_id, by)
         ids = family(session, client.id)
-        standing = select(PortalSession.id).where(
-            PortalSession.client_id.in_(ids), PortalSession.revoked_at.is_(None),
-            PortalSession.expires_at > clock.now(), PortalSession.last_seen_at > clock.now() - IDLE,
-        )  # fmt: skip
-        found = list(session.scalars(standing))
+        found = _standing(session, ids)
         _end(session, found)
         for code in session.scalars(
             select(PortalCode).where(PortalCode.client_id.in_(ids), PortalCode.used_at.is_(None))
@@ -274,6 +277,18 @@ def _open(session: ClinicSession, client: Client, hashed: str) -> str:
     by = Actor.portal(session.clinic_id, f"client {client.number}")
     audit.append(session, by, "portal.signed_in", "client", client.id)
     return token
+
+
+def _standing(session: ClinicSession, ids: list[str]) -> list[str]:
+    now = clock.now()
+    return list(
+        session.scalars(
+            select(PortalSession.id).where(
+                PortalSession.client_id.in_(ids), PortalSession.revoked_at.is_(None), PortalSession.expires_at > now,
+                PortalSession.last_seen_at > now - IDLE,
+            )
+        )
+    )  # fmt: skip
 
 
 def _end(session: ClinicSession, ids: list[str]) -> None:

@@ -6,9 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from billing import tickets
+from billing import sending, tickets
 from billing.tickets import Happened, Ticket
-from pages.components import counter, frame, invoice_actions, show
+from pages.components import counter, frame, invoice_actions, invoice_sending, payment_requests, show
 
 HAPPENED = {
     "drafted": "Ticket opened", "opened": "Invoice issued", "sent": "Sent", "voided": "Voided", "forgiven": "Forgiven",
@@ -35,7 +35,9 @@ def main() -> None:
         _told(invoice)
     with right, st.container(border=True, key="invoice_sums"):
         counter.sums(invoice)
+        invoice_sending.draw(invoice, sending.may_send(by=by))
         invoice_actions.draw(invoice, may)
+        payment_requests.draw(invoice, may)
 
 
 def _told(invoice: Ticket) -> None:
