@@ -12,10 +12,10 @@ from appointments.funding import follow, give_back
 from appointments.moves import appointment_for_change
 from billing import ledger
 from billing.lines import standing_lines
-from billing.open_links import end_requests
+from billing.open_links import STANDING, end_requests
 from billing.payments import checked_reason
 from data.errors import Refusal
-from data.models import Appointment, Client, Invoice, Patient
+from data.models import Appointment, Client, Invoice, Patient, PaymentRequest
 from records.access import NAME, Closed, client_for
 from records.standing import Standing, standings
 from security.actor import Actor
@@ -49,6 +49,8 @@ class Row:
     balance: int
     status: str
     document: str
+    is_asked_for: bool = False
+    """Whether a payment request stands."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
                 rows.append(_row(row, f"{row.first_name} {row.last_name}".strip(), stands[row.id]))
             elif not words or str(row.number) == words.lstrip("#"):
                 rows.append(replace(_row(row, NAME, stands[row.id]), patient=NAME if row.name else ""))
+        asked = set(
+            session.scalars(
+                select(PaymentRequest.invoice_id).where(
+                    PaymentRequest.state.in_(STANDING), PaymentRequest.invoice_id.in_(within)
+                )
+            )
+        )
+        rows = [replace(row, is_asked_for=True) if row.id in asked else row for row in rows]
         counted = [row for row in rows if row.document != "void"]
         return Listing(rows[:limit], len(rows), sum(row.total for row in counted), sum(row.balance for row in counted))
 

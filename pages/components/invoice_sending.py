@@ -14,7 +14,8 @@ from pages.components.account_actions import site
 def draw(invoice: Ticket, may_send: bool) -> None:
     """The buttons, where the service is on and this person may."""
     stands = invoice.standing
-    if not may_send or not stands.is_live or not stands.total or (stands.document == "draft" and invoice.appointment_id):
+    in_the_making = stands.document == "draft" and invoice.appointment_id
+    if not may_send or not stands.is_live or not stands.total or in_the_making:
         return
     sent = [event for event in invoice.events if event.kind == "sent"]
     if sent:
@@ -39,9 +40,7 @@ def send(invoice_id: str) -> None:
     """Send it; without an address say what to do instead."""
     with frame.refusals():
         try:
-            sending.send_invoice(
-                invoice_id, site=site(), by=frame.actor(), key=frame.form_key(f"send_{invoice_id}")
-            )
+            sending.send_invoice(invoice_id, site=site(), by=frame.actor(), key=frame.form_key(f"send_{invoice_id}"))
         except NoAddress as refusal:
             st.warning(frame.plain(refusal.message), icon=":material/mail_off:")
             st.link_button("Print the invoice", f"/receipts/{invoice_id}", icon=":material/print:")

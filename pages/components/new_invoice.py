@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import Any
 
@@ -53,10 +54,8 @@ def _ask(client_id: str, place: str, has_mail: bool) -> None:
     with frame.refusals():
         made = _create(client_id, form)
         if to_send:
-            try:
+            with contextlib.suppress(NoAddress):  # the draft stands, and its page says what to do
                 sending.send_invoice(made, site=site(), by=frame.actor(), key=frame.form_key(f"send_{made}"))
-            except NoAddress:
-                pass  # the draft stands, and its page says what to do
         frame.new_form_key(place)
         form.forget()
         st.switch_page("money/invoice.py", query_params={"id": made})

@@ -30,8 +30,8 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
         return
     again = any(one.amount_cents == stands.balance and not one.slip_id for one in standing)
     label = "Send payment request again" if again else "Send payment request"
-    if st.button(label, icon=":material/forward_to_inbox:", width="stretch", key=f"ask_{invoice.id}",
-                 help="The client gets a mail without amount and reason, and pays on the processor's page."):  # fmt: skip
+    told = "The client gets a mail without amount and reason, and pays on the processor's page."
+    if st.button(label, icon=":material/forward_to_inbox:", width="stretch", key=f"ask_{invoice.id}", help=told):
         with frame.refusals():
             key = frame.form_key(f"ask_{invoice.id}")
             requests.request_payment(invoice.id, site=site(), by=frame.actor(), key=key)

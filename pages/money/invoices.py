@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from billing.invoices import STATUSES, Listing, invoices
+from billing.invoices import Row as Found
 from pages.components import counter, frame, show
 from pages.components.rows import Row, rows
 
@@ -45,7 +46,7 @@ def main() -> None:
     lines = [
         Row(
             row.id, f"{row.number}  {row.client}", row.patient, show.day(row.issued_on), show.money(row.total),
-            (counter.CHIPS.get(row.status, (row.status,))[0],) if row.status != "paid" else (),
+            _badges(row),
         )
         for row in found.rows
     ]  # fmt: skip
@@ -53,6 +54,11 @@ def main() -> None:
     _rest(found, lambda: st.session_state.update(_invoice_most=(asked, most + PAGE)))
     if opened:
         st.switch_page("money/invoice.py", query_params={"id": opened})
+
+
+def _badges(row: Found) -> tuple[str, ...]:
+    state = () if row.status == "paid" else (counter.CHIPS.get(row.status, (row.status,))[0],)
+    return (*state, "Payment asked for") if row.is_asked_for else state
 
 
 def _rest(found: Listing, more: Callable[[], None]) -> None:

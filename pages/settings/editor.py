@@ -6,9 +6,10 @@ from typing import Any
 
 import streamlit as st
 
+from billing.client_billing import about_service
 from data.definitions import KINDS, BadDefinition
 from data.errors import BadInput
-from pages.components import custom_field_use, definition_form, definition_history, editing, frame
+from pages.components import custom_field_use, definition_form, definition_history, editing, frame, portal_state
 from pages.components.draft_form import Draft
 from pages.settings.kinds import BY_KIND, STAGES, Setting
 from security import drafts, settings
@@ -77,6 +78,8 @@ def edit(setting: Setting, current: Entry) -> None:
     by = frame.actor()
     if setting.kind == "custom-field":
         custom_field_use.draw(entry.slug, entry.body)
+    if setting.kind == "client-billing":
+        portal_state.draw()
     history, file = st.tabs(["History", "File"])
     with history:
         definition_history.draw(
@@ -167,6 +170,8 @@ def choices(source: str) -> dict[str, str]:
     if source == "stage":
         return dict(STAGES)
     kind, _, kept = source.partition(":")
+    if kind == "people":
+        return about_service(by=frame.actor()).people
     found = settings.entries(kind, by=frame.actor())
     names = {entry.slug: str(entry.body.get("name") or entry.body.get("label")) for entry in found}
     return names if kept == "slug" else {name: name for name in names.values()}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import appointments.settings
+import billing.client_billing
 import billing.settings
 import records.settings  # noqa: F401 - registers its kinds
 from pages.components.definition_form import Field
@@ -195,6 +196,19 @@ SETTINGS = (
         "tax-rules", "Tax rounding", "tax rounding", "decimal_increase",
         "Whether tax is rounded on each line or on the invoice's total.", MONEY, only="rules",
         fields={"rounding": Field("Round tax", words={"line": "On each line", "invoice": "On the invoice's total"})},
+    ),
+    Setting(
+        "client-billing", "Client billing", "client billing", "forward_to_inbox",
+        "Invoices and payment requests by mail, and the pages where clients see and pay them.", MONEY, only="service",
+        fields={
+            "enabled": Field("Client billing is on", help="Off, nobody sends invoices and the portal lets nobody in."),
+            "due_days": Field("Invoices are due after days"),
+            "providers": Field("Who may create and send invoices", choices="people:username",
+                               help="Besides everybody whose role may."),
+            "address": Field("Address clients use", help="Such as https://records.clinic.org. Empty: as your browser "
+                             "knows this installation."),
+            "words": Field("Words below their invoices", help="Whom to call, and when."),
+        },
     ),
     Setting(
         "fund", "Grants and vouchers", "grant or voucher", "volunteer_activism",

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import streamlit as st
 
-from billing import checkout, packages, tickets
+from billing import checkout, packages, sending, tickets
 from billing.packages import PackageOffer
 from billing.tickets import Ticket
 from data.errors import Refusal
-from pages.components import counter, frame, show, ticket_discounts, ticket_line, ticket_money, visit_pages
+from pages.components import (
+    counter,
+    frame,
+    invoice_sending,
+    payment_requests,
+    show,
+    ticket_discounts,
+    ticket_line,
+    ticket_money,
+    visit_pages,
+)
 
 PACK = "package:"  # before the code of a package, among the codes of services
 
@@ -42,6 +52,9 @@ def main() -> None:
         _lines(ticket, may)
     with right:
         ticket_money.draw(ticket, may)
+        with st.container(key="ticket_requests"):
+            payment_requests.draw(ticket, may)
+            invoice_sending.draw(ticket, sending.may_send(by=by))
 
 
 def _lines(ticket: Ticket, may: frozenset[str]) -> None:
