@@ -97,9 +97,8 @@ def account(found: Account, clinic: Clinic) -> Overview:
 
 def _entry(one: InvoiceSummary, words: Wording) -> Entry:
     state, tone = STATES.get(one.state, (one.state.capitalize(), "quiet"))
-    facts = [f"Invoice {one.number}", words.day(one.issued_on)]
-    if one.open_cents and one.due_on and one.state != "draft":
-        facts.append(f"due {words.day(one.due_on)}")
+    is_due = one.open_cents and one.due_on and one.state != "draft"
+    facts = [f"Invoice {one.number}", f"due {words.day(one.due_on)}" if is_due else words.day(one.issued_on)]
     amount = words.money(one.open_cents or one.charged_cents)
     return Entry(one.id, one.description or f"Invoice {one.number}", " · ".join(facts), amount, state, tone)
 
@@ -109,7 +108,7 @@ def invoice(shown: Shown, clinic: Clinic) -> Bill:
     words, ticket = Wording.of(clinic), shown.ticket
     stands = ticket.standing
     state, tone = _state(shown, words)
-    facts = [words.day(ticket.issued_on, style="long"), ticket.patient]
+    facts = [words.day(ticket.issued_on), ticket.patient]
     if stands.balance and stands.document == "open" and ticket.due_on:
         facts.append(f"due {words.day(ticket.due_on)}")
     sums = []
