@@ -34,7 +34,7 @@ _FEW = ("choice", "text", "yes_no")
 """Types of fields that people choose values of."""
 _NO_CHOICE = frozenset((
     "number", "code", "initials", "caution", "postal_code", "services", "draft", "voided", "merged", "microchip",
-    "licence", "kind", "source",
+    "licence", "kind", "source", "state", "processor", "automatic",
 ))  # fmt: skip
 """Fields whose values are nearly as many as their rows, of no use for choosing, or of another sense in other rows."""
 
