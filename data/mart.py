@@ -233,16 +233,23 @@ FACTS: tuple[Fact, ...] = (
         settled=_of_who_stayed("payment"),
     ),
     Fact(models.PaymentAllocation, "payment_id invoice_id amount_cents event_at", "event_at"),
-    Fact(models.SettlementBatch, "processor external_id number brand settled_on currency location_id gross_cents "
-                                 "fee_cents net_cents"),
-    Fact(models.SettledTransaction, "processor batch_id kind status amount_cents fee_cents day settled_on counts_on "
-                                    "brand entry_mode location_id event_at"),
+    Fact(
+        models.SettlementBatch,
+        "processor external_id number brand settled_on currency location_id gross_cents fee_cents net_cents",
+    ),
+    Fact(
+        models.SettledTransaction,
+        "processor batch_id kind status amount_cents fee_cents day settled_on counts_on "
+        "brand entry_mode location_id event_at",
+    ),
     Fact(models.BankLine, "account posted_on amount_cents description counts_on"),
     Fact(models.DepositLink, "bank_line_id batch_id amount_cents fee_cents auto"),
     Fact(models.PaymentMatch, "kind state is_auto score difference_cents day decided_at"),
     Fact(models.PaymentMatchPart, "match_id payment_id settled_id stands"),
-    Fact(models.Variance, "kind payment_ids settled_ids bank_line_ids batch_ids amount_cents day state reason "
-                          "assigned_to_id settled_at"),
+    Fact(
+        models.Variance,
+        "kind payment_ids settled_ids bank_line_ids batch_ids amount_cents day state reason assigned_to_id settled_at",
+    ),
     Fact(models.BooksPeriod, "first last state"),
     Fact(models.FundEntry, "fund_id kind amount_cents appointment_id invoice_line_id event_at", "event_at"),
     Fact(

@@ -45,7 +45,9 @@ def match(clinic, payment, settled, state="accepted", cents=0):
 
 
 def link(clinic, line, batch, cents, fees=0):
-    add(clinic, DepositLink, bank_line_id=line, batch_id=batch, amount_cents=cents, fee_cents=fees, event_at=clock.now())
+    add(
+        clinic, DepositLink, bank_line_id=line, batch_id=batch, amount_cents=cents, fee_cents=fees, event_at=clock.now()
+    )
 
 
 def case(clinic, kind, cents, day=DAY, state="open", **rows):
@@ -91,7 +93,19 @@ def week(clinic, books):
 
 def test_batch_reconciliation_follows_each_batch_from_the_terminal_to_the_bank(clinic, week):
     found = ask(clinic, "batch-reconciliation")
-    names = ("day", "processor", "batch", "state", "sales", "refunds", "other", "fees", "net", "deposited", "difference")
+    names = (
+        "day",
+        "processor",
+        "batch",
+        "state",
+        "sales",
+        "refunds",
+        "other",
+        "fees",
+        "net",
+        "deposited",
+        "difference",
+    )
     assert told(found, *names) == [
         (NEXT, "MX at the desk", "102", "differs", 19_000, 0, 0, 604, 18_396, 18_300, -96),
         (NEXT, "Old terminal", "7", "waits", 4_000, 0, 0, 90, 4_000, 0, 0),
