@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import case, func, select
 
+from billing.processors.settings import processors
 from billing.settlement import bank, sources
 from billing.settlement.accounts import BANK_ACCOUNT
 from billing.settlement.bank.table import StatementUnclear
@@ -19,7 +20,6 @@ from billing.settlement.land_bank import land_bank
 from billing.settlement.mapping import SETTLEMENT_MAPPING, SettlementMapping, guess, open_mapped
 from billing.settlement.rows import Reading
 from billing.settlement.sources import SourceUnclear
-from billing.settlement.terms import processors
 from data import definitions
 from data.models import BankLine, Clinic, SettledTransaction
 from records.imports import DAY_FIRST, ColumnMissing, ImportRefused
@@ -120,7 +120,7 @@ class Choices:
 def choices(*, by: Actor) -> Choices:
     """What the page of settlements offers."""
     with look(by, "reconciliation.use") as session:
-        known = {slug: (str(one.label), str(one.type)) for slug, one in processors(session).items()}
+        known = {slug: (one.label, str(one.type)) for slug, one in processors(session).items()}
         accounts = [one.name for one in definitions.load_all(session, BANK_ACCOUNT).values()]
         return Choices(known, accounts, definitions.load_all(session, SETTLEMENT_MAPPING))
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from data import definitions
+from billing.processors.settings import Processor, processors
 from data.errors import BadInput, NotFound
 from data.models import Clinic
 from data.session import ClinicSession
@@ -27,12 +26,6 @@ class Terms:
     cut_off: time | None = None
 
 
-def processors(session: ClinicSession) -> dict[str, Any]:
-    """The clinic's processors by slug: documents of billing.processors.settings."""
-    kind = definitions.KINDS.get("processor")
-    return definitions.load_all(session, kind) if kind else {}
-
-
 def terms_of(session: ClinicSession, clinic: Clinic, kind: str, wanted: str, *, otherwise: str) -> Terms:
     """The processor of a file: the one that is named, else the only one of its type, else one by the source's own
     name, for a clinic that has set none up. Raises NotFound, ProcessorUnclear."""
@@ -42,7 +35,7 @@ def terms_of(session: ClinicSession, clinic: Clinic, kind: str, wanted: str, *, 
         if slug not in known and known:
             raise NotFound(what="processor", name=wanted)
         return _terms(slug[:80], known.get(slug), clinic)
-    fitting = {slug: one for slug, one in known.items() if kind and one.type == kind and getattr(one, "active", True)}
+    fitting = {slug: one for slug, one in known.items() if kind and one.type == kind and one.active}
     if len(fitting) > 1:
         raise ProcessorUnclear(names=", ".join(sorted(fitting)))
     if fitting:
@@ -51,9 +44,8 @@ def terms_of(session: ClinicSession, clinic: Clinic, kind: str, wanted: str, *, 
     return _terms(otherwise.removeprefix("mapping:")[:80], None, clinic)
 
 
-def _terms(slug: str, found: Any, clinic: Clinic) -> Terms:
+def _terms(slug: str, found: Processor | None, clinic: Clinic) -> Terms:
     if found is None:
         return Terms(slug, slug, ZoneInfo(clinic.zone))
-    cut_off = time.fromisoformat(found.cut_off) if getattr(found, "cut_off", "") else None
-    zone = getattr(found, "zone", "") or clinic.zone
-    return Terms(slug, str(found.label), ZoneInfo(zone), cut_off)
+    cut_off = time.fromisoformat(found.cut_off) if found.cut_off else None
+    return Terms(slug, found.label, ZoneInfo(found.zone or clinic.zone), cut_off)

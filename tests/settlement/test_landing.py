@@ -5,9 +5,13 @@ from datetime import date
 import pytest
 from sqlalchemy import func, select
 
+from billing.periods import PeriodClosed
+from billing.processors.settings import PROCESSOR, Processor
 from billing.settlement import runs
 from billing.settlement.files import import_bank, import_settlement
-from data.errors import NotPermitted
+from billing.settlement.terms import ProcessorUnclear
+from data import definitions
+from data.errors import NotFound, NotPermitted
 from data.models import BankLine, BooksPeriod, ImportRun, Location, SettledTransaction, SettlementBatch
 from data.session import read, write
 from data.types import clock, new_id
@@ -167,8 +171,6 @@ def test_what_lies_in_a_closed_period_counts_on_the_first_open_day_and_is_not_ta
         session.add(
             BooksPeriod(first=date(2026, 4, 1), last=date(2026, 4, 30), closed_by_id=new_id(), closed_at=clock.now())
         )
-    from billing.periods import PeriodClosed
-
     with pytest.raises(PeriodClosed):
         runs.undo_landing(done.run_id, by=clinic.operator)
 
@@ -202,3 +204,47 @@ def test_equal_lines_of_a_statement_are_told_apart_and_known_again(clinic):
     assert runs.undo_landing(again.run_id, by=clinic.operator) == 1
     assert len(stored(clinic, BankLine, "external_id")) == 3
     assert [run.kind for run in runs.list_runs(by=clinic.operator)] == ["bank", "bank"]
+
+
+def account(clinic, slug, **more):
+    with write(clinic.id) as session:
+        definitions.save(session, PROCESSOR, slug, Processor(label=slug.upper(), **more), by_user_id=None)
+
+
+def test_a_processors_zone_and_cut_off_decide_the_business_day_and_two_of_a_kind_need_a_name(sqlite_clinic):
+    account(sqlite_clinic, "front", type="terminal", zone="America/Denver", cut_off="20:00")
+    late = "T1,2026-03-02 19:59,1.00,settled", "T2,2026-03-02 20:00,1.00,settled"
+    done = bring(sqlite_clinic, *late, head="reference,processed_at,amount,status", processor="front")
+    assert done.target == "front"
+    rows = stored(sqlite_clinic)
+    assert [(row.day, row.event_at.hour) for row in rows] == [(date(2026, 3, 2), 2), (date(2026, 3, 3), 3)]
+    with pytest.raises(NotFound):
+        bring(sqlite_clinic, SALE, processor="elsewhere")
+    answer = (
+        b'{"messages": {"resultCode": "Ok"}, "batchList": [{"batchId": "7", "settlementState": "settledSuccessfully", '
+        b'"settlementTimeLocal": "2026-03-03T01:00:00", "statistics": [{"chargeAmount": 1.10, "refundAmount": 0.10}]}]}'
+    )
+    account(sqlite_clinic, "one", type="authorize_net")
+    assert import_settlement(answer, by=sqlite_clinic.operator).target == "one"
+    account(sqlite_clinic, "two", type="authorize_net")
+    with pytest.raises(ProcessorUnclear, match="one, two"):
+        import_settlement(answer, by=sqlite_clinic.operator)
+    assert import_settlement(answer, by=sqlite_clinic.operator, processor="two").batches == 1
+    assert [batch.gross_cents for batch in stored(sqlite_clinic, SettlementBatch, "processor")] == [100, 100]
+
+
+def test_a_stated_batch_meets_the_one_its_rows_made_and_may_not_contradict(sqlite_clinic):
+    account(sqlite_clinic, "stripe", type="stripe")
+    rows = (
+        "id,amount,available_on,created,currency,description,fee,net,source,status,type,payout_id\n"
+        "txn_1,1000,2026-03-04 00:00:00,2026-03-02 10:00:00,usd,x,59,941,ch_1,available,charge,po_1\n"
+    )
+    payouts = "id,amount,arrival_date,automatic,currency,status\npo_1,941,2026-03-05 00:00:00,TRUE,usd,paid\n"
+    by = sqlite_clinic.operator
+    assert import_settlement(rows.encode(), by=by, name="rows.csv").added == 1
+    import_settlement(payouts.encode(), by=by, name="payouts.csv")
+    (batch,) = stored(sqlite_clinic, SettlementBatch, "external_id")
+    assert (batch.net_cents, batch.settled_on) == (941, date(2026, 3, 5))
+    with pytest.raises(ImportRefused) as refused:
+        import_settlement(payouts.replace("941", "942").encode(), by=by, name="payouts.csv")
+    assert refused.value.lines == ["payouts.csv, row 2: batch po_1 is here already with another net."]

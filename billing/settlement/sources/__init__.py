@@ -103,7 +103,10 @@ def _stripe(content: bytes, name: str, setting: Setting) -> Reading:
 
 def _authorize_net(content: bytes, name: str, setting: Setting) -> Reading:
     if _shape(content) == "json":
-        return _guarded(authorize_net.read_document(parse_json(content, name), name, setting))
+        reading = authorize_net.read_document(parse_json(content, name), name, setting)
+        if not (reading.rows or reading.batches or reading.problems or reading.remarks):
+            reading.problem("the answer", "there is neither a transaction nor a batch in it.")
+        return _guarded(reading)
     return _guarded(authorize_net.read_table_of(read_table(content, name), name, setting))
 
 

@@ -88,8 +88,6 @@ def read_document(document: Any, name: str, setting: Setting) -> Reading:
                     reading.remark(f"batch {number}", "it has not been settled and is left out")
                 else:
                     reading.batches.append(stated)
-    if not (reading.rows or reading.batches or reading.problems or reading.remarks):
-        reading.problem("the answer", "there is neither a transaction nor a batch in it.")
     if not isinstance(single, dict) and reading.rows:
         reading.remark(
             "", "a list of transactions names neither batch nor authorization; the download of the Merchant Interface "
