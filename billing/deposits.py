@@ -14,7 +14,7 @@ from billing.fee_check import find_fees
 from billing.matching import OPEN, signature
 from billing.matching_rows import MONEY_STATES
 from billing.periods import refuse_closed
-from billing.settlement.terms import processors
+from billing.processors.settings import processors
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound
 from data.models import BankLine, DepositLink, SettledTransaction, SettlementBatch, Variance
