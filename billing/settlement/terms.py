@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import time
 from zoneinfo import ZoneInfo
 
-from billing.processors.settings import Processor, processors
+from billing.processors.settings import Processor
+from billing.processors.settings import processors as processors
 from data.errors import BadInput, NotFound
 from data.models import Clinic
 from data.session import ClinicSession
