@@ -74,7 +74,7 @@ def _acts(opened: OpenedClient, account: ClientAccount, may: frozenset[str]) -> 
 
 def _line(invoice: InvoiceSummary) -> Row:
     state = STATES[invoice.state]
-    if invoice.open_cents and invoice.state not in ("void", "forgiven"):
+    if invoice.open_cents and invoice.state not in ("void", "forgiven", "open"):
         state += f", {show.money(invoice.open_cents)} open"
     return Row(
         invoice.id, f"Invoice {invoice.number}", invoice.description, show.day(invoice.issued_on),

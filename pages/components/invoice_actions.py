@@ -21,7 +21,8 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
     payable = "billing.checkout" in may and stands.document != "void"
     if payable and (stands.balance or stands.document in ("draft", "forgiven")):
         label = "Record payment" if stands.balance else "Open ticket"
-        if st.button(label, type="primary", width="stretch", key="record"):
+        is_next = stands.document != "draft" or invoice.appointment_id or not stands.total
+        if st.button(label, type="primary" if is_next else "secondary", width="stretch", key="record"):
             st.switch_page("today/ticket.py", query_params={"id": invoice.id})
     if "billing.refund" not in may:
         return

@@ -16,15 +16,15 @@ from pages.components.account_actions import site
 TONES = {"paid": "good", "open": "warm", "live": "warm"}
 
 
-def draw(invoice: Ticket, may: frozenset[str]) -> None:
-    """Draw them, and the button that asks for what is open."""
+def draw(invoice: Ticket, may: frozenset[str], *, asks: bool = True) -> None:
+    """Draw them, and with ``asks`` the button that asks for what is open."""
     found = requests.requests_of(invoice.id, by=frame.actor())
     standing = [one for one in found if one.stands]
     shown = standing or found[:1]
     for one in shown:
         _line(one, "billing.checkout" in may)
     stands = invoice.standing
-    if "billing.checkout" not in may or not stands.is_live or not stands.balance:
+    if not asks or "billing.checkout" not in may or not stands.is_live or not stands.balance:
         return
     if not client_billing.is_on(by=frame.actor()):
         return

@@ -27,7 +27,10 @@ def main() -> None:
     facts = [invoice.client, invoice.patient, show.day(invoice.issued_on, style="long")]
     with frame.head(f"Invoice {invoice.number}", " · ".join(fact for fact in facts if fact)):
         st.html(counter.chip(invoice.standing.label), width="content")
-        st.link_button("Receipt", f"/receipts/{invoice.id}", icon=":material/receipt_long:")
+        is_receipt = invoice.standing.paid > 0 or not invoice.standing.balance
+        st.link_button(
+            "Receipt" if is_receipt else "Print invoice", f"/receipts/{invoice.id}", icon=":material/receipt_long:"
+        )
         if "clients.view" in may and st.button("Client", icon=":material/person:", key="to_client"):
             st.switch_page("clients/client.py", query_params={"id": invoice.client_id})
     left, right = st.columns([1.65, 1], gap="large")
@@ -35,9 +38,10 @@ def main() -> None:
         _told(invoice)
     with right, st.container(border=True, key="invoice_sums"):
         counter.sums(invoice)
-        invoice_sending.draw(invoice, sending.may_send(by=by))
+        may_send = sending.may_send(by=by)
+        invoice_sending.draw(invoice, may_send)
+        payment_requests.draw(invoice, may, asks=not may_send)
         invoice_actions.draw(invoice, may)
-        payment_requests.draw(invoice, may)
 
 
 def _told(invoice: Ticket) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from billing import checkout, packages, sending, tickets
+from billing import checkout, packages, tickets
 from billing.packages import PackageOffer
 from billing.tickets import Ticket
 from data.errors import Refusal
 from pages.components import (
     counter,
     frame,
-    invoice_sending,
     payment_requests,
     show,
     ticket_discounts,
@@ -54,7 +53,6 @@ def main() -> None:
         ticket_money.draw(ticket, may)
         with st.container(key="ticket_requests"):
             payment_requests.draw(ticket, may)
-            invoice_sending.draw(ticket, sending.may_send(by=by))
 
 
 def _lines(ticket: Ticket, may: frozenset[str]) -> None:

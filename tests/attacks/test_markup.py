@@ -46,7 +46,7 @@ TABS = {
 ON_NO_PAGE = {
     "BackEntry", "BankLine", "BooksPeriod", "CustomValue", "DepositLink", "DocumentPage", "Draft", "FormEdition",
     "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
-    "PaymentMatch", "PaymentMatchPart", "PaymentRequest", "PortalCode", "PortalSession", "PrintRun",
+    "PaymentMatch", "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
     "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder", "SettledTransaction",
     "SettlementBatch", "Ticket", "Training", "Variance", "VarianceComment",
 }  # fmt: skip
@@ -124,6 +124,14 @@ def spoil(clinic) -> dict[str, str]:
                 "state": "failed",
                 "mails": [{"message": new_id(), "to": f"{MARKUP}@"}],
                 "left_out": [{"who": f"{MARKUP}@", "why": MARKUP}],
+            },
+            models.PaymentRequest: {
+                "invoice_id": kept.invoice_id,
+                "client_id": kept.client_id,
+                "amount_cents": 500,
+                "currency": "USD",
+                "state": "withdrawn",
+                "ended_at": clock.now(),
             },
             models.ScanFile: {"size": 1, "sha256": "0" * 64, "state": "read"},
             models.BackupRun: {"kind": "backup", "state": "done", "sha256": "", "began_at": clock.now()},
