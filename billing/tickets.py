@@ -289,6 +289,39 @@ def ticket(invoice_id: str, *, by: Actor) -> Ticket:
     return shown
 
 
+@dataclass(frozen=True)
+class AlsoOpen:
+    """Another invoice of the client with money still to come."""
+
+    invoice_id: str
+    number: int
+    patient: str
+    issued_on: date
+    balance: int
+
+
+def also_open(invoice_id: str, *, by: Actor) -> list[AlsoOpen]:
+    """What else the client of a ticket owes, the oldest first; tickets in the making are left out.
+
+    Raises NotPermitted, NotFound, RestrictedRecord.
+    """
+    with look(by, "billing.view") as session:
+        invoice = ledger.invoice_row(session, invoice_id, by)
+        rows = session.execute(
+            select(Invoice, Patient.name)
+            .outerjoin(Appointment, Appointment.id == Invoice.appointment_id)
+            .outerjoin(Patient, Patient.id == Appointment.patient_id)
+            .where(Invoice.client_id == invoice.client_id, Invoice.id != invoice_id)
+            .order_by(Invoice.issued_on, Invoice.number)
+        ).all()
+        stands = standings(session, [one.id for one, _ in rows])
+        return [
+            AlsoOpen(one.id, one.number, patient or "", one.issued_on, stands[one.id].balance)
+            for one, patient in rows
+            if stands[one.id].document == "open" and stands[one.id].balance
+        ]
+
+
 @remembered("billing.view")
 def price_list(invoice_id: str | None = None, *, by: Actor) -> list[Offer]:
     """The services that may be charged, by category and name, at the price for the ticket's patient."""
