@@ -110,7 +110,7 @@ def give_back(
             return [Taken(**dict(one)) for one in work.result]
         reason = checked_reason(reason)
         invoice = ledger.locked_invoice(work, invoice_id)
-        if not backs:
+        if not backs and not line_ids:
             raise BadInput(problem="Say how much is given back, and by which payment.")
         for line_id in dict.fromkeys(line_ids):
             line, of, day = standing_line(work, line_id)

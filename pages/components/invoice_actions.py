@@ -8,10 +8,9 @@ from typing import Any
 import streamlit as st
 
 from billing import invoices, payments
-from billing.amounts import cents_of, decimal_text
-from billing.payments import TENDERS, Tender
+from billing.payments import TENDERS
 from billing.tickets import Paid, Ticket
-from pages.components import frame, show
+from pages.components import frame, refund_dialog, show
 from pages.components.draft_form import DraftForm, reopen
 
 
@@ -28,7 +27,7 @@ def draw(invoice: Ticket, may: frozenset[str]) -> None:
         return
     if stands.paid > 0 and st.button("Refund", icon=":material/undo:", width="stretch", key="refund"):
         reopen(f"refund:{invoice.id}", "refund_")
-        _refund(invoice)
+        refund_dialog.ask(invoice)
     voidable = [one for one in invoice.payments if one.kind == "sale" and not one.is_voided]
     if (
         stands.paid > 0
@@ -61,48 +60,6 @@ def _why(title: str, invoice: Ticket, label: str, rule: Callable[..., None]) -> 
     place = f"why:{label}:{invoice.id}"
     reopen(place, "why_")
     ask()
-
-
-@st.dialog("Refund")
-def _refund(invoice: Ticket) -> None:
-    clinic, stands = frame.clinic(), invoice.standing
-    kinds = list(TENDERS)
-    sale = next((one for one in reversed(invoice.payments) if one.kind == "sale" and not one.is_voided), None)
-    start = {
-        "tender": sale.tender if sale and sale.tender in kinds else kinds[0],
-        "amount": decimal_text(stands.overpaid or stands.paid, currency=clinic.currency),
-        "last4": "", "code": "", "check": "", "reason": "",
-    }  # fmt: skip
-    form = DraftForm(f"refund:{invoice.id}", start, prefix="refund_")
-    form.line()
-    kind = st.selectbox("Given back by", kinds, format_func=TENDERS.__getitem__, key=form.key("tender"))
-    _text(form, "amount", "Amount")
-    if kind == "card":
-        left, right = st.columns(2)
-        _text(form, "last4", "Last four digits", left, max_chars=25)
-        _text(form, "code", "Authorization code", right)
-    if kind == "check":
-        _text(form, "check", "Check number")
-    _text(form, "reason", "Reason")
-    form.keep()
-    if not stands.overpaid:
-        st.caption(
-            "The charges stay as they are, so what is given back is open again. Remove a line on the ticket first "
-            "if it should not be owed."
-        )
-    if st.button("Refund", type="primary", key="refund_go", shortcut=frame.SEND):
-        with frame.refusals():
-            typed = {name: str(form[name] or "").strip() for name in start}
-            cents = cents_of(typed["amount"], locale=clinic.locale, currency=clinic.currency)
-            card = (typed["last4"], typed["code"]) if kind == "card" else ("", "")
-            tender = Tender(
-                str(kind), last4=card[0], authorization=card[1], check_number=typed["check"] if kind == "check" else ""
-            )
-            key = frame.form_key(f"refund_{invoice.id}")
-            payments.refund(invoice.id, cents, tender, typed["reason"], by=frame.actor(), key=key)
-            frame.new_form_key(f"refund_{invoice.id}")
-            form.forget()
-            st.rerun()
 
 
 @st.dialog("Void a payment")
