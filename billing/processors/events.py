@@ -48,7 +48,7 @@ def receive(clinic_slug: str, slug: str, body: bytes, headers: Mapping[str, str]
         return
     event_id = _keep(slug, notice, by)
     if event_id is not None and notice.about != "dispute":
-        handle(event_id, by=by)
+        handle(event_id, clinic_id=clinic_id)
 
 
 def _keep(slug: str, notice: Notice, by: Actor) -> str | None:
@@ -75,8 +75,9 @@ def _keep(slug: str, notice: Notice, by: Actor) -> str | None:
         return None
 
 
-def handle(event_id: str, *, by: Actor) -> str:
+def handle(event_id: str, *, clinic_id: str) -> str:
     """Ask about what a message is about and write down what came of it; returns the state of the event then."""
+    by = Actor.worker(clinic_id)
     with look(by, None) as session:
         event = session.get_one(ProcessorEvent, (session.clinic_id, event_id))
         if event.state != "waiting":
@@ -105,12 +106,12 @@ def _asked(event: ProcessorEvent, order: ProcessorOrder | None, by: Actor) -> st
     if order is None:
         return "ignored"
     if order.kind == "checkout":
-        orders.look_at_page(order.id, by=by)
+        orders.look_at_page(order.id, clinic_id=by.clinic_id)
     elif order.kind == "refund":
         if order.state in ("sent", "uncertain"):
-            orders.carry_out(order.id, by=by)
+            orders.carry_out(order.id, clinic_id=by.clinic_id)
         elif order.state == "done" and event.kind.endswith("refund.failed"):
-            orders.check_refund(order.id, by=by)
+            orders.check_refund(order.id, clinic_id=by.clinic_id)
     return "handled"
 
 

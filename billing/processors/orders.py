@@ -116,7 +116,7 @@ def ask_checkout(
             raise BeingPrepared()
         time.sleep(0.25)
     order_id = begun[0]
-    carry_out(order_id, by=by)
+    carry_out(order_id, clinic_id=by.clinic_id)
     with look(by, "billing.checkout") as session:
         request = _request(session, request_id)
         if request.state == "live" and request.url:
@@ -199,7 +199,7 @@ def withdraw_request(request_id: str, because: str, *, by: Actor, key: str | Non
         order_id = work.result
     if order_id is None:
         return
-    carry_out(order_id, by=by)
+    carry_out(order_id, clinic_id=by.clinic_id)
     with look(by, "billing.checkout") as session:
         request = _request(session, request_id)
         if request.state == "paid":
@@ -258,7 +258,7 @@ def refund_at_processor(payment_id: str, cents: int, reason: str, *, by: Actor, 
             )
             work.audit("refund.ordered", "payment", sale.id, processor=slug, amount_cents=cents, reason=reason)
             order_id = work.result = order.id
-    carry_out(order_id, by=by)
+    carry_out(order_id, clinic_id=by.clinic_id)
     with look(by, "billing.refund") as session:
         order = session.get_one(ProcessorOrder, (session.clinic_id, order_id))
         label = settings_of(session, order.processor).label
@@ -296,7 +296,7 @@ def look_up(request_id: str, *, by: Actor) -> str:
             return request.state
         pages = _orders(session, request_id, "checkout", ("sent", "uncertain", "done"))
     for page in pages:
-        look_at_page(page.id, by=by)
+        look_at_page(page.id, clinic_id=by.clinic_id)
     with look(by, "billing.checkout") as session:
         return _request(session, request_id).state
 
@@ -304,28 +304,28 @@ def look_up(request_id: str, *, by: Actor) -> str:
 # --- carrying out -----------------------------------------------------------------------------------------------
 
 
-def carry_out(order_id: str, *, by: Actor) -> str:
+def carry_out(order_id: str, *, clinic_id: str) -> str:
     """Ask the processor for what an order says, unless somebody else is at it; returns the order's state then.
 
-    Never raises for what the processor answers or does not: the order says it. Raises NotPermitted.
+    Never raises for what the processor answers or does not: the order says it.
     """
-    claimed = _claim(order_id, by)
+    claimed = _claim(order_id, clinic_id)
     if claimed is None:
-        with look(by, None) as session:
+        with look(Actor.worker(clinic_id), None) as session:
             return session.get_one(ProcessorOrder, (session.clinic_id, order_id)).state
     order, adapter, was_sent = claimed
     try:
-        answer = DO[order.kind](order, adapter, was_sent, by)
+        answer = DO[order.kind](order, adapter, was_sent, clinic_id)
     except ProcessorSilent:
-        return _unanswered(order_id, by)
+        return _unanswered(order_id, clinic_id)
     except ProcessorRefused as refusal:
-        return _ended_as(order_id, "declined", str(refusal.facts.get("answer", "")), by)
+        return _ended_as(order_id, "declined", str(refusal.facts.get("answer", "")), clinic_id)
     return answer
 
 
-def _claim(order_id: str, by: Actor) -> tuple[ProcessorOrder, Processor, bool] | None:
+def _claim(order_id: str, clinic_id: str) -> tuple[ProcessorOrder, Processor, bool] | None:
     """Mark an order as sent, for this process alone; None where it has ended or somebody else just sent it."""
-    with act(_worker(by), None) as work:
+    with act(Actor.worker(clinic_id), None) as work:
         session = work.session
         session.head()
         order = session.held(ProcessorOrder, order_id, fresh=True)
@@ -347,15 +347,15 @@ def _claim(order_id: str, by: Actor) -> tuple[ProcessorOrder, Processor, bool] |
         return order, adapter, was_sent
 
 
-def _make_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Actor) -> str:
+def _make_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, clinic_id: str) -> str:
     """A pay page. One that was asked for before may have been paid already."""
     facts = order.facts
     if was_sent:
         sale = adapter.state_of(placed_of(order))
         if sale.state == "paid":
-            return settle_event(order.id, sale, by=by)
+            return settle_event(order.id, sale, clinic_id=clinic_id)
         if clock.now() > order.entered_at + PAGE_WITHIN:
-            return _ended_as(order.id, "failed", "no page was made in time", by)
+            return _ended_as(order.id, "failed", "no page was made in time", clinic_id)
     expires = datetime.fromisoformat(str(facts["expires_at"]))
     hosted = adapter.checkout(
         Ask(
@@ -363,11 +363,11 @@ def _make_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Ac
             str(facts.get("return", "")), str(facts.get("cancel", "")), str(facts.get("notice", "")),
         )
     )  # fmt: skip
-    return _page_made(order.id, hosted, by)
+    return _page_made(order.id, hosted, clinic_id)
 
 
-def _page_made(order_id: str, hosted: Hosted, by: Actor) -> str:
-    with act(_worker(by), None) as work:
+def _page_made(order_id: str, hosted: Hosted, clinic_id: str) -> str:
+    with act(Actor.worker(clinic_id), None) as work:
         session = work.session
         session.head()
         order = session.held(ProcessorOrder, order_id, fresh=True)
@@ -388,17 +388,17 @@ def _page_made(order_id: str, hosted: Hosted, by: Actor) -> str:
         return order.state
 
 
-def _end_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Actor) -> str:  # noqa: ARG001
+def _end_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, clinic_id: str) -> str:  # noqa: ARG001
     """The end of a pay page: closed at the processor, or known to lapse by itself."""
-    with look(_worker(by), None) as session:
+    with look(Actor.worker(clinic_id), None) as session:
         pages = _orders(session, str(order.payment_request_id), "checkout", ("sent", "uncertain", "done"))
     if not pages:
-        return _ended_as(order.id, "done", "there was no page", by)
+        return _ended_as(order.id, "done", "there was no page", clinic_id)
     page = pages[0]
     sale = adapter.expire(placed_of(page)) if page.external_id else adapter.state_of(placed_of(page))
     if sale.state == "paid":
-        settle_event(page.id, sale, by=by)
-    with act(_worker(by), None) as work:
+        settle_event(page.id, sale, clinic_id=clinic_id)
+    with act(Actor.worker(clinic_id), None) as work:
         session = work.session
         session.head()
         mine = session.held(ProcessorOrder, order.id, fresh=True)
@@ -423,29 +423,29 @@ def _end_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Act
         return mine.state
 
 
-def _give_back(order: ProcessorOrder, adapter: Processor, was_sent: bool, by: Actor) -> str:
+def _give_back(order: ProcessorOrder, adapter: Processor, was_sent: bool, clinic_id: str) -> str:
     """A refund. One that was asked for before is looked for first."""
-    with look(_worker(by), None) as session:
+    with look(Actor.worker(clinic_id), None) as session:
         sale = session.get_one(Payment, (session.clinic_id, str(order.payment_id)))
         back = _back_of(session, order, sale)
     returned = adapter.refund_found(back) if was_sent else None
     if returned is None:
         returned = adapter.refund(back)
     if returned.state == "declined":
-        return _ended_as(order.id, "declined", returned.answer, by)
+        return _ended_as(order.id, "declined", returned.answer, clinic_id)
     if returned.state == "later":
-        return _later(order.id, returned.answer, by)
-    return book_refund(order.id, returned, by=by)
+        return _later(order.id, returned.answer, clinic_id)
+    return book_refund(order.id, returned, clinic_id=clinic_id)
 
 
-DO: dict[str, Callable[[ProcessorOrder, Processor, bool, Actor], str]] = {
+DO: dict[str, Callable[[ProcessorOrder, Processor, bool, str], str]] = {
     "checkout": _make_page, "expire": _end_page, "refund": _give_back,
 }  # fmt: skip
 
 
-def settle_event(order_id: str, sale: Sale, *, by: Actor) -> str:
+def settle_event(order_id: str, sale: Sale, *, clinic_id: str) -> str:
     """Write down what a processor says became of a pay page, once; returns the order's state."""
-    with together(_worker(by), "billing.checkout") as work:
+    with together(Actor.worker(clinic_id), "billing.checkout") as work:
         session = work.session
         session.head()
         order = session.held(ProcessorOrder, order_id, fresh=True)
@@ -470,9 +470,9 @@ def settle_event(order_id: str, sale: Sale, *, by: Actor) -> str:
         return order.state
 
 
-def book_refund(order_id: str, returned: Returned, *, by: Actor) -> str:
+def book_refund(order_id: str, returned: Returned, *, clinic_id: str) -> str:
     """Write a refund down that the processor carried out, once; returns the order's state."""
-    with act(_worker(by), "billing.refund") as work:
+    with act(Actor.worker(clinic_id), "billing.refund") as work:
         session = work.session
         session.head()
         order = session.held(ProcessorOrder, order_id, fresh=True)
@@ -485,9 +485,9 @@ def book_refund(order_id: str, returned: Returned, *, by: Actor) -> str:
         return order.state
 
 
-def _unanswered(order_id: str, by: Actor) -> str:
+def _unanswered(order_id: str, clinic_id: str) -> str:
     """It is not known what came of it: it is asked about again."""
-    with act(_worker(by), None) as work:
+    with act(Actor.worker(clinic_id), None) as work:
         work.session.head()
         order = work.session.held(ProcessorOrder, order_id, fresh=True)
         assert order is not None
@@ -498,9 +498,9 @@ def _unanswered(order_id: str, by: Actor) -> str:
         return order.state
 
 
-def _later(order_id: str, answer: str, by: Actor) -> str:
+def _later(order_id: str, answer: str, clinic_id: str) -> str:
     """The processor takes it only after the sale has settled."""
-    with act(_worker(by), None) as work:
+    with act(Actor.worker(clinic_id), None) as work:
         work.session.head()
         order = work.session.held(ProcessorOrder, order_id, fresh=True)
         assert order is not None
@@ -511,9 +511,9 @@ def _later(order_id: str, answer: str, by: Actor) -> str:
         return order.state
 
 
-def _ended_as(order_id: str, state: str, answer: str, by: Actor) -> str:
+def _ended_as(order_id: str, state: str, answer: str, clinic_id: str) -> str:
     """The processor said no, or it came to nothing."""
-    with act(_worker(by), None) as work:
+    with act(Actor.worker(clinic_id), None) as work:
         work.session.head()
         order = work.session.held(ProcessorOrder, order_id, fresh=True)
         assert order is not None
@@ -524,24 +524,24 @@ def _ended_as(order_id: str, state: str, answer: str, by: Actor) -> str:
         return order.state
 
 
-def look_at_page(order_id: str, *, by: Actor) -> str:
+def look_at_page(order_id: str, *, clinic_id: str) -> str:
     """Ask what became of a page and write it down."""
-    with look(_worker(by), None) as session:
+    with look(Actor.worker(clinic_id), None) as session:
         order = session.get_one(ProcessorOrder, (session.clinic_id, order_id))
         adapter = adapter_for(session, order.processor)
-    return settle_event(order_id, adapter.state_of(placed_of(order)), by=by)
+    return settle_event(order_id, adapter.state_of(placed_of(order)), clinic_id=clinic_id)
 
 
-def check_refund(order_id: str, *, by: Actor) -> str:
+def check_refund(order_id: str, *, clinic_id: str) -> str:
     """Ask again about a refund that was booked: one that its bank sent back is taken out of the books."""
-    with look(_worker(by), None) as session:
+    with look(Actor.worker(clinic_id), None) as session:
         order = session.get_one(ProcessorOrder, (session.clinic_id, order_id))
         sale = session.get_one(Payment, (session.clinic_id, str(order.payment_id)))
         adapter, back = adapter_for(session, order.processor), _back_of(session, order, sale)
     found = adapter.refund_found(back)
     if found is None or found.state != "declined":
         return order.state
-    with act(_worker(by), "billing.refund") as work:
+    with act(Actor.worker(clinic_id), "billing.refund") as work:
         work.session.head()
         held = work.session.held(ProcessorOrder, order_id, fresh=True)
         assert held is not None
@@ -632,8 +632,3 @@ def settings_or_none(session: ClinicSession, slug: str) -> str:
         return str(settings_of(session, slug).type)
     except NotFound:
         return ""
-
-
-def _worker(by: Actor) -> Actor:
-    """What a processor answered is written down whoever asked, even if that person may not any more."""
-    return by if by.is_trusted else Actor.worker(by.clinic_id)

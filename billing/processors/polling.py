@@ -53,16 +53,16 @@ def tend(clinic_id: str, stopping: Callable[[], bool] = lambda: False) -> int:
     for order_id in waiting:
         if stopping():
             break
-        orders.carry_out(order_id, by=by)
+        orders.carry_out(order_id, clinic_id=clinic_id)
     for event_id in told:
         if stopping():
             break
-        events.handle(event_id, by=by)
+        events.handle(event_id, clinic_id=clinic_id)
     for order_id in pages:
         if stopping():
             break
         try:
-            orders.look_at_page(order_id, by=by)
+            orders.look_at_page(order_id, clinic_id=clinic_id)
         except (ProcessorSilent, ProcessorRefused, ProcessorUnready, NotFound):
             continue
     return len(waiting) + len(told) + len(pages)
