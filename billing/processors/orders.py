@@ -56,8 +56,9 @@ ANSWER_WITHIN = timedelta(seconds=90)
 """An order that was sent is left to whoever sent it for this long."""
 AGAIN = (1, 2, 5, 15, 60, 180)
 """Minutes until an order without an answer is looked at again, by how often it was."""
+LOOK_AGAIN = timedelta(minutes=3)
 LATE_MONEY = timedelta(minutes=20)
-"""A page that cannot be closed is looked at once more this long after it lapsed."""
+"""A page that cannot be closed is looked at until this long after it lapsed."""
 ENDED = ("done", "declined", "failed")
 
 
@@ -415,7 +416,7 @@ def _end_page(order: ProcessorOrder, adapter: Processor, was_sent: bool, clinic_
             if held is not None and held.state not in ENDED:
                 held.state, held.finished_at, held.answer = "failed", now, "withdrawn"
             if sale.state == "open" and held is not None:
-                held.due_at = (request.expires_at or now) + LATE_MONEY
+                held.due_at = now + LOOK_AGAIN
             elif held is not None:
                 held.due_at = None
         mine.state, mine.finished_at, mine.due_at, mine.answer = "done", now, None, sale.state
@@ -467,6 +468,10 @@ def settle_event(order_id: str, sale: Sale, *, clinic_id: str) -> str:
                 request.state, request.url, request.external_id = "open", "", ""
             order.due_at = None
             work.audit("checkout.lapsed", "payment_request", request.id, state=sale.state)
+        elif order.due_at is not None and (request is None or request.state != "live"):
+            lapses = datetime.fromisoformat(str(order.facts["expires_at"])) + LATE_MONEY
+            order.due_at = clock.now() + LOOK_AGAIN if clock.now() < lapses else None
+            work.audit("checkout.watched", "payment_request", str(order.payment_request_id), state=sale.state)
         return order.state
 
 

@@ -20,7 +20,10 @@ from data.engine import Database, database, use
 from data.models import Payment, ProcessorOrder
 from data.session import read
 from data.types import clock
-from tests.billing.processors.conftest import BACK
+from tests.billing.processors.conftest import BACK, SECRETS
+
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in SECRETS if kind != "mx"]
+each = pytest.mark.parametrize("till", ["mx", *SLOW], indirect=True)
 
 
 def die_at(step: int) -> None:
@@ -88,6 +91,7 @@ def books(till) -> tuple[int, int]:
     return ours, sum(one.amount - world.returned(one.id) for one in kept)
 
 
+@each
 def test_killed_at_every_step_of_making_a_page(till):
     for step in range(100):
         clock.set(None)
@@ -103,6 +107,7 @@ def test_killed_at_every_step_of_making_a_page(till):
     assert step > 6
 
 
+@each
 def test_killed_at_every_step_of_booking_a_payment(till):
     for step in range(100):
         clock.set(None)
@@ -117,6 +122,7 @@ def test_killed_at_every_step_of_booking_a_payment(till):
     assert step > 3
 
 
+@each
 @pytest.mark.parametrize("settled", [True, False])
 def test_killed_at_every_step_of_a_refund(till, settled):
     kept = 0
@@ -149,6 +155,7 @@ def test_killed_at_every_step_of_a_refund(till, settled):
     assert step > 6
 
 
+@each
 def test_killed_at_every_step_of_withdrawing_a_request(till):
     held = 0
     for step in range(100):
