@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from billing.processors.fetch import fetch_settlements
 from billing.settlement import runs
 from billing.settlement.bank import FORMATS
 from billing.settlement.files import import_bank, import_settlement
@@ -28,6 +30,17 @@ def settlement() -> None:
 def import_settlement_(source: Path, make: str, processor: str, dry_run: bool) -> None:
     """Import a settlement: all or nothing, and the same file again changes nothing."""
     landed = import_settlement(source, make=make, processor=processor, dry_run=dry_run, by=operator())
+    tell(landed.document(), _words(landed))
+
+
+@settlement.command("fetch")
+@click.argument("processor", metavar="PROCESSOR")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The last day.")
+@common
+def fetch(processor: str, first: datetime, last: datetime) -> None:
+    """Fetch what a processor settled on some days by its API, and bring it in."""
+    landed = fetch_settlements(processor, first.date(), last.date(), by=operator())
     tell(landed.document(), _words(landed))
 
 

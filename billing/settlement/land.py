@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as item
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -75,10 +75,12 @@ class Landed:
     last: date | None
     remarks: list[str]
     run_id: str | None = None
+    """None for a trial, and where nothing was new."""
+    is_trial: bool = False
 
     def sentence(self) -> str:
         """In one line."""
-        done = "came in" if self.run_id else "would come in"
+        done = "would come in" if self.is_trial else "came in"
         text = (
             f"{self.file}: {self.added:,} of {self.rows:,} {'lines' if self.kind == 'bank' else 'transactions'} {done}"
         )
@@ -105,6 +107,8 @@ class Landing:
     """(row that is hidden, row that takes its place)."""
     finish: list[Callable[[ClinicSession, str], None]] = item(default_factory=list)
     skipped: int = 0
+    completes: bool = False
+    """Whether something that is here is told more of, without a new row."""
 
     def add(self, model: type[Base], rows: list[dict[str, Any]]) -> None:
         """Rows of one table, if there are any."""
@@ -150,7 +154,9 @@ def land_settlement(
         len(reading.rows), added, len(landing.replaced), landing.skipped, batches, min(days, default=None),
         max(days, default=None), reading.remarks,
     )  # fmt: skip
-    return landed if dry_run else write_landing(landing, landed, reading, by=by, key=key, progress=progress)
+    if dry_run:
+        return replace(landed, is_trial=True)
+    return write_landing(landing, landed, reading, by=by, key=key, progress=progress)
 
 
 class _Planner:
@@ -193,6 +199,7 @@ class _Planner:
         landing.finish += self.extra.finish
         landing.add(SettlementBatch, batches.made)
         landing.finish.append(batches.finish)
+        landing.completes = batches.changed
         landing.add(SettledTransaction, made)
         reading.remarks += [text for _, text in self.ground.notices]
         moved = Counter(row["counts_on"] for row in made if row["counts_on"] != row["day"])
@@ -403,6 +410,11 @@ class _Batches:
         if row.settled_on:
             self._later(known, row.settled_on)
 
+    @property
+    def changed(self) -> bool:
+        """Whether something is new about batches that are here."""
+        return any(self._changes.values())
+
     def finish(self, session: ClinicSession, _run_id: str) -> None:
         """What is new about batches that were here."""
         changes = {batch_id: change for batch_id, change in self._changes.items() if change}
@@ -437,7 +449,10 @@ def _hash(row: SettledRow) -> str:
 def write_landing(
     landing: Landing, landed: Landed, reading: Reading, *, by: Actor, key: str | None, progress: Progress | None
 ) -> Landed:
-    """Write the rows hidden, in chunks, and show them in one last transaction; with what came in and the run's id."""
+    """Write the rows hidden, in chunks, and show them in one last transaction; with what came in and the run's id.
+    Where nothing is new, nothing is written."""
+    if not landing.inserts and not landing.completes:
+        return landed
     run_id = new_id()
     hidden = {"import_id": run_id, "deleted_at": clock.now()}
     total, done = sum(len(rows) for _, rows in landing.inserts) or 1, 0
@@ -485,7 +500,7 @@ def _show(landing: Landing, landed: Landed, reading: Reading, run_id: str, *, by
             sha256=landed.sha256, **counts,
         )  # fmt: skip
         work.result = run_id
-        return Landed(**{**landed.__dict__, "run_id": run_id})
+        return replace(landed, run_id=run_id)
 
 
 def _give_way(session: ClinicSession, replaced: list[tuple[str, str]], file: str) -> None:

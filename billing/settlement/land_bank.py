@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -74,7 +75,9 @@ def land_bank(
         sum(len(one.rows) for one in accounts), len(made), 0, landing.skipped, 0, min(days, default=None),
         max(days, default=None), reading.remarks,
     )  # fmt: skip
-    return landed if dry_run else write_landing(landing, landed, reading, by=by, key=key, progress=progress)
+    if dry_run:
+        return replace(landed, is_trial=True)
+    return write_landing(landing, landed, reading, by=by, key=key, progress=progress)
 
 
 def _joined(accounts: list[Account]) -> list[Account]:

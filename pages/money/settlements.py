@@ -8,7 +8,7 @@ import streamlit as st
 
 from billing.settlement import overview, runs
 from billing.settlement.sources import SOURCES
-from pages.components import folding, frame, settlement_file, settlement_runs, show
+from pages.components import folding, frame, settlement_fetch, settlement_file, settlement_runs, show
 
 PERIODS = {"14": "Last 14 days", "45": "Last 45 days", "120": "Last 120 days", "all": "All time"}
 ENDINGS = ["csv", "txt", "tsv", "json", "xml", "ofx", "qfx", "qbo", "sta", "swi", "mt940", "940", "bai", "bai2", "bdt"]
@@ -19,8 +19,10 @@ def main() -> None:
     by = frame.actor()
     done = runs.list_runs(by=by)
     names = {name: source.label for name, source in SOURCES.items()}
-    names |= {slug: label for slug, (label, _) in overview.choices(by=by).processors.items()}
-    frame.head("Settlements", _facts(done, names))
+    offered = overview.choices(by=by)
+    names |= {slug: label for slug, (label, _) in offered.processors.items()}
+    with frame.head("Settlements", _facts(done, names)):
+        settlement_fetch.draw(offered, by)
     if told := st.session_state.pop("_landed", None):
         st.success(frame.plain(told), icon=":material/check_circle:")
         for remark in st.session_state.pop("_landed_remarks", []):

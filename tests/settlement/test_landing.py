@@ -57,11 +57,13 @@ def test_a_plain_file_comes_in_with_batch_location_and_signs(clinic):
 def test_the_same_file_and_an_overlapping_one_change_nothing(clinic):
     bring(clinic, SALE, BACK)
     before = [(row.id, row.change) for row in stored(clinic)]
-    assert (again := bring(clinic, SALE, BACK)).added == 0 and again.skipped == 2
+    assert (again := bring(clinic, SALE, BACK)).added == 0 and again.skipped == 2 and again.run_id is None
+    assert again.sentence() == "day.csv: 0 of 2 transactions came in, 2 were already here"
     overlapping = bring(clinic, BACK, OPEN)
     assert (overlapping.added, overlapping.skipped) == (1, 1)
     assert [(row.id, row.change) for row in stored(clinic)][:2] == before
     assert len(stored(clinic, SettlementBatch, "external_id")) == 1
+    assert len(runs.list_runs(by=clinic.operator)) == 2, "an import that brings nothing is none"
 
 
 @pytest.mark.parametrize(

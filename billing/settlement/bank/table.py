@@ -27,7 +27,10 @@ def read(content: bytes, name: str, setting: Setting) -> Reading:
         table = replace(table, rows=table.rows[: -mapping.rows_below])
     reading = read_bank(table, mapping, setting)
     if mapping.rows_below:
-        reading.remark("", f"the last {mapping.rows_below} rows are totals and are left out")
+        rows = (
+            "the last row is a total and is" if mapping.rows_below == 1 else f"the last {mapping.rows_below} rows are"
+        )
+        reading.remark("", f"{rows} left out")
     samples = table.samples(mapping.fields["posted_on"].names[0], 500)
     _, sure = date_order(samples, mapping.date_order)
     if mapping.date_order != "ymd" and not sure:
