@@ -9,7 +9,6 @@ import streamlit as st
 
 from appointments.times import instant_of, read_time
 from billing.amounts import cents_of
-from data.errors import BadInput
 from outage import outages
 from outage.account import SLIPS_A_SHEET
 from outage.outages import OutageRow
@@ -23,9 +22,9 @@ from outage.slips import (
     slips,
     spoil_slip,
     take_back,
-    visits_like,
 )
-from pages.components import folding, frame, show
+from pages.components import folding, frame, show, slip_charging
+from pages.components.slip_visit import visit_named
 
 FIELDS = ("amount", "last4", "brand", "code", "at", "visit", "payer")
 TO_TOTAL = "<script>document.querySelector('.st-key-slip_amount input')?.focus()</script>"
@@ -48,6 +47,7 @@ def main() -> None:
     if told := st.session_state.pop("slip_told", ""):
         st.success(frame.said(told), icon=":material/check:")
     _key(row)
+    slip_charging.draw(row.id, [one for one in found if one.is_uncharged])
     _waiting([one for one in found if one.waits])
     _list(found)
 
@@ -64,7 +64,9 @@ def _key(row: OutageRow) -> None:
             amount = st.text_input("Total", key="slip_amount", width=130, autocomplete="off")
             last4 = st.text_input("Last four digits", key="slip_last4", max_chars=4, width=130, autocomplete="off")
             brand = st.text_input("Card brand", key="slip_brand", max_chars=20, width=130, autocomplete="off")
-            code = st.text_input("Authorization code", key="slip_code", max_chars=20, width=150, autocomplete="off")
+            code = st.text_input("Authorization code", key="slip_code", max_chars=20, width=150, autocomplete="off",
+                                 help="Empty where the card was not charged yet: the slip is kept, and charged or "
+                                      "asked for below.")  # fmt: skip
             at = st.text_input("Time", key="slip_at", width=100, placeholder="14:15", autocomplete="off")
             day = st.date_input(
                 "Day", value=first, key="slip_day", min_value=first - timedelta(days=1), max_value=show.today(),
@@ -93,7 +95,7 @@ def _key(row: OutageRow) -> None:
             taken = instant_of(day, read_time(at or ""), clinic.zone, wording=show.wording())
             cents = cents_of(amount or "", locale=clinic.locale, currency=clinic.currency)
             new = NewSlip(serial, part, cents, taken, last4 or "", brand or "", code or "", payer or "",
-                          _visit(visit or ""))  # fmt: skip
+                          visit_named(visit or ""))  # fmt: skip
             done = key_slip(new, by=frame.actor(), key=key)
             told = f"Slip {name}, {show.money(cents)}: "
             told += f"paid, {done.reference}." if done.reference else f"kept. {done.why}"
@@ -101,18 +103,6 @@ def _key(row: OutageRow) -> None:
         st.session_state["slip_told"] = told
         st.session_state["_slip_next"] = f"{serial}-{part + 1}" if part < SLIPS_A_SHEET else f"{serial + 1}-1"
         st.rerun()
-
-
-def _visit(text: str) -> str | None:
-    if not text.strip():
-        return None
-    found = visits_like(text, by=frame.actor())
-    if not found:
-        raise BadInput(problem=f"No visit has the number or a sheet with the serial {text.strip()}. Check the slip.")
-    if len(found) > 1:
-        told = " or ".join(f"visit {one.number} ({one.whose})" for one in found[:3])
-        raise BadInput(problem=f"{text.strip()} may be {told}. Type the other number of the visit.")
-    return found[0].appointment_id
 
 
 def _waiting(rows: list[SlipRow]) -> None:
@@ -129,7 +119,7 @@ def _waiting(rows: list[SlipRow]) -> None:
                               label_visibility="collapsed")  # fmt: skip
             if st.button("Apply to the ticket", key=f"slip_apply_{one.id}"):
                 with frame.refusals():
-                    visit = None if one.visit else _visit(st.session_state.get(f"slip_whose_{one.id}") or "")
+                    visit = None if one.visit else visit_named(st.session_state.get(f"slip_whose_{one.id}") or "")
                     done = apply_slip(one.id, visit, by=frame.actor(), key=frame.form_key(f"apply_{one.id}"))
                     frame.new_form_key(f"apply_{one.id}")
                     st.session_state["slip_told"] = f"Slip {one.name} is paid, {done.reference}."
@@ -147,7 +137,7 @@ def _list(found: list[SlipRow]) -> None:
             "For": [f"Visit {one.visit} · {one.whose}" if one.visit else one.payer for one in found],
             "Card": [" ".join(filter(None, (one.brand, one.last4 and f"···{one.last4}"))) for one in found],
             "Taken": [show.moment(one.taken_at) if not one.reason else "" for one in found],
-            "Payment": [f"Spoiled: {one.reason}" if one.reason else one.reference or "waits" for one in found],
+            "Payment": [_paid(one) for one in found],
             "Keyed by": [one.keyed_by for one in found],
             "Destroyed": [f"{one.destroyed_by}, {show.clock_time(one.destroyed_at)}" if one.destroyed_at else ""
                           for one in found],
@@ -163,6 +153,15 @@ def _list(found: list[SlipRow]) -> None:
             _destroy(left)
         if st.button("Take one back", key="slip_back", type="tertiary"):
             _take_back(found)
+
+
+def _paid(one: SlipRow) -> str:
+    """How its money came, or what it waits for."""
+    if one.reason:
+        return f"Spoiled: {one.reason}"
+    if one.reference:
+        return f"{one.reference}, by payment request" if one.channel == "payment_request" else one.reference
+    return "not charged yet" if one.is_uncharged else "waits for its ticket"
 
 
 @st.dialog("Record the shredding")
