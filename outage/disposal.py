@@ -108,6 +108,10 @@ def _drug_logs(session: ClinicSession, account: Account, stored: Outage, sheets:
 def _slips(session: ClinicSession, stored: Outage) -> Paper:
     slips = session.scalars(select(CardSlip).where(CardSlip.outage_id == stored.id)).all()
     left = sum(slip.destroyed_at is None for slip in slips)
+    open_slips = sum(not (slip.reason or slip.authorization or slip.payment_id) for slip in slips)
+    if open_slips:
+        are = "One is" if open_slips == 1 else f"{open_slips} are"
+        return Paper("Card slips", False, f"{are} not charged yet: keep those locked away. Destroy the others now.")
     if left:
         return Paper(
             "Card slips", True, f"Destroy them now that they are keyed, and say so: {left} of {len(slips)} left."

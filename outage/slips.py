@@ -94,6 +94,10 @@ class NotCharged(Refusal):
     request."""
 
 
+class StillNeeded(Refusal):
+    """Slip {name} was not charged yet, so its paper is still needed. Charge the card, or send a payment request."""
+
+
 class PaidOnline(Refusal):
     """Slip {name} was paid on the processor's page, so it is not taken back here. Give the money back on the invoice
     first, if that is right."""
@@ -172,6 +176,11 @@ class SlipRow:
     def waits(self) -> bool:
         """Whether it was charged and is not on a ticket yet."""
         return not self.reference and not self.reason and bool(self.authorization)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether its paper is there and needed no more."""
+        return self.destroyed_at is None and (not self.is_uncharged or bool(self.request_id))
 
     @property
     def is_uncharged(self) -> bool:
@@ -314,7 +323,7 @@ def take_back(slip_id: str, reason: str, *, by: Actor, key: str | None = None) -
 
 def destroy_slips(slip_ids: Sequence[str], *, by: Actor, key: str | None = None) -> int:
     """Write down, by name, that the paper of keyed slips was destroyed; returns how many. Raises NothingToDestroy,
-    PartClosed, NotPermitted."""
+    StillNeeded, PartClosed, NotPermitted."""
     with act(by, "outage.enter", key=key) as work:
         if work.repeated:
             return int(work.result)
@@ -323,8 +332,11 @@ def destroy_slips(slip_ids: Sequence[str], *, by: Actor, key: str | None = None)
         rows = work.session.scalars(statement).all()
         if not rows:
             raise NothingToDestroy()
+        asked = standing_requests_of(work.session, [row.id for row in rows])
         for row in rows:
             _check_open(work.session, row)
+            if not (row.reason or row.payment_id or row.authorization or row.id in asked):
+                raise StillNeeded(name=name_of(work.session, row))
             row.destroyed_at, row.destroyed_by_id = clock.now(), by.user_id
             work.audit("slip.destroyed", "card_slip", row.id)
         work.result = len(rows)

@@ -52,7 +52,7 @@ def _place(outage_id: str, rows: Sequence[SlipRow], places: list[Terminal]) -> T
             place = st.selectbox(
                 "Charged at", places, format_func=lambda one: one.label, key="slip_place", width=220
             )  # fmt: skip
-        free = [one for one in rows if not one.request_id and not one.claimed_at]
+        free = [one for one in rows if one.can_be_asked and not one.request_id and not one.claimed_at]
         if len(free) > 1 and st.button(f"Send {len(free)} payment requests", key="slip_ask_all",
                                        icon=":material/forward_to_inbox:"):  # fmt: skip
             _ask_all(outage_id)
@@ -101,7 +101,7 @@ def _buttons(one: SlipRow, place: Terminal | None) -> None:
                      help=no_address):  # fmt: skip
             with _settled():
                 request_slip(one.id, site=account_actions.site(), by=frame.actor(), key=frame.form_key(f"ask_{one.id}"))
-                _done(f"ask_{one.id}", f"The client of slip {one.name} was asked to pay, without amount or reason.")
+                _done(f"ask_{one.id}", f"The client of slip {one.name} was asked to pay.")
 
 
 def _whose(one: SlipRow) -> None:
@@ -173,8 +173,8 @@ def _ask_all(outage_id: str) -> None:
                                   key=frame.form_key("ask_all"))  # fmt: skip
         sent = sum(not one.why for one in told)
         st.session_state[UNSENT] = [one for one in told if one.why]
-        words = "One payment request is sent" if sent == 1 else f"{sent or 'No'} payment requests are sent"
-        _done("ask_all", f"{words}, without amount or reason.")
+        words = "One client was" if sent == 1 else f"{sent or 'No'} clients were"
+        _done("ask_all", f"{words} asked to pay. The mail names neither the amount nor what it is for.")
 
 
 def _unsent() -> None:

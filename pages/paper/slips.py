@@ -146,7 +146,7 @@ def _list(found: list[SlipRow]) -> None:
         label="Keyed slips", right=["Total"],
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="center"):
-        left = [one for one in found if not one.destroyed_at]
+        left = [one for one in found if one.is_spent]
         if left and st.button(f"Record the shredding of {len(left)} slips" if len(left) > 1 else
                               "Record the shredding of one slip", key="slip_destroy",
                               icon=":material/delete_forever:"):  # fmt: skip

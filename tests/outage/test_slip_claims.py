@@ -16,7 +16,7 @@ from data.models import Appointment, CardSlip, Client, Payment, PaymentRequest
 from data.session import read, write
 from data.types import clock
 from outage import slip_claims
-from outage.board import board
+from outage.board import board, papers
 from outage.slip_claims import (
     BeingCharged,
     ChargedAlready,
@@ -41,7 +41,9 @@ from outage.slips import (
     NotCharged,
     PaidOnline,
     RequestStands,
+    StillNeeded,
     apply_slip,
+    destroy_slips,
     key_slip,
     slips,
     spoil_slip,
@@ -142,6 +144,10 @@ def test_a_slip_that_is_charged_at_the_terminal_is_claimed_charged_once_and_paid
     assert row.money.words == "$85.00 not charged yet"
     with pytest.raises(NotCharged):
         apply_slip(one, by=sam)
+    with pytest.raises(StillNeeded):
+        destroy_slips([one], by=sam)
+    assert not day.of(one).is_spent
+    assert "not charged yet: keep" in next(paper.words for paper in papers(day.id, by=sam) if "slip" in paper.what)
     assert [(found.slug, found.address) for found in terminals(by=sam)] == [
         ("stripe", "https://dashboard.stripe.com/payments")
     ]
