@@ -31,6 +31,7 @@ from data.models import (
 )
 from data.session import ClinicSession
 from security.actor import Actor
+from security.roles import permissions_of
 from security.rules import look, remembered
 
 QUEUES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -313,10 +314,18 @@ def cases(first: date, last: date, queue: str, *, by: Actor) -> list[Case]:
         )[:MOST]
 
 
-def cases_in(session: ClinicSession, variances: Any = None, matches: Any = None) -> list[Case]:
+def cases_in(session: ClinicSession, variances: Any = None, matches: Any = None, *, most: int = MOST) -> list[Case]:
     """Cases of two statements with their rows, the oldest first."""
-    rows = list(session.scalars(variances.order_by(Variance.day).limit(MOST))) if variances is not None else []
-    found = list(session.scalars(matches.order_by(PaymentMatch.day).limit(MOST))) if matches is not None else []
+    rows = (
+        list(session.scalars(variances.order_by(Variance.day, Variance.id).limit(most)))
+        if variances is not None
+        else []
+    )
+    found = (
+        list(session.scalars(matches.order_by(PaymentMatch.day, PaymentMatch.id).limit(most)))
+        if matches is not None
+        else []
+    )
     members = _members(session, [one.id for one in found])
     ours = _paid(
         session, {row for one in rows for row in one.payment_ids} | {r for m in members.values() for r in m[0]}
@@ -586,3 +595,14 @@ def matched(first: date, last: date, kind: str = "", *, limit: int = 200, by: Ac
         )
         rows = cases_in(session, matches=select(PaymentMatch).where(PaymentMatch.id.in_(ids)))
     return int(count or 0), rows[::-1]
+
+
+@remembered("reconciliation.use")
+def reconcilers(*, by: Actor) -> dict[str, str]:
+    """The people who may look into cases: their names by id. Raises NotPermitted."""
+    with look(by, "reconciliation.use") as session:
+        active = session.execute(
+            select(User.id, User.name, User.username, User.role).where(User.status == "active").order_by(User.name)
+        ).all()
+        able = {role for role in {row.role for row in active} if "reconciliation.use" in permissions_of(session, role)}
+    return {row.id: row.name or row.username for row in active if row.role in able}

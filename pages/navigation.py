@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
     ),
     "Money": (
         Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),
+        Page("money/reconciliation.py", "Reconciliation", "balance", "reconciliation.use", "reconciliation"),
         Page("money/funds.py", "Grants & vouchers", "volunteer_activism", "billing.invoices", "grants"),
         Page("money/settlements.py", "Settlements", "account_balance", "reconciliation.use", "settlements"),
         Page("money/invoice.py", "Invoice", "receipt", "billing.view", "invoice", in_menu=False),

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 HERE = Path(__file__).parent
-SHEETS = ("style.css", "forms.css", "counter.css", "doors.css", "boards.css", "subscriptions.css")
+SHEETS = ("style.css", "forms.css", "counter.css", "doors.css", "boards.css", "subscriptions.css", "reconciliation.css")
 CSS = f"<style>{''.join((HERE / sheet).read_text() for sheet in SHEETS)}</style>"
 
 

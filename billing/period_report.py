@@ -1,0 +1,275 @@
+"""The signed report of a closed period: a PDF that carries what it says as data, and can be checked for ever.
+
+As with the report of an outage the data lies in the PDF as an attachment, with a keyed hash over it and the head of the
+audit log at that moment; the audit row of the closing holds the hash of the whole file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from billing.books import Case, Statement
+from billing.deposits import Deposits
+from billing.reconciliation.outcome import FINDING_KINDS, MATCH_KINDS
+from data.engine import database
+from data.errors import BadInput
+from data.models import AuditLog
+from data.wording import Wording
+from forms.print import (
+    BOLD,
+    GREY,
+    INK,
+    MARGIN,
+    PAPERS,
+    REGULAR,
+    Column,
+    Head,
+    Table,
+    draw_head,
+    numbered_canvas,
+    wrap,
+)
+from security import audit
+from security.actor import Actor
+from security.rules import look
+
+if TYPE_CHECKING:
+    from reportlab.pdfgen.canvas import Canvas
+
+ATTACHMENT = "period-report.json"
+KIND = "period-report"
+LABELS = {
+    **MATCH_KINDS, **FINDING_KINDS, "deposit_missing": "Deposit missing", "deposit_unknown": "Deposit unexplained",
+}  # fmt: skip
+SUMS = (
+    ("payments", "Payments by card"), ("settled", "Settled by processors"), ("difference", "Settled less paid"),
+    ("timing", "  counted in another period"), ("waiting", "  waits for its settlement"),
+    ("written_off", "  written off with a reason"), ("unexplained", "  unexplained"), ("deposited", "Deposits"),
+    ("fees", "Fees of these deposits"), ("expected", "Batches still to arrive"), ("missing", "  of these, late"),
+)  # fmt: skip
+
+
+class NoPeriodReport(BadInput):
+    """This file is no report of a period made here: it carries no signed data."""
+
+
+@dataclass(frozen=True)
+class PeriodVerdict:
+    """Whether a report stands as it was signed, with the sentence that says so."""
+
+    is_genuine: bool
+    words: str
+    first: str = ""
+    last: str = ""
+    closed_by: str = ""
+
+
+def content_of(
+    one: Statement, cases: list[Case], found: Deposits, *, who: str, user_id: str, at: datetime, head: tuple[int, str],
+    clinic_id: str, carried_because: str,
+) -> dict[str, Any]:  # fmt: skip
+    """What the report says, as data; amounts in cents. Names of clients stay in the records."""
+    sums = {name: getattr(one, name) for name, _ in SUMS}
+    return {
+        "report": KIND, "clinic": clinic_id, "first": one.first.isoformat(), "last": one.last.isoformat(),
+        "closed_by": who, "closed_by_id": user_id, "closed_at": at.isoformat(),
+        "sums": sums | {"payment_count": one.payment_count, "settled_count": one.settled_count,
+                        "matched": one.matched, "by_people": one.by_people},
+        "deposits": [
+            {"deposit": row.reference, "posted_on": row.posted_on.isoformat(),
+             "batches": [f"{batch.processor} {batch.number}" for batch in row.batches], "gross": row.gross,
+             "fees": row.fees, "net": row.net, "amount": row.amount, "difference": row.difference,
+             "reason": row.reason if not row.is_auto else ""}
+            for row in found.arrived
+        ],
+        "expected": [
+            {"batch": f"{row.processor} {row.number}", "settled_on": row.settled_on.isoformat(), "net": row.net,
+             "late": row.is_late}
+            for row in found.expected
+        ],
+        "carried": [
+            {"kind": case.kind, "day": case.day.isoformat(), "cents": case.cents,
+             "rows": [row.reference for row in (*case.payments, *case.settled)] or [case.text],
+             "assigned": case.assigned}
+            for case in cases
+        ],
+        "carried_because": carried_because, "audit": {"seq": head[0], "hash": head[1]},
+    }  # fmt: skip
+
+
+def sign(content: dict[str, Any]) -> str:
+    """The keyed hash over the data of a report, in hexadecimal."""
+    return hmac.new(database().home.key("audit"), audit.canonical(content).encode(), hashlib.sha256).hexdigest()
+
+
+def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) -> bytes:
+    """The report as a PDF with its data in it."""
+    signature = sign(content)
+    closed_at = words.moment(datetime.fromisoformat(content["closed_at"]))
+    first, last = (words.day(date.fromisoformat(content[name])) for name in ("first", "last"))
+    title = "Reconciliation report"
+    file = io.BytesIO()
+    page = PAPERS.get(paper, PAPERS["letter"])
+    footer = f"Closed by {content['closed_by']}, {closed_at} · {signature[:16]}"
+    canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
+    y = draw_head(canvas, page, head, title, f"{first} to {last}")
+    sheet = _Sheet(canvas, page, y)
+    _sums(sheet, content, words)
+    _deposits(sheet, content, words)
+    _carried(sheet, content, words)
+    sheet.heading("Signature")
+    chain = content["audit"]
+    for line in (
+        f"Closed and locked by {content['closed_by']} on {closed_at} ({words.zone}).",
+        f"Signature over the data in this file: {signature}",
+        f"Audit log before closing: row {chain['seq']}, {chain['hash']}",
+        "To check it: ballast reconcile --verify FILE, or Check a report on the Reconciliation page.",
+    ):
+        sheet.text(line)
+    sheet.text("Initials: ____________________        Date: ____________________", before=18)
+    canvas.showPage()
+    canvas.save()
+    return _with_data(file.getvalue(), content, signature)
+
+
+def _sums(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+    sums = content["sums"]
+    sheet.text(
+        f"{sums['payment_count']} payments, {sums['settled_count']} settled transactions, {sums['matched']} matches, "
+        f"{sums['by_people']} of them decided by a person.", grey=True,
+    )  # fmt: skip
+    rows = [[label.strip() if not label.startswith("  ") else f"   {label.strip()}", words.money(sums[name])]
+            for name, label in SUMS]  # fmt: skip
+    sheet.table([Column("Sum", width=1), Column("Amount", align="right")], rows)
+
+
+def _deposits(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+    sheet.heading("Deposits")
+    rows = [
+        [words.day(date.fromisoformat(one["posted_on"])), ", ".join(one["batches"]), words.money(one["gross"]),
+         words.money(one["fees"]), words.money(one["amount"]), words.money(one["difference"]), one["reason"]]
+        for one in content["deposits"]
+    ]  # fmt: skip
+    money = [Column(name, align="right") for name in ("Charged", "Fees", "Arrived", "Difference")]
+    sheet.table([Column("Day"), Column("Batches", width=1, lines=4), *money, Column("Reason", lines=4)], rows)
+    if content["expected"]:
+        sheet.heading("Batches still to arrive")
+        rows = [
+            [one["batch"], words.day(date.fromisoformat(one["settled_on"])), words.money(one["net"]),
+             "late" if one["late"] else ""]
+            for one in content["expected"]
+        ]  # fmt: skip
+        sheet.table([Column("Batch", width=1), Column("Settled"), Column("Due", align="right"), Column("")], rows)
+
+
+def _carried(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+    sheet.heading("Carried on, unexplained")
+    if not content["carried"]:
+        sheet.text("Nothing: every case of this period was decided.")
+        return
+    counts = Counter(LABELS.get(one["kind"], one["kind"]) for one in content["carried"])
+    sheet.text(", ".join(f"{kind}: {count}" for kind, count in sorted(counts.items())) + ".")
+    sheet.text(f"Because: {content['carried_because']}")
+    rows = [
+        [LABELS.get(one["kind"], one["kind"]), words.day(date.fromisoformat(one["day"])), ", ".join(one["rows"]),
+         one["assigned"], words.money(one["cents"])]
+        for one in content["carried"]
+    ]  # fmt: skip
+    columns = [Column("Case", lines=2), Column("Day"), Column("Rows", width=1, lines=4), Column("With"),
+               Column("Unexplained", align="right")]  # fmt: skip
+    sheet.table(columns, rows)
+
+
+class _Sheet:
+    """Where the next piece goes."""
+
+    def __init__(self, canvas: Canvas, page: tuple[float, float], y: float) -> None:
+        self.canvas, self.page, self.y = canvas, page, y
+
+    def room(self, points: float) -> None:
+        """A new page where that much does not fit."""
+        if self.y - points < MARGIN:
+            self.canvas.showPage()
+            self.y = self.page[1] - MARGIN - 6
+
+    def heading(self, text: str) -> None:
+        """A heading."""
+        self.y -= 22
+        self.room(60)
+        self.canvas.setFillGray(INK)
+        self.canvas.setFont(BOLD, 11)
+        self.canvas.drawString(MARGIN, self.y, text)
+        self.y -= 8
+
+    def text(self, text: str, *, grey: bool = False, before: int = 0) -> None:
+        """A paragraph."""
+        self.y -= before
+        for line in wrap(text, 9, self.page[0] - 2 * MARGIN, 6):
+            self.room(14)
+            self.y -= 12
+            self.canvas.setFillGray(GREY if grey else INK)
+            self.canvas.setFont(REGULAR, 9)
+            self.canvas.drawString(MARGIN, self.y, line)
+        self.y -= 2
+
+    def table(self, columns: list[Column], rows: list[list[str]]) -> None:
+        """A table over as many pages as it takes."""
+        self.room(50)
+        table = Table.of(columns, rows, 8, self.page, None)
+        table.draw(self.canvas, self.y, rows, None, "There was none.")
+        self.y = table.y - 8
+
+
+def _with_data(pdf: bytes, content: dict[str, Any], signature: str) -> bytes:
+    import pikepdf
+
+    signed = json.dumps({"content": content, "signature": signature}, indent=1).encode()
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        document.attachments[ATTACHMENT] = pikepdf.AttachedFileSpec(
+            document, signed, filename=ATTACHMENT, mime_type="application/json", description="What the report says",
+            creation_date="", mod_date="",
+        )  # fmt: skip
+        out = io.BytesIO()
+        document.save(out)
+    return out.getvalue()
+
+
+def verify_period(pdf: bytes, *, by: Actor) -> PeriodVerdict:
+    """Check a report against its signature and the audit log. Raises NoPeriodReport, NotPermitted."""
+    content, signature = _data(pdf)
+    digest = hashlib.sha256(pdf).hexdigest()
+    with look(by, "reconciliation.use") as session:
+        rows = session.scalars(select(AuditLog.detail).where(AuditLog.action == "period.closed"))
+        known = any(digest in json.dumps(detail) for detail in rows)
+        head = content.get("audit") or {}
+        chained = session.scalars(select(AuditLog.hash).where(AuditLog.seq == head.get("seq"))).one_or_none()
+    signed = hmac.compare_digest(signature, sign(content)) and chained == head.get("hash")
+    about = str(content.get("first", "")), str(content.get("last", "")), str(content.get("closed_by", ""))
+    if known and signed:
+        return PeriodVerdict(True, f"This report is as {about[2]} signed it.", *about)
+    if signed:
+        return PeriodVerdict(False, "The data in this file is as it was signed, but the pages were changed.", *about)
+    return PeriodVerdict(False, "This report was changed after it was signed, or it was not signed here.", *about)
+
+
+def _data(pdf: bytes) -> tuple[dict[str, Any], str]:
+    import pikepdf
+
+    try:
+        with pikepdf.open(io.BytesIO(pdf)) as document:
+            signed = json.loads(document.attachments[ATTACHMENT].get_file().read_bytes())
+        content, signature = signed["content"], str(signed["signature"])
+    except (pikepdf.PdfError, KeyError, ValueError, TypeError):
+        raise NoPeriodReport() from None
+    if not isinstance(content, dict) or content.get("report") != KIND:
+        raise NoPeriodReport()
+    return content, signature

@@ -1,0 +1,105 @@
+"""Closing and opening a period, its signed report, and the list of cases as a file."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import streamlit as st
+
+from billing import closing, exceptions_file
+from billing.books import Queue, Statement
+from billing.closing import PeriodRow
+from pages.components import frame, recon_case, recon_period, show
+
+
+def button(one: Statement, found: list[Queue]) -> None:
+    """What stands right of the title: the file of cases, and the way to close."""
+    with st.popover("More", icon=":material/more_horiz:", key="recon_more"):
+        _more(one)
+    if one.closed or "reconciliation.lock" not in frame.may():
+        return
+    if st.button("Close the period", type="primary", icon=":material/lock:", key="recon_close"):
+        _close(one, found)
+
+
+def told(one: Statement) -> None:
+    """That a period is closed, with its report."""
+    if one.closed is None:
+        return
+    days = recon_period.words(one.closed.first, one.closed.last)
+    with st.container(horizontal=True, vertical_alignment="center", key="recon_closed"):
+        st.info(
+            f"{days} is closed and locked, signed by {frame.plain(one.closed.signed_as)}. What comes later counts on "
+            f"{show.day(one.closed.last + timedelta(days=1))} or after.",
+            icon=":material/lock:",
+        )
+        if one.closed.document_id:
+            st.link_button("Open the report", f"/documents/{one.closed.document_id}", icon=":material/description:")
+
+
+def _more(one: Statement) -> None:
+    if st.button("Make the file of cases", key="recon_file"):
+        with frame.refusals():
+            st.session_state["_recon_file"] = exceptions_file.exceptions(one.first, one.last, by=frame.actor())
+    made = st.session_state.get("_recon_file")
+    if made:
+        name = f"cases-{one.first.isoformat()}-{one.last.isoformat()}"
+        st.download_button("Save as Excel", made.xlsx, f"{name}.xlsx", key="recon_xlsx")
+        st.download_button("Save as CSV", made.csv, f"{name}.csv", "text/csv", key="recon_csv")
+    if st.button("Closed periods", key="recon_periods"):
+        st.session_state.pop("_recon_file", None)
+        _periods()
+
+
+@st.dialog("Close the period")
+def _close(one: Statement, found: list[Queue]) -> None:
+    waits = sum(queue.count for queue in found)
+    st.markdown(
+        f"**{recon_period.words(one.first, one.last)}**: {show.plain(show.money(one.payments))} paid, "
+        f"{show.plain(show.money(one.settled))} settled, {show.plain(show.money(one.unexplained))} unexplained."
+    )
+    st.caption("Nothing that counts on these days can be changed any more. What comes later counts on the next day.")
+    why = ""
+    if waits:
+        why = st.text_area(
+            f"Why {show.count(waits, 'case')} may be carried on", key="close_why", max_chars=300,
+            placeholder="Waiting for the processor's answer",
+        )  # fmt: skip
+    name = st.text_input("Sign with your name", key="close_name", placeholder=frame.person().name, autocomplete="off")
+    if st.button("Close and lock", type="primary", key="close_save", width="stretch"):
+        with frame.refusals(), st.spinner("Drawing the report"):
+            closing.close_period(
+                one.first, one.last, name or "", why or "", by=frame.actor(), key=frame.form_key("recon_close")
+            )
+            frame.new_form_key("recon_close")
+            st.session_state[recon_case.TOLD] = "The period is closed and locked, and its report is signed."
+            st.rerun()
+
+
+@st.dialog("Closed periods", width="large")
+def _periods() -> None:
+    rows = closing.periods(by=frame.actor())
+    if not rows:
+        st.caption("No period was closed yet. Close one when its cases are decided.")
+    for row in rows[:24]:
+        _period(row)
+
+
+def _period(row: PeriodRow) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", key=f"period_{row.id}"):
+        state = "closed" if row.state == "closed" else f"opened again: {row.reason}"
+        st.markdown(
+            f"**{recon_period.words(row.first, row.last)}** · {frame.plain(state)} · signed by "
+            f"{frame.plain(row.signed_as)}, {show.moment(row.closed_at)}"
+        )
+        if row.document_id:
+            st.link_button("Report", f"/documents/{row.document_id}")
+    if row.state == "closed" and "reconciliation.lock" in frame.may():
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            why = st.text_input("Why it is opened again", key=f"reopen_why_{row.id}", max_chars=300, width=300)
+            if st.button("Open it again", key=f"reopen_{row.id}"):
+                with frame.refusals():
+                    closing.reopen_period(row.id, why or "", by=frame.actor(), key=frame.form_key(f"reopen_{row.id}"))
+                    frame.new_form_key(f"reopen_{row.id}")
+                    st.session_state[recon_case.TOLD] = "The period is open again."
+                    st.rerun()

@@ -1,0 +1,135 @@
+"""Reconciliation: payments, settlements and deposits of a period side by side, and the cases that need a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import streamlit as st
+
+from billing import books, deposits, matching
+from billing.books import Case, Queue, Statement
+from pages.components import case_list, case_words, frame, recon_case, recon_close, recon_period, recon_sides, show
+from pages.components.case_list import Line
+
+VIEWS = {"cases": "To decide", "hand": "Match by hand", "deposits": "Deposits", "matched": "Matched", "age": "Age"}
+QUEUE, OPEN, AT = "recon_queue", "_recon_open", "_recon_at"
+
+
+def main() -> None:
+    """The page."""
+    head = st.container()
+    first, last = recon_period.choose()
+    one = books.statement(first, last, by=frame.actor())
+    found = books.queues(first, last, by=frame.actor())
+    with head, frame.head("Reconciliation", _facts(one, found, first, last)):
+        if not one.closed and st.button("Match again", icon=":material/sync:", key="recon_run"):
+            _run(first, last)
+        recon_close.button(one, found)
+    if told := st.session_state.pop(recon_case.TOLD, ""):
+        st.success(frame.said(told), icon=":material/check:")
+    recon_close.told(one)
+    recon_period.sums(one)
+    view = st.segmented_control(
+        "What to look at", list(VIEWS), default="cases", format_func=VIEWS.__getitem__, key="recon_view",
+        required=True, label_visibility="collapsed",
+    )  # fmt: skip
+    draw: dict[str, Callable[[date, date], None]] = {
+        "hand": recon_sides.by_hand, "deposits": recon_sides.deposits, "matched": recon_sides.matched,
+        "age": recon_sides.ageing,
+    }  # fmt: skip
+    if view in draw:
+        draw[str(view)](first, last)
+    else:
+        _cases(found, one, first, last)
+
+
+def _facts(one: Statement, found: list[Queue], first: date, last: date) -> str:
+    waits = sum(queue.count for queue in found)
+    return " · ".join(
+        (
+            recon_period.words(first, last),
+            f"{show.number(one.matched)} matched",
+            f"{show.count(waits, 'case')} to decide" if waits else "nothing to decide",
+        )
+    )
+
+
+def _run(first: date, last: date) -> None:
+    with frame.refusals(), st.spinner("Matching payments with settlements"):
+        ran = matching.reconcile_days(first, last, by=frame.actor())
+        deposits.find_deposits(by=frame.actor())
+        told = f"{show.count(ran.made, 'new match', 'new matches')}, {show.count(ran.opened, 'new case')}"
+        told += f", {show.number(ran.explained)} explained." if ran.explained else "."
+        st.session_state[recon_case.TOLD] = told if ran.changed else "Matched again: nothing has changed."
+        st.rerun()
+
+
+def _cases(found: list[Queue], one: Statement, first: date, last: date) -> None:
+    if not found:
+        _nothing(one)
+        return
+    names = {queue.key: f"{queue.label} ({show.number(queue.count)})" for queue in found}
+    if st.session_state.get(QUEUE) not in names:
+        st.session_state[QUEUE] = found[0].key
+    queue = st.pills(
+        "Kind", list(names), format_func=names.__getitem__, key=QUEUE, required=True, label_visibility="collapsed"
+    )
+    cases = books.cases(first, last, str(queue), by=frame.actor())
+    if not cases:
+        st.rerun()
+    at = _place(cases)
+    left, right = st.columns([1, 1.35], gap="medium")
+    with left:
+        lines = [
+            Line(case.key, show.day(case.day, style="short"), case_words.title(case), case_words.about(case),
+                 case_words.sum_of(case))
+            for case in cases
+        ]  # fmt: skip
+        picked = case_list.draw(lines, cases[at].key, label="Cases", key="recon_cases")
+        total = next(one.count for one in found if one.key == queue)
+        if total > len(cases):
+            st.caption(f"The oldest {show.number(len(cases))} of {show.number(total)} are shown.")
+        if picked and picked != cases[at].key and picked in {case.key for case in cases}:
+            st.session_state[OPEN] = picked
+            st.rerun()
+        _several(cases)
+    with right, st.container(border=True, key="recon_case"):
+        recon_case.draw(cases[at])
+
+
+def _place(cases: list[Case]) -> int:
+    """The case on screen; the one that follows where that was decided."""
+    keys = [case.key for case in cases]
+    chosen, before = st.session_state.get(OPEN, ""), st.session_state.get(AT, 0)
+    at = keys.index(chosen) if chosen in keys else min(before, len(keys) - 1)
+    st.session_state[OPEN], st.session_state[AT] = keys[at], at
+    return at
+
+
+def _several(cases: list[Case]) -> None:
+    """Accept all proposals of a kind whose amounts agree."""
+    even = [case.id for case in cases if case.is_match and not case.cents]
+    if len(even) < 2:
+        return
+    if st.button(f"Accept all {len(even)} without a difference", key="recon_accept_all"):
+        with frame.refusals():
+            from billing import variances
+
+            count = variances.accept(even, by=frame.actor(), key=frame.form_key("recon_all"))
+            frame.new_form_key("recon_all")
+            st.session_state[recon_case.TOLD] = f"{show.number(count)} matches are accepted."
+            st.rerun()
+
+
+def _nothing(one: Statement) -> None:
+    if not one.settled_count and not one.matched:
+        st.info(
+            "No settlement of these days is here yet. Import the processor's file, or fetch it, then match again. "
+            "Payments taken by card wait until then."
+        )
+        return
+    st.success("Nothing waits for you in this period.", icon=":material/check_circle:")
+
+
+main()
