@@ -503,7 +503,11 @@ def loose(first: date, last: date, *, by: Actor) -> Loose:
     part = PaymentMatchPart
     with look(by, "reconciliation.use") as session:
         taken = select(part.payment_id).where(part.stands, part.payment_id.is_not(None))
-        ours = _paid(session, session.scalars(select(Payment.id).where(*_ours(first, last), Payment.id.not_in(taken))))
+        begins = session.scalar(select(func.min(SettledTransaction.day)).where(*_theirs(date.min, date.max)))
+        first_paid = max(first, begins or last)  # what was paid before any settlement that is known never meets one
+        ours = _paid(
+            session, session.scalars(select(Payment.id).where(*_ours(first_paid, last), Payment.id.not_in(taken)))
+        )
         taken = select(part.settled_id).where(part.stands, part.settled_id.is_not(None))
         theirs = _charged(
             session,

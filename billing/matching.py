@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from billing.matching_rows import MONEY_STATES, Ids, Key, Loaded, load
-from billing.periods import counting_day
-from data.models import PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
+from data.models import BooksPeriod, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
 from data.session import ClinicSession
 from data.types import clock, new_id
 from security.actor import Actor
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 MARGIN = timedelta(days=40)
 """So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
-EARLIER = timedelta(days=2)
-"""Payments so long before the first settlement that is known are none of its business."""
 CHUNK = 400
 DIFFER = ("amount_typo", "decimal_slip", "amount_diff")
 OPEN = ("open", "carried")
@@ -99,13 +96,14 @@ def signature(kind: str, *references: Sequence[str]) -> str:
 def reconcile_days(first: date | None = None, last: date | None = None, *, by: Actor) -> Ran:
     """Match everything that counts on these days, both included; all days where left out. Raises NotPermitted."""
     with look(by, "reconciliation.use") as session:
-        loaded = load(session, first and first - MARGIN, last and last + MARGIN)
         known = session.execute(
             select(func.min(SettledTransaction.day), func.max(SettledTransaction.day)).where(
                 SettledTransaction.status.in_(MONEY_STATES)
             )
         ).one()
         period = _Period(session, first, last, *known)
+        begins = max(filter(None, (first, known[0])), default=None)
+        loaded = load(session, begins and begins - MARGIN, last and last + MARGIN)
         outcome = _engine(loaded)
         found = _judged(loaded, outcome, period)
         changes = _changes(session, loaded, found, period)
@@ -126,10 +124,10 @@ class _Period:
     def __init__(
         self, session: ClinicSession, first: date | None, last: date | None, begins: date | None, ends: date | None
     ) -> None:
-        self.session, self.first, self.last = session, first, last
-        self.begins = begins and begins - EARLIER
-        self.ends = ends
-        self._counts: dict[date, date] = {}
+        self.first, self.last = first, last
+        self.begins, self.ends = begins, ends
+        closed = select(BooksPeriod.first, BooksPeriod.last).where(BooksPeriod.state == "closed")
+        self.closed = sorted((row.first, row.last) for row in session.execute(closed))
 
     def holds(self, day: date) -> bool:
         """Whether a day lies in it."""
@@ -137,10 +135,11 @@ class _Period:
 
     def counts(self, days: Iterable[date]) -> date:
         """The day on which rows of these days count together."""
-        latest = max(days)
-        if latest not in self._counts:
-            self._counts[latest] = counting_day(self.session, latest)
-        return self._counts[latest]
+        day = max(days)
+        for first, last in self.closed:
+            if first <= day <= last:
+                day = last + timedelta(days=1)
+        return day
 
     def is_known(self, day: date) -> bool:
         """Whether settlements were imported for a day: what lies after the last one waits for its own."""

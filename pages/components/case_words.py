@@ -37,13 +37,14 @@ def title(case: Case) -> str:
         return case.text
     rows = [*case.payments, *case.settled]
     names = dict.fromkeys(row.about for row in case.payments if row.about)
-    return ", ".join(names) or (rows[0].about or rows[0].reference if rows else kind(case))
+    return ", ".join(names) or (card(rows[0]) or rows[0].reference if rows else kind(case))
 
 
 def about(case: Case) -> str:
     """Its kind, and the card."""
     rows = [*case.payments, *case.settled]
-    cards = dict.fromkeys(card(row) for row in rows if row.last4)
+    named = any(row.about for row in case.payments)
+    cards = dict.fromkeys(card(row) if named else row.about for row in rows if row.last4 or not named)
     return " · ".join(filter(None, (kind(case), ", ".join(cards), case.assigned and f"with {case.assigned}")))
 
 

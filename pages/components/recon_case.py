@@ -20,14 +20,15 @@ def draw(case: Case) -> None:
     if meaning := case_words.MEANS.get(case.kind):
         st.caption(meaning)
     _rows(case)
-    if case.is_match or found.evidence:
-        _evidence(found)
-    _likely(found)
     if case.is_match:
         _decide(case)
-    else:
-        _settle(case)
-        _talk(found)
+        _evidence(found)
+        return
+    _likely(found)
+    _settle(case)
+    if found.evidence:
+        _evidence(found)
+    _talk(found)
 
 
 def look(case: Case) -> None:

@@ -25,13 +25,14 @@ def by_hand(first: date, last: date) -> None:
         return
     words = st.text_input("Find", key="recon_find", placeholder="Client, card, code or amount", width=320,
                           icon=":material/search:", autocomplete="off")  # fmt: skip
+    decision = st.container(horizontal=True, vertical_alignment="bottom", key="recon_hand")
     left, right = st.columns(2, gap="medium")
     with left:
         ours = _choose("Payments without a partner", _like(found.payments, words or ""), "ours")
     with right:
         theirs = _choose("Settled without a partner", _like(found.settled, words or ""), "theirs")
     paid, settled = sum(row.cents for row in ours), sum(row.cents for row in theirs)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="recon_hand"):
+    with decision:
         reason = st.text_input("Reason", key="recon_hand_why", max_chars=300, width=320, autocomplete="off",
                                placeholder="Needed where the amounts differ")  # fmt: skip
         if st.button("Match these", type="primary", key="recon_hand_match", disabled=not ours):

@@ -1,0 +1,95 @@
+"""The page on which a manager reconciles: what it shows, and that its buttons do what they say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from billing import closing, deposits, variances
+from billing.matching import reconcile_days
+from data.models import PaymentMatch, Variance, VarianceComment
+from tests import screen
+from tests.billing.visits import today
+from tests.settlement import books as rows_of
+from tests.settlement.books import Books
+from tests.settlement.test_matching import stored
+
+
+@pytest.fixture
+def week(sqlite_clinic, monkeypatch):
+    monkeypatch.setattr(rows_of, "DAY", today() - timedelta(days=9))
+    rows, first = Books(sqlite_clinic), today() - timedelta(days=5)
+    for place in range(30):
+        paid = rows.pay(6_500 + 500 * (place * 7 % 29), day=first + timedelta(days=place % 4))
+        rows.settle(paid)
+    rows.pay(8_800, day=first)
+    rows.settle(cents=4_300, day=first)
+    tip = rows.pay(10_000, day=first)
+    rows.settle(tip, cents=12_000)
+    batch = rows.batch(first, gross_cents=20_000, fee_cents=500)
+    rows.line(19_500, first + timedelta(days=2))
+    reconcile_days(by=sqlite_clinic.operator)
+    deposits.find_deposits(by=sqlite_clinic.operator)
+    return sqlite_clinic, batch
+
+
+def opened(clinic, who="mona") -> AppTest:
+    return screen.opened(clinic, who, "money/reconciliation.py")
+
+
+def said(at: AppTest) -> str:
+    return " ".join(
+        str(one.value) for kind in ("caption", "markdown", "success", "error", "info") for one in at.get(kind)
+    )
+
+
+def test_cases_are_decided_one_after_the_other(week):
+    clinic, _ = week
+    at = opened(clinic)
+    assert "3 cases to decide" in said(at)
+    at.session_state["recon_queue"] = "missing_there"
+    at.run()
+    assert not at.exception
+    (reason,) = [one for one in at.text_input if one.label == "Reason"]
+    at.button(key="recon_write_off").click().run()
+    assert "Say why in a few words" in said(at)
+    reason = next(one for one in at.text_input if one.label == "Reason")
+    reason.set_value("The terminal was offline")
+    at.button(key="recon_write_off").click().run()
+    assert not at.exception and "Written off" in said(at)
+    assert sum(one.state == "written_off" for one in stored(clinic, Variance)) == 1
+    comment = next(one for one in at.text_input if one.label == "Comment")
+    comment.set_value("Asked the processor")
+    next(one for one in at.button if one.label == "Add the comment").click().run()
+    assert not at.exception and len(stored(clinic, VarianceComment)) == 1
+
+
+@pytest.mark.parametrize("view", ["hand", "deposits", "matched", "age"])
+def test_every_view_draws(week, view):
+    clinic, _ = week
+    at = opened(clinic)
+    at.session_state["recon_view"] = view
+    at.run()
+    assert not at.exception, at.exception
+
+
+def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
+    clinic, _ = week
+    by, first = clinic.actor("mona"), today() - timedelta(days=6)
+    at = opened(clinic)
+    at.button(key="recon_close").click().run()
+    assert not at.exception and at.text_input(key="close_name").label == "Sign with your name"
+    proposed = [one.id for one in stored(clinic, PaymentMatch, PaymentMatch.state == "proposed")]
+    variances.accept(proposed, by=by)
+    closing.close_period(first, today(), "Mona Marsh", "The processor looks into it", by=by)
+    at = opened(clinic)
+    assert "closed and locked, signed by Mona Marsh" in said(at)
+    assert not [one for one in at.button if one.key in ("recon_run", "recon_close")]
+
+
+def test_staff_do_not_see_it(week):
+    clinic, _ = week
+    at = opened(clinic, "sam")
+    assert not [one for one in at.button if one.key == "recon_run"]
