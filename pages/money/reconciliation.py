@@ -30,8 +30,11 @@ def main() -> None:
         st.success(frame.said(told), icon=":material/check:")
     recon_close.told(one)
     recon_period.sums(one)
+    if (asked := st.query_params.pop("tab", None)) in VIEWS:
+        st.session_state["recon_view"] = asked
+    st.session_state.setdefault("recon_view", "cases")
     view = st.segmented_control(
-        "What to look at", list(VIEWS), default="cases", format_func=VIEWS.__getitem__, key="recon_view",
+        "What to look at", list(VIEWS), format_func=VIEWS.__getitem__, key="recon_view",
         required=True, label_visibility="collapsed",
     )  # fmt: skip
     draw: dict[str, Callable[[date, date], None]] = {

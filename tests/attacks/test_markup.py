@@ -41,14 +41,15 @@ IDS = {
 }  # fmt: skip
 TABS = {
     "clients/client.py": ("Appointments", "Notes", "Documents", "Billing"),
+    "money/reconciliation.py": ("hand", "deposits", "matched", "age"),
     "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
-    "BackEntry", "BankLine", "BooksPeriod", "CustomValue", "DepositLink", "DocumentPage", "Draft", "FormEdition",
+    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition",
     "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
-    "PaymentMatch", "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
-    "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder", "SettledTransaction",
-    "SettlementBatch", "Ticket", "Training", "Variance", "VarianceComment",
+    "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
+    "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder",
+    "Ticket", "Training",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {
@@ -139,6 +140,7 @@ def spoil(clinic) -> dict[str, str]:
         for model, values in fresh.items():
             session.add(everything.fill(model(id=new_id(), **values), MARKUP, **values))
         _outage(session, kept, clinic.users["mona"], {form: edition.number for form, (_, edition) in printed.items()})
+        _books(session, kept, clinic.users["mona"])
         for entity in ("client", "patient", "appointment"):
             asked = CustomField(entity=entity, label=MARKUP[:76] + entity[:3], help=MARKUP, on_roster=True)
             definitions.save(session, CUSTOM_FIELD, f"markup-{entity}", asked, by_user_id=None)
@@ -185,6 +187,46 @@ def _outage(session, kept, user_id: str, editions: dict[str, int]) -> None:
             models.CardSlip, form_sheet_id=sheets[1].id, part=part, outage_id=outage.id, amount_cents=500,
             taken_at=began, client_id=kept.client_id if part == 1 else None, reason=reason,
         )  # fmt: skip
+
+
+def _books(session, kept, user_id: str) -> None:
+    """A settlement and a bank statement with a case, a decision and a closed period of long ago."""
+    today, now = clock.today("America/New_York"), clock.now()
+
+    def add(model, **values):
+        row = everything.fill(model(id=new_id(), **values), MARKUP, **values)
+        session.add(row)
+        session.flush()
+        return row
+
+    money = {"currency": "USD", "amount_cents": 900, "event_at": now}
+    paid = [
+        add(models.Payment, reference=f"kk{number}", kind="sale", tender="card", channel="terminal", day=today,
+            client_id=kept.client_id, **money)
+        for number in range(2)
+    ]  # fmt: skip
+    batch = add(models.SettlementBatch, processor="mx", external_id="b", settled_on=today, currency="USD",
+                gross_cents=900)  # fmt: skip
+    theirs = [
+        add(models.SettledTransaction, processor="mx", reference=f"kk{number}", kind="sale", status="settled",
+            day=today, counts_on=today, row_hash="x", batch_id=batch.id, **money)
+        for number in range(2)
+    ]  # fmt: skip
+    lines = [
+        add(models.BankLine, account="Main", external_id=str(number), posted_on=today, counts_on=today, row_hash="x",
+            **money)
+        for number in range(2)
+    ]  # fmt: skip
+    add(models.DepositLink, bank_line_id=lines[0].id, batch_id=batch.id, amount_cents=900, auto=False, event_at=now)
+    match = add(models.PaymentMatch, kind="by_hand", state="accepted", day=today, decided_at=now, decided_by_id=user_id)
+    add(models.PaymentMatchPart, match_id=match.id, payment_id=paid[0].id)
+    add(models.PaymentMatchPart, match_id=match.id, settled_id=theirs[0].id)
+    case = add(models.Variance, kind="missing_in_ledger", signature="kk", payment_ids=[], settled_ids=[theirs[1].id],
+               bank_line_ids=[], batch_ids=[], detail={"likely": [["kk1", 2.0]]}, amount_cents=900, day=today,
+               state="open", assigned_to_id=user_id)  # fmt: skip
+    add(models.VarianceComment, variance_id=case.id, event_at=now, by_user_id=user_id)
+    long_ago = today - timedelta(days=900)
+    add(models.BooksPeriod, first=long_ago, last=long_ago, state="closed", closed_by_id=user_id, closed_at=now)
 
 
 def untouched() -> set[str]:
