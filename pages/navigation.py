@@ -51,6 +51,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("money/reconciliation.py", "Reconciliation", "balance", "reconciliation.use", "reconciliation"),
         Page("money/funds.py", "Grants & vouchers", "volunteer_activism", "billing.invoices", "grants"),
         Page("money/settlements.py", "Settlements", "account_balance", "reconciliation.use", "settlements"),
+        Page("money/receivables.py", "Who owes what", "request_quote", "billing.invoices", "who-owes", in_menu=False),
         Page("money/invoice.py", "Invoice", "receipt", "billing.view", "invoice", in_menu=False),
     ),
     "Reports": (

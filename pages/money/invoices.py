@@ -38,8 +38,9 @@ def main() -> None:
     if known != asked:
         most = PAGE
     found = invoices(first, last, status=str(status or ""), search=words or "", limit=most, by=frame.actor())
-    with place:
-        frame.head("Invoices", _facts(found))
+    with place, frame.head("Invoices", _facts(found)):
+        if st.button("Who owes what", icon=":material/request_quote:", key="who_owes"):
+            st.switch_page("money/receivables.py")
     if not found.rows:
         st.info("No invoice fits that. Choose another time or status, or clear the search.")
         return

@@ -11,6 +11,7 @@ from data.definitions import KINDS, BadDefinition
 from data.errors import BadInput
 from pages.components import custom_field_use, definition_form, definition_history, editing, frame, portal_state
 from pages.components.draft_form import Draft
+from pages.components.tax_example import EXAMPLES
 from pages.settings.kinds import BY_KIND, STAGES, Setting
 from security import drafts, settings
 from security.settings import Entry
@@ -121,6 +122,8 @@ def fill_in(setting: Setting, entry: Entry, place: str) -> None:
             "Why (kept in the history)", begin[WHY], key=f"{key}-why", max_chars=300, live=draft.live
         )
         draft.keep(entered | {WHY: comment})
+        if setting.kind in EXAMPLES:
+            EXAMPLES[setting.kind](entered)
         if st.button(f"Save {setting.one}", type="primary", key=f"save-{place}"):
             save(setting, entry, entered, comment, draft)
 

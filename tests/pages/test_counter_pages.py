@@ -232,3 +232,30 @@ def test_a_package_and_a_discount_are_chosen_by_name_and_taken_back(sqlite_clini
     assert any("Dog vaccines" in (button.help or "") for button in at.button)
     staff = opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket)
     assert not any(box.key == "give_discount" for box in staff.selectbox), "these are for those who may"
+
+
+def test_who_owes_what_leads_to_the_clients_billing(sqlite_clinic):
+    ticket = checkout.open_ticket(visit(sqlite_clinic)[0], by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "mona", "money/receivables.py")
+    assert "Nobody owes" in at.info[0].value
+    checkout.complete_checkout([ticket], open_because="Friday", by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "mona", "money/receivables.py")
+    assert not at.exception and [metric.value for metric in at.metric] == ["$163.00", "$0.00", "$0.00", "$0.00"]
+    at.segmented_control("ageing_bucket").set_value("Over 90 days").run()
+    assert any("Nothing has been open" in caption.value for caption in at.caption)
+
+
+def test_cash_and_card_are_taken_on_one_screen(sqlite_clinic):
+    ticket = checkout.open_ticket(visit(sqlite_clinic)[0], by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket)
+    at.text_input(f"pay:{ticket}:amount").set_value("100").run()
+    at.text_input(f"pay:{ticket}:last4").set_value("4242")
+    at.text_input(f"pay:{ticket}:code").set_value("A1")
+    at.checkbox(f"pay:{ticket}:split").check().run()
+    assert at.text_input(f"pay:{ticket}:amount2").value == "63.00"
+    at.text_input(f"pay:{ticket}:handed2").set_value("70")
+    at.button(f"take_{ticket}").click().run()
+    assert not at.exception and not at.error
+    assert ["100.00" in at.success[0].value, "Change" in at.success[1].value] == [True, True]
+    paid = tickets.ticket(ticket, by=sqlite_clinic.operator).payments
+    assert [(one.tender, one.amount_cents) for one in paid] == [("card", 10_000), ("cash", 6_300)]
