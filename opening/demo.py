@@ -24,7 +24,7 @@ from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
-from opening import demo_paper, demo_reports
+from opening import demo_money, demo_paper, demo_reports
 from opening.demo_history import SEASON, Draws, Maker, Row, Setting
 from opening.demo_loader import Loader
 from opening.start import furnish
@@ -92,17 +92,20 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int, load
     with write(clinic_id) as session:
         setting = _set_up(session, zone, rng)
         demo_reports.keep(session, str(zone))
+        demo_money.set_up(session)
         session.flush()
         audit.append(session, by, "demo.settings", "clinic", clinic_id, {"seed": seed})
     loader.begin(clinic_id)
     maker = Maker(setting, rng)
     _live(maker, years, loader)
     _finish_clients(maker)
+    demo_money.settle(maker)
     of_paper, others = demo_paper.apart(maker)
     _load(clinic_id, of_paper)
     with demo_paper.outage(clinic_id, maker):
         loader.load(others)
         loader.finish()
+    demo_money.reconcile(clinic_id, maker)
     loaded = loader.counts + Counter({name: len(rows) for name, rows in of_paper.items()})
     with write(clinic_id) as session:
         for name, count in loaded.items():

@@ -47,6 +47,11 @@ MONITORED = timedelta(days=10)
 DEATHS = {"cat": 0.0005, "dog": 0.0001}
 """Of those anesthetized (Levy 2017)."""
 
+ONLINE = "stripe"
+"""The processor on whose page payment requests are paid."""
+REQUESTED = timedelta(days=40)
+"""How far back late payments came by a payment request."""
+
 CHANGING = frozenset({"client", "patient", "appointment", "bottle", "reminder"})
 """The tables whose rows later days still change; what happened stays as it was."""
 
@@ -159,6 +164,7 @@ class Maker:
         """The visits of the outage's morning."""
         self.paper_bottles: list[Row] = []
         self._instants: dict[tuple[date, time], datetime] = {}
+        self.request_number = 0
         self._tick = 0
         self._moment: datetime | None = None
         self._head = ""
@@ -712,10 +718,11 @@ class Maker:
         self.out.add("invoice_event", self.event(at, invoice_id=invoice["id"], kind="opened", amount_cents=owed))
         if owed and rng.random() < 0.985:
             later = rng.random() < 0.01
-            self.pay(client, invoice, owed, at + timedelta(days=rng.randrange(3, 50)) if later else at)
+            paid_at = at + timedelta(days=rng.randrange(3, 50)) if later else at
+            self.pay(client, invoice, owed, paid_at, is_late=later)
 
-    def pay(self, client: Row, invoice: Row, cents: int, at: datetime) -> None:
-        """A payment, sometimes in two tenders, seldom refunded in part."""
+    def pay(self, client: Row, invoice: Row, cents: int, at: datetime, *, is_late: bool = False) -> None:
+        """A payment, sometimes in two tenders, seldom refunded in part. Cards pay late by a payment request."""
         if at > self.s.now:
             return
         rng = self.rng
@@ -726,20 +733,24 @@ class Maker:
         for part in parts:
             tender = "cash" if len(parts) == 2 and part == parts[0] else rng.weighted(
                 ("card", "cash", "check"), (67, 26, 7))  # fmt: skip
-            payment = self.payment(client, tender, "sale", part, at)
+            asked = tender == "card" and is_late and at > self.s.now - REQUESTED
+            payment = self.payment(client, tender, "sale", part, at, asked=asked)
             self.allocate(payment, invoice)
         if rng.random() < 0.004:
             back = self.payment(client, tender, "refund", -min(cents, 1_600), at + timedelta(minutes=30))
             self.allocate(back, invoice)
 
-    def payment(self, client: Row, tender: str, kind: str, cents: int, at: datetime) -> Row:
+    def payment(
+        self, client: Row, tender: str, kind: str, cents: int, at: datetime, *, asked: bool = False
+    ) -> Row:  # fmt: skip
         """One movement of money."""
         rng = self.rng
         self.payment_number += 1
         card = tender == "card"
         return self.out.add("payment", self.event(
             at, reference=f"P-{self.payment_number:06d}", kind=kind, amount_cents=cents, currency=self.s.currency,
-            tender=tender, channel="terminal" if card else "other", last4=f"{rng.randrange(10_000):04d}" if card else "",
+            tender=tender, channel="payment_request" if asked else "terminal" if card else "other",
+            processor=ONLINE if asked else "", last4=f"{rng.randrange(10_000):04d}" if card else "",
             brand=rng.choice(("Visa", "Mastercard", "Amex", "Discover")) if card else "",
             authorization=f"{rng.randrange(1_000_000):06d}" if card else "",
             check_number=str(rng.randrange(100, 4_000)) if tender == "check" else "", client_id=client["id"],

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from appointments import drug_log
 from data.models import FormSheet, User
@@ -20,7 +20,7 @@ from data.session import read
 from data.types import clock
 from forms.editions import edition_of
 from opening.demo_history import Maker, Row
-from outage import entry
+from outage import entry, slips
 from outage.outages import declare
 from outage.pack import PackFile, make_pack
 from outage.rehearsal.keying import keyed
@@ -32,6 +32,8 @@ from security.actor import Actor
 VISITS = 6
 BEGAN, ENDED = time(7, 20), time(12, 40)
 STOCK = {"walk-in": 4, "consent": 4, "travel-sheet": 4}
+SLIPS = (("4417", "Visa"), ("9021", "Mastercard"), ("2208", "Visa"))
+"""Last digits and brands on the card slips that wait to be charged."""
 ENTERED = 2
 """Visits that were back-entered by now."""
 TABLES = ("client", "patient", "appointment", "flow_event", "bottle", "drug_log_entry")
@@ -71,7 +73,7 @@ def outage(clinic_id: str, maker: Maker) -> Iterator[None]:
         story, by = paper.result()
     with clock.told(maker.s.now - timedelta(minutes=25)):  # only now, since its invoices take the next free numbers
         _count(maker, story, by)
-        _enter(story, by)
+        _key_slips(maker, _enter(story, by), by)
 
 
 def _recover(clinic_id: str, maker: Maker, printed: threading.Event) -> tuple[Story, Actor]:
@@ -113,8 +115,8 @@ def _count(maker: Maker, story: Story, by: Actor) -> None:
         )  # fmt: skip
 
 
-def _enter(story: Story, by: Actor) -> None:
-    """The first visits whose pages lie there as they should are keyed from their paper."""
+def _enter(story: Story, by: Actor) -> list[str]:
+    """The first visits whose pages lie there as they should are keyed from their paper; returns those that wait."""
     odd = {one.serial for one in story.filled.values() if one.canceled or one.twice} | {story.lost, story.torn}
     with read(by.clinic_id) as session:
         sheets = session.scalars(select(FormSheet).where(FormSheet.appointment_id.is_not(None))).all()
@@ -130,6 +132,26 @@ def _enter(story: Story, by: Actor) -> None:
     for visit, mine in whole[:ENTERED]:
         values = {sheet.id: keyed(story.filled[sheet.serial].values, forms[sheet.edition]) for sheet in mine}
         entry.enter(visit, values, by=by)
+    entered = {visit for visit, _ in whole[:ENTERED]}
+    came = [visit for visit, mine in visits.items() if any(sheet.serial in story.filled for sheet in mine)]
+    return [visit for visit in came if visit not in entered]
+
+
+def _key_slips(maker: Maker, waiting: list[str], by: Actor) -> None:
+    """Card slips of visits that wait are keyed: their cards are not charged yet."""
+    with read(by.clinic_id) as session:
+        sheet = session.scalars(select(func.max(FormSheet.serial)).where(FormSheet.form == "card-slip")).one()
+    visits = {row["id"]: row for row in maker.on_paper}
+    for part, (visit, (last4, brand)) in enumerate(zip(waiting, SLIPS, strict=False), start=1):
+        row = visits[visit]
+        patient = next(one for one in maker.by_client[row["client_id"]] if one["id"] == row["patient_id"])
+        client = next(one for one in maker.clients if one["id"] == row["client_id"])
+        cents = sum(maker.price(code, patient) for code in row["services"] if code in maker.s.services)
+        taken = maker.at(row["day"], time(11, 30), 13 * part)
+        slips.key_slip(
+            slips.NewSlip(sheet, part, cents, taken, last4, brand, appointment_id=visit,
+                          payer=f"{client['first_name']} {client['last_name']}"), by=by,
+        )  # fmt: skip
 
 
 def _user(clinic_id: str, username: str) -> str:

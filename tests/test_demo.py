@@ -6,11 +6,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from billing.deposits import find_deposits
+from billing.matching import reconcile_days
 from data.engine import Database, use
 from data.home import Home
 from data.models import (
     Appointment,
     AuditLog,
+    BooksPeriod,
     Bottle,
     Client,
     DocumentPage,
@@ -24,7 +27,10 @@ from data.models import (
     Patient,
     Payment,
     PaymentAllocation,
+    PaymentMatch,
+    PaymentRequest,
     Surgery,
+    Variance,
 )
 from data.schema import upgrade
 from data.session import read
@@ -35,6 +41,7 @@ from outage.board import board
 from outage.outages import outages
 from outage.page_pictures import page_picture
 from outage.review import waiting
+from outage.slips import slips
 from security import audit, sign_in
 from security.actor import Actor
 
@@ -121,6 +128,30 @@ def test_every_payment_is_allocated_in_full(demo):
             select(func.sum(PaymentAllocation.amount_cents))
         )
         assert session.scalar(select(func.sum(InvoiceLine.net_cents))) > 0
+
+
+def test_last_weeks_cards_are_reconciled_but_for_a_handful_of_differences(demo):
+    by = Actor.operator(demo.id)
+    with read(demo.id) as session:
+        cases = session.scalars(select(Variance)).all()
+        (period,) = session.scalars(select(BooksPeriod)).all()
+        states = dict(session.execute(select(PaymentMatch.state, func.count()).group_by(PaymentMatch.state)).all())
+        asked = set(session.scalars(select(PaymentRequest.state)))
+    assert 5 <= len(cases) <= 7 and len({one.kind for one in cases}) == len(cases)
+    assert {one.state for one in cases} == {"open"} and all(one.day > period.last for one in cases)
+    assert states["accepted"] > 200 and asked >= {"open"}
+    assert period.last.weekday() == 6 and period.last < clock.today(demo.zone) - timedelta(days=6)
+    with read(demo.id) as session:
+        before = session.head().content_change
+    assert not reconcile_days(by=by).changed and not find_deposits(by=by)
+    with read(demo.id) as session:
+        assert session.head().content_change == before, "what the demo holds is what the rules find"
+
+
+def test_card_slips_of_the_morning_wait_to_be_charged(demo):
+    by = Actor.operator(demo.id)
+    found = slips(outages(by=by)[0].id, by=by)
+    assert len(found) >= 2 and all(one.is_uncharged and one.whose and one.amount_cents > 0 for one in found)
 
 
 def test_every_row_has_the_rows_it_points_to_and_each_table_is_in_the_audit_log(demo):
