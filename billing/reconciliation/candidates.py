@@ -15,6 +15,8 @@ QUICK_DAYS, SLOW_DAYS = 7, 20
 _AT_MOST = 6_000_000
 """Pairs from equal amounts alone. Where they would be more, days are cut until they are not."""
 
+_AT_MOST_LAST = 1_000_000
+
 _NEAR = "s.day - p.day BETWEEN -1 AND"
 _SQL = f"""
     SELECT p.row AS ours, s.row AS theirs FROM p JOIN s ON p.last4 = s.last4 AND p.back = s.back
@@ -34,19 +36,41 @@ _SQL = f"""
     ORDER BY 1, 2
 """  # noqa: S608 - made of constants
 
+_LAST_SQL = f"""
+    SELECT p.row AS ours, s.row AS theirs FROM p JOIN s ON p.location = s.location AND p.back = s.back
+     WHERE {_NEAR} greatest($quick, p.slow * $slow)
+    ORDER BY 1, 2
+"""  # noqa: S608 - made of constants
+_NOBODY = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+
 
 def candidates(both: Both, ours: Ints, theirs: Ints) -> tuple[Ints, Ints]:
     """Pairs of rows in the order of their references."""
     left, right = _frame(both, ours, True), _frame(both, theirs, False)
     if left.empty or right.empty:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return _NOBODY
     quick, slow = _days(left, right)
+    return _asked(_SQL, left, right, {"quick": quick, "slow": slow})
+
+
+def last_candidates(both: Both, ours: Ints, theirs: Ints) -> tuple[Ints, Ints]:
+    """Pairs of what is left at the end: of one place and near enough in time, whatever their amounts and digits."""
+    left, right = _frame(both, ours, True), _frame(both, theirs, False)
+    if left.empty or right.empty:
+        return _NOBODY
+    days = max(int(right["day"].max() - right["day"].min()), SLOW_DAYS) / SLOW_DAYS
+    if _meetings(left, right, ["location"]) / days > _AT_MOST_LAST:
+        return _NOBODY
+    return _asked(_LAST_SQL, left, right, {"quick": QUICK_DAYS, "slow": SLOW_DAYS})
+
+
+def _asked(sql: str, left: pd.DataFrame, right: pd.DataFrame, days: dict[str, int]) -> tuple[Ints, Ints]:
     with duckdb.connect(":memory:", config={"temp_directory": "", "threads": "2"}) as duck:
         for name, frame in (("p", left), ("s", right)):
             duck.register("arriving", frame)
             duck.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving")  # noqa: S608 - p or s
             duck.unregister("arriving")
-        found = duck.execute(_SQL, {"quick": quick, "slow": slow}).fetchnumpy()
+        found = duck.execute(sql, days).fetchnumpy()
     return found["ours"].astype(np.int64), found["theirs"].astype(np.int64)
 
 
@@ -65,11 +89,16 @@ def _frame(both: Both, rows: Ints, is_ours: bool) -> pd.DataFrame:
 def _days(left: pd.DataFrame, right: pd.DataFrame) -> tuple[int, int]:
     """How many days equal amounts alone are looked for: fewer where amounts are few and rows many."""
     by = ["cents", "location"] if (left["location"] >= 0).any() and (right["location"] >= 0).any() else ["cents"]
-    counts = pd.merge(left.groupby(by).size().rename("p"), right.groupby(by).size().rename("s"), on=by)
     span = max(int(right["day"].max() - right["day"].min()), 1)
-    each_day = float((counts["p"] * counts["s"]).sum()) / span
+    each_day = _meetings(left, right, by) / span
     slow = float(left["slow"].mean())
     for quick, late in ((QUICK_DAYS, SLOW_DAYS), (4, SLOW_DAYS), (2, 12), (1, 7), (0, 3)):
         if each_day * ((2 + quick) * (1 - slow) + (2 + late) * slow) <= _AT_MOST:
             return quick, late
     return 0, 1
+
+
+def _meetings(left: pd.DataFrame, right: pd.DataFrame, by: list[str]) -> float:
+    """How many pairs agree in these columns."""
+    counts = pd.merge(left.groupby(by).size().rename("p"), right.groupby(by).size().rename("s"), on=by)
+    return float((counts["p"] * counts["s"]).sum())

@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import repeat
 from operator import attrgetter
 
@@ -14,10 +15,10 @@ import pandas as pd
 
 from billing.reconciliation import classify, exact, groups, leftover, residual
 from billing.reconciliation.assign import assign, earlier_first
-from billing.reconciliation.candidates import candidates
+from billing.reconciliation.candidates import candidates, last_candidates
 from billing.reconciliation.evidence import Pairs, Sum
 from billing.reconciliation.frames import MONEY_STATUS, UNKNOWN, Bools, Both, Ints, normalise
-from billing.reconciliation.learn import Weights, learn
+from billing.reconciliation.learn import Weights, learn, rows_each_way
 from billing.reconciliation.outcome import Finding, Likely, Match, Options, Outcome
 from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
 
@@ -66,7 +67,7 @@ class _Run:
         chosen, ahead = assign(scored)
         best = scored.take(earlier_first(self.both.payments, self.both.settled, scored, chosen))
         self._take(best, (best.total >= self.options.auto_score) & (ahead >= self.options.auto_margin))
-        return self._leftover(weights, scored)
+        return self._leftover(weights)
 
     def _open(self) -> tuple[Ints, Ints]:
         return np.flatnonzero(self.open_ours), np.flatnonzero(self.open_theirs)
@@ -99,6 +100,19 @@ class _Run:
             best = best.take((best.total >= _TEACHES) & (ahead >= self.options.auto_margin))
             certain = np.concatenate([sure.ours, best.ours]), np.concatenate([sure.theirs, best.theirs])
         return weights, scored
+
+    def _last(self, weights: Weights) -> Scored:
+        """What is left is so little that rows of one place can be compared whatever their amounts. Gives the pairs."""
+        ours, theirs = self._open()
+        twice = leftover.twins(self.both.payments, ours, np.flatnonzero(~self.open_ours), ours=True)
+        again = leftover.twins(self.both.settled, theirs, np.setdiff1d(self.money, theirs), ours=False)
+        opened = np.setdiff1d(ours, list(twice)), np.setdiff1d(theirs, list(again))
+        rows = rows_each_way(self.both.payments.cents[opened[0]], self.both.settled.cents[opened[1]])
+        pairs = self._score(replace(weights, rows=rows, missing=0.5), *last_candidates(self.both, *opened))
+        chosen, _ = assign(pairs)
+        best = pairs.take(chosen)
+        self._take(best, np.zeros(len(best), dtype=bool))
+        return pairs
 
     def _score(self, weights: Weights, ours: Ints, theirs: Ints) -> Scored:
         """Scores of the pairs that may meet at all: of one currency, and never rejected by a person."""
@@ -150,7 +164,7 @@ class _Run:
             Match(*references, found.kind, round(found.score, 3), is_auto, difference, Sum(self.both, found))
         )
 
-    def _leftover(self, weights: Weights, scored: Scored) -> Outcome:
+    def _leftover(self, weights: Weights) -> Outcome:
         both = self.both
         exceptions, ours = self._declines(weights)
         for sale, void in leftover.voided(both, ours):
@@ -158,6 +172,7 @@ class _Run:
             self.open_ours[[sale, void]] = False
         ours, _ = self._open()
         self._entered_twice(weights, ours)
+        scored = self._last(weights)
         ours, theirs = self._open()
         matched = np.flatnonzero(~self.open_ours), np.setdiff1d(self.money, theirs)
         exceptions += leftover.findings(both, ours, theirs, matched, self.chargebacks, self.partner)
@@ -180,9 +195,9 @@ class _Run:
         rows = np.array([row for row in twice if (p.reference[twice[row]],) in alone], dtype=np.int64)
         rows = rows[np.lexsort((rows, p.time[rows]))]
         twin = np.array([twice[row] for row in rows.tolist()], dtype=np.int64)
-        here, there = self._score(weights, rows, partner[twin]), self._score(weights, twin, partner[twin])
-        if len(here) < len(rows):
-            return
+        may = ~np.isin(rows * (len(self.both.settled) + 1) + partner[twin], self.forbidden)
+        rows, twin = rows[may], twin[may]
+        here, there = (score(self.both, weights, one, partner[twin]) for one in (rows, twin))
         against = ((here.says == DIFFERS) & (there.says == AGREES)).any(axis=1)
         kinds = classify.pair_kinds(self.both, here, self.prices)
         moved: set[int] = set()

@@ -26,9 +26,7 @@ from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
 
 LARGEST = 6
 """More rows than this are only ever added up all together."""
-RARE = -4.6
-"""Sums are rare: about one payment in a hundred is part of one."""
-ACCEPT = 3.0
+ACCEPT = 1.0
 _LATEST_DAYS = 30
 _NEAR_DIGITS = -3.0
 
@@ -186,7 +184,7 @@ def _scored(both: Both, weights: Weights, sums: Sums, others: Ints, kind: str, r
     alone, lone = (rivals.ours, rivals.theirs) if ours_many else (rivals.theirs, rivals.ours)
     instead = np.bincount(option, weights=alone[many], minlength=len(which)) + lone[partner]
     best = _first_best(option, pairs.total, len(which))
-    values = pairs.total[best] + RARE - np.log(sums.tried[which])
+    values = pairs.total[best] + weights.sums - np.log(sums.tried[which])
     found = []
     for row in np.flatnonzero(allowed & (values - instead > 0)).tolist():
         start = int(sums.starts[which[row]])

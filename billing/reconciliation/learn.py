@@ -25,6 +25,8 @@ BINS = len(EDGES) + 1
 _LATEST = 64
 """Delays in days that are told apart: the first is two days early and more, the last two months and more."""
 _SHRINK = 3.0
+_SUMS = 0.006
+"""What part of the payments is thought to be part of a sum; keys leave all of those open."""
 _ENOUGH = 500
 """Fewer open rows than this tell nothing about chance: all rows are asked."""
 _PRIOR_AMOUNTS = 20.0
@@ -42,7 +44,7 @@ class Weights:
     sale, by field and channel, and of each delay."""
 
     rows: tuple[int, int]
-    """Settled rows of money that go back, and that come in."""
+    """Rows that go back, and that come in, on the side where they are more: a pair is one of so many."""
     amounts: tuple[Ints, Floats]
     """Amounts at the processor, and how common each is among those that go the same way."""
     paid: tuple[Ints, Floats]
@@ -58,6 +60,8 @@ class Weights:
     """[bin] chances for two unrelated rows."""
     chance_here: Floats
     """The same for two unrelated rows of one place."""
+    sums: float
+    """Log-odds that an open payment is part of a sum."""
     missing: float
     """What part of the payments has no settled row at all."""
     sessions: Sessions
@@ -156,7 +160,7 @@ def learn(
     """Weights for what is open on each side, from pairs by the key that named them; ``loose`` pairs are named without
     their amounts. ``missing``: what part of the payments is thought to have no partner."""
     p, s = both.payments.take(open_rows[0]), both.settled.take(open_rows[1])
-    back, forth = int((s.cents < 0).sum()), int((s.cents > 0).sum())
+    rows = rows_each_way(p.cents, s.cents)
     every = both.settled
     shares = {
         LAST4: _shares(every.last4, 10_000, 100.0),
@@ -169,7 +173,7 @@ def learn(
         p, s = both.payments, every
     anywhere = np.zeros(len(p), dtype=np.int64), np.zeros(len(s), dtype=np.int64)
     return Weights(
-        rows=(back, forth),
+        rows=rows,
         amounts=_amounts(every.cents),
         paid=_amounts(both.payments.cents),
         shares=shares,
@@ -178,9 +182,16 @@ def learn(
         delays=_delays(both, pairs),
         chance=_chance((p.time, s.time), anywhere),
         chance_here=_chance((p.time, s.time), (p.location, s.location)),
+        sums=float(np.log(min(_SUMS * len(both.payments) / max(len(open_rows[0]), 1), 0.1))),
         missing=missing,
         sessions=sessions(both, *pairs.get("certain", (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))),
     )
+
+
+def rows_each_way(ours: Ints, theirs: Ints) -> tuple[int, int]:
+    """How many rows go back, and come in, on the side that has more of them."""
+    back = max(int((ours < 0).sum()), int((theirs < 0).sum()))
+    return back, max(int((ours > 0).sum()), int((theirs > 0).sum()))
 
 
 def lag_bins(ours: Ints, theirs: Ints) -> Ints:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from billing.reconciliation.frames import UNKNOWN, Both, Ints
-from billing.reconciliation.groups import RARE, Found, Rivals
-from billing.reconciliation.learn import AMOUNT, AUTHORIZATION, INVOICE, LAST4, LOCATION, Weights
+from billing.reconciliation.groups import Found, Rivals
+from billing.reconciliation.learn import AMOUNT, AUTHORIZATION, INVOICE, LAST4, LOCATION, Floats, Weights
 from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
 
 _WINDOW = 2 * 3_600
@@ -16,7 +16,8 @@ _WINDOW = 2 * 3_600
 
 
 def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Rivals) -> list[Found]:
-    """Payments with a charge that is tied to them and another that makes up the rest."""
+    """Payments with a charge that is tied to them and another that makes up the rest. What they must beat is that the
+    payment and its charge are one sale whose amounts differ."""
     p, s = both.payments, both.settled
     says = pairs.says
     tied = (says[:, LAST4] == AGREES) | (says[:, AUTHORIZATION] == AGREES) | (says[:, INVOICE] == AGREES)
@@ -29,20 +30,22 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
     right = pd.DataFrame({"cents": s.cents[theirs], "second": theirs})
     found = left.merge(right, on="cents")
     first, second = found["first"].to_numpy(dtype=np.int64), found["second"].to_numpy(dtype=np.int64)
-    ours = pairs.ours[found["anchor"].to_numpy(dtype=np.int64)]
+    anchor = found["anchor"].to_numpy(dtype=np.int64)
+    ours = pairs.ours[anchor]
     near = (first != second) & (np.abs(s.time[first] - s.time[second]) <= _WINDOW)
     near &= (s.location[first] == s.location[second]) | (s.location[first] == UNKNOWN) | (s.location[second] == UNKNOWN)
     invoice = p.invoice[ours], s.invoice[second]
     near &= (invoice[0] == invoice[1]) | (invoice[0] == UNKNOWN) | (invoice[1] == UNKNOWN)
-    first, second, ours = first[near], second[near], ours[near]
+    first, second, ours, anchor = first[near], second[near], ours[near], anchor[near]
     if not len(first):
         return []
     total = p.cents[ours]
     whole = score(both, weights, ours, first, (total, total))
-    beside = _beside(both, theirs, first, second)
-    chance = np.log(np.maximum(beside * weights.share_of_amount(s.cents[second]), 1e-4))
-    values = whole.total - chance + RARE - whole.weight[:, AMOUNT]
-    instead = rivals.ours[ours] + rivals.theirs[first] + rivals.theirs[second]
+    chance = np.log(_beside(both, theirs, second) / (2 * _WINDOW) * weights.share_of_amount(s.cents[second]))
+    close = _closeness(np.abs(s.time[first] - s.time[second]).astype(np.float64))
+    values = whole.total - whole.weight[:, AMOUNT] + close - chance + weights.sums
+    alone = np.maximum(pairs.total[anchor], rivals.ours[ours])
+    instead = np.maximum(alone, rivals.theirs[first]) + rivals.theirs[second]
     result = []
     for at in range(len(first)):
         parts = tuple(sorted((int(first[at]), int(second[at]))))
@@ -52,18 +55,23 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
     return _once(result)
 
 
-def _beside(both: Both, theirs: Ints, first: Ints, second: Ints) -> Ints:
-    """How many open charges of that place lie as near to the first one in time as the second does."""
+def _closeness(apart: Floats) -> Floats:
+    """How likely the second charge follows so many seconds after, or before, the first: within minutes as a rule."""
+    parts = 0.6 * np.exp(-apart / 300) / 300 + 0.3 * np.exp(-apart / 1_800) / 1_800 + 0.1 / _WINDOW
+    return np.asarray(np.log(parts / 2))
+
+
+def _beside(both: Both, theirs: Ints, second: Ints) -> Ints:
+    """How many open charges of that place lie around it in time."""
     s = both.settled
     counts = np.zeros(len(second), dtype=np.int64)
     place = np.where(s.location[second] >= 0, s.location[second], UNKNOWN)
-    apart = np.maximum(np.abs(s.time[first] - s.time[second]), 60)
     for location in np.unique(place):
         here = theirs if location == UNKNOWN else theirs[s.location[theirs] == location]
         times = np.sort(s.time[here])
         rows = np.flatnonzero(place == location)
-        at, wide = s.time[first[rows]], apart[rows]
-        counts[rows] = np.searchsorted(times, at + wide, "right") - np.searchsorted(times, at - wide)
+        at = s.time[second[rows]]
+        counts[rows] = np.searchsorted(times, at + _WINDOW, "right") - np.searchsorted(times, at - _WINDOW)
     return counts
 
 
