@@ -12,6 +12,7 @@ from itertools import chain, combinations
 import numpy as np
 import pandas as pd
 
+from billing.reconciliation.candidates import same_amounts
 from billing.reconciliation.frames import NO_TIME, UNKNOWN, Bools, Both, Ints, Side
 from billing.reconciliation.learn import (
     AMOUNT,
@@ -27,7 +28,6 @@ from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
 LARGEST = 6
 """More rows than this are only ever added up all together."""
 ACCEPT = 1.0
-_LATEST_DAYS = 30
 _NEAR_DIGITS = -3.0
 
 
@@ -152,22 +152,18 @@ def _sums(subsets: dict[tuple[int, ...], int], cents: Ints) -> Sums:
     return Sums(rows, starts, sizes, added, tried)
 
 
-def _same(sums: Ints, cents: Ints) -> tuple[Ints, Ints]:
-    """Positions of sums and of rows with that amount."""
-    left = pd.DataFrame({"cents": sums, "which": np.arange(len(sums))})
-    right = pd.DataFrame({"cents": cents, "row": np.arange(len(cents))})
-    found = left.merge(right, on="cents").sort_values(["which", "row"])
-    return found["which"].to_numpy(dtype=np.int64), found["row"].to_numpy(dtype=np.int64)
-
-
 def _scored(both: Both, weights: Weights, sums: Sums, others: Ints, kind: str, rivals: Rivals) -> list[Found]:
     """Every member is scored against the partner as though it had the whole amount; the best one speaks for all."""
     ours_many = kind == "several_payments_one_charge"
     many_side, one_side = (both.payments, both.settled) if ours_many else (both.settled, both.payments)
-    which, at = _same(sums.cents, one_side.cents[others])
-    partner = others[at]
-    first = sums.rows[sums.starts[which]]
-    may = _can_meet(many_side.take(first), one_side.take(partner), ours_many)
+    first = sums.rows[sums.starts]
+    which, partner = same_amounts(
+        _places(many_side, first, np.arange(len(first)), sums.cents, "last4" if ours_many else "invoice"),
+        _places(one_side, others, others, one_side.cents[others], "last4" if ours_many else "invoice"),
+        ours_are_sums=ours_many,
+    )
+    money = many_side.currency[first[which]], one_side.currency[partner]
+    may = (money[0] == money[1]) | (money[0] == UNKNOWN) | (money[1] == UNKNOWN)
     which, partner = which[may], partner[may]
     if not len(which):
         return []
@@ -196,14 +192,12 @@ def _scored(both: Both, weights: Weights, sums: Sums, others: Ints, kind: str, r
     return found
 
 
-def _can_meet(many: Side, one: Side, ours_many: bool) -> Bools:
-    """Whether rows are near enough in time, of one currency and not of two places."""
-    apart = one.day - many.day if ours_many else many.day - one.day
-    may = (one.day != NO_TIME) & (many.day != NO_TIME) & (apart >= -1) & (apart <= _LATEST_DAYS)
-    for name in ("currency", "location"):
-        left, right = getattr(many, name), getattr(one, name)
-        may &= (left == right) | (left == UNKNOWN) | (right == UNKNOWN)
-    return np.asarray(may)
+def _places(side: Side, rows: Ints, names: Ints, cents: Ints, told: str) -> pd.DataFrame:
+    """Where and when, for the rows that tell a day, and the field that must not speak against it."""
+    frame = pd.DataFrame({"row": names, "cents": cents, "location": side.location[rows], "day": side.day[rows]})
+    for name in ("last4", "invoice"):
+        frame[name] = getattr(side, name)[rows] if name == told else UNKNOWN
+    return frame[frame["day"] != NO_TIME]
 
 
 def _forgive_invoices(pairs: Scored) -> None:

@@ -182,7 +182,7 @@ def learn(
         delays=_delays(both, pairs),
         chance=_chance((p.time, s.time), anywhere),
         chance_here=_chance((p.time, s.time), (p.location, s.location)),
-        sums=float(np.log(min(_SUMS * len(both.payments) / max(len(open_rows[0]), 1), 0.1))),
+        sums=float(np.log(min(_SUMS * max(len(both.payments), 1) / max(len(open_rows[0]), 1), 0.1))),
         missing=missing,
         sessions=sessions(both, *pairs.get("certain", (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)))),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from billing.reconciliation.frames import UNKNOWN, Both, Ints
+from billing.reconciliation.frames import UNKNOWN, Bools, Both, Ints, Side
 from billing.reconciliation.groups import Found, Rivals
 from billing.reconciliation.learn import AMOUNT, AUTHORIZATION, INVOICE, LAST4, LOCATION, Floats, Weights
 from billing.reconciliation.score import AGREES, DIFFERS, Scored, score
@@ -26,16 +26,12 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
     rows = np.flatnonzero(tied)
     if not len(rows):
         return []
-    left = pd.DataFrame({"anchor": rows, "cents": (paid - got)[rows], "first": pairs.theirs[rows]})
-    right = pd.DataFrame({"cents": s.cents[theirs], "second": theirs})
-    found = left.merge(right, on="cents")
-    first, second = found["first"].to_numpy(dtype=np.int64), found["second"].to_numpy(dtype=np.int64)
-    anchor = found["anchor"].to_numpy(dtype=np.int64)
+    anchor, second = _rest_nearby(s, rows, pairs.theirs[rows], (paid - got)[rows], theirs)
+    first = pairs.theirs[anchor]
     ours = pairs.ours[anchor]
     near = (first != second) & (np.abs(s.time[first] - s.time[second]) <= _WINDOW)
-    near &= (s.location[first] == s.location[second]) | (s.location[first] == UNKNOWN) | (s.location[second] == UNKNOWN)
-    invoice = p.invoice[ours], s.invoice[second]
-    near &= (invoice[0] == invoice[1]) | (invoice[0] == UNKNOWN) | (invoice[1] == UNKNOWN)
+    near &= _agree(s.location[first], s.location[second]) & _agree(p.invoice[ours], s.invoice[second])
+    near &= _agree(s.currency[first], s.currency[second])
     first, second, ours, anchor = first[near], second[near], ours[near], anchor[near]
     if not len(first):
         return []
@@ -47,12 +43,28 @@ def rests(both: Both, weights: Weights, theirs: Ints, pairs: Scored, rivals: Riv
     alone = np.maximum(pairs.total[anchor], rivals.ours[ours])
     instead = np.maximum(alone, rivals.theirs[first]) + rivals.theirs[second]
     result = []
-    for at in range(len(first)):
+    for at in np.flatnonzero(values > instead).tolist():
         parts = tuple(sorted((int(first[at]), int(second[at]))))
         value = float(values[at])
         one = whole.take(np.array([at]))
         result.append(Found((int(ours[at]),), parts, "split_tender", value, value - float(instead[at]), one))
     return _once(result)
+
+
+def _rest_nearby(s: Side, rows: Ints, first: Ints, rest: Ints, theirs: Ints) -> tuple[Ints, Ints]:
+    """For charges (``first``, of the pairs ``rows``) that are too small by ``rest``: the charges of that amount within
+    an hour or two, as (pair, charge)."""
+    hours = s.time[first] // _WINDOW
+    left = pd.concat(
+        [pd.DataFrame({"anchor": rows, "cents": rest, "hours": hours + step}) for step in (-1, 0, 1)], ignore_index=True
+    )
+    right = pd.DataFrame({"second": theirs, "cents": s.cents[theirs], "hours": s.time[theirs] // _WINDOW})
+    found = left.merge(right, on=["cents", "hours"]).sort_values(["anchor", "second"])
+    return found["anchor"].to_numpy(dtype=np.int64), found["second"].to_numpy(dtype=np.int64)
+
+
+def _agree(one: Ints, other: Ints) -> Bools:
+    return (one == other) | (one == UNKNOWN) | (other == UNKNOWN)
 
 
 def _closeness(apart: Floats) -> Floats:
