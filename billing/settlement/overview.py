@@ -39,20 +39,23 @@ class DayRow:
     count: int
     charged: int
     given_back: int
-    fees: int
+    fees: int | None
+    """None where no file told a fee."""
     waiting: int
     failed: int
 
     @property
     def left(self) -> int:
-        """What stays of what was settled, after refunds and the fees the file names."""
-        return self.charged + self.given_back - self.fees
+        """What stays of what was settled, after refunds and the fees that are known."""
+        return self.charged + self.given_back - (self.fees or 0)
 
 
 def together(rows: list[DayRow]) -> DayRow:
     """The sum of some days."""
-    names = ("count", "charged", "given_back", "fees", "waiting", "failed")
-    return DayRow("", date.max, *(sum(getattr(row, name) for row in rows) for name in names))
+    names = ("count", "charged", "given_back", "waiting", "failed")
+    told = [row.fees for row in rows if row.fees is not None]
+    count, charged, back, waiting, failed = (sum(getattr(row, name) for row in rows) for name in names)
+    return DayRow("", date.max, count, charged, back, sum(told) if told else None, waiting, failed)
 
 
 def settled_days(first: date, last: date, *, by: Actor) -> list[DayRow]:
@@ -68,7 +71,7 @@ def settled_days(first: date, last: date, *, by: Actor) -> list[DayRow]:
             row.processor, row.day, func.count(),
             total(settled & (row.amount_cents > 0), row.amount_cents),
             total(settled & (row.amount_cents < 0), row.amount_cents),
-            total(settled, func.coalesce(row.fee_cents, 0)),
+            func.sum(case((settled, row.fee_cents))),
             total(row.status.in_(("pending", "authorized")), 1), total(row.status.in_(("declined", "voided")), 1),
         )
         .where(row.day >= first, row.day <= last)
@@ -76,7 +79,10 @@ def settled_days(first: date, last: date, *, by: Actor) -> list[DayRow]:
         .order_by(row.day.desc(), row.processor)
     )  # fmt: skip
     with look(by, "reconciliation.use") as session:
-        return [DayRow(found[0], found[1], *(int(one) for one in found[2:])) for found in session.execute(statement)]
+        return [
+            DayRow(found[0], found[1], *(None if one is None else int(one) for one in found[2:]))  # type: ignore[arg-type]
+            for found in session.execute(statement)
+        ]
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,14 @@ def draw(offered: Choices, by: Actor) -> None:
     known = {slug: label for slug, (label, kind) in offered.processors.items() if kind in ONLINE}
     if not known:
         return
-    with st.popover("Fetch", icon=":material/cloud_download:"):
+    with st.popover("Fetch from a processor", icon=":material/cloud_download:"):
         slug = st.selectbox("Processor", list(known), format_func=known.__getitem__, key="fetch_processor", width=280)
         today = show.today()
         days = st.date_input(
             "Days", (today - timedelta(days=7), today), max_value=today, format=show.date_pattern(), key="fetch_days",
             width=280,
         )  # fmt: skip
-        if not st.button("Fetch settlements", type="primary", key="fetch_go", width="stretch"):
+        if not st.button("Fetch settlements", type="primary", key="fetch_go", width=280):
             return
         if not isinstance(days, tuple) or len(days) != 2:
             st.caption("Choose the first and the last day.")

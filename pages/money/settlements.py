@@ -95,7 +95,7 @@ def _came_in(names: dict[str, str]) -> None:
                 "Declined or voided": [show.number(row.failed or None, missing="") for row in lines],
                 "Charged": [show.money(row.charged) for row in lines],
                 "Given back": [show.money(row.given_back) for row in lines],
-                "Fees": [show.money(-row.fees) for row in lines],
+                "Fees": [show.money(None if row.fees is None else -row.fees, missing="") for row in lines],
                 "Left": [show.money(row.left) for row in lines],
             },
             label="What came in per processor and day",

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from billing.periods import PeriodClosed
 from billing.processors.settings import PROCESSOR, Processor
-from billing.settlement import runs
+from billing.settlement import overview, runs
 from billing.settlement.files import import_bank, import_settlement
 from billing.settlement.terms import ProcessorUnclear
 from data import definitions
@@ -250,3 +250,20 @@ def test_a_stated_batch_meets_the_one_its_rows_made_and_may_not_contradict(sqlit
     with pytest.raises(ImportRefused) as refused:
         import_settlement(payouts.replace("941", "942").encode(), by=by, name="payouts.csv")
     assert refused.value.lines == ["payouts.csv, row 2: batch po_1 is here already with another net."]
+
+
+def test_what_came_in_is_told_by_processor_and_day(clinic):
+    bring(clinic, SALE, BACK, OPEN, "T9,,,2026-03-03T12:00:00-05:00,7.00,USD,sale,declined,0007,Visa,,,,")
+    first, last = date(2026, 3, 1), date(2026, 3, 31)
+    later, earlier = overview.settled_days(first, last, by=clinic.operator)
+    assert (earlier.day, earlier.count, earlier.charged, earlier.given_back, earlier.fees, earlier.left) == (
+        date(2026, 3, 2), 2, 12_500, -2_500, 365, 9_635,
+    )  # fmt: skip
+    assert (later.day, later.count, later.charged, later.fees, later.waiting, later.failed) == (
+        date(2026, 3, 3), 2, 0, None, 1, 1,
+    )  # fmt: skip
+    total = overview.together([later, earlier])
+    assert (total.count, total.left, total.fees) == (4, 9_635, 365)
+    import_bank(STATEMENT, by=clinic.operator, account="Operating")
+    (account,) = overview.bank_accounts(first, last, by=clinic.operator)
+    assert (account.name, account.lines, account.paid_in, account.paid_out) == ("Operating", 3, 9_635, -180_000)
