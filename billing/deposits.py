@@ -256,6 +256,7 @@ def batches(session: ClinicSession, terms: dict[str, Terms], *, only: Iterable[s
         Batch(
             one.id, one.processor, one.settled_on, gross[one.id] if one.gross_cents is None else one.gross_cents,
             fees[one.id] if one.fee_cents is None else one.fee_cents, one.net_cents, one.brand, one.currency,
+            one.location_id or "",
         )
         for one in session.scalars(wanted)
     ]  # fmt: skip

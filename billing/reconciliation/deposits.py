@@ -7,8 +7,8 @@ amount, its text names the processor, and it came within the days agreed. Anythi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -51,6 +51,7 @@ class Batch:
     net_cents: int | None = None
     brand: str = ""
     currency: str = ""
+    location: str = ""
 
     def owed(self, terms: Terms) -> int:
         """What is to arrive for it."""
@@ -117,7 +118,7 @@ class _Stream:
 def match_deposits(batches: Iterable[Batch], lines: Iterable[Line], terms: Mapping[str, Terms]) -> list[DepositFound]:
     """Which lines are the deposits of which batches, to the cent; each batch and each line once.
 
-    ``terms`` by processor; one without terms is taken to deposit daily, net, within two working days. The answer does
+    ``terms`` by processor; one without terms is taken to deposit daily, net or whole, within two working days. The answer does
     not depend on the order of what is given.
     """
     batches = list(batches)
@@ -127,13 +128,11 @@ def match_deposits(batches: Iterable[Batch], lines: Iterable[Line], terms: Mappi
     found: list[DepositFound] = []
     for stream in streams:
         found += _nothing_owed(stream)
-    for step in (_single, _days):
-        for stream in streams:
-            fits = [line for line in free.values() if stream.takes(line, names)]
-            for one in step(stream, fits):
-                found.append(one)
-                del free[str(one.line)]
-                stream.batches = [batch for batch in stream.batches if batch.id not in one.batches]
+    found += _laid_beside(streams, free, names)
+    untold = [stream for stream in streams if stream.batches and stream.batches[0].processor not in terms]
+    for stream in untold:  # nobody said whether its deposits come net or whole
+        stream.terms = replace(stream.terms, fees="monthly")
+    found += _laid_beside(untold, free, names)
     found += _monthly_fees(batches, free, terms, names)
     return sorted(found, key=lambda one: (one.line or "", one.batches))
 
@@ -147,6 +146,41 @@ def _streams(batches: Iterable[Batch], terms: Mapping[str, Terms]) -> list[_Stre
         key = (batch.processor, batch.currency, apart)
         result.setdefault(key, _Stream(agreed, batch.currency)).batches.append(batch)
     return [result[key] for key in sorted(result)]
+
+
+def _laid_beside(streams: list[_Stream], free: dict[str, Line], names: list[str]) -> list[DepositFound]:
+    """What one batch explains, then the batches of some days: of a location and brand, of a location, of all."""
+    found = []
+    for step, within in ((_single, _whole), (_days, _by_brand), (_days, _by_location), (_days, _whole)):
+        for stream in streams:
+            for part in within(stream):
+                fits = [line for line in free.values() if stream.takes(line, names)]
+                for one in step(part, fits):
+                    found.append(one)
+                    del free[str(one.line)]
+                    stream.batches = [batch for batch in stream.batches if batch.id not in one.batches]
+    return found
+
+
+def _whole(stream: _Stream) -> list[_Stream]:
+    return [stream]
+
+
+def _by_location(stream: _Stream) -> list[_Stream]:
+    """A stream apart for each location, where there are several: each may have a deposit of its own."""
+    return _parts(stream, lambda batch: batch.location)
+
+
+def _by_brand(stream: _Stream) -> list[_Stream]:
+    """A stream apart for each location and brand."""
+    return _parts(stream, lambda batch: (batch.location, plain_brand(batch.brand)))
+
+
+def _parts(stream: _Stream, by: Callable[[Batch], object]) -> list[_Stream]:
+    parts: dict[object, _Stream] = {}
+    for batch in stream.batches:
+        parts.setdefault(by(batch), _Stream(stream.terms, stream.currency)).batches.append(batch)
+    return list(parts.values()) if len(parts) > 1 else []
 
 
 def _plain(text: str) -> str:

@@ -127,3 +127,21 @@ def test_each_found_deposit_is_true_to_the_cent_and_nothing_is_used_twice(drawn,
     shuffle.shuffle(batches)
     shuffle.shuffle(lines)
     assert match_deposits(batches, lines, terms) == found
+
+
+def test_each_location_may_have_its_own_deposit_of_a_weekend():
+    batches = [batch(f"{place}{number}", 4 + number, cents + number, location=place)
+               for place, cents in (("north", 50_000), ("south", 70_000)) for number in range(3)]  # fmt: skip
+    found = match_deposits(batches, [line("S", 7, 210_003), line("N", 7, 150_003)], MX)
+    assert {(one.line, one.batches) for one in found} == {
+        ("N", ("north0", "north1", "north2")),
+        ("S", ("south0", "south1", "south2")),
+    }
+    merged = match_deposits(batches, [line("All", 7, 360_006)], MX)
+    assert [(one.line, set(one.batches)) for one in merged] == [("All", {one.id for one in batches})]
+
+
+def test_a_processor_nobody_described_may_deposit_net_or_whole():
+    batches = [batch("A", 0, 100_000, 2_650), batch("B", 1, 80_000, 2_000)]
+    found = match_deposits(batches, [line("L1", 2, 97_350), line("L2", 3, 80_000)], {})
+    assert told(found) == [("L1", ("A",), 100_000, 2_650, 97_350), ("L2", ("B",), 80_000, 0, 80_000)]
