@@ -293,19 +293,20 @@ def _write(session: ClinicSession, found: list[DepositFound], seen: _Seen) -> in
         if not taken.isdisjoint((one.line, *one.batches)):
             continue
         for batch_id in one.batches:
-            _link(session, str(one.line), seen.batches[batch_id], seen.terms_for(seen.batches[batch_id]), one.reason)
+            batch = seen.batches[batch_id]
+            _link(session, str(one.line), batch, seen.terms_for(batch), one.reason, whole=not one.fee_cents)
         count += 1
     return count
 
 
 def _link(
-    session: ClinicSession, line_id: str, batch: Batch, terms: Terms, reason: str, *, auto: bool = True,
-    who: str | None = None,
+    session: ClinicSession, line_id: str, batch: Batch, terms: Terms, reason: str, *, whole: bool = False,
+    auto: bool = True, who: str | None = None,
 ) -> None:  # fmt: skip
+    kept = 0 if whole else batch.kept(terms)
     session.add(
         DepositLink(
-            bank_line_id=line_id, batch_id=batch.id, amount_cents=batch.owed(terms), fee_cents=batch.kept(terms),
-            auto=auto, reason=reason, event_at=clock.now(), by_user_id=who,
+            bank_line_id=line_id, batch_id=batch.id, amount_cents=batch.gross_cents - kept, fee_cents=kept, auto=auto, reason=reason, event_at=clock.now(), by_user_id=who,
         )
     )  # fmt: skip
 
@@ -408,18 +409,19 @@ def deposits_in(session: ClinicSession, first: date | None, last: date | None) -
     def inside(day: date) -> bool:
         return (first is None or day >= first) and (last is None or day <= last)
 
-    def told(batch: Batch) -> BatchRow:
+    def told(batch: Batch, link: DepositLink | None = None) -> BatchRow:
         agreed = _agreed(terms, batch)
         late = until is not None and is_late(batch, agreed, until)
+        kept = 0 if link is not None and not link.fee_cents else batch.kept(agreed)  # it arrived whole
         return BatchRow(
-            batch.id, batch.processor, numbers[batch.id], batch.settled_on, batch.gross_cents, batch.kept(agreed),
-            batch.owed(agreed), late,
+            batch.id, batch.processor, numbers[batch.id], batch.settled_on, batch.gross_cents, kept,
+            batch.gross_cents - kept, late,
         )  # fmt: skip
 
     arrived = [
         DepositRow(
             line.id, line.external_id, line.posted_on, line.description, line.amount_cents,
-            tuple(told(known[link.batch_id]) for link in links[line.id] if link.batch_id in known),
+            tuple(told(known[link.batch_id], link) for link in links[line.id] if link.batch_id in known),
             all(link.auto for link in links[line.id]), links[line.id][0].reason,
         )
         for line in lines.values() if line.id in links and inside(line.counts_on)

@@ -118,8 +118,8 @@ class _Stream:
 def match_deposits(batches: Iterable[Batch], lines: Iterable[Line], terms: Mapping[str, Terms]) -> list[DepositFound]:
     """Which lines are the deposits of which batches, to the cent; each batch and each line once.
 
-    ``terms`` by processor; one without terms is taken to deposit daily, net or whole, within two working days. The answer does
-    not depend on the order of what is given.
+    ``terms`` by processor; one without terms is taken to deposit daily, net or whole, within two working days. The
+    answer does not depend on the order of what is given.
     """
     batches = list(batches)
     streams = _streams(batches, terms)
