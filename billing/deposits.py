@@ -306,7 +306,8 @@ def _link(
     kept = 0 if whole else batch.kept(terms)
     session.add(
         DepositLink(
-            bank_line_id=line_id, batch_id=batch.id, amount_cents=batch.gross_cents - kept, fee_cents=kept, auto=auto, reason=reason, event_at=clock.now(), by_user_id=who,
+            bank_line_id=line_id, batch_id=batch.id, amount_cents=batch.gross_cents - kept, fee_cents=kept,
+            auto=auto, reason=reason, event_at=clock.now(), by_user_id=who,
         )
     )  # fmt: skip
 
