@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import select
 
-from data.models import Invoice, InvoiceLine, Payment
+from data.models import Appointment, Invoice, InvoiceLine, Patient, Payment
 from data.session import ClinicSession
 from data.types import clock
 from records.access import client_for
@@ -106,6 +107,17 @@ def _summaries(session: ClinicSession, invoices: list[Invoice], today: date) -> 
         for invoice in invoices
         for one in [stands[invoice.id]]
     ]  # fmt: skip
+
+
+def patients_of(session: ClinicSession, invoices: Iterable[InvoiceSummary]) -> dict[str, str]:
+    """The name of the patient of each invoice that belongs to a visit."""
+    rows = (
+        select(Invoice.id, Patient.name)
+        .join(Appointment, (Appointment.clinic_id == Invoice.clinic_id) & (Appointment.id == Invoice.appointment_id))
+        .join(Patient, (Patient.clinic_id == Appointment.clinic_id) & (Patient.id == Appointment.patient_id))
+        .where(Invoice.id.in_([one.id for one in invoices]))
+    )
+    return dict(session.execute(rows).tuples().all())
 
 
 def state_of(stands: Standing, due_on: date | None, today: date) -> str:

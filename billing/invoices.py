@@ -49,6 +49,8 @@ class Row:
     balance: int
     status: str
     document: str
+    description: str = ""
+    """What an invoice without a visit is for."""
     is_asked_for: bool = False
     """Whether a payment request stands."""
 
@@ -96,7 +98,7 @@ def invoices(first: date, last: date, *, status: str = "", search: str = "", lim
             if not closed.hides(row.client_id, row.restricted):
                 rows.append(_row(row, f"{row.first_name} {row.last_name}".strip(), stands[row.id]))
             elif not words or str(row.number) == words.lstrip("#"):
-                rows.append(replace(_row(row, NAME, stands[row.id]), patient=NAME if row.name else ""))
+                rows.append(replace(_row(row, NAME, stands[row.id]), patient=NAME if row.name else "", description=""))
         asked = set(
             session.scalars(
                 select(PaymentRequest.invoice_id).where(
@@ -160,13 +162,13 @@ def forgive(invoice_id: str, reason: str, *, by: Actor, key: str | None = None) 
         )
 
 
-_HEAD = (Invoice.id, Invoice.number, Invoice.issued_on, Invoice.client_id)
+_HEAD = (Invoice.id, Invoice.number, Invoice.issued_on, Invoice.client_id, Invoice.description)
 
 
 def _row(row: Any, client: str, stands: Standing) -> Row:
     return Row(
         row.id, row.number, row.issued_on, row.client_id, client, row.name or "", stands.total, stands.balance,
-        stands.label, stands.document,
+        stands.label, stands.document, row.description,
     )  # fmt: skip
 
 

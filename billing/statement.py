@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -40,9 +40,12 @@ def statement(client_id: str, *, by: Actor) -> Printed:
     with look(by, "billing.view") as session:
         client = client_for(session, client_id, by)
         about = profile(session)
+        still_open = [one for one in reversed(account.invoices) if one.open_cents]
+        patients = history.patients_of(session, still_open)
     note_view(by, "client", client.id)
     clinic = clinic_of(by.clinic_id)
-    still_open = [one for one in reversed(account.invoices) if one.open_cents]
+    still_open = [replace(one, description=f"{patients[one.id]}: {one.description}") if one.id in patients else one
+                  for one in still_open]  # fmt: skip
     lines = [
         part for part in (client.address, " ".join((client.city, client.region, client.postal_code))) if part.strip()
     ]

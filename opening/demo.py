@@ -19,6 +19,8 @@ from sqlalchemy import select
 
 import billing.settings
 from appointments.settings import LOCATION, LocationDocument
+from billing import client_billing
+from billing.client_billing import ClientBilling
 from data import definitions, models
 from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
@@ -138,6 +140,8 @@ def _set_up(session: ClinicSession, zone: ZoneInfo, rng: Random) -> Setting:
     ):
         fund = billing.settings.FundDocument(name=name, kind=kind, discount_cents=discount, deduction_cents=deduction)
         definitions.save(session, billing.settings.FUND, slug, fund, by_user_id=None)
+    service = ClientBilling(enabled=True, providers=["clinician"], words="Questions about an invoice? Call us.")
+    definitions.save(session, client_billing.SERVICE, client_billing.ONLY, service, by_user_id=None)
     for role in SIGN_INS:
         session.scalars(
             select(models.User).where(models.User.username == role)

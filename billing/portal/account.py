@@ -37,6 +37,8 @@ class Account:
     open: list[InvoiceSummary]
     settled: list[InvoiceSummary]
     open_cents: int
+    patients: dict[str, str]
+    """By invoice, where it belongs to a visit."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def account(visitor: Visitor) -> Account:
     payment was asked for."""
     every = history.of_client(visitor.client_id, by=visitor.actor)
     with read(visitor.clinic_id) as session:
+        patients = history.patients_of(session, every.invoices)
         client = session.get_one(Client, (visitor.clinic_id, visitor.client_id))
         name = f"{client.first_name} {client.last_name}".strip()
         asked = set(
@@ -90,7 +93,7 @@ def account(visitor: Visitor) -> Account:
     shown = [one for one in every.invoices if one.state not in HIDDEN or one.id in asked]
     still_open = [one for one in shown if one.open_cents or one.id in asked]
     settled = [one for one in shown if one not in still_open]
-    return Account(name, still_open, settled, sum(one.open_cents for one in still_open))
+    return Account(name, still_open, settled, sum(one.open_cents for one in still_open), patients)
 
 
 def invoice(visitor: Visitor, invoice_id: str) -> Shown:

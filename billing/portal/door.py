@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,13 +22,14 @@ from data.models import Client, Clinic, OutboxMessage, PortalCode, PortalSession
 from data.session import ClinicSession, everywhere, read, write
 from data.types import clock, is_id
 from messages import delivery
-from messages.outbox import queue
+from messages.outbox import content_of, queue
 from records.access import client_for
 from records.family import current, family
 from security import audit
 from security.actor import Actor
 from security.rules import act, look
 from security.sessions import fingerprint
+from security.sign_in import is_loopback
 
 CODE_LIFE = timedelta(minutes=10)
 DIGITS = 8
@@ -220,6 +222,24 @@ def end_portal_sessions(client_id: str, *, by: Actor, key: str | None = None) ->
         work.audit("portal.sessions_ended", "client", client.id, sessions=len(found))
         work.result = len(found)
         return len(found)
+
+
+def demo_code(slug: str, address: str, network_address: str) -> str:
+    """The newest code of an address, for trying a sample clinic out on its own machine where no mail goes out; nothing
+    anywhere else."""
+    clinic_id = clinic_with(slug)
+    if clinic_id is None or delivery.mail_server() or not is_loopback(network_address):
+        return ""
+    with read(clinic_id) as session:
+        if not session.get_one(Clinic, clinic_id).is_demo:
+            return ""
+        mails = select(OutboxMessage).where(
+            OutboxMessage.purpose == PURPOSE, func.lower(OutboxMessage.recipient) == address.strip().lower(),
+            OutboxMessage.entered_at > clock.now() - CODE_LIFE,
+        )  # fmt: skip
+        newest = session.scalars(mails.order_by(OutboxMessage.entered_at.desc(), OutboxMessage.id.desc())).first()
+        found = re.search(r"\d{4} \d{4}", content_of(newest).text) if newest else None
+        return found[0] if found else ""
 
 
 def clinic_with(slug: str) -> str | None:

@@ -11,7 +11,7 @@ from billing.tickets import Happened, Ticket
 from pages.components import counter, frame, invoice_actions, invoice_sending, payment_requests, show
 
 HAPPENED = {
-    "drafted": "Ticket opened", "opened": "Invoice issued", "sent": "Sent", "voided": "Voided", "forgiven": "Forgiven",
+    "drafted": "Begun", "opened": "Invoice issued", "sent": "Sent", "voided": "Voided", "forgiven": "Forgiven",
     "reopened": "Opened again", "refunded": "Refunded", "left_open": "Left with an open balance",
 }  # fmt: skip
 

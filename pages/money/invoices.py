@@ -46,7 +46,8 @@ def main() -> None:
         return
     lines = [
         Row(
-            row.id, f"{row.number}  {row.client}", row.patient, show.day(row.issued_on), show.money(row.total),
+            row.id, f"{row.number}  {row.client}", row.patient or row.description, show.day(row.issued_on),
+            show.money(row.total),
             _badges(row),
         )
         for row in found.rows

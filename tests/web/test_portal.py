@@ -14,7 +14,7 @@ from billing.client_billing import ONLY, SERVICE, ClientBilling
 from billing.payments import Tender
 from billing.portal import door
 from data import definitions
-from data.models import AuditLog, Client, Invoice, OutboxMessage, PortalCode, PortalSession
+from data.models import AuditLog, Client, Clinic, Invoice, OutboxMessage, PortalCode, PortalSession
 from data.session import read, write
 from data.types import clock, new_id
 from messages.outbox import content_of
@@ -341,3 +341,16 @@ def test_merged_clients_keep_their_invoices_together(sqlite_clinic, dana):
     assert newest_code(sqlite_clinic, "other@example.org") is None
     with read(sqlite_clinic.id) as session:
         assert len(session.scalars(select(Invoice.id)).all()) == 2
+
+
+def test_only_a_sample_clinic_shows_its_codes_and_only_here(sqlite_clinic, dana, monkeypatch):
+    window = browser()
+    send(window, HOME, email=MAIL)
+    assert "sample clinic" not in window.get(f"{HOME}/code").text
+    with write(sqlite_clinic.id) as session:
+        session.get_one(Clinic, sqlite_clinic.id).is_demo = True
+        everything.seal(session, sqlite_clinic)
+    assert newest_code(sqlite_clinic) in window.get(f"{HOME}/code").text
+    assert not door.demo_code("harbor", MAIL, "203.0.113.9")
+    monkeypatch.setenv("BALLAST_SMTP_URL", "smtp://127.0.0.1:1")
+    assert "sample clinic" not in window.get(f"{HOME}/code").text

@@ -174,7 +174,8 @@ async def code(request: Request) -> Response:
     typed = guard.opened_address(slug_of(request), guard.cookie(request, "_mail"))
     if not typed:
         return lead(f"/portal/{quote(slug_of(request), safe='')}")
-    return drawn(request, "code.html", email=typed, problem="")
+    shown = await run_in_threadpool(door.demo_code, slug_of(request), typed, client_address(request.scope))
+    return drawn(request, "code.html", email=typed, problem="", shown=shown)
 
 
 async def enter(request: Request) -> Response:
@@ -190,7 +191,7 @@ async def enter(request: Request) -> Response:
     await _even(started)
     if entered is None:
         problem = "This code is wrong or has run out. Look for the newest mail, or ask for another code."
-        return drawn(request, "code.html", status=400, email=typed, problem=problem)
+        return drawn(request, "code.html", status=400, email=typed, problem=problem, shown="")
     token, clients = entered
     response = lead(f"/portal/{quote(slug, safe='')}/" + ("invoices" if len(clients) == 1 else "who"))
     guard.set_cookie(request, response, "", token)

@@ -91,16 +91,17 @@ def account(found: Account, clinic: Clinic) -> Overview:
     words = Wording.of(clinic)
     return Overview(
         found.name, words.money(found.open_cents), found.open_cents > 0,
-        [_entry(one, words) for one in found.open], [_entry(one, words) for one in found.settled],
+        [_entry(one, found, words) for one in found.open], [_entry(one, found, words) for one in found.settled],
     )  # fmt: skip
 
 
-def _entry(one: InvoiceSummary, words: Wording) -> Entry:
+def _entry(one: InvoiceSummary, found: Account, words: Wording) -> Entry:
     state, tone = STATES.get(one.state, (one.state.capitalize(), "quiet"))
     is_due = one.open_cents and one.due_on and one.state != "draft"
-    facts = [f"Invoice {one.number}", f"due {words.day(one.due_on)}" if is_due else words.day(one.issued_on)]
+    day = f"due {words.day(one.due_on)}" if is_due else words.day(one.issued_on)
+    facts = " · ".join(fact for fact in (found.patients.get(one.id, ""), f"Invoice {one.number}", day) if fact)
     amount = words.money(one.open_cents or one.charged_cents)
-    return Entry(one.id, one.description or f"Invoice {one.number}", " · ".join(facts), amount, state, tone)
+    return Entry(one.id, one.description or f"Invoice {one.number}", facts, amount, state, tone)
 
 
 def invoice(shown: Shown, clinic: Clinic) -> Bill:
