@@ -6,13 +6,12 @@ from typing import Any
 
 import streamlit as st
 
-from billing.client_billing import about_service
 from data.definitions import KINDS, BadDefinition
-from data.errors import BadInput
 from pages.components import custom_field_use, definition_form, definition_history, editing, frame, portal_state
 from pages.components.draft_form import Draft
 from pages.components.tax_example import EXAMPLES
-from pages.settings.kinds import BY_KIND, STAGES, Setting
+from pages.settings.editor_choices import choices, in_words
+from pages.settings.kinds import BY_KIND, Setting
 from security import drafts, settings
 from security.settings import Entry
 
@@ -128,15 +127,6 @@ def fill_in(setting: Setting, entry: Entry, place: str) -> None:
             save(setting, entry, entered, comment, draft)
 
 
-def in_words(failure: BadDefinition, setting: Setting) -> BadInput:
-    """What is wrong, by the label of the field on screen."""
-    place = [part for part in failure.facts["place"]]  # type: ignore[attr-defined]
-    labels = [f"line {part + 1}" if isinstance(part, int) else definition_form.label_of(str(part), setting.fields)
-              for part in place]  # fmt: skip
-    said = f"{', '.join(labels)}: {failure.facts['said']}." if labels else f"{failure.facts['said']}."
-    return BadInput(problem=said[0].upper() + said[1:])
-
-
 def save(setting: Setting, entry: Entry, entered: dict[str, Any], comment: str, draft: Draft) -> None:
     """Save what the form holds; a new entry gets its short name from its label."""
     with frame.refusals():
@@ -166,18 +156,6 @@ def leave() -> None:
     st.query_params.pop("entry", None)
     editing.release()
     st.rerun()
-
-
-def choices(source: str) -> dict[str, str]:
-    """What a field may hold that is kept elsewhere: ``service:slug``, ``location:name``, ``stage``."""
-    if source == "stage":
-        return dict(STAGES)
-    kind, _, kept = source.partition(":")
-    if kind == "people":
-        return about_service(by=frame.actor()).people
-    found = settings.entries(kind, by=frame.actor())
-    names = {entry.slug: str(entry.body.get("name") or entry.body.get("label")) for entry in found}
-    return names if kept == "slug" else {name: name for name in names.values()}
 
 
 main()

@@ -10,6 +10,7 @@ from typing import Any
 
 import appointments.settings
 import billing.client_billing
+import billing.processors.settings
 import billing.settings
 import records.settings  # noqa: F401 - registers its kinds
 from pages.components.definition_form import Field
@@ -196,6 +197,29 @@ SETTINGS = (
         "tax-rules", "Tax rounding", "tax rounding", "decimal_increase",
         "Whether tax is rounded on each line or on the invoice's total.", MONEY, only="rules",
         fields={"rounding": Field("Round tax", words={"line": "On each line", "invoice": "On the invoice's total"})},
+    ),
+    Setting(
+        "processor", "Card processors", "processor", "credit_card",
+        "Stripe, Authorize.net, Converge, MX Merchant or a terminal: fees, deposits, paying online.", MONEY,
+        page="settings/processors.py",
+        fields={
+            "label": Field("Name", help="As people here call it."),
+            "merchant_id": Field("Merchant id", help="The number of your account there."),
+            "locations": Field("Used online at", choices="location:name",
+                               help="Empty: at every location that has none of its own."),
+            "cut_off": Field("Its day ends at", help="Such as 20:00: what is charged later counts on the next day. "
+                             "Empty: at midnight."),
+            "fees": Field("Fees are taken", words={"daily": "Out of each deposit", "monthly": "Once a month"}),
+            "rate_millionths": Field("Agreed rate, percent"), "per_item_cents": Field("And for each sale"),
+            "deposit_days": Field("Business days until the bank has it"),
+            "bank_text": Field("Words in the bank's line", help="By which its deposits are told: BANKCARD MTOT DEP."),
+            "brands_apart": Field("Brands paid out apart", help="One on each line: Amex."),
+            "active": Field("In use", help="Switched off, it takes nothing; what it settled stays."),
+            "takes_online": Field("Clients pay on its page"),
+            "virtual_terminal_url": Field("Address of its virtual terminal",
+                                          help="Where slips are keyed. Empty: the usual one."),
+            "test": Field("Test account", help="Asks the processor's sandbox: no money moves."),
+        },
     ),
     Setting(
         "client-billing", "Client billing", "client billing", "forward_to_inbox",
