@@ -51,6 +51,8 @@ def twins(side: Side, open_rows: Ints, matched: Ints, *, ours: bool) -> dict[int
         left = pd.DataFrame({"key": key[open_rows], "cents": side.cents[open_rows], "row": open_rows})
         right = pd.DataFrame({"key": key[matched], "cents": side.cents[matched], "twin": matched})
         pairs = left[left["key"] >= 0].merge(right, on=["key", "cents"])
+        apart = side.time[pairs["row"].to_numpy()] - side.time[pairs["twin"].to_numpy()]
+        pairs = pairs[np.abs(apart) <= _TWIN_DAYS_NAMED * DAY]
         for row, twin in zip(pairs["row"].tolist(), pairs["twin"].tolist(), strict=True):
             if _same_money(side, row, twin, ours=ours):
                 apart = abs(int(side.time[row]) - int(side.time[twin]))
