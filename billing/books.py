@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import and_, func, select
 
 from billing.deposits import MISSING, UNKNOWN, deposits_in
+from billing.fees import KIND as FEE_OFF
 from billing.matching import DIFFER, OPEN
 from billing.matching_rows import CARD_TENDERS, MONEY_STATES, NO_SALE
 from billing.periods import closed_period
@@ -49,6 +50,7 @@ QUEUES: dict[str, tuple[str, tuple[str, ...]]] = {
     "unsure": ("Probably the same", ("exact",)),
     "deposit_missing": ("Deposit missing", (MISSING,)),
     "deposit_unknown": ("Deposit unexplained", (UNKNOWN,)),
+    "fees": ("Fee off the rate", (FEE_OFF,)),
 }
 """Every queue, what people call it, and the kinds of matches and cases in it."""
 QUEUE_OF = {kind: name for name, (_, kinds) in QUEUES.items() for kind in kinds}

@@ -49,6 +49,7 @@ ATTACHMENT = "period-report.json"
 KIND = "period-report"
 LABELS = {
     **MATCH_KINDS, **FINDING_KINDS, "deposit_missing": "Deposit missing", "deposit_unknown": "Deposit unexplained",
+    "fee_off_rate": "Fee off the rate",
 }  # fmt: skip
 SUMS = (
     ("payments", "Payments by card"), ("settled", "Settled by processors"), ("difference", "Settled less paid"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 from appointments.quantities import words as quantity
@@ -67,6 +68,8 @@ class BoardRow:
     verified: Cell = NONE
     money: Cell = NONE
     settled: Cell = NONE
+    since: date | None = None
+    """The first day of the money behind a row of slips."""
     waiver: WaiverFacts | None = None
     appointment_id: str | None = None
     serials: tuple[int, ...] = ()
@@ -376,7 +379,7 @@ class Judge:
             "card_slip", sheet.id, "money", f"Slips {sheet.serial}",
             f"{len(keyed)} keyed" + (f", {len(sheet.parts) - len(keyed)} spoiled" if len(keyed) < len(sheet.parts) else
                                      ""),
-            money=cell, settled=self._settled(keyed), waiver=waiver, serials=(sheet.serial,),
+            money=cell, settled=self._settled(keyed), since=self._since(keyed), waiver=waiver, serials=(sheet.serial,),
         )  # fmt: skip
 
     def _sum(self, parts: Iterable[SlipFacts]) -> str:
@@ -398,6 +401,10 @@ class Judge:
         written_off = sum(one.settled.written_off_cents for one in found)
         told = f"{self._money(sum(one.settled_cents for one in found))} settled"
         return Cell("ok", f"{told}, {self._money(written_off)} written off" if written_off else told)
+
+    def _since(self, parts: Iterable[SlipFacts]) -> date | None:
+        paid = [self.account.payments.get(part.payment_id or "") for part in parts]
+        return min((one.day for one in paid if one is not None), default=None)
 
     def _trouble(self, payment: PaymentFacts) -> str:
         if payment.settled.trouble in TROUBLES:

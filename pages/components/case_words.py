@@ -11,6 +11,7 @@ from pages.components import show
 KINDS = {
     **MATCH_KINDS, **FINDING_KINDS, "exact": "Probably the same", "by_hand": "Matched by hand",
     "deposit_missing": "Deposit missing", "deposit_unknown": "Deposit unexplained", "refund": "Refund on one side only",
+    "fee_off_rate": "Fee off the rate",
 }  # fmt: skip
 FIELDS = {
     "amount": "Amount", "last4": "Last four digits", "authorization": "Authorization", "invoice": "Invoice",
@@ -27,6 +28,7 @@ MEANS = {
     "chargeback": "The bank took the money back for the cardholder. Answer it at the processor in time.",
     "deposit_missing": "This batch should be in the bank by now and no line of the statement is its sum.",
     "deposit_unknown": "This line names a processor and no batch, or run of batches, comes to just its sum.",
+    "fee_off_rate": "The processor took another fee than the rate agreed with it (Settings > Processors). Ask it why.",
 }  # fmt: skip
 """What each kind means and where to look."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from outage.rows import BoardRow
-from pages.components import frame
+from pages.components import frame, show
 
 WAYS: dict[str, tuple[str, str, str]] = {
     # what: the button, the script, the permission it needs
@@ -55,6 +55,8 @@ def _asked(what: str, row: BoardRow) -> dict[str, str]:
         return {"visit": row.entity_id}
     if what in ("entry", "verify"):
         return {"id": row.appointment_id or row.entity_id}
+    if what == "settled" and row.since:
+        return {"from": row.since.isoformat(), "to": show.today().isoformat()}
     if what == "slips":
         return {"serial": str(row.serials[0])}
     return {"bottle": row.entity_id} if what == "bottle" else {}
