@@ -74,13 +74,24 @@ def keep_report_data(clinic: Clinic, _job: Job) -> dict[str, object]:
         fresh.close()
 
 
+def reconcile(clinic: Clinic, job: Job) -> dict[str, object]:
+    """Match payments, settlements and deposits: after each import, and once a night for what was keyed since."""
+    from billing.deposits import find_deposits
+    from billing.matching import reconcile_days
+
+    by = Actor.worker(clinic.id, job.id)
+    ran = reconcile_days(by=by)
+    return {"matches": ran.made, "cases": ran.opened, "deposits": find_deposits(by=by)}
+
+
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
+    "reconcile": reconcile,
 }  # fmt: skip
-BESIDE = frozenset(("schedule",))
+BESIDE = frozenset(("schedule", "reconcile"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
-RECURRING = {"backup": "daily 01:30", "tidy": "daily 03:10", "snapshot": "daily 02:20"}
+RECURRING = {"backup": "daily 01:30", "tidy": "daily 03:10", "snapshot": "daily 02:20", "reconcile": "daily 04:10"}
 """Kind to local rule. A whole-home job such as the backup runs for the first clinic only."""
 
 

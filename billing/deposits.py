@@ -46,6 +46,8 @@ class BatchRow:
     id: str
     processor: str
     number: str
+    external: str
+    """Its id at the processor, which no other batch has."""
     settled_on: date
     gross: int
     fees: int
@@ -399,7 +401,9 @@ def deposits(first: date, last: date, *, by: Actor) -> Deposits:
 def deposits_in(session: ClinicSession, first: date | None, last: date | None) -> Deposits:
     """The same in a session that is open already; without days everything there is."""
     terms = terms_of(session)
-    numbers = {row.id: row.number or row.external_id for row in session.scalars(select(SettlementBatch))}
+    numbers = {
+        row.id: (row.number or row.external_id, row.external_id) for row in session.scalars(select(SettlementBatch))
+    }
     known = {one.id: one for one in batches(session, terms)}
     lines = {row.id: row for row in session.scalars(select(BankLine))}
     links: dict[str, list[DepositLink]] = defaultdict(list)
@@ -415,7 +419,7 @@ def deposits_in(session: ClinicSession, first: date | None, last: date | None) -
         late = until is not None and is_late(batch, agreed, until)
         kept = 0 if link is not None and not link.fee_cents else batch.kept(agreed)  # it arrived whole
         return BatchRow(
-            batch.id, batch.processor, numbers[batch.id], batch.settled_on, batch.gross_cents, kept,
+            batch.id, batch.processor, *numbers[batch.id], batch.settled_on, batch.gross_cents, kept,
             batch.gross_cents - kept, late,
         )  # fmt: skip
 

@@ -103,6 +103,8 @@ def reconcile_days(first: date | None = None, last: date | None = None, *, by: A
         ).one()
         period = _Period(session, first, last, *known)
         begins = max(filter(None, (first, known[0])), default=None)
+        if known[0] is None and session.scalar(select(PaymentMatch.id).limit(1)) is None:
+            return Ran(first, last, [], [], [], summary=_summary(Ran(first, last, [], [], [])))
         loaded = load(session, begins and begins - MARGIN, last and last + MARGIN)
         outcome = _engine(loaded)
         found = _judged(loaded, outcome, period)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from billing.deposits import Deposits, deposits, find_deposits
 from billing.matching import FoundMatch, Ran, reconcile_days
+from billing.period_report import verify_period
 from billing.reconciliation.outcome import FINDING_KINDS, MATCH_KINDS
-from commands.context import common, operator, wants_json
+from commands.context import common, operator, tell, wants_json
 
 DAY = click.DateTime(["%Y-%m-%d"])
 ALL = (date(1970, 1, 1), date(9999, 12, 31))
@@ -21,13 +23,22 @@ ALL = (date(1970, 1, 1), date(9999, 12, 31))
 @click.command()
 @click.option("--from", "first", type=DAY, help="The first day, in the clinic's zone.")
 @click.option("--to", "last", type=DAY, help="The last day, included.")
+@click.option("--verify", "report", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="Only check the signature of a period's report.")  # fmt: skip
 @common
-def reconcile(first: datetime | None, last: datetime | None) -> None:
+def reconcile(first: datetime | None, last: datetime | None, report: Path | None) -> None:
     """Match payments, settlements and deposits of these days, or of all days, and print what was found.
 
     What people decided stands. The same again changes nothing.
     """
     by = operator()
+    if report is not None:
+        found = verify_period(report.read_bytes(), by=by)
+        tell({"file": str(report), "genuine": found.is_genuine, "first": found.first, "last": found.last,
+              "closed_by": found.closed_by, "words": found.words}, found.words)  # fmt: skip
+        if not found.is_genuine:
+            raise click.exceptions.Exit(1)
+        return
     days = first and first.date(), last and last.date()
     ran = reconcile_days(*days, by=by)
     find_deposits(by=by)
@@ -52,14 +63,14 @@ def _document(ran: Ran, found: Deposits) -> Iterator[str]:
     yield '],\n"deposits": ['
     yield from _rows(
         {"deposit": one.reference, "posted_on": one.posted_on.isoformat(),
-         "batches": [batch.number for batch in one.batches], "gross": one.gross, "fees": one.fees, "net": one.net,
+         "batches": [batch.external for batch in one.batches], "gross": one.gross, "fees": one.fees, "net": one.net,
          "amount": one.amount, "difference": one.difference, "auto": one.is_auto}
         for one in found.arrived
     )  # fmt: skip
     summary = ran.summary | {
         "made": ran.made, "gone": ran.gone, "waiting": ran.waiting,
         "deposits_expected": [
-            {"batch": one.number, "settled_on": one.settled_on.isoformat(), "net": one.net, "late": one.is_late}
+            {"batch": one.external, "settled_on": one.settled_on.isoformat(), "net": one.net, "late": one.is_late}
             for one in found.expected
         ],
         "lines_unexplained": sum(one.named for one in found.lines),

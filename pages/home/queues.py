@@ -6,6 +6,7 @@ from datetime import date
 
 from appointments import drug_register
 from appointments.today import unclosed
+from billing import books
 from billing.today import OpenTicket, open_tickets
 from pages.components import frame, show
 from pages.home import paper
@@ -13,6 +14,7 @@ from pages.home.cards import Card, Wait, cards
 from pages.home.links import Link
 
 OPEN_INVOICES = Link("money/invoices.py", "invoices", {"status": "open", "issued": "all"})
+RECONCILE = Link("money/reconciliation.py", "reconciliation", {"period": "month"})
 DRUG_LOG = Link("today/drug_log.py", "drug-log")
 MOST = 5
 FIRST = 4
@@ -27,6 +29,8 @@ def draw(may: frozenset[str]) -> None:
         shown.append(_drugs())
     if "outage.print" in may:
         shown.append(paper.card())
+    if "reconciliation.use" in may:
+        shown += _reconciliation()
     cards(shown, key="home_queues")
 
 
@@ -75,6 +79,19 @@ def _drugs() -> Card:
         "Every bottle balances, and none has expired.", left_out=len(odd) - len(lines), rest=DRUG_LOG,
         shape="minmax(0, 1.6fr) minmax(0, 1fr) auto",
     )  # fmt: skip
+
+
+def _reconciliation() -> list[Card]:
+    """What of the card payments does not add up; no card where no settlement was ever matched."""
+    found = books.waiting(by=frame.actor())
+    lines = []
+    if found.cases:
+        lines.append(Wait(show.count(found.cases, "variance"), "Do not add up", show.money(found.cents), RECONCILE))
+    if found.deposits:
+        lines.append(Wait(show.count(found.deposits, "deposit"), "Missing or unexplained", "", RECONCILE))
+    if found.to_confirm:
+        lines.append(Wait(show.count(found.to_confirm, "match", "matches"), "Wait for your yes or no", "", RECONCILE))
+    return [Card("Reconciliation", lines, "")] if lines else []
 
 
 @frame.kept_for(20)
