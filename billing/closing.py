@@ -41,11 +41,12 @@ class Overlaps(BadInput):
 
 
 class StillProposed(Refusal):
-    """{count} proposed matches of this period wait for a decision. Accept or reject them first, then close."""
+    """Proposed matches of this period that wait for a decision: {count}. Accept or reject them first, then close."""
 
 
 class WhyCarried(BadInput):
-    """{count} cases of {amount} are still open. Say why the period is closed with them: they are carried on."""
+    """Cases of this period that are still open: {count}, {amount} in all. Say why it is closed with them: they are
+    carried on."""
 
 
 class NotSigned(BadInput):

@@ -129,7 +129,7 @@ def _decide(case: Case) -> None:
                 lambda: variances.accept([case.id], reason or "", by=frame.actor(), key=frame.form_key(name)), name,
                 "Accepted.",
             )  # fmt: skip
-        if st.button("Reject it", key="recon_reject", shortcut="r"):
+        if st.button("Reject it", key="recon_reject", shortcut="x"):
             _done(
                 lambda: variances.reject([case.id], reason or "", by=frame.actor(), key=frame.form_key(name)), name,
                 "Rejected: its rows are open again and the two are not proposed again.",

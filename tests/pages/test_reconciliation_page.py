@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
 from billing import closing, deposits, variances
 from billing.matching import reconcile_days
 from data.models import PaymentMatch, Variance, VarianceComment
+from data.session import write
 from tests import screen
 from tests.billing.visits import today
 from tests.settlement import books as rows_of
@@ -73,6 +75,25 @@ def test_every_view_draws(week, view):
     at.session_state["recon_view"] = view
     at.run()
     assert not at.exception, at.exception
+
+
+def test_a_proposed_match_shows_its_evidence_and_is_accepted_or_rejected(week):
+    clinic, _ = week
+    with write(clinic.id) as session:
+        for row in session.scalars(select(PaymentMatch).order_by(PaymentMatch.id).limit(2)):
+            row.state, row.is_auto, row.score, row.kind = "proposed", False, 3_000, "exact"
+    at = opened(clinic)
+    at.session_state["recon_queue"] = "unsure"
+    at.run()
+    tables = " ".join(str(one.value) for one in at.get("html"))
+    assert not at.exception and "Last four digits" in tables and "Authorization" in tables
+    at.button(key="recon_accept").click().run()
+    assert "Accepted" in said(at)
+    at.button(key="recon_reject").click().run()
+    assert "not proposed again" in said(at) and not at.exception
+    assert {one.state for one in stored(clinic, PaymentMatch, PaymentMatch.decided_at.is_not(None))} == {
+        "accepted", "rejected",
+    }  # fmt: skip
 
 
 def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
