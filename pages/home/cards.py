@@ -24,6 +24,8 @@ article { min-width: 0; padding: .9rem 1rem .7rem; border: 1px solid var(--st-bo
   .tall { grid-row: span 2; } .tall ~ article { align-self: start; }
   section:has(.tall ~ article:nth-child(4)) { grid-template-rows: auto auto 1fr; }
   .tall:has(~ article:nth-child(4)) { grid-row: span 3; }
+  section:has(.tall ~ article:nth-child(5)) { grid-template-rows: auto auto auto 1fr; }
+  .tall:has(~ article:nth-child(5)) { grid-row: span 4; }
 }
 h3 { margin: 0 0 .35rem; font: 600 1.05rem/1.35 var(--st-heading-font); }
 p { margin: 0 0 .35rem; font-size: .88rem; color: color-mix(in srgb, var(--st-text-color) 75%, transparent); }
