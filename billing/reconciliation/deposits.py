@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from billing.reconciliation.frames import plain_brand
 
@@ -219,6 +218,8 @@ def _single(stream: _Stream, lines: list[Line]) -> list[DepositFound]:
 def _nearest(stream: _Stream, batches: list[Batch], lines: list[Line]) -> list[tuple[Batch, Line]]:
     if not lines:
         return []
+    from scipy.optimize import linear_sum_assignment  # half a second to load, and pages only need what is beside it
+
     gain = np.zeros((len(batches), len(lines)))
     for row, batch in enumerate(batches):
         for column, line in enumerate(lines):
