@@ -417,13 +417,13 @@ def _deposit_words(session: ClinicSession, rows: list[Variance]) -> dict[str, st
 
 
 @remembered("reconciliation.use")
-def opened(key: str, *, by: Actor) -> Opened:
-    """One case by its key, with evidence, likely partners and comments. Raises NotPermitted, NotFound."""
+def opened(name: str, *, by: Actor) -> Opened:
+    """One case by its name in lists, with evidence, likely partners and comments. Raises NotPermitted, NotFound."""
     with look(by, "reconciliation.use") as session:
-        if key.startswith("m"):
-            found = cases_in(session, matches=select(PaymentMatch).where(PaymentMatch.id == key[1:]))
+        if name.startswith("m"):
+            found = cases_in(session, matches=select(PaymentMatch).where(PaymentMatch.id == name[1:]))
         else:
-            found = cases_in(session, select(Variance).where(Variance.id == key[1:]))
+            found = cases_in(session, select(Variance).where(Variance.id == name[1:]))
         if not found:
             raise NotFound(what="case", name="like this")
         case = found[0]
