@@ -85,13 +85,13 @@ def money_today(day: date, *, by: Actor) -> MoneyToday:
         has_year = known is not None and known <= last_year.replace(day=1)
 
         def before(start: date, end: date) -> int | None:
-            return _revenue(session, start, end) if has_year else None
+            return revenue(session, start, end) if has_year else None
 
         outstanding, count, overdue = _outstanding(session, day)
         received = session.scalar(select(func.sum(Payment.amount_cents)).where(Payment.day == day))
         return MoneyToday(
-            today=Compared(_revenue(session, day, day), before(weekday, weekday)),
-            month=Compared(_revenue(session, first, day), before(last_year.replace(day=1), last_year)),
+            today=Compared(revenue(session, day, day), before(weekday, weekday)),
+            month=Compared(revenue(session, first, day), before(last_year.replace(day=1), last_year)),
             received_today=int(received or 0),
             outstanding=outstanding,
             outstanding_count=count,
@@ -130,7 +130,8 @@ def open_tickets(day: date, *, limit: int = 8, by: Actor) -> tuple[list[OpenTick
         return found[:limit], len(found), sum(row.balance for row in found)
 
 
-def _revenue(session: ClinicSession, first: date, last: date) -> int:
+def revenue(session: ClinicSession, first: date, last: date) -> int:
+    """Revenue of some days, both included, in cents."""
     statement = select(func.sum(InvoiceLine.net_cents)).where(
         InvoiceLine.day >= first, InvoiceLine.day <= last, InvoiceLine.invoice_id.not_in(unbilled_ids())
     )

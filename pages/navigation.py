@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("paper/practise.py", "Practise an outage", "school", "outage.print", "practise", in_menu=False),
     ),
     "Money": (
+        Page("money/overview.py", "Money", "monitoring", "reports.money", "money"),
         Page("money/invoices.py", "Invoices", "receipt_long", "billing.invoices", "invoices"),
         Page("money/reconciliation.py", "Reconciliation", "balance", "reconciliation.use", "reconciliation"),
         Page("money/funds.py", "Grants & vouchers", "volunteer_activism", "billing.invoices", "grants"),
