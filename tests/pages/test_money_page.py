@@ -24,7 +24,7 @@ def _opened(clinic, username):
 
 
 def _words(at):
-    return " ".join(str(one.value) for one in (*at.info, *at.caption, *at.subheader, *at.markdown))
+    return " ".join(str(one.value) for one in (*at.info, *at.caption, *at.subheader, *at.markdown)).replace("\\", "")
 
 
 def test_the_owner_sees_what_differs_and_chooses_the_time(sqlite_clinic):
