@@ -134,6 +134,16 @@ def credit(client_id: str, *, by: Actor) -> int:
         return sum(source.cents for source in credit_sources(session, client.id))
 
 
+def loose_credit(client_id: str, *, by: Actor) -> int:
+    """The part of the credit that no invoice holds and that can go back by itself: the rest of payments.
+
+    Raises NotFound, RestrictedRecord, NotPermitted.
+    """
+    with look(by, "billing.view") as session:
+        client = client_for(session, client_id, by)
+        return sum(one.cents for one in credit_sources(session, client.id) if one.invoice_id is None)
+
+
 def use_credit(invoice_id: str, cents: int, *, by: Actor, key: str | None = None) -> int:
     """Pay a ticket out of the client's credit; returns what is left of the credit.
 

@@ -7,7 +7,7 @@ import streamlit as st
 from billing import history, sending
 from billing.history import ClientAccount, InvoiceSummary
 from billing.portal.door import end_portal_sessions, portal_sessions
-from pages.components import folding, frame, new_invoice, show
+from pages.components import client_credit, folding, frame, new_invoice, show
 from pages.components.rows import Row, rows
 from records.clients import OpenedClient
 
@@ -27,6 +27,7 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
             st.metric("Open", show.money(account.open_cents))
             st.metric("Charged", show.money(account.charged_cents))
             st.metric("Paid", show.money(account.paid_cents))
+            client_credit.draw(opened.client.id, may)
             st.space("stretch")
         _acts(opened, account, may)
     if not account.invoices and not account.payments:

@@ -98,6 +98,8 @@ def payments(paid: list[Paid]) -> None:
     for one in paid:
         kind = {"refund": "Refund", "void": "Void"}.get(one.kind, "")
         deposit = "Deposit," if one.deposit else ""
+        if one.kind == "sale" and one.allocated_cents < 0:
+            kind, deposit = "Moved to another ticket:", ""
         how = " ".join(
             part for part in (kind, deposit, TENDERS.get(one.tender, one.tender.capitalize()), one.detail) if part
         )

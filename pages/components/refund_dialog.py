@@ -73,8 +73,9 @@ def _amounts(form: DraftForm, invoice: Ticket, sales: list[Returnable], chosen: 
 
 
 def _how(one: Returnable) -> str:
-    card = " ".join(part for part in (one.tender.brand, one.tender.last4) if part)
-    return f"{TENDERS.get(one.tender.kind, one.tender.kind.capitalize())} {card}".strip() + f" ({one.reference})"
+    card = " ".join(part for part in (one.tender.brand or "card", one.tender.last4) if part)
+    how = card if one.tender.kind == "card" else TENDERS.get(one.tender.kind, one.tender.kind).lower()
+    return f"{how} ({one.reference})"
 
 
 def _refund(form: DraftForm, invoice: Ticket, sales: list[Returnable]) -> None:

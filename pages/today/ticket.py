@@ -86,7 +86,7 @@ def _picker(ticket: Ticket) -> None:
     labels |= {code: _package_label(pack) for code, pack in packs.items()}
     st.selectbox(
         "Add a service or package", [*packs, *offers], index=None, key="add_service",
-        placeholder="Add a service or package: type to search", format_func=labels.__getitem__, on_change=_add,
+        placeholder="Add a service or package", format_func=labels.__getitem__, on_change=_add,
         args=(ticket.id, None), label_visibility="collapsed",
     )  # fmt: skip
 

@@ -93,7 +93,7 @@ def test_from_ready_to_receipt_in_cash_and_by_card_and_a_refund(served, browser,
     boss.get_by_role("button", name="Refund").click()
     dialog.get_by_text("Kept from").wait_for()
     expect(dialog.get_by_label("Reason")).to_have_value("Vaccine given elsewhere")
-    dialog.get_by_label("To Card Visa 4242").fill("8")
+    dialog.get_by_label("To Visa 4242").fill("8")
     dialog.get_by_role("button", name="Refund").click()
     boss.get_by_text("Part paid", exact=True).wait_for()
     _, told = ticket_of(served, "Clementine")

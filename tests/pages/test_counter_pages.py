@@ -259,3 +259,19 @@ def test_cash_and_card_are_taken_on_one_screen(sqlite_clinic):
     assert ["100.00" in at.success[0].value, "Change" in at.success[1].value] == [True, True]
     paid = tickets.ticket(ticket, by=sqlite_clinic.operator).payments
     assert [(one.tender, one.amount_cents) for one in paid] == [("card", 10_000), ("cash", 6_300)]
+
+
+def test_credit_pays_a_ticket_by_one_click_and_stands_on_the_clients_billing(sqlite_clinic):
+    visit_id, client = visit(sqlite_clinic, services=("rabies",))
+    mona, first = sqlite_clinic.actor("mona"), checkout.open_ticket(visit_id, by=sqlite_clinic.operator)
+    take_payment([first], 5_000, CASH, keep_rest=True, by=mona)
+    ticket = checkout.open_ticket(visit(sqlite_clinic, client_id=client, services=("rabies",))[0], by=mona)
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket)
+    at.button("use_credit").click().run()
+    assert not at.exception and not at.error
+    assert tickets.ticket(ticket, by=mona).standing.payment == "paid"
+    at = opened(sqlite_clinic, "mona", "clients/client.py", id=client, tab="Billing")
+    assert [metric.value for metric in at.metric if metric.label == "Credit"] == ["$14.00"]
+    assert "credit_back" in {button.key for button in at.button}
+    at = opened(sqlite_clinic, "sam", "clients/client.py", id=client, tab="Billing")
+    assert "credit_back" not in {button.key for button in at.button}
