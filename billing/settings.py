@@ -82,6 +82,7 @@ class DiscountDocument(definitions.Document):
     """A discount of the clinic's list: a share of each charge it applies to, or an amount off them together."""
 
     label: str = Field(min_length=1, max_length=80)
+    reason: str = Field(default="", max_length=200)
     rate_millionths: int = Field(default=0, ge=0, le=1_000_000)
     amount_cents: int = Field(default=0, ge=0, le=100_000_00)
     services: list[str] = Field(default_factory=list)
@@ -89,7 +90,6 @@ class DiscountDocument(definitions.Document):
     """It applies to these services and to those of these categories; to every one where both are empty."""
     needs_permission: bool = True
     """Only for those who may give discounts; otherwise everybody at the counter gives it."""
-    reason: str = Field(default="", max_length=200)
     active: bool = True
 
     @model_validator(mode="after")

@@ -27,5 +27,7 @@ def choices(source: str) -> dict[str, str]:
     if kind == "people":
         return about_service(by=frame.actor()).people
     found = settings.entries(kind, by=frame.actor())
+    if kept == "category":
+        return {name: name for name in sorted({str(entry.body["category"]) for entry in found}) if name}
     names = {entry.slug: str(entry.body.get("name") or entry.body.get("label")) for entry in found}
     return names if kept == "slug" else {name: name for name in names.values()}

@@ -182,7 +182,7 @@ SETTINGS = (
             "amount_cents": Field("Or an amount off", help="Spread over the services it is for."),
             "services": Field("For these services", choices="service:slug",
                               help="Leave services and categories empty for all."),
-            "categories": Field("For these categories", help="One on each line, as on the price list."),
+            "categories": Field("For these categories", choices="service:category", help="Of the price list."),
             "needs_permission": Field("Only for those who may give discounts",
                                       help="Switched off, everybody at the counter may give it."),
             "reason": Field("Reason on the receipt", help="Its name, where this is empty."), "active": _ACTIVE,
