@@ -36,6 +36,8 @@ TEST = "https://sandbox.api.mxmerchant.com/checkout/v3"
 LINKS = ("payLink", "paymentLink", "click2PayUrl", "clickToPayUrl", "url", "link")
 """Where an invoice carries its pay link; which of them a live account fills is still to be seen."""
 PAGE = 500
+CANCELLED = "cancelled".capitalize()
+"""A word of its protocol, not of ours."""
 PAID = ("approved", "settled", "chargedback")
 
 
@@ -81,7 +83,7 @@ class Mx:
         before = self.state_of(placed)
         if before.state != "open" or not placed.external_id:
             return before
-        self._ask("PUT", f"/invoice/{placed.external_id}", {"id": int(placed.external_id), "status": "Cancelled"}, {})
+        self._ask("PUT", f"/invoice/{placed.external_id}", {"id": int(placed.external_id), "status": CANCELLED}, {})
         after = self.state_of(placed)
         return after if after.state == "paid" else Sale("expired")
 
