@@ -59,8 +59,8 @@ STEPS = (
     (
         "Cards",
         "Use the terminal by itself, with its own line. On the card slip only total, last four digits and "
-        "authorization code. If the terminal is down too: cash, check, or a payment request later; a number written "
-        "down goes on the tear-off alone.",
+        "authorization code. Never the whole card number. If the terminal is down too: cash, check, or a payment "
+        "request later.",
     ),
     (
         "Money",
