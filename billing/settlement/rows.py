@@ -301,6 +301,8 @@ def last4(text: str) -> str:
         raise Unreadable("it holds a payment card number, which is never stored. Keep the last four digits.")
     if text.isascii() and text.isdigit() and len(text) < 4:
         text = text.zfill(4)  # a spreadsheet took the zeros in front away
+    if len(text) > 60:
+        raise Unreadable("it must be the last four digits of the card and nothing else.")
     match = _MASKED.fullmatch(text)
     if match is None:
         match = re.fullmatch(r"[A-Za-z ]*[xX*#•.\-\s]+(\d{4})", text)
@@ -336,6 +338,7 @@ def plain(text: str, length: int) -> str:
 
 def words(text: str, length: int = 300) -> str:
     """A description of a bank or processor: a number in it that could be a card's is cut to its last four digits."""
+    text = text[:4_000]
     text = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
     return without_card_numbers(text)[:length].strip()
 

@@ -45,6 +45,11 @@ def lines(clinic):
         return session.scalars(select(BankLine).order_by(BankLine.posted_on, BankLine.external_id)).all()
 
 
+def test_sections_that_never_end_cost_no_time():
+    with pytest.raises(NotReadable):
+        parsed(b"<OFX>" + b"<![CDATA[" * 200_000)
+
+
 DEPOSIT = ("20260304120000[-8:PST]", "96.35", "F1", "MTOT DEP 8076")
 
 

@@ -16,7 +16,6 @@ from billing.settlement.rows import Account, BankRow, Reading, Setting, amount, 
 from records.values import Unreadable
 
 _TAG = re.compile(r"<(/?)([A-Za-z0-9_.]{1,40})\s*/?>([^<]*)")
-_CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 STATEMENTS = ("STMTRS", "CCSTMTRS", "INVSTMTRS")
 
 
@@ -33,7 +32,7 @@ def read(content: bytes, name: str, setting: Setting) -> Reading:
     start = text.upper().find("<OFX>")
     if start < 0:
         raise NotReadable(file=name, place="", problem="there is no OFX statement in it. Download it again.")
-    body = _CDATA.sub(lambda found: _escaped(found.group(1)), text[start:])
+    body = _without_cdata(text[start:])
     found = _Statements(reading, setting)
     for line, closing, tag, value in _tags(body, text.count("\n", 0, start) + 1):
         found.take(line, closing, tag, value)
@@ -51,6 +50,15 @@ def decoded(content: bytes) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace")
+
+
+def _without_cdata(text: str) -> str:
+    """The text with what stands in CDATA sections written out; one that never ends is left as it is."""
+    parts, place = [], 0
+    while (start := text.find("<![CDATA[", place)) >= 0 and (end := text.find("]]>", start)) >= 0:
+        parts += [text[place:start], _escaped(text[start + 9 : end])]
+        place = end + 3
+    return "".join(parts) + text[place:]
 
 
 def _escaped(text: str) -> str:
