@@ -21,7 +21,7 @@ from data import definitions
 from data.errors import BadInput, EditedMeanwhile, NotFound, Refusal
 from data.models import Appointment, Exam, Fund, Invoice, InvoiceLine, Patient, Service, Surgery
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from security.rules import Work, authorize
 
 
@@ -179,7 +179,8 @@ def standing_line(work: Work, line_id: str) -> tuple[InvoiceLine, Invoice, date]
     """
     session = work.session
     session.head()
-    line = session.scalars(select(InvoiceLine).where(InvoiceLine.id == line_id)).one_or_none()
+    found = select(InvoiceLine).where(InvoiceLine.id == line_id)
+    line = session.scalars(found).one_or_none() if is_id(line_id) else None
     if line is None:
         raise NotFound(what="line", name="like this")
     reversal = session.scalar(select(InvoiceLine.id).where(InvoiceLine.reverses_id == line_id))

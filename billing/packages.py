@@ -32,7 +32,7 @@ from data import definitions
 from data.errors import NotFound, Refusal
 from data.models import Appointment, Invoice, InvoiceLine, Service
 from data.session import ClinicSession
-from data.types import new_id
+from data.types import is_id, new_id
 from security.actor import Actor
 from security.rules import Work, act, authorize, look, remembered
 
@@ -109,8 +109,11 @@ def take_apart(package_id: str, *, keep: bool, by: Actor, key: str | None = None
             return
         session = work.session
         session.head()
+        if not is_id(package_id):
+            raise LineChanged()
         invoice_id = session.scalar(select(InvoiceLine.invoice_id).where(InvoiceLine.package_id == package_id).limit(1))
-        lines = [line for line in standing_lines(session, invoice_id or "") if line.package_id == package_id]
+        every = standing_lines(session, invoice_id) if invoice_id else []
+        lines = [line for line in every if line.package_id == package_id]
         if not invoice_id or not lines:
             raise LineChanged()
         invoice, stands = ledger.live_invoice(work, invoice_id)

@@ -409,7 +409,7 @@ def void_payment(payment_id: str, reason: str, *, by: Actor, key: str | None = N
         reason = checked_reason(reason)
         session = work.session
         session.head()
-        sale = session.scalars(select(Payment).where(Payment.id == payment_id)).one_or_none()
+        sale = session.held(Payment, payment_id) if is_id(payment_id) else None
         if sale is None or sale.kind != "sale":
             raise NotFound(what="payment", name="like this")
         if session.scalar(select(Payment.id).where(Payment.reverses_id == payment_id, Payment.kind == "void")):

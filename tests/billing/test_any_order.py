@@ -169,11 +169,12 @@ def test_whatever_is_done_every_total_is_the_sum_of_its_rows_and_no_cent_is_lost
         definitions.save(session, TAX_RULES, "rules", TaxRules(rounding=rounding), by_user_id=None)
     done = set()
 
-    @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(st.sampled_from(DEEDS), min_size=12, max_size=20), st.integers(0, 2**32))
-    def run(deeds, seed):
+    @settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.integers(0, 2**32))
+    def run(seed):
         counter = Counter(clinic, seed)
-        for deed in deeds:
+        for _ in range(25):
+            deed = counter.any.choice(DEEDS)
             with contextlib.suppress(Refusal):
                 getattr(counter, deed)()
                 done.add(deed)
@@ -181,7 +182,7 @@ def test_whatever_is_done_every_total_is_the_sum_of_its_rows_and_no_cent_is_lost
         counter.check_rows()
 
     run()
-    assert len(done) > len(DEEDS) // 3, "most of it was possible at some time"
+    assert len(done) > len(DEEDS) // 3, "a good part of it was possible at some time"
 
 
 def test_a_fault_in_the_books_is_found(clinic):
