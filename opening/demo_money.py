@@ -14,14 +14,15 @@ from typing import Any
 from sqlalchemy import select
 
 from billing import client_billing
+from billing.closing import close_period
 from billing.deposits import find_deposits
 from billing.fees import Terms
 from billing.matching import reconcile_days
 from billing.processors.settings import PROCESSOR, Processor
 from billing.variances import assign, comment
 from data import definitions
-from data.models import BooksPeriod, User, Variance
-from data.session import ClinicSession, read, write
+from data.models import User, Variance
+from data.session import ClinicSession, read
 from data.types import clock
 from opening.demo_history import ONLINE, Maker, Row
 from security.actor import Actor
@@ -40,6 +41,8 @@ PROCESSORS = {
 SAYS = {MX: "BANKCARD 8076 MTOT DEP", TERMINAL: "MERCHANT SVCS 0417 DEP", STRIPE: "STRIPE TRANSFER HARBOR SPAY"}
 """What the bank writes beside their deposits."""
 ACCOUNT = "Operating account"
+SIGNS = "Maya Ortiz"
+"""Who closed the weeks before the last."""
 SETTLED = {"location_id": None, "related_reference": "", "source": "import", "status": "settled", "fee_cents": None}
 
 
@@ -244,11 +247,7 @@ def reconcile(clinic_id: str, maker: Maker) -> None:
     with clock.told(maker.s.now - timedelta(minutes=22)):
         find_deposits(by=by)
         reconcile_days(first, maker.s.today, by=by)
-        with write(clinic_id) as session:
-            session.add(BooksPeriod(
-                first=first, last=last, totals={}, signed_as="Maya Ortiz", closed_by_id=by.user_id or "",
-                closed_at=maker.at(monday, time(8, 40)),
-            ))  # fmt: skip
+        close_period(first, last, SIGNS, by=by)
         with read(clinic_id) as session:
             cases = {row.kind: row.id for row in session.scalars(select(Variance).where(Variance.state == "open"))}
         for kind, who, words in (

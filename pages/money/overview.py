@@ -35,7 +35,8 @@ def main() -> None:
     )  # fmt: skip
     first, last = _span(period, today)
     monday = today - timedelta(days=today.weekday())
-    found = _seen(first, last, monday - timedelta(weeks=WEEKS - 1), monday + timedelta(days=6))
+    with st.spinner("Adding up …"):
+        found = _seen(first, last, monday - timedelta(weeks=WEEKS - 1), monday + timedelta(days=6))
     with place, frame.head("Money", _facts(found, first, last)):
         can = "reconciliation.use" in frame.may()
         if can and st.button("Reconcile", icon=":material/balance:", key="money_reconcile"):
