@@ -180,6 +180,8 @@ def amount(text: object, digits: int, *, mark: str = "") -> int:
         return _cents(Decimal(text), digits, str(text))
     bare = str(text).strip()
     said = bare
+    if len(bare) > 60:
+        raise Unreadable("it is not an amount of money: it is far too long.")
     side = re.search(r"\s*\b(CR|DR)\.?$", bare, re.IGNORECASE)
     if side:
         bare = bare[: side.start()]
