@@ -167,7 +167,14 @@ def test_amounts_never_pass_through_floats():
     for value in (0.29, True, None):
         with pytest.raises(Unreadable):
             amount(value, 2)
-    for text, mark in (("12,34", "."), ("4O.00", "."), ("1.23", ","), ("9" * 20, "."), ("9" * 1_000_000, "."), ("0.005", ".")):
+    for text, mark in (
+        ("12,34", "."),
+        ("4O.00", "."),
+        ("1.23", ","),
+        ("9" * 20, "."),
+        ("9" * 1_000_000, "."),
+        ("0.005", "."),
+    ):
         with pytest.raises(Unreadable):
             amount(text, 2, mark=mark)
 
