@@ -306,7 +306,9 @@ def _proposed(first: date, last: date) -> tuple[Any, ...]:
 
 @remembered("reconciliation.use")
 def cases(first: date, last: date, queue: str, *, by: Actor) -> list[Case]:
-    """The cases of a queue, the oldest first, at most MOST. Raises NotPermitted."""
+    """The cases of a queue, the oldest first, at most MOST. Raises NotPermitted, NotFound."""
+    if queue not in QUEUES:
+        raise NotFound(what="queue", name="like this")
     kinds = QUEUES[queue][1]
     with look(by, "reconciliation.use") as session:
         return cases_in(

@@ -451,8 +451,9 @@ def write_landing(
 ) -> Landed:
     """Write the rows hidden, in chunks, and show them in one last transaction; with what came in and the run's id.
     Where nothing is new, nothing is written."""
-    if not landing.inserts and not landing.completes:
-        return landed
+    with look(by, "reconciliation.use"):
+        if not landing.inserts and not landing.completes:
+            return landed
     run_id = new_id()
     hidden = {"import_id": run_id, "deleted_at": clock.now()}
     total, done = sum(len(rows) for _, rows in landing.inserts) or 1, 0
