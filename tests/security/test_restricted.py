@@ -84,6 +84,7 @@ WORDS = {"query": CANARY, "last_name": CANARY, "first_name": CANARY, "phone": "5
 ELSEWHERE = {
     "records.clinic_export.export_clinic": "writes files: the export has a test of its own below",
     "records.clinic_export.export_zip": "writes files: the export has a test of its own below",
+    "billing.settlement.overview.guess_mapping": "reads a file that was uploaded",
     "records.imports.preview": "reads a file that was uploaded",
     "records.imports.suggest": "reads a file that was uploaded",
     "records.imports.open_table": "reads a file that was uploaded",
