@@ -31,6 +31,7 @@ from data.models import (
     VarianceComment,
 )
 from data.session import ClinicSession
+from records.access import NAME
 from security.actor import Actor
 from security.roles import permissions_of
 from security.rules import look, remembered
@@ -375,9 +376,10 @@ def _members(session: ClinicSession, ids: list[str]) -> dict[str, tuple[list[str
 def _paid(session: ClinicSession, ids: Iterable[str]) -> dict[str, Money]:
     wanted, found = list(ids), {}
     for start in range(0, len(wanted), 500):
-        rows = select(Payment, Client.first_name, Client.last_name).outerjoin(Client, Client.id == Payment.client_id)
-        for row, given, family in session.execute(rows.where(Payment.id.in_(wanted[start : start + 500]))):
-            name = " ".join(filter(None, (given, family)))
+        rows = select(Payment, Client.first_name, Client.last_name, Client.restricted)
+        rows = rows.outerjoin(Client, Client.id == Payment.client_id)
+        for row, given, family, restricted in session.execute(rows.where(Payment.id.in_(wanted[start : start + 500]))):
+            name = NAME if restricted else " ".join(filter(None, (given, family)))
             found[row.id] = Money(
                 row.id, row.reference, row.event_at, row.day, row.amount_cents, name, row.last4, row.brand,
                 row.authorization, row.invoice_reference, row.channel,

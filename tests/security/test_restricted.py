@@ -16,6 +16,7 @@ from appointments.booking import AlreadyBooked, Booking, Details
 from appointments.roster import Filters, roster
 from appointments.today import unclosed
 from billing import checkout, invoices, payments, tickets
+from billing.books import loose
 from billing.payments import Tender
 from data import definitions
 from data.errors import NotPermitted, Refusal
@@ -84,6 +85,7 @@ WORDS = {"query": CANARY, "last_name": CANARY, "first_name": CANARY, "phone": "5
 ELSEWHERE = {
     "records.clinic_export.export_clinic": "writes files: the export has a test of its own below",
     "records.clinic_export.export_zip": "writes files: the export has a test of its own below",
+    "billing.books.loose": "a payment keeps its reference, card and invoice, so that it can be matched: a test below",
     "billing.settlement.overview.guess_mapping": "reads a file that was uploaded",
     "records.imports.preview": "reads a file that was uploaded",
     "records.imports.suggest": "reads a file that was uploaded",
@@ -328,3 +330,13 @@ def test_an_export_of_the_whole_clinic_needs_the_right_to_break_glass_and_is_tol
         assert mail.recipient == "olive@example.org" and mail.subject == "The whole clinic was exported"
         text = content_of(mail).text
     assert "Adam Abbott" in text and "1 restricted record." in text and CANARY not in text
+
+
+def test_the_books_tell_a_payment_of_a_restricted_record_without_the_name(sqlite_clinic):
+    kept = everything.record(sqlite_clinic, CANARY)
+    olive = sqlite_clinic.actor("olive")
+    (open_row,) = loose(today() - timedelta(days=60), today(), by=olive).payments
+    assert CANARY in open_row.about
+    restrict(sqlite_clinic, kept.client_id)
+    (closed,) = loose(today() - timedelta(days=60), today(), by=olive).payments
+    assert closed.about == NAME and closed.reference == open_row.reference
