@@ -13,7 +13,7 @@ from data.errors import BadInput
 from forms.definition import ACROSS, Form, FormField
 from forms.field_setting import GAP, LABEL, LINE_HEIGHT, DoesNotFit, FieldSetter, Order
 from forms.furniture import BAND, MARGIN
-from forms.placed import Layout, Line, Page, Place, Words
+from forms.placed import TEAR_OFF, Layout, Line, Page, Place, Words
 from forms.print import PAPERS, text_width, wrap
 from forms.token import MOST_PAGES
 
@@ -58,7 +58,7 @@ class _Setter(FieldSetter):
         super().__init__(order, size[0] - 2 * self.left)
         self.size, self.repeats = size, repeats
         self.top = 104.0 if slip else BAND + 3
-        self.bottom = size[1] - (16.0 if slip else BAND - 2)
+        self.bottom = size[1] - (TEAR_OFF + 4.0 if slip else BAND - 2)
         self.pages: list[Page] = []
         self.places: list[Place] = []
         self.lines = 0

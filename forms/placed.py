@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from forms.print import text_width
 
+TEAR_OFF = 66.0
+"""Points at the foot of a slip for the card's number, torn off and shredded once the card is charged."""
+
 
 class Zone(NamedTuple):
     """One place to write or mark. A choice has one zone for each box, with the option it stands for."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from forms.definition import MERGE
 from forms.furniture import Imprint, draw_fixed, draw_imprint, draw_modules
-from forms.placed import Layout, Line, Page, Rect, Slot, Words, line_of_words, running
+from forms.placed import TEAR_OFF, Layout, Line, Page, Rect, Slot, Words, line_of_words, running
 from forms.print import BOLD, GREY, INK, PAPERS, REGULAR, register_fonts, wrap
 
 BLANK = "_" * 18
@@ -131,6 +131,7 @@ class Press:
                 _draw_slot(canvas, page.size[1], slot, sheet.facts, ())
             code = plate.code(part + 1, 4, sheet.serial)
             _slip_head(canvas, page.size, plate.title, self._clinic, code, f"{sheet.serial}-{part + 1}")
+            _tear_off(canvas, page.size)
             canvas.restoreState()
         canvas.setStrokeGray(0.6)
         canvas.setDash(3, 3)
@@ -212,6 +213,23 @@ def _draw_running(canvas: Any, height: float, slot: Slot, facts: Mapping[str, st
             assert isinstance(piece, Words)
             canvas.setFont(BOLD if piece.bold else REGULAR, size)
             canvas.drawString(piece.x, height - piece.y, piece.text)
+
+
+def _tear_off(canvas: Any, size: tuple[float, float]) -> None:
+    """The foot of a slip: number and expiry of a card that could not be charged, without a code that names a visit."""
+    left, right = 26.0, size[0] - 26
+    canvas.setStrokeGray(0.6)
+    canvas.setDash(2, 2)
+    canvas.line(0, TEAR_OFF, size[0], TEAR_OFF)
+    canvas.setDash()
+    canvas.setFillGray(GREY)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawString(left, TEAR_OFF - 11, "Tear off · never scan · shred it once the card is charged")
+    expiry = right - 74
+    canvas.drawString(left, TEAR_OFF - 25, "Card number")
+    canvas.drawString(expiry, TEAR_OFF - 25, "Expiry")
+    canvas.line(left, 16, expiry - 12, 16)
+    canvas.line(expiry, 16, right, 16)
 
 
 def _slip_head(canvas: Any, size: tuple[float, float], title: str, clinic: str, code: str, number: str) -> None:

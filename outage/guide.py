@@ -59,8 +59,8 @@ STEPS = (
     (
         "Cards",
         "Use the terminal by itself, with its own line. On the card slip only total, last four digits and "
-        "authorization code. Never the whole card number. If the terminal is down too: cash, check, or a payment "
-        "request later.",
+        "authorization code. If the terminal is down too: cash, check, a payment request later, or the card number on "
+        "the slip's tear-off and nowhere else.",
     ),
     (
         "Money",

@@ -27,6 +27,7 @@ import contextlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -44,6 +45,10 @@ def turn_page(path: str) -> None:
     if st.session_state.get(_PAGE) != path:
         st.session_state[_PAGE] = path
         st.session_state.pop(_DRAWN, None)
+
+
+UNDRAWN = 3.0
+"""Seconds in which a browser may still send what it showed before."""
 
 
 class Kept:
@@ -248,12 +253,18 @@ class DraftForm(Kept, Mapping[str, Any]):
         return len(self._names)
 
     def follow(self, name: str, beginning: Any) -> None:
-        """A field that begins with what others say: it follows them until somebody changes it."""
+        """A field that begins with what others say: it follows them until somebody changes it.
+
+        What the browser sends before it has drawn the new beginning still holds the one before: nobody typed that.
+        """
         old = self.start.get(name)
-        if old == beginning:
-            return
-        self.start[name] = beginning
-        if name not in self._held["body"] and self[name] == old:
+        passed = self._held.setdefault("passed", {})
+        if old != beginning:
+            self.start[name] = beginning
+            passed[name] = old, monotonic()
+        before, since = passed.get(name, (None, 0.0))
+        is_late = self[name] == before and monotonic() - since < UNDRAWN
+        if is_late and name not in self._held["body"]:
             st.session_state[self.key(name)] = beginning
 
     def among(self, name: str, options: Iterable[Any]) -> None:

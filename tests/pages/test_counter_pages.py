@@ -11,6 +11,7 @@ from billing.payments import Tender, take_payment
 from data.models import Appointment, Invoice, Location
 from data.session import read, write
 from data.types import clock
+from pages.components import draft_form
 from security import drafts, settings
 from tests.billing.visits import visit
 from tests.screen import opened, told
@@ -48,6 +49,21 @@ def test_a_card_number_typed_at_the_counter_is_refused_in_a_sentence(sqlite_clin
     assert tickets.ticket(invoice_id, by=sqlite_clinic.operator).payments == []
     kept = drafts.load(f"pay:{invoice_id}", by=sqlite_clinic.actor("sam"))
     assert kept == {"last4": "", "code": "A1"}, "not even a draft keeps a card number"
+
+
+def test_the_amount_is_what_is_due_although_the_browser_still_sends_what_was_due(sqlite_clinic, monkeypatch):
+    """Somebody who types fast after adding a service sends the amount of before: nobody typed that."""
+    invoice_id = checkout.open_ticket(visit(sqlite_clinic)[0], by=sqlite_clinic.operator)
+    at = opened(sqlite_clinic, "sam", "today/ticket.py", id=invoice_id)
+    name = f"pay:{invoice_id}:amount"
+    before = at.text_input(name).value
+    at.selectbox("add_service").select("E-collar  ·  $12.00").run()
+    at.text_input(name).set_value(before)
+    at.text_input(f"pay:{invoice_id}:last4").set_value("4242").run()
+    assert at.text_input(name).value == "175.84" != before
+    monkeypatch.setattr(draft_form, "UNDRAWN", 0.0)
+    at.text_input(name).set_value(before).run()
+    assert at.text_input(name).value == before, "typed later, it is meant"
 
 
 def test_a_client_without_a_visit_is_sold_something_from_checkout(sqlite_clinic):
