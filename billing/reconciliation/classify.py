@@ -12,6 +12,8 @@ from billing.reconciliation.score import DIFFERS, Scored
 _TYPOS = (slips.SWAP, slips.DIGIT, slips.DROPPED)
 _ROUNDS = 12
 _ENOUGH = 50
+_EVERY_WAY = 10.0
+"""What all ways in have in common counts like so many differences of one of them."""
 
 
 def pair_kinds(both: Both, pairs: Scored, prices: Ints) -> Texts:
@@ -25,27 +27,31 @@ def pair_kinds(both: Both, pairs: Scored, prices: Ints) -> Texts:
     kinds[paid < 0] = "refund"
     kinds[pairs.says[:, LAST4] == DIFFERS] = "last4_typo"
     differ = np.flatnonzero(paid != got)
-    kinds[differ] = of_differences(paid[differ], got[differ], prices)
+    _, ways = np.unique(p.channel[pairs.ours[differ]], return_inverse=True)
+    kinds[differ] = of_differences(paid[differ], got[differ], prices, ways)
     return kinds
 
 
-def of_differences(paid: Ints, got: Ints, prices: Ints) -> Texts:
+def of_differences(paid: Ints, got: Ints, prices: Ints, ways: Ints) -> Texts:
     """amount_typo, decimal_slip or amount_diff for amounts that differ.
 
     A difference that one wrong digit explains can also be a tip. What this data is like decides. Behind a wrong digit
     theirs is a price and ours is odd; behind a tip ours is the price. And tips and adjustments come again and again
-    with the same amount or percentage, where those of wrong digits are spread out.
+    with the same amount or percentage, where those of wrong digits are spread out. ``ways`` numbers the way each
+    payment came in: where amounts are typed by hand, more of them are mistyped.
     """
     paid, got = np.abs(paid), np.abs(got)
     shape = slips.of_amounts(paid, got)
     typed = np.array([0, 0.35, 0.6, 0.05, 0, 0, 0, 0])[shape] * slips.typing(paid, got) + 1e-7
     likely = _price(got, prices) / _price(paid, prices)
-    share, overall = np.full(len(paid), 0.5), 0.5
+    share, overall = np.full(len(paid), 0.5), np.full(len(paid), 0.5)
     others = shape != slips.DECIMAL
     for _ in range(_ROUNDS):
         odds = overall * typed * likely / ((1 - overall) * _habit(paid, got, 1 - share))
         share = np.where(others, odds / (1 + odds), 0.0)
-        overall = float((share.sum() + 5.0) / (others.sum() + 10.0))
+        of_all = float((share.sum() + 5.0) / (others.sum() + 10.0))
+        here, among = np.bincount(ways, weights=share), np.bincount(ways, weights=others)
+        overall = ((here + _EVERY_WAY * of_all) / (among + _EVERY_WAY))[ways]
     kinds = np.full(len(paid), "amount_diff", dtype=object)
     far = np.abs(got - paid) * 100 > 60 * np.minimum(paid, got)
     kinds[((share > _called_from(share)) & np.isin(shape, _TYPOS)) | far] = "amount_typo"
