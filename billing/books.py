@@ -211,30 +211,39 @@ class _Sums:
     def __init__(self, session: ClinicSession, first: date, last: date) -> None:
         self.timing = self.waiting = self.written_off = self.unexplained = 0
         self.matched = self.by_people = self.to_confirm = 0
-        self.differences: dict[str, str] = {}
+        self.written: set[frozenset[str]] = set()
+        """The rows of each difference that was written off."""
         self.states: dict[str, str] = {}
-        known = select(Variance.kind, Variance.state, Variance.payment_ids, Variance.settled_ids, Variance.detail)
+        known = select(Variance.kind, Variance.state, Variance.payment_ids, Variance.settled_ids)
         known = known.where(Variance.state.in_(OPEN) | and_(Variance.state == "written_off", Variance.day >= first))
-        for kind, state, payments, theirs, _ in session.execute(known):
-            for row in (*payments, *theirs):
-                (self.differences if kind in DIFFER else self.states).setdefault(row, state)
+        for kind, state, payments, theirs in session.execute(known):
+            rows = (*payments, *theirs)
+            if kind in DIFFER:
+                self.written |= {frozenset(rows)} if state == "written_off" else set()
+                continue
+            for row in rows:
+                if state != "written_off" or row not in self.states:
+                    self.states[row] = state
         self._matches(session, first, last)
         self._loose(session, first, last)
 
     def _matches(self, session: ClinicSession, first: date, last: date) -> None:
         inside: dict[str, int] = defaultdict(int)
-        rows: dict[str, str] = {}
         part = PaymentMatchPart
-        ours = select(part.match_id, Payment.id, -Payment.amount_cents).join(Payment, Payment.id == part.payment_id)
-        theirs = select(part.match_id, SettledTransaction.id, SettledTransaction.amount_cents)
+        ours = select(part.match_id, -Payment.amount_cents).join(Payment, Payment.id == part.payment_id)
+        theirs = select(part.match_id, SettledTransaction.amount_cents)
         theirs = theirs.join(SettledTransaction, SettledTransaction.id == part.settled_id)
         for statement in (
             ours.where(part.stands, *_ours(first, last)),
             theirs.where(part.stands, *_theirs(first, last)),
         ):
-            for match_id, row, cents in session.execute(statement):
+            for match_id, cents in session.execute(statement):
                 inside[match_id] += cents
-                rows[match_id] = row
+        rows: dict[str, set[str]] = defaultdict(set)
+        differing = select(PaymentMatch.id).where(PaymentMatch.day >= first, PaymentMatch.difference_cents != 0)
+        members = select(part.match_id, func.coalesce(part.payment_id, part.settled_id).label("row"))
+        for match_id, row in session.execute(members.where(part.stands, part.match_id.in_(differing))):
+            rows[match_id].add(row)
         heads = select(
             PaymentMatch.id, PaymentMatch.state, PaymentMatch.decided_at, PaymentMatch.day,
             PaymentMatch.difference_cents,
@@ -247,7 +256,7 @@ class _Sums:
             self.to_confirm += one.state == "proposed"
             difference = one.difference_cents if one.day <= last else 0
             self.timing += inside[one.id] - difference
-            if difference and self.differences.get(rows[one.id]) == "written_off":
+            if difference and frozenset(rows[one.id]) in self.written:
                 self.written_off += difference
             else:
                 self.unexplained += difference

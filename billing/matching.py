@@ -88,8 +88,9 @@ class Ran:
 
 
 def signature(kind: str, *references: Sequence[str]) -> str:
-    """The hash of a kind and the references of its rows."""
-    text = "\n".join([kind, *("\t".join(sorted(part)) for part in references)])
+    """The hash of a kind and the references of its rows. A difference is known by its rows alone: whether it is a tip
+    or a slip of the finger is learnt from all the others, and more of them may turn it."""
+    text = "\n".join(["differs" if kind in DIFFER else kind, *("\t".join(sorted(part)) for part in references)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -294,7 +295,9 @@ def _variances(session: ClinicSession, loaded: Loaded, found: Ran, period: _Peri
         before = stored.get(mark)
         if before is None:
             changes.variances.append((one, *ids))
-        elif before.state == "explained" or (before.settled_ids != list(ids[1]) and before.state in OPEN):
+        elif before.state == "explained" or (
+            before.state in OPEN and (before.settled_ids, before.kind) != (list(ids[1]), one.kind)
+        ):
             changes.again.append((before.id, one, *ids))
     for mark, row in stored.items():
         if mark in new or row.state not in OPEN or row.bank_line_ids or row.batch_ids:
@@ -470,7 +473,7 @@ def _note(
         row = session.held(Variance, variance_id)
         if row is None or row.state == "written_off":
             continue
-        row.payment_ids, row.settled_ids = list(payments), list(settled)
+        row.kind, row.payment_ids, row.settled_ids = one.kind, list(payments), list(settled)
         row.amount_cents, row.detail = one.cents, one.detail
         if row.state == "explained":
             row.state, row.settled_at, row.settled_by_id, row.reason = "open", None, None, ""

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from billing.matching import DIFFER, OPEN, signature
 from billing.matching_rows import CARD_TENDERS, MONEY_STATES, NO_SALE
-from billing.periods import counting_day, refuse_closed
+from billing.periods import closed_period, counting_day, refuse_closed
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound, Refusal
 from data.models import Payment, PaymentMatch, PaymentMatchPart, SettledTransaction, User, Variance, VarianceComment
@@ -169,6 +169,8 @@ def undo(match_id: str, *, by: Actor, key: str | None = None) -> None:
 def write_off(variance_ids: Sequence[str], reason: str, *, by: Actor, key: str | None = None) -> int:
     """Settle cases without a counterpart, with a reason; posts no money. Returns how many.
 
+    Whoever writes off the difference of a match has decided that it is one: the engine leaves it alone from then on.
+
     Raises NotPermitted, WhyMissing, SettledCase, CardNumberTyped.
     """
     reason = _words(reason)
@@ -184,6 +186,8 @@ def write_off(variance_ids: Sequence[str], reason: str, *, by: Actor, key: str |
                 raise SettledCase()
             row.state, row.reason = "written_off", reason
             row.settled_at, row.settled_by_id = clock.now(), by.user_id
+            if row.kind in DIFFER:
+                _decide(work, row)
             cents += row.amount_cents
         work.audit(
             "variance.written_off", "variance", variance_ids[0] if variance_ids else "", count=len(variance_ids),
@@ -316,32 +320,41 @@ def _explain(work: Work, match: PaymentMatch) -> None:
 def _differs(work: Work, match: PaymentMatch, reason: str) -> None:
     """The difference of a match as a case: settled at once where its reason is known."""
     kind = match.kind if match.kind in DIFFER else "amount_diff"
-    mark, ours, theirs = _mark(work.session, match, kind)
+    mark, ours, theirs = _mark(work.session, match)
     row = work.session.scalars(select(Variance).where(Variance.signature == mark)).one_or_none()
     if row is None:
         row = Variance(kind=kind, signature=mark, payment_ids=ours, settled_ids=theirs, bank_line_ids=[], batch_ids=[],
                        amount_cents=match.difference_cents, detail={}, day=match.day)  # fmt: skip
         work.session.add(row)
-    row.amount_cents, row.detail = match.difference_cents, {"match": match.id}
+    row.kind, row.amount_cents, row.detail = kind, match.difference_cents, {"match": match.id}
     row.state, row.reason = ("written_off" if reason else "open"), reason
     row.settled_at, row.settled_by_id = (clock.now(), work.by.user_id) if reason else (None, None)
 
 
+def _decide(work: Work, difference: Variance) -> None:
+    parts = select(PaymentMatchPart.match_id).where(
+        PaymentMatchPart.stands, PaymentMatchPart.payment_id.in_(difference.payment_ids)
+    )
+    for match in work.session.scalars(select(PaymentMatch).where(PaymentMatch.id.in_(parts))):
+        if match.decided_at is None and match.state == "accepted" and not closed_period(work.session, match.day):
+            match.decided_by_id, match.decided_at = work.by.user_id, clock.now()
+
+
 def _forget_difference(work: Work, match: PaymentMatch) -> None:
-    kind = match.kind if match.kind in DIFFER else "amount_diff"
-    mark, _, _ = _mark(work.session, match, kind)
+    mark, _, _ = _mark(work.session, match)
     row = work.session.scalars(select(Variance).where(Variance.signature == mark)).one_or_none()
     if row is not None and row.state != "explained":
         row.state, row.settled_at, row.settled_by_id = "explained", clock.now(), work.by.user_id
 
 
-def _mark(session: ClinicSession, match: PaymentMatch, kind: str) -> tuple[str, list[str], list[str]]:
+def _mark(session: ClinicSession, match: PaymentMatch) -> tuple[str, list[str], list[str]]:
+    """By what the difference of a match is known, and its rows on both sides."""
     ours, theirs = _members(session, match)
     names = [
         [row.reference for row in _rows(session, Payment, ours)],
         [row.reference for row in _rows(session, SettledTransaction, theirs)],
     ]
-    return signature(kind, *names), ours, theirs
+    return signature("amount_diff", *names), ours, theirs
 
 
 def _open_again(work: Work, match: PaymentMatch) -> None:
