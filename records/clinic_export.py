@@ -44,6 +44,7 @@ from security.rules import act, authorize
 FORMAT = 1
 KEYED = {
     ("app_user", "totp_secret"): "token", ("outbox_message", "body"): "token", ("outbox_file", "body"): "token",
+    ("clinic_secret", "body"): "credential",
     ("processor_secret", "body"): "credential",
 }  # fmt: skip
 """Columns stored encrypted under a key of the home: opened, then sealed for the journey."""

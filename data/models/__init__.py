@@ -37,6 +37,16 @@ from data.models.outage import (
     ScanFile,
     Waiver,
 )
+from data.models.reach import (
+    CampaignRun,
+    ClinicSecret,
+    MailEvent,
+    Memo,
+    MemoReading,
+    SnapshotDevice,
+    Suppression,
+    VaultAddress,
+)
 from data.models.security import AuditLog, BreakGlass, Draft, Idempotency, Ticket, Training, User, UserSession
 from data.models.settlement import (
     BankLine,
@@ -67,12 +77,14 @@ __all__ = [
     "BooksPeriod",
     "Bottle",
     "BreakGlass",
+    "CampaignRun",
     "CardSlip",
     "ChainHead",
     "CheckIn",
     "Client",
     "Clinic",
     "ClinicRow",
+    "ClinicSecret",
     "Consent",
     "CustomValue",
     "Definition",
@@ -100,6 +112,9 @@ __all__ = [
     "InvoiceLine",
     "Job",
     "Location",
+    "MailEvent",
+    "Memo",
+    "MemoReading",
     "Note",
     "Observation",
     "Outage",
@@ -127,6 +142,8 @@ __all__ = [
     "Service",
     "SettledTransaction",
     "SettlementBatch",
+    "SnapshotDevice",
+    "Suppression",
     "Surgery",
     "Ticket",
     "Tombstoned",
@@ -135,5 +152,6 @@ __all__ = [
     "UserSession",
     "Variance",
     "VarianceComment",
+    "VaultAddress",
     "Waiver",
 ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.models.base import Base, Record
+from data.models.base import Base, Record, belongs, id_column
 from data.types import UTCDateTime, clock
 
 
@@ -49,16 +49,29 @@ class OutboxMessage(Record, Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     message_id: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(String(12), default="pending")
-    """pending, claimed, sending, sent, deferred, failed, uncertain, suppressed."""
+    """pending, claimed, sending, sent, deferred, failed, uncertain, suppressed; of a campaign also excluded (``reply``
+    says why) and held_out, which never go out."""
     due_at: Mapped[datetime] = mapped_column(UTCDateTime(), default=clock.now)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     lease_owner: Mapped[str] = mapped_column(String(60), default="")
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
     sent_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     reply: Mapped[str] = mapped_column(String(500), default="")
+    run_id: Mapped[str | None] = id_column(nullable=True)
+    """The launch of a campaign it belongs to. Its text is then made when it goes out, of the run's frozen template and
+    the merge values that ``body`` holds."""
+    client_id: Mapped[str | None] = id_column(nullable=True)
+    patient_id: Mapped[str | None] = id_column(nullable=True)
+    address_hash: Mapped[str | None] = mapped_column(String(64))
+    """Of a campaign: an HMAC of the address, so that each gets it once; none where it was left out."""
+    variant: Mapped[str] = mapped_column(String(8), default="")
+    """Which of a campaign's texts: a, b; hold for those who get none, to compare with."""
     keys = (
         UniqueConstraint("clinic_id", "dedupe_key", name="uq_outbox_message_dedupe_key"),
+        UniqueConstraint("clinic_id", "run_id", "address_hash", "channel", name="uq_outbox_message_run_id"),
+        belongs("run_id", "campaign_run"),
         Index("ix_outbox_message_due", "state", "due_at"),
+        Index("ix_outbox_message_client", "clinic_id", "client_id"),
     )
 
 

@@ -45,11 +45,11 @@ TABS = {
     "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
-    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition",
+    "BackEntry", "CampaignRun", "CustomValue", "DocumentPage", "Draft", "FormEdition", "MailEvent", "Memo",
     "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
     "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
     "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder",
-    "Ticket", "Training",
+    "SnapshotDevice", "Ticket", "Training", "VaultAddress",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {

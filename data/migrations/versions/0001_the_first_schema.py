@@ -144,6 +144,43 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "campaign_run",
+        sa.Column("campaign", sa.String(length=80), nullable=False),
+        sa.Column("key", sa.String(length=160), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=False),
+        sa.Column("frozen", sa.JSON(), nullable=False),
+        sa.Column("audience", sa.Integer(), nullable=False),
+        sa.Column("begins_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("began_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("launched_by_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("document_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_campaign_run")),
+        sa.UniqueConstraint("clinic_id", "key", name="uq_campaign_run_key"),
+    )
+    with op.batch_alter_table("campaign_run", schema=None) as batch_op:
+        batch_op.create_index("ix_campaign_run_campaign", ["clinic_id", "campaign", "day"], unique=False)
+        batch_op.create_index("ix_campaign_run_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_campaign_run_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_campaign_run_state", ["clinic_id", "state"], unique=False)
+
+    op.create_table(
         "client",
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("reference", sa.String(length=80), nullable=False),
@@ -201,6 +238,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_clinic")),
         sa.UniqueConstraint("slug", name=op.f("uq_clinic_slug")),
     )
+    op.create_table(
+        "clinic_secret",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_clinic_secret")),
+        sa.UniqueConstraint("clinic_id", "name", name="uq_clinic_secret_name"),
+    )
+    with op.batch_alter_table("clinic_secret", schema=None) as batch_op:
+        batch_op.create_index("ix_clinic_secret_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_clinic_secret_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
     op.create_table(
         "custom_value",
         sa.Column("entity", sa.String(length=20), nullable=False),
@@ -494,6 +555,35 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "memo",
+        sa.Column("title", sa.String(length=120), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("roles", sa.JSON(), nullable=False),
+        sa.Column("posted_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("withdrawn_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("on_status_page_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_memo")),
+    )
+    with op.batch_alter_table("memo", schema=None) as batch_op:
+        batch_op.create_index("ix_memo_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_memo_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "outbox_file",
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("mime", sa.String(length=120), nullable=False),
@@ -512,43 +602,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_outbox_file_change", ["clinic_id", "change"], unique=False)
         batch_op.create_index(
             "ix_outbox_file_import",
-            ["clinic_id", "import_id"],
-            unique=False,
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-
-    op.create_table(
-        "outbox_message",
-        sa.Column("channel", sa.String(length=8), nullable=False),
-        sa.Column("purpose", sa.String(length=30), nullable=False),
-        sa.Column("dedupe_key", sa.String(length=160), nullable=False),
-        sa.Column("recipient", sa.String(length=254), nullable=False),
-        sa.Column("subject", sa.String(length=300), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("message_id", sa.String(length=200), nullable=False),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("due_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("lease_owner", sa.String(length=60), nullable=False),
-        sa.Column("lease_until", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("sent_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("reply", sa.String(length=500), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
-        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
-        sa.Column("change", sa.BigInteger(), nullable=False),
-        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
-        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
-        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_outbox_message")),
-        sa.UniqueConstraint("clinic_id", "dedupe_key", name="uq_outbox_message_dedupe_key"),
-    )
-    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
-        batch_op.create_index("ix_outbox_message_change", ["clinic_id", "change"], unique=False)
-        batch_op.create_index("ix_outbox_message_due", ["state", "due_at"], unique=False)
-        batch_op.create_index(
-            "ix_outbox_message_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -872,6 +925,64 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "snapshot_device",
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("code_until", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("enrolled_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("refreshed_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("revoked_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_snapshot_device")),
+    )
+    with op.batch_alter_table("snapshot_device", schema=None) as batch_op:
+        batch_op.create_index("ix_snapshot_device_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_snapshot_device_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_snapshot_device_token", ["clinic_id", "token_hash"], unique=False)
+
+    op.create_table(
+        "suppression",
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("channel", sa.String(length=10), nullable=False),
+        sa.Column("scope", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=False),
+        sa.Column("run_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("lifted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_suppression")),
+    )
+    with op.batch_alter_table("suppression", schema=None) as batch_op:
+        batch_op.create_index("ix_suppression_address", ["clinic_id", "address_hash", "channel"], unique=False)
+        batch_op.create_index("ix_suppression_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_suppression_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
         "variance",
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("signature", sa.String(length=64), nullable=False),
@@ -913,6 +1024,34 @@ def upgrade() -> None:
             postgresql_where=sa.text("deleted_at IS NULL"),
         )
         batch_op.create_index("ix_variance_state", ["clinic_id", "state", "day"], unique=False)
+
+    op.create_table(
+        "vault_address",
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("code_until", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("confirmed_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_vault_address")),
+    )
+    with op.batch_alter_table("vault_address", schema=None) as batch_op:
+        batch_op.create_index("ix_vault_address_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_vault_address_email", ["clinic_id", "email"], unique=False)
+        batch_op.create_index(
+            "ix_vault_address_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
 
     op.create_table(
         "bottle",
@@ -1095,6 +1234,84 @@ def upgrade() -> None:
         batch_op.create_index("ix_fund_entry_fund", ["clinic_id", "fund_id"], unique=False)
         batch_op.create_index(
             "ix_fund_entry_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "memo_reading",
+        sa.Column("memo_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("user_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "memo_id"], ["memo.clinic_id", "memo.id"], name=op.f("fk_memo_reading_clinic_id_memo_id")
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_memo_reading")),
+        sa.UniqueConstraint("clinic_id", "memo_id", "user_id", name="uq_memo_reading_memo_id"),
+    )
+    with op.batch_alter_table("memo_reading", schema=None) as batch_op:
+        batch_op.create_index("ix_memo_reading_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_memo_reading_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "outbox_message",
+        sa.Column("channel", sa.String(length=8), nullable=False),
+        sa.Column("purpose", sa.String(length=30), nullable=False),
+        sa.Column("dedupe_key", sa.String(length=160), nullable=False),
+        sa.Column("recipient", sa.String(length=254), nullable=False),
+        sa.Column("subject", sa.String(length=300), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("message_id", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("due_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("lease_owner", sa.String(length=60), nullable=False),
+        sa.Column("lease_until", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("sent_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("reply", sa.String(length=500), nullable=False),
+        sa.Column("run_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("patient_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("address_hash", sa.String(length=64), nullable=True),
+        sa.Column("variant", sa.String(length=8), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "run_id"],
+            ["campaign_run.clinic_id", "campaign_run.id"],
+            name=op.f("fk_outbox_message_clinic_id_run_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_outbox_message")),
+        sa.UniqueConstraint("clinic_id", "dedupe_key", name="uq_outbox_message_dedupe_key"),
+        sa.UniqueConstraint("clinic_id", "run_id", "address_hash", "channel", name="uq_outbox_message_run_id"),
+    )
+    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.create_index("ix_outbox_message_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index("ix_outbox_message_client", ["clinic_id", "client_id"], unique=False)
+        batch_op.create_index("ix_outbox_message_due", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_outbox_message_import",
             ["clinic_id", "import_id"],
             unique=False,
             sqlite_where=sa.text("import_id IS NOT NULL"),
@@ -1487,6 +1704,41 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+
+    op.create_table(
+        "mail_event",
+        sa.Column("outbox_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("external_id", sa.String(length=200), nullable=False),
+        sa.Column("detail", sa.String(length=500), nullable=False),
+        sa.Column("event_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("id", sa.Uuid(as_uuid=False), nullable=False),
+        sa.Column("change", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("import_id", sa.Uuid(as_uuid=False), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["clinic_id", "outbox_id"],
+            ["outbox_message.clinic_id", "outbox_message.id"],
+            name=op.f("fk_mail_event_clinic_id_outbox_id"),
+        ),
+        sa.PrimaryKeyConstraint("clinic_id", "id", name=op.f("pk_mail_event")),
+        sa.UniqueConstraint("clinic_id", "external_id", name="uq_mail_event_external_id"),
+    )
+    with op.batch_alter_table("mail_event", schema=None) as batch_op:
+        batch_op.create_index("ix_mail_event_change", ["clinic_id", "change"], unique=False)
+        batch_op.create_index(
+            "ix_mail_event_import",
+            ["clinic_id", "import_id"],
+            unique=False,
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_mail_event_outbox", ["clinic_id", "outbox_id"], unique=False)
 
     op.create_table(
         "note",
@@ -2976,6 +3228,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_note_change")
 
     op.drop_table("note")
+    with op.batch_alter_table("mail_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_mail_event_outbox")
+        batch_op.drop_index(
+            "ix_mail_event_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_mail_event_change")
+
+    op.drop_table("mail_event")
     with op.batch_alter_table("drug_count", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_drug_count_import",
@@ -3085,6 +3347,26 @@ def downgrade() -> None:
         batch_op.drop_index("ix_patient_change")
 
     op.drop_table("patient")
+    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outbox_message_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_outbox_message_due")
+        batch_op.drop_index("ix_outbox_message_client")
+        batch_op.drop_index("ix_outbox_message_change")
+
+    op.drop_table("outbox_message")
+    with op.batch_alter_table("memo_reading", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_memo_reading_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_memo_reading_change")
+
+    op.drop_table("memo_reading")
     with op.batch_alter_table("fund_entry", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_fund_entry_import",
@@ -3136,6 +3418,16 @@ def downgrade() -> None:
         batch_op.drop_index("ix_bottle_change")
 
     op.drop_table("bottle")
+    with op.batch_alter_table("vault_address", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_vault_address_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_vault_address_email")
+        batch_op.drop_index("ix_vault_address_change")
+
+    op.drop_table("vault_address")
     with op.batch_alter_table("variance", schema=None) as batch_op:
         batch_op.drop_index("ix_variance_state")
         batch_op.drop_index(
@@ -3151,6 +3443,26 @@ def downgrade() -> None:
         batch_op.drop_index("ix_variance_change")
 
     op.drop_table("variance")
+    with op.batch_alter_table("suppression", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_suppression_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_suppression_change")
+        batch_op.drop_index("ix_suppression_address")
+
+    op.drop_table("suppression")
+    with op.batch_alter_table("snapshot_device", schema=None) as batch_op:
+        batch_op.drop_index("ix_snapshot_device_token")
+        batch_op.drop_index(
+            "ix_snapshot_device_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_snapshot_device_change")
+
+    op.drop_table("snapshot_device")
     with op.batch_alter_table("settlement_batch", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_settlement_batch_import",
@@ -3258,16 +3570,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_page_key_change")
 
     op.drop_table("page_key")
-    with op.batch_alter_table("outbox_message", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_outbox_message_import",
-            sqlite_where=sa.text("import_id IS NOT NULL"),
-            postgresql_where=sa.text("import_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_outbox_message_due")
-        batch_op.drop_index("ix_outbox_message_change")
-
-    op.drop_table("outbox_message")
     with op.batch_alter_table("outbox_file", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outbox_file_import",
@@ -3277,6 +3579,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_outbox_file_change")
 
     op.drop_table("outbox_file")
+    with op.batch_alter_table("memo", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_memo_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_memo_change")
+
+    op.drop_table("memo")
     with op.batch_alter_table("location", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_location_import",
@@ -3372,6 +3683,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_custom_value_change")
 
     op.drop_table("custom_value")
+    with op.batch_alter_table("clinic_secret", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_clinic_secret_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_clinic_secret_change")
+
+    op.drop_table("clinic_secret")
     op.drop_table("clinic")
     with op.batch_alter_table("client", schema=None) as batch_op:
         batch_op.drop_index("ix_client_reference")
@@ -3387,6 +3707,17 @@ def downgrade() -> None:
         batch_op.drop_index("ix_client_change")
 
     op.drop_table("client")
+    with op.batch_alter_table("campaign_run", schema=None) as batch_op:
+        batch_op.drop_index("ix_campaign_run_state")
+        batch_op.drop_index(
+            "ix_campaign_run_import",
+            sqlite_where=sa.text("import_id IS NOT NULL"),
+            postgresql_where=sa.text("import_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_campaign_run_change")
+        batch_op.drop_index("ix_campaign_run_campaign")
+
+    op.drop_table("campaign_run")
     with op.batch_alter_table("books_period", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_books_period_import",
