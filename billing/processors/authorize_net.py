@@ -173,14 +173,14 @@ class AuthorizeNet:
             raise Forged("no signature key is set")
         said = headers.get("x-anet-signature", "")
         mine = hmac.new(self._signing.encode(), body, hashlib.sha512).hexdigest()
-        if not said.lower().startswith("sha512=") or not hmac.compare_digest(said[7:].lower(), mine):
+        if not said.lower().startswith("sha512=") or not hmac.compare_digest(said[7:].lower().encode(), mine.encode()):
             raise Forged("the signature does not fit")
         try:
             event = json.loads(body.decode("utf-8-sig"))
             kind, item = str(event["eventType"]), event["payload"]
             at = moment(event["eventDate"])
             event_id, transaction = str(event["notificationId"]), str(item["id"])
-        except (ValueError, KeyError, TypeError) as failure:
+        except (ValueError, KeyError, TypeError, RecursionError) as failure:
             raise Forged("not a notification") from failure
         if at is None or clock.now() - at > OLDEST:
             raise Forged("too old")

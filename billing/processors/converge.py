@@ -140,7 +140,7 @@ class Converge:
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Notice | None:  # noqa: ARG002
         """A callback that carries the token of our address. Only the number is taken from it, and asked about."""
-        if not hmac.compare_digest(query.get("t", ""), self._token):
+        if not hmac.compare_digest(query.get("t", "").encode(), self._token.encode()):
             raise Forged("the address carries no token")
         try:
             said = dict(parse_qsl(body.decode("ascii"), max_num_fields=200))

@@ -159,14 +159,14 @@ class Mx:
 
     def parse_webhook(self, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Notice | None:  # noqa: ARG002
         """A notification that carries the token of our address. Only ids are taken from it, and asked about."""
-        if not hmac.compare_digest(query.get("t", ""), self._token):
+        if not hmac.compare_digest(query.get("t", "").encode(), self._token.encode()):
             raise Forged("the address carries no token")
         try:
             event = json.loads(body)
             item = event.get("payment") or event.get("data") or event
             payment, key = str(item["id"]), str(item.get("invoice") or item.get("clientReference") or "")
             kind = str(event.get("eventType") or event.get("event") or "payment")[:60]
-        except (ValueError, KeyError, TypeError, AttributeError) as failure:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as failure:
             raise Forged("not a notification") from failure
         if not payment.isdigit() or len(payment) > 30:
             raise Forged("not a payment")

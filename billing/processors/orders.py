@@ -106,6 +106,7 @@ def ask_checkout(
     Raises RequestEnded, NothingDue, NoProcessor, ProcessorUnready, ProcessorSilent, ProcessorRefused, BeingPrepared,
     NotFound, NotPermitted.
     """
+    _look_at_lapsed(request_id, by)
     waited = time.monotonic() + 8
     while True:
         begun = _begin_checkout(request_id, {"return": return_url, "cancel": cancel_url, "notice": notice_url}, by)
@@ -129,6 +130,15 @@ def ask_checkout(
         if order.state in ("declined", "failed"):
             raise ProcessorRefused(label=label, answer=order.answer)
         raise ProcessorSilent(label=label)
+
+
+def _look_at_lapsed(request_id: str, by: Actor) -> None:
+    """Before another page is made: a page that lapsed may have been paid in its last minute."""
+    with look(by, "billing.checkout") as session:
+        request = _request(session, request_id)
+        lapsed = request.state == "live" and request.expires_at is not None and request.expires_at <= clock.now()
+    if lapsed:
+        look_up(request_id, by=by)
 
 
 def _begin_checkout(request_id: str, urls: dict[str, str], by: Actor) -> str | tuple[str] | None:
@@ -456,7 +466,7 @@ def settle_event(order_id: str, sale: Sale, *, clinic_id: str) -> str:
         request = session.held(PaymentRequest, str(order.payment_request_id), fresh=True)
         if sale.state == "paid":
             if sale.currency and sale.currency.upper() != order.currency:
-                raise AssertionError("a page was paid in another currency than it asked for")
+                return _in_other_currency(work, order, request, sale)
             order.facts = order.facts | {"transaction": sale.transaction, "fields": {}}
             order.made_payment_id = posting.book_sale(work, order, sale)
             order.state, order.finished_at, order.due_at = "done", clock.now(), None
@@ -473,6 +483,18 @@ def settle_event(order_id: str, sale: Sale, *, clinic_id: str) -> str:
             order.due_at = clock.now() + LOOK_AGAIN if clock.now() < lapses else None
             work.audit("checkout.watched", "payment_request", str(order.payment_request_id), state=sale.state)
         return order.state
+
+
+def _in_other_currency(work: Work, order: ProcessorOrder, request: PaymentRequest | None, sale: Sale) -> str:
+    """A page paid in another currency than it asked for: no rate is known here, so a person puts it right there."""
+    if order.state != "failed":
+        order.state, order.finished_at, order.due_at = "failed", clock.now(), None
+        order.answer = f"paid in {sale.currency[:3].upper()}, not {order.currency}: give it back at the processor"
+        if request is not None and request.state in ("open", "live"):
+            request.state, request.ended_at, request.ended_because = "failed", clock.now(), order.answer[:200]
+        work.audit("checkout.other_currency", "payment_request", str(order.payment_request_id),
+                   processor=order.processor)  # fmt: skip
+    return order.state
 
 
 def book_refund(order_id: str, returned: Returned, *, clinic_id: str) -> str:

@@ -50,19 +50,18 @@ def tend(clinic_id: str, stopping: Callable[[], bool] = lambda: False) -> int:
             )
         )  # fmt: skip
         told = list(session.scalars(select(ProcessorEvent.id).where(ProcessorEvent.state == "waiting").limit(MOST)))
-    for order_id in waiting:
-        if stopping():
-            break
-        orders.carry_out(order_id, clinic_id=clinic_id)
-    for event_id in told:
-        if stopping():
-            break
-        events.handle(event_id, clinic_id=clinic_id)
-    for order_id in pages:
+    unforeseen: Exception | None = None
+    every: list[tuple[Callable[..., str], str]] = [(orders.carry_out, one) for one in waiting]
+    every += [(events.handle, one) for one in told] + [(orders.look_at_page, one) for one in pages]
+    for do, row_id in every:
         if stopping():
             break
         try:
-            orders.look_at_page(order_id, clinic_id=clinic_id)
+            do(row_id, clinic_id=clinic_id)
         except (ProcessorSilent, ProcessorRefused, ProcessorUnready, NotFound):
             continue
-    return len(waiting) + len(told) + len(pages)
+        except Exception as failure:  # one that nobody foresaw must not hold up the others
+            unforeseen = unforeseen or failure
+    if unforeseen is not None:
+        raise unforeseen
+    return len(every)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from billing import ledger, payments, requests
 from billing.payments import Tender
 from billing.processors.base import Returned, Sale
-from data.models import Invoice, Payment, PaymentAllocation, ProcessorOrder
+from data.models import Invoice, Payment, PaymentAllocation, PaymentRequest, ProcessorOrder
 from data.session import ClinicSession
 from data.types import clock, new_id
 from security.rules import Work
@@ -28,10 +28,17 @@ def book_sale(work: Work, order: ProcessorOrder, sale: Sale) -> str:
     cents = sale.amount_cents or order.amount_cents
     digits = sale.last4 if re.fullmatch(r"\d{4}", sale.last4) else ""
     code = sale.authorization if digits and re.fullmatch(r"[A-Za-z0-9-]{2,20}", sale.authorization) else ""
-    payment_id = requests.paid(
-        str(order.payment_request_id), cents, last4=digits, brand=sale.brand[:20], authorization=code,
-        tender=sale.tender, processor=order.processor[:40], event_at=_happened(sale.at), by=work.by,
-    )  # fmt: skip
+    request = session.get_one(PaymentRequest, (session.clinic_id, str(order.payment_request_id)))
+    if request.payment_id is None:
+        payment_id = requests.paid(
+            request.id, cents, last4=digits, brand=sale.brand[:20], authorization=code, tender=sale.tender,
+            processor=order.processor[:40], event_at=_happened(sale.at), by=work.by,
+        )  # fmt: skip
+    else:  # another page of the same request was paid before: this is money of its own
+        tender = Tender(sale.tender, digits, sale.brand[:20], code, channel="payment_request",
+                        processor=order.processor[:40])  # fmt: skip
+        taken = payments.receive_payment(str(order.invoice_id), cents, tender, event_at=_happened(sale.at), by=work.by)
+        payment_id = taken.payment_id
     stands = ledger.standing_of(session, str(order.invoice_id))
     excess = min(cents, stands.overpaid)
     if excess:

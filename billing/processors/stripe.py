@@ -168,7 +168,9 @@ class Stripe:
             event = json.loads(text)
             kind, item = str(event["type"]), event["data"]["object"]
             event_id, at = str(event["id"]), datetime.fromtimestamp(int(event["created"]), UTC)
-        except (stripe.SignatureVerificationError, ValueError, KeyError, TypeError, IndexError) as failure:
+            item = dict(item)
+        except (stripe.SignatureVerificationError, ValueError, LookupError, TypeError, OverflowError,
+                RecursionError) as failure:  # fmt: skip
             raise Forged(type(failure).__name__) from failure
         if kind not in ABOUT:
             return None
