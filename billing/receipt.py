@@ -6,13 +6,13 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from billing.amounts import quantity_text
+from billing.letterhead import letterhead, template
 from billing.payments import TENDERS
-from billing.printed import FONTS, SECONDS
+from billing.printed import SECONDS
 from billing.tickets import Line, Paid, Ticket, ticket
 from data.errors import EnvironmentFailure
 from data.models import Clinic
@@ -44,7 +44,7 @@ def receipt(invoice_id: str, *, by: Actor) -> Printed:
     shown = ticket(invoice_id, by=by)
     with look(by, "billing.view") as session:
         about = profile(session)
-    html = _template().render(facts_of(shown, clinic_of(by.clinic_id), about))
+    html = template("receipt.html").render(facts_of(shown, clinic_of(by.clinic_id), about))
     return Printed(f"receipt-{shown.number}.pdf", pdf_of(html))
 
 
@@ -84,15 +84,10 @@ def facts_of(shown: Ticket, clinic: Clinic, about: ClinicProfile) -> dict[str, A
         else ("Due", words.money(stands.balance))
     )
     return {
-        "language": clinic.locale.split("_")[0],
-        "fonts": FONTS.as_posix(),
-        "paper": "a4" if about.paper == "a4" else "letter",
+        **letterhead(clinic, about),
         "heading": "Receipt" if is_receipt else "Invoice",
         "number": shown.number,
         "issued": words.day(shown.issued_on, style="long"),
-        "clinic": about.legal_name or clinic.name,
-        "address": [part for part in (*about.address.splitlines(), about.phone, about.email) if part.strip()],
-        "tax_number": about.tax_number,
         "client": shown.client,
         "patient": shown.patient,
         "stamp": {"void": "VOID", "forgiven": "FORGIVEN", "draft": "" if is_receipt else "DRAFT"}.get(
@@ -148,11 +143,3 @@ def _by_fund(lines: list[Line]) -> list[tuple[str, int]]:
         if line.subsidy_cents:
             sums[line.fund] = sums.get(line.fund, 0) + line.subsidy_cents
     return list(sums.items())
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    shelf = FileSystemLoader(Path(__file__).parent / "templates")
-    return Environment(loader=shelf, autoescape=True, undefined=StrictUndefined).get_template("receipt.html")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from billing import history
 from billing.history import InvoiceSummary
-from billing.printed import FONTS
+from billing.letterhead import letterhead, template
 from billing.receipt import Printed, pdf_of
 from data.models import Clinic
 from data.types import clock
@@ -51,7 +49,7 @@ def statement(client_id: str, *, by: Actor) -> Printed:
     ]
     name = f"{client.first_name} {client.last_name}".strip()
     facts = facts_of(name, lines, still_open, clinic, about, clock.today(clinic.zone))
-    return Printed(f"statement-{client.number}.pdf", pdf_of(_template().render(facts)))
+    return Printed(f"statement-{client.number}.pdf", pdf_of(template("statement.html").render(facts)))
 
 
 def ageing(invoices: list[InvoiceSummary], today: date) -> list[Aged]:
@@ -69,12 +67,7 @@ def facts_of(
     """What the template prints: finished words, no numbers left to format."""
     words = Wording.of(clinic)
     return {
-        "language": clinic.locale.split("_")[0],
-        "fonts": FONTS.as_posix(),
-        "paper": "a4" if about.paper == "a4" else "letter",
-        "clinic": about.legal_name or clinic.name,
-        "address": [part for part in (*about.address.splitlines(), about.phone, about.email) if part.strip()],
-        "tax_number": about.tax_number,
+        **letterhead(clinic, about),
         "client": [name, *(part for block in address for part in block.splitlines())],
         "day": words.day(today, style="long"),
         "lines": [
@@ -88,11 +81,3 @@ def facts_of(
         "ageing": [(one.label, words.money(one.cents)) for one in ageing(invoices, today)],
         "total": words.money(sum(one.open_cents for one in invoices)),
     }  # fmt: skip
-
-
-@cache
-def _template() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    shelf = FileSystemLoader(Path(__file__).parent / "templates")
-    return Environment(loader=shelf, autoescape=True, undefined=StrictUndefined).get_template("statement.html")
