@@ -32,7 +32,7 @@ def sheet(bottle_id: str, *, wording: Wording, by: Actor) -> bytes:
     clinic: Clinic = clinic_of(by.clinic_id)
     with look(by, "drugs.view") as session:
         about = profile(session)
-    head = Head(clinic.name, tuple(line for line in (about.address.replace("\n", ", "), about.phone) if line))
+    head = Head.of(clinic.name, about.address, about.phone)
     facts = " · ".join(
         filter(
             None,

@@ -47,7 +47,6 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
         work.audit("roster.printed", "roster", day.isoformat(), rows=len(rows))
     line = _facts(rows, told)
     printed = f"Printed {words.moment(clock.now())}" + (f" by {user.name}" if user else "")
-    lines = tuple(part for part in (settings.address.replace("\n", ", "), settings.phone) if part)
     return within(
         DEADLINE_SECONDS,
         table_pdf,
@@ -55,7 +54,7 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
         line,
         [replace(column, label=words.owner) if column.label == "Owner" else column for column in COLUMNS],
         [_cells(row, words) for row in rows],
-        clinic=Head(clinic.name, lines),
+        clinic=Head.of(clinic.name, settings.address, settings.phone),
         paper=settings.paper,
         definition=DEFINITION,
         footer=printed,

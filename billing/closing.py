@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,23 +12,21 @@ from sqlalchemy import func, select
 from billing.books import Case, Statement, cases_in, statement_in
 from billing.deposits import deposits_in
 from billing.matching import OPEN
-from billing.period_report import content_of, period_pdf, sign
+from billing.period_report import KIND, content_of, period_pdf
 from data.blobs import BlobStore
 from data.card_numbers import refuse_card_numbers
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import BooksPeriod, Clinic, Document, PaymentMatch, User, Variance
+from data.models import BooksPeriod, Clinic, PaymentMatch, User, Variance
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
 from forms.print import Head, within
+from forms.signed_report import REPORT_SECONDS, file_report, sign
 from security import audit
 from security.actor import Actor
 from security.profile import profile
 from security.rules import act, look
-
-KIND = "period-report"
-REPORT_SECONDS = 30
 
 
 class NotOver(BadInput):
@@ -108,8 +105,8 @@ def close_period(
             one, cases, deposits_in(session, first, last), who=who, user_id=str(by.user_id), at=clock.now(),
             head=audit.head(session), clinic_id=by.clinic_id, carried_because=carried_because.strip(),
         )  # fmt: skip
-    lines = tuple(text for text in (about.address.replace("\n", ", "), words.phone(about.phone)) if text)
-    pdf = within(REPORT_SECONDS, period_pdf, content, words, Head(clinic.name, lines), about.paper)
+        letterhead = Head.of(clinic.name, about.address, words.phone(about.phone))
+    pdf = within(REPORT_SECONDS, period_pdf, content, words, letterhead, about.paper)
     blob = BlobStore(database().home).put(pdf)
     with act(by, "reconciliation.lock", key=key) as work:
         if work.repeated:
@@ -118,14 +115,8 @@ def close_period(
         _check(session, first, last, signed_as, by)
         if session.head().content_change != seen and _frozen(session, first, last) != (one, cases):
             raise ChangedWhileClosing()
-        digest = hashlib.sha256(pdf).hexdigest()
-        document = Document(
-            title=f"Reconciliation {words.day(first)} to {words.day(last)}"[:200], kind=KIND,
-            media_type="application/pdf", size=len(pdf), blob=blob, sha256=digest, by_user_id=by.user_id,
-            access="everyone",
-        )  # fmt: skip
-        session.add(document)
-        session.flush()
+        title = f"Reconciliation {words.day(first)} to {words.day(last)}"
+        document = file_report(session, pdf, blob, kind=KIND, title=title, by=by)
         period = BooksPeriod(
             first=first, last=last, totals=content["sums"], document_id=document.id, signed_as=who[:120],
             closed_by_id=str(by.user_id), closed_at=clock.now(),
@@ -135,7 +126,7 @@ def close_period(
         session.flush()
         work.audit(
             "period.closed", "books_period", period.id, first=first.isoformat(), last=last.isoformat(),
-            report=document.id, sha256=digest, signature=sign(content), carried=len(cases),
+            report=document.id, sha256=document.sha256, signature=sign(content), carried=len(cases),
             reason=carried_because.strip()[:300],
         )  # fmt: skip
         work.result = document.id

@@ -1,51 +1,22 @@
-"""The signed report of a closed period: a PDF that carries what it says as data, and can be checked for ever.
-
-As with the report of an outage the data lies in the PDF as an attachment, with a keyed hash over it and the head of the
-audit log at that moment; the audit row of the closing holds the hash of the whole file.
-"""
+"""The signed report of a closed period: what it says, how it is drawn, and whether one stands as it was signed."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import io
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
-
-from sqlalchemy import select
+from typing import Any
 
 from billing.books import Case, Statement
 from billing.deposits import Deposits
 from billing.reconciliation.outcome import FINDING_KINDS, MATCH_KINDS
-from data.engine import database
 from data.errors import BadInput
-from data.models import AuditLog
 from data.wording import Wording
-from forms.print import (
-    BOLD,
-    GREY,
-    INK,
-    MARGIN,
-    PAPERS,
-    REGULAR,
-    Column,
-    Head,
-    Table,
-    draw_head,
-    numbered_canvas,
-    wrap,
-)
-from security import audit
+from forms.print import Column, Head
+from forms.signed_report import ReportSheet, data_of, is_chained, is_filed, is_signed, sign
 from security.actor import Actor
 from security.rules import look
 
-if TYPE_CHECKING:
-    from reportlab.pdfgen.canvas import Canvas
-
-ATTACHMENT = "period-report.json"
 KIND = "period-report"
 LABELS = {
     **MATCH_KINDS, **FINDING_KINDS, "deposit_missing": "Deposit missing", "deposit_unknown": "Deposit unexplained",
@@ -107,23 +78,13 @@ def content_of(
     }  # fmt: skip
 
 
-def sign(content: dict[str, Any]) -> str:
-    """The keyed hash over the data of a report, in hexadecimal."""
-    return hmac.new(database().home.key("audit"), audit.canonical(content).encode(), hashlib.sha256).hexdigest()
-
-
 def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) -> bytes:
     """The report as a PDF with its data in it."""
     signature = sign(content)
     closed_at = words.moment(datetime.fromisoformat(content["closed_at"]))
     first, last = (words.day(date.fromisoformat(content[name])) for name in ("first", "last"))
-    title = "Reconciliation report"
-    file = io.BytesIO()
-    page = PAPERS.get(paper, PAPERS["letter"])
     footer = f"Closed by {content['closed_by']}, {closed_at} · {signature[:16]}"
-    canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
-    y = draw_head(canvas, page, head, title, f"{first} to {last}")
-    sheet = _Sheet(canvas, page, y)
+    sheet = ReportSheet("Reconciliation report", f"{first} to {last}", footer, head=head, paper=paper)
     _sums(sheet, content, words)
     _deposits(sheet, content, words)
     _carried(sheet, content, words)
@@ -137,12 +98,10 @@ def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) 
     ):
         sheet.text(line)
     sheet.text("Initials: ____________________        Date: ____________________", before=18)
-    canvas.showPage()
-    canvas.save()
-    return _with_data(file.getvalue(), content, signature)
+    return sheet.signed(content)
 
 
-def _sums(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+def _sums(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:
     sums = content["sums"]
     sheet.text(
         f"{sums['payment_count']} payments, {sums['settled_count']} settled transactions, {sums['matched']} matches, "
@@ -153,7 +112,7 @@ def _sums(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
     sheet.table([Column("Sum", width=1), Column("Amount", align="right")], rows)
 
 
-def _deposits(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+def _deposits(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:
     sheet.heading("Deposits")
     rows = [
         [words.day(date.fromisoformat(one["posted_on"])), ", ".join(one["batches"]), words.money(one["gross"]),
@@ -172,7 +131,7 @@ def _deposits(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
         sheet.table([Column("Batch", width=1), Column("Settled"), Column("Due", align="right"), Column("")], rows)
 
 
-def _carried(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
+def _carried(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:
     sheet.heading("Carried on, unexplained")
     if not content["carried"]:
         sheet.text("Nothing: every case of this period was decided.")
@@ -190,87 +149,18 @@ def _carried(sheet: _Sheet, content: dict[str, Any], words: Wording) -> None:
     sheet.table(columns, rows)
 
 
-class _Sheet:
-    """Where the next piece goes."""
-
-    def __init__(self, canvas: Canvas, page: tuple[float, float], y: float) -> None:
-        self.canvas, self.page, self.y = canvas, page, y
-
-    def room(self, points: float) -> None:
-        """A new page where that much does not fit."""
-        if self.y - points < MARGIN:
-            self.canvas.showPage()
-            self.y = self.page[1] - MARGIN - 6
-
-    def heading(self, text: str) -> None:
-        """A heading."""
-        self.y -= 22
-        self.room(60)
-        self.canvas.setFillGray(INK)
-        self.canvas.setFont(BOLD, 11)
-        self.canvas.drawString(MARGIN, self.y, text)
-        self.y -= 8
-
-    def text(self, text: str, *, grey: bool = False, before: int = 0) -> None:
-        """A paragraph."""
-        self.y -= before
-        for line in wrap(text, 9, self.page[0] - 2 * MARGIN, 6):
-            self.room(14)
-            self.y -= 12
-            self.canvas.setFillGray(GREY if grey else INK)
-            self.canvas.setFont(REGULAR, 9)
-            self.canvas.drawString(MARGIN, self.y, line)
-        self.y -= 2
-
-    def table(self, columns: list[Column], rows: list[list[str]]) -> None:
-        """A table over as many pages as it takes."""
-        self.room(50)
-        table = Table.of(columns, rows, 8, self.page, None)
-        table.draw(self.canvas, self.y, rows, None, "There was none.")
-        self.y = table.y - 8
-
-
-def _with_data(pdf: bytes, content: dict[str, Any], signature: str) -> bytes:
-    import pikepdf
-
-    signed = json.dumps({"content": content, "signature": signature}, indent=1).encode()
-    with pikepdf.open(io.BytesIO(pdf)) as document:
-        document.attachments[ATTACHMENT] = pikepdf.AttachedFileSpec(
-            document, signed, filename=ATTACHMENT, mime_type="application/json", description="What the report says",
-            creation_date="", mod_date="",
-        )  # fmt: skip
-        out = io.BytesIO()
-        document.save(out)
-    return out.getvalue()
-
-
 def verify_period(pdf: bytes, *, by: Actor) -> PeriodVerdict:
     """Check a report against its signature and the audit log. Raises NoPeriodReport, NotPermitted."""
-    content, signature = _data(pdf)
-    digest = hashlib.sha256(pdf).hexdigest()
+    found = data_of(pdf, KIND)
+    if found is None:
+        raise NoPeriodReport()
+    content, signature = found
     with look(by, "reconciliation.use") as session:
-        rows = session.scalars(select(AuditLog.detail).where(AuditLog.action == "period.closed"))
-        known = any(digest in json.dumps(detail) for detail in rows)
-        head = content.get("audit") or {}
-        chained = session.scalars(select(AuditLog.hash).where(AuditLog.seq == head.get("seq"))).one_or_none()
-    signed = hmac.compare_digest(signature, sign(content)) and chained == head.get("hash")
+        known = is_filed(session, pdf, "period.closed")
+        signed = is_signed(content, signature) and is_chained(session, content)
     about = str(content.get("first", "")), str(content.get("last", "")), str(content.get("closed_by", ""))
     if known and signed:
         return PeriodVerdict(True, f"This report is as {about[2]} signed it.", *about)
     if signed:
         return PeriodVerdict(False, "The data in this file is as it was signed, but the pages were changed.", *about)
     return PeriodVerdict(False, "This report was changed after it was signed, or it was not signed here.", *about)
-
-
-def _data(pdf: bytes) -> tuple[dict[str, Any], str]:
-    import pikepdf
-
-    try:
-        with pikepdf.open(io.BytesIO(pdf)) as document:
-            signed = json.loads(document.attachments[ATTACHMENT].get_file().read_bytes())
-        content, signature = signed["content"], str(signed["signature"])
-    except (pikepdf.PdfError, KeyError, ValueError, TypeError):
-        raise NoPeriodReport() from None
-    if not isinstance(content, dict) or content.get("report") != KIND:
-        raise NoPeriodReport()
-    return content, signature

@@ -41,6 +41,11 @@ class Head:
     name: str
     lines: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, name: str, address: str, phone: str) -> Head:
+        """A head of what is known: the address (its lines as one) and the phone."""
+        return cls(name, tuple(text for text in (address.replace("\n", ", "), phone) if text))
+
 
 @dataclass(frozen=True)
 class Column:

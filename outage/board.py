@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +10,14 @@ from sqlalchemy import select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import Clinic, Document, DocumentPage, FormSheet, User, Waiver
+from data.models import Clinic, DocumentPage, FormSheet, User, Waiver
 from data.session import ClinicSession
 from data.types import clock, is_id
 from forms.print import Head, within
+from forms.signed_report import REPORT_SECONDS, file_report, sign
 from outage.account import Account
 from outage.account_reading import read_account
-from outage.closing_report import KIND, content_of, report_pdf, sign
+from outage.closing_report import KIND, content_of, report_pdf
 from outage.disposal import Paper, disposal
 from outage.identities import Identity, identities
 from outage.outages import OutageRow, PartClosed, bind_to, outage_for
@@ -239,10 +239,8 @@ def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> st
             found, part, disposal(session, account, closing=part), account.words, who=name or "Operator",
             user_id=by.user_id, at=clock.now(), head=head, clinic_id=by.clinic_id,
         )  # fmt: skip
-    lines = tuple(text for text in (about.address.replace("\n", ", "), account.words.phone(about.phone)) if text)
-    pdf = within(
-        REPORT_SECONDS, report_pdf, content, found.outage, account.words, Head(clinic.name, lines), about.paper
-    )
+        letterhead = Head.of(clinic.name, about.address, account.words.phone(about.phone))
+    pdf = within(REPORT_SECONDS, report_pdf, content, found.outage, account.words, letterhead, about.paper)
     blob = BlobStore(database().home).put(pdf)
     with act(by, "outage.declare", key=key) as work:
         if work.repeated:
@@ -253,14 +251,8 @@ def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> st
             raise PartClosed(part=part)
         if session.head().content_change != seen and board_in(session, outage_id, by) != found:
             raise ChangedMeanwhile()
-        digest = hashlib.sha256(pdf).hexdigest()
-        document = Document(
-            title=f"Outage report, {part} part, {found.outage.title(account.words)}"[:200], kind=KIND,
-            media_type="application/pdf", size=len(pdf), blob=blob, sha256=digest, by_user_id=by.user_id,
-            access="everyone",
-        )  # fmt: skip
-        session.add(document)
-        session.flush()
+        title = f"Outage report, {part} part, {found.outage.title(account.words)}"
+        document = file_report(session, pdf, blob, kind=KIND, title=title, by=by)
         if part == "clinical":
             stored.clinical_closed_at, stored.clinical_closed_by_id = clock.now(), by.user_id
             stored.clinical_report_id = document.id
@@ -269,14 +261,14 @@ def close(outage_id: str, part: str, *, by: Actor, key: str | None = None) -> st
             stored.money_closed_at, stored.money_closed_by_id = clock.now(), by.user_id
             stored.money_report_id = document.id
         work.audit(
-            "outage.closed", "outage", outage_id, part=part, report=document.id, sha256=digest, signature=sign(content),
+            "outage.closed", "outage", outage_id, part=part, report=document.id, sha256=document.sha256,
+            signature=sign(content),
             rows=len(content["rows"]), let_go=len(content["let_go"]),
         )  # fmt: skip
         work.result = document.id
         return document.id
 
 
-REPORT_SECONDS = 30
 MOST_TOLD = 6
 
 

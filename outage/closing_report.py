@@ -1,53 +1,27 @@
-"""The signed report of a closed part: a PDF that carries what it says as data, and can be checked for ever.
-
-The data lies in the PDF as an attachment, with a keyed hash (HMAC-SHA256) over it and the head of the audit log at that
-moment. The audit row of the closing holds the hash of the whole PDF, so that a changed page is found too.
-"""
+"""The signed report of a closed part: what it says, how it is drawn, and whether one stands as it was signed."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import io
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
-
-from data.engine import database
 from data.errors import BadInput
-from data.models import AuditLog
-from data.session import ClinicSession
 from data.wording import Wording
-from forms.print import (
-    BOLD,
-    GREY,
-    INK,
-    MARGIN,
-    PAPERS,
-    REGULAR,
-    Column,
-    Head,
-    Table,
-    draw_head,
-    numbered_canvas,
-    wrap,
-)
+from forms.print import Column, Head
+from forms.signed_report import ReportSheet, data_of, is_chained, is_filed, is_signed, sign
 from outage.disposal import Paper
 from outage.identities import Identity, Term
 from outage.outages import SCOPES, OutageRow
 from outage.rows import COLUMNS, BoardRow
-from security import audit
 from security.actor import Actor
 from security.rules import look
 
 if TYPE_CHECKING:
     from outage.board import Board
 
-ATTACHMENT = "outage-report.json"
 KIND = "outage-report"
+TABLE_SIZE = 7.5
 
 
 class NoReport(BadInput):
@@ -119,11 +93,6 @@ def value(term: Term, words: Wording) -> str:
     return quantity(term.value, term.unit) if term.kind == "quantity" else words.number(term.value)
 
 
-def sign(content: dict[str, Any]) -> str:
-    """The keyed hash over the data of a report, in hexadecimal."""
-    return hmac.new(database().home.key("audit"), audit.canonical(content).encode(), hashlib.sha256).hexdigest()
-
-
 def report_pdf(content: dict[str, Any], outage: OutageRow, words: Wording, head: Head, paper: str) -> bytes:
     """The report as a PDF with its data in it."""
     signature = sign(content)
@@ -134,29 +103,27 @@ def report_pdf(content: dict[str, Any], outage: OutageRow, words: Wording, head:
     )
     done = "Signed" if adds else "Closed"
     footer = f"{done} by {content['closed_by']}, {closed_at} · {signature[:16]}"
-    file = io.BytesIO()
-    page = PAPERS.get(paper, PAPERS["letter"])
-    canvas = numbered_canvas(file, page, footer, title=title, author=head.name)
     facts = f"{outage.title(words)} · {SCOPES[outage.scope].lower()} · declared by {outage.declared_by}"
-    y = draw_head(canvas, page, head, title, f"{facts}\n{outage.reason}" if outage.reason else facts)
+    facts = f"{facts}\n{outage.reason}" if outage.reason else facts
+    sheet = ReportSheet(title, facts, footer, head=head, paper=paper)
     for one in content["identities"]:
         for line in one["lines"]:
-            y = _text(canvas, page, y, line, bold=True)
-        y = _text(canvas, page, y, "All sides are equal." if one["equal"] else "The sides differ.", grey=True)
+            sheet.text(line, bold=True)
+        sheet.text("All sides are equal." if one["equal"] else "The sides differ.", grey=True)
         if one["note"]:
-            y = _text(canvas, page, y, one["note"], grey=True)
-        y -= 4
+            sheet.text(one["note"], grey=True)
+        sheet.y -= 4
     if adds:
-        y = _rows(canvas, page, y, content, "Paper that came after the closing")
+        _rows(sheet, content, "Paper that came after the closing")
     else:
-        y = _let_go(canvas, page, y, content, words)
-        y = _rows(canvas, page, y, content, "Every row")
-        y = _heading(canvas, page, y, "What may be destroyed, as of this closing")
+        _let_go(sheet, content, words)
+        _rows(sheet, content, "Every row")
+        sheet.heading("What may be destroyed, as of this closing")
         if not content["paper"]:
-            y = _text(canvas, page, y, "No paper belongs to this outage.")
+            sheet.text("No paper belongs to this outage.")
         for one in content["paper"]:
-            y = _text(canvas, page, y, f"{one['what']}: {one['words']}")
-    y = _heading(canvas, page, y, "Signature")
+            sheet.text(f"{one['what']}: {one['words']}")
+    sheet.heading("Signature")
     seq, chain = content["audit"]["seq"], content["audit"]["hash"]
     for line in (
         f"{done} by {content['closed_by']} on {closed_at} ({words.zone}).",
@@ -164,22 +131,23 @@ def report_pdf(content: dict[str, Any], outage: OutageRow, words: Wording, head:
         f"Audit log before {'signing' if adds else 'closing'}: row {seq}, {chain}",
         "To check it: ballast outage verify FILE, or Check the signature on the recovery board.",
     ):
-        y = _text(canvas, page, y, line)
-    canvas.showPage()
-    canvas.save()
-    return _with_data(file.getvalue(), content, signature)
+        sheet.text(line)
+    return sheet.signed(content)
 
 
 def verify_report(pdf: bytes, *, by: Actor) -> Verdict:
     """Check a report against its signature and the audit log. Raises NoReport, NotPermitted."""
-    content, signature = _data(pdf)
+    found = data_of(pdf, KIND)
+    if found is None:
+        raise NoReport()
+    content, signature = found
     with look(by, "outage.enter") as session:
-        row = _closing(session, content, pdf)
-        chained = _stands(session, content)
-    signed = hmac.compare_digest(signature, sign(content))
+        filed = is_filed(session, pdf, "outage.closed", "outage.addendum")
+        chained = is_chained(session, content)
+    signed = is_signed(content, signature)
     about = (str(content.get("outage", "")), str(content.get("part", "")), str(content.get("closed_by", "")),
              str(content.get("closed_at", "")))  # fmt: skip
-    if row and chained:
+    if filed and chained:
         return Verdict(True, f"This report is as {about[2]} signed it.", *about)
     if signed and chained:
         return Verdict(False, "The data in this file is as it was signed, but the pages are not: they were changed.",
@@ -190,73 +158,24 @@ def verify_report(pdf: bytes, *, by: Actor) -> Verdict:
     return Verdict(False, "This report was changed after it was signed, or it was not signed here.", *about)
 
 
-def _closing(session: ClinicSession, content: dict[str, Any], pdf: bytes) -> bool:
-    digest = hashlib.sha256(pdf).hexdigest()
-    rows = session.scalars(
-        select(AuditLog.detail).where(
-            AuditLog.action.in_(("outage.closed", "outage.addendum")),
-            AuditLog.entity_id == str(content.get("outage", "")),
-        )
-    )
-    return any(json.loads(detail).get("sha256") == digest for detail in rows)
-
-
-def _stands(session: ClinicSession, content: dict[str, Any]) -> bool:
-    head = content.get("audit") or {}
-    known = session.scalars(select(AuditLog.hash).where(AuditLog.seq == head.get("seq"))).one_or_none()
-    return known == head.get("hash")
-
-
-def _with_data(pdf: bytes, content: dict[str, Any], signature: str) -> bytes:
-    import pikepdf
-
-    signed = json.dumps({"content": content, "signature": signature}, indent=1).encode()
-    with pikepdf.open(io.BytesIO(pdf)) as document:
-        document.attachments[ATTACHMENT] = pikepdf.AttachedFileSpec(
-            document,
-            signed,
-            filename=ATTACHMENT,
-            mime_type="application/json",
-            description="What the report says",
-            creation_date="",
-            mod_date="",
-        )
-        out = io.BytesIO()
-        document.save(out)
-    return out.getvalue()
-
-
-def _data(pdf: bytes) -> tuple[dict[str, Any], str]:
-    import pikepdf
-
-    try:
-        with pikepdf.open(io.BytesIO(pdf)) as document:
-            signed = json.loads(document.attachments[ATTACHMENT].get_file().read_bytes())
-        content, signature = signed["content"], str(signed["signature"])
-    except (pikepdf.PdfError, KeyError, ValueError, TypeError):
-        raise NoReport() from None
-    if not isinstance(content, dict) or content.get("report") != KIND:
-        raise NoReport()
-    return content, signature
-
-
-def _let_go(canvas: Any, page: tuple[float, float], y: float, content: dict[str, Any], words: Wording) -> float:
-    y = _heading(canvas, page, y, "Rows let go")
+def _let_go(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:
+    sheet.heading("Rows let go")
     rows = [
         [one["row"], one["missing"], one["reason"], one["by"], words.moment(datetime.fromisoformat(one["at"]))]
         for one in content["let_go"]
     ]
     if not rows:
-        return _text(canvas, page, y, "None: every row was settled.")
+        sheet.text("None: every row was settled.")
+        return
     columns = [
         Column("Row", bold=True), Column("What was missing", width=1, lines=6), Column("Reason", width=1, lines=8),
         Column("By"), Column("When"),
     ]  # fmt: skip
-    return _table(canvas, page, y, columns, rows)
+    sheet.table(columns, rows, TABLE_SIZE)
 
 
-def _rows(canvas: Any, page: tuple[float, float], y: float, content: dict[str, Any], title: str) -> float:
-    y = _heading(canvas, page, y, title)
+def _rows(sheet: ReportSheet, content: dict[str, Any], title: str) -> None:
+    sheet.heading(title)
     shown = [name for name in COLUMNS if any(name in row for row in content["rows"])]
     rows = [
         [
@@ -269,39 +188,7 @@ def _rows(canvas: Any, page: tuple[float, float], y: float, content: dict[str, A
     ]
     columns = [Column("Row", bold=True), Column("What", lines=6)]
     columns += [Column(COLUMNS[name], lines=6, width=1) for name in shown] + [Column("")]
-    return _table(canvas, page, y, columns, rows)
-
-
-def _table(canvas: Any, page: tuple[float, float], y: float, columns: list[Column], rows: list[list[str]]) -> float:
-    table = Table.of(columns, rows, 7.5, page, None)
-    table.draw(canvas, y, rows, None, "There was none.")
-    return table.y - 8
-
-
-def _heading(canvas: Any, page: tuple[float, float], y: float, text: str) -> float:
-    y = _room(canvas, page, y - 22, 60)
-    canvas.setFillGray(INK)
-    canvas.setFont(BOLD, 11)
-    canvas.drawString(MARGIN, y, text)
-    return y - 8
-
-
-def _text(
-    canvas: Any, page: tuple[float, float], y: float, text: str, *, bold: bool = False, grey: bool = False
-) -> float:
-    for line in wrap(text, 9, page[0] - 2 * MARGIN, 6, bold=bold):
-        y = _room(canvas, page, y, 14) - 12
-        canvas.setFillGray(GREY if grey else INK)
-        canvas.setFont(BOLD if bold else REGULAR, 9)
-        canvas.drawString(MARGIN, y, line)
-    return y - 2
-
-
-def _room(canvas: Any, page: tuple[float, float], y: float, points: float) -> float:
-    if y - points >= MARGIN:
-        return y
-    canvas.showPage()
-    return page[1] - MARGIN - 6
+    sheet.table(columns, rows, TABLE_SIZE)
 
 
 def told(one: Identity, words: Wording) -> str:

@@ -4,7 +4,6 @@ It is known, and an addendum to the signed report can be signed over it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,14 +14,15 @@ from sqlalchemy import and_, func, or_, select
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import Refusal
-from data.models import Appointment, AuditLog, BackEntry, Clinic, Document, DocumentPage, FormSheet, Outage, User
+from data.models import Appointment, AuditLog, BackEntry, Clinic, DocumentPage, FormSheet, Outage, User
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
 from forms.editions import editions_of
 from forms.print import Head, within
-from outage.board import REPORT_SECONDS, ChangedMeanwhile, board_in
-from outage.closing_report import KIND, content_of, report_pdf, sign
+from forms.signed_report import REPORT_SECONDS, file_report, sign
+from outage.board import ChangedMeanwhile, board_in
+from outage.closing_report import KIND, content_of, report_pdf
 from outage.outages import days_of, outage_for, zone_of
 from security import audit
 from security.actor import Actor
@@ -172,23 +172,18 @@ def sign_addendum(outage_id: str, *, by: Actor, key: str | None = None) -> str:
             head=audit.head(session), clinic_id=by.clinic_id,
         )  # fmt: skip
         content |= {"addendum_to": stored.clinical_report_id, "let_go": [], "rows": _rows(late, words)}
-    lines = tuple(text for text in (about.address.replace("\n", ", "), words.phone(about.phone)) if text)
-    pdf = within(REPORT_SECONDS, report_pdf, content, found.outage, words, Head(clinic.name, lines), about.paper)
+        letterhead = Head.of(clinic.name, about.address, words.phone(about.phone))
+    pdf = within(REPORT_SECONDS, report_pdf, content, found.outage, words, letterhead, about.paper)
     blob = BlobStore(database().home).put(pdf)
     with act(by, "outage.declare", key=key) as work:
         if work.repeated:
             return str(work.result)
         if late_in(work.session, outage_for(work.session, outage_id)) != late:
             raise ChangedMeanwhile()
-        digest = hashlib.sha256(pdf).hexdigest()
-        document = Document(
-            title=f"Addendum to the outage report, {found.outage.title(words)}"[:200], kind=KIND,
-            media_type="application/pdf", size=len(pdf), blob=blob, sha256=digest, by_user_id=by.user_id,
-            access="everyone",
-        )  # fmt: skip
-        work.session.add(document)
+        title = f"Addendum to the outage report, {found.outage.title(words)}"
+        document = file_report(work.session, pdf, blob, kind=KIND, title=title, by=by)
         work.audit(
-            ADDENDUM, "outage", outage_id, part="clinical", report=document.id, sha256=digest,
+            ADDENDUM, "outage", outage_id, part="clinical", report=document.id, sha256=document.sha256,
             signature=sign(content), rows=len(content["rows"]),
         )  # fmt: skip
         work.result = document.id

@@ -107,7 +107,7 @@ def make_pack(
         clinic = session.get_one(Clinic, session.clinic_id)
         settings = profile(session)
         words = Wording.of(clinic)
-        head = Head(clinic.name, tuple(part for part in (settings.address.replace("\n", ", "), settings.phone) if part))
+        head = Head.of(clinic.name, settings.address, settings.phone)
         people = [
             Colleague(user.name, user.role.replace("-", " ").capitalize(), words.phone(user.phone))
             for user in session.scalars(select(User).where(User.status == "active").order_by(User.name))

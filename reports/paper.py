@@ -56,7 +56,7 @@ def head_of(clinic: Clinic) -> tuple[Head, str]:
     """The clinic's head, and the paper it prints on."""
     with read(clinic.id) as session:
         about = profile(session)
-    return Head(clinic.name, tuple(filter(None, (about.address.replace("\n", ", "), about.phone)))), about.paper
+    return Head.of(clinic.name, about.address, about.phone), about.paper
 
 
 def chosen(result: Result) -> str:

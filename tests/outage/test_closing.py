@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pikepdf
 import pypdf
@@ -14,6 +15,7 @@ from data.errors import NotPermitted
 from data.models import AuditLog, BackupRun, Document, FormSheet, Outage
 from data.session import read, write
 from data.types import clock
+from forms.signed_report import attachment
 from outage import closing_report
 from outage.board import (
     ChangedMeanwhile,
@@ -25,7 +27,7 @@ from outage.board import (
     papers,
     waive,
 )
-from outage.closing_report import ATTACHMENT, NoReport, verify_report
+from outage.closing_report import KIND, NoReport, verify_report
 from outage.disposal import years_after
 from outage.late import NothingLate, late_paper, sign_addendum
 from outage.outages import PartClosed, outage
@@ -95,21 +97,25 @@ def test_a_report_that_was_changed_is_found_out(clinic):
     mona = clinic.actor("mona")
     pdf = open_document(close(day.id, "clinical", by=mona), by=mona).content
 
-    def other_data(document):
-        signed = json.loads(document.attachments[ATTACHMENT].get_file().read_bytes())
-        signed["content"]["closed_by"] = "Somebody else"
-        document.attachments[ATTACHMENT] = pikepdf.AttachedFileSpec(
-            document, json.dumps(signed).encode(), filename=ATTACHMENT
-        )
+    name = attachment(KIND)
+
+    def other_data(document, told=None, signature=None):
+        signed = json.loads(document.attachments[name].get_file().read_bytes())
+        signed["content"] |= told or {"closed_by": "Somebody else"}
+        signed["signature"] = signature or signed["signature"]
+        document.attachments[name] = pikepdf.AttachedFileSpec(document, json.dumps(signed).encode(), filename=name)
 
     def other_page(document):
         document.pages[0].Rotate = 180
 
     found = verify_report(tampered(pdf, other_data), by=mona)
     assert not found.is_genuine and "changed after it was signed" in found.words
+    for told in ({"audit": "gone"}, {"audit": {"seq": 10**30, "hash": "x"}}, {"outage": "\0"}):
+        wild = tampered(pdf, partial(other_data, told=told, signature="é"))
+        assert "changed after it was signed" in verify_report(wild, by=mona).words
     found = verify_report(tampered(pdf, other_page), by=mona)
     assert not found.is_genuine and "pages are not" in found.words
-    for junk in (b"", b"%PDF-1.4 broken", tampered(pdf, lambda document: document.attachments.pop(ATTACHMENT))):
+    for junk in (b"", b"%PDF-1.4 broken", tampered(pdf, lambda document: document.attachments.pop(name))):
         with pytest.raises(NoReport):
             verify_report(junk, by=mona)
 
