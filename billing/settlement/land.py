@@ -81,9 +81,10 @@ class Landed:
     def sentence(self) -> str:
         """In one line."""
         done = "would come in" if self.is_trial else "came in"
-        text = (
-            f"{self.file}: {self.added:,} of {self.rows:,} {'lines' if self.kind == 'bank' else 'transactions'} {done}"
-        )
+        told = f"{self.added:,} of {self.rows:,} {'lines' if self.kind == 'bank' else 'transactions'}"
+        if self.batches and not self.rows:
+            told = f"{self.batches:,} {'batch' if self.batches == 1 else 'batches'}"
+        text = f"{self.file}: {told} {done}"
         text += f", {self.replaced:,} moved on" if self.replaced else ""
         return text + (f", {self.skipped:,} were already here" if self.skipped else "")
 

@@ -23,7 +23,7 @@ from billing.settlement.sources import SourceUnclear
 from data import definitions
 from data.models import BankLine, Clinic, SettledTransaction
 from records.imports import DAY_FIRST, ColumnMissing, ImportRefused
-from records.reading import Table, content_of
+from records.reading import Table, WrongEncoding, content_of
 from security.actor import Actor
 from security.rules import look
 
@@ -147,6 +147,8 @@ def kind_of_file(content: bytes, name: str, *, by: Actor) -> Kind:
     content_of(content, name)
     try:
         make = sources.recognise(content, name)
+    except WrongEncoding:
+        return _table_kind(content, name, clinic, encoding="windows-1252")
     except SourceUnclear:
         found = bank.recognise(content)
         if found != "csv":
@@ -157,16 +159,19 @@ def kind_of_file(content: bytes, name: str, *, by: Actor) -> Kind:
     )
 
 
-def _table_kind(content: bytes, name: str, clinic: Clinic) -> Kind:
-    """What a table of an unknown make is likelier: a settlement names cards, a bank statement describes lines."""
-    table = open_mapped(content, name, SettlementMapping(fields={}))
+def _table_kind(content: bytes, name: str, clinic: Clinic, encoding: str = "") -> Kind:
+    """What a table of an unknown make is likelier: a settlement names cards, a bank statement describes lines.
+
+    One in another ``encoding`` is read by choosing it, whatever its columns are called.
+    """
+    table = open_mapped(content, name, SettlementMapping(fields={}, encoding=encoding))
     order = "dmy" if clinic.locale.startswith(DAY_FIRST) else "mdy"
     seen = set(guess(table, "settlement", prefer_order=order).fields)
     line = guess(table, "bank", prefer_order=order)
     cards = seen & {"last4", "authorization", "brand", "batch"}
     if len(cards) > 1 or (cards and "reference" in seen and "description" not in line.fields):
         return Kind("settlement", "", "")
-    if "posted_on" in line.fields and {"amount", "credit", "debit"} & set(line.fields):
+    if not encoding and "posted_on" in line.fields and {"amount", "credit", "debit"} & set(line.fields):
         return Kind("bank", "csv", "CSV bank statement")
     return Kind("bank", "", "")
 

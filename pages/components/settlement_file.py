@@ -61,16 +61,21 @@ def work_on(content: bytes, file_id: str, name: str, by: Actor) -> None:
         target = target or mapping.processor
     shown = mapping.model_dump_json() if mapping else ""
     trial = _trial(content, file_id, name, str(purpose), make, target, shown, person, mapping, by)
-    _look(trial)
+    _look(trial, is_table=not make or _is_table(make))
     if trial.landed is None:
         return
     if trial.landed.added + trial.landed.replaced + trial.landed.batches == 0:
         st.info("Everything in this file is here already. There is nothing to import.", icon=":material/done_all:")
         return
-    words = "line" if purpose == "bank" else "transaction"
-    label = f"Import {show.count(trial.landed.added + trial.landed.replaced, words)}"
-    if st.button(label, type="primary", icon=":material/download:", key=f"land-{file_id}"):
+    if st.button(f"Import {_how_many(trial)}", type="primary", icon=":material/download:", key=f"land-{file_id}"):
         _import(content, name, str(purpose), make, target, mapping, by)
+
+
+def _how_many(trial: Trial) -> str:
+    landed = trial.landed
+    if landed is None or not landed.added + landed.replaced:
+        return show.count(landed.batches if landed else 0, "batch", "batches")
+    return show.count(landed.added + landed.replaced, "line" if trial.purpose == "bank" else "transaction")
 
 
 def _is_table(make: str) -> bool:
@@ -97,7 +102,7 @@ def _target(purpose: str, make: str, offered: Choices, file_id: str) -> str:
     )
 
 
-def _look(trial: Trial) -> None:
+def _look(trial: Trial, *, is_table: bool) -> None:
     """The first rows as they would come in, and what stands in the way."""
     if trial.rows:
         st.markdown("## The first rows")
@@ -114,8 +119,9 @@ def _look(trial: Trial) -> None:
         count = len(trial.problems)
         st.error(
             "Nothing was imported. " + ("One place has" if count == 1 else f"{show.number(count)} places have")
-            + " to be put right first. Rows that are no transactions, such as totals, are left out by choosing the "
-            "columns yourself.",
+            + " to be put right first."
+            + (" Rows that are no transactions, such as totals, are left out by choosing the columns yourself."
+               if is_table else ""),
             icon=":material/error:",
         )  # fmt: skip
         st.code("\n".join(trial.problems), language=None, wrap_lines=True)

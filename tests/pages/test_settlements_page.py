@@ -103,3 +103,26 @@ def test_the_payments_list_of_mx_is_refused_with_the_way_to_the_right_report(sql
 def test_the_page_is_closed_to_who_may_not_reconcile(sqlite_clinic):
     at = opened(sqlite_clinic, "sam", "money/settlements.py")
     assert not at.file_uploader and not at.exception
+
+
+def test_a_table_in_another_encoding_is_read_by_choosing_it(sqlite_clinic):
+    at = dropped(sqlite_clinic, PLAIN.replace(b"<b>", b"0007").replace(b"Visa", b"Vis\xe1"), "western.csv")
+    assert "not UTF-8" in said(at, "error")
+    the(at, "selectbox", "encoding-").set_value("windows-1252").run()
+    assert not at.exception and not at.error
+    assert the(at, "button", "land-").label == "Import 2 transactions"
+
+
+def test_a_statement_in_a_swift_block_and_a_list_of_batches_say_what_they_are(sqlite_clinic):
+    swift = b"{1:F01ASNBNL21XXXX0000000000}{2:O940ASNBNL21XXXXN}{4:\n:20:0000000000\n:25:NL81ASNB9999999999\n"
+    swift += b":28C:1/1\n:60F:C200101USD404,81\n:61:2001010101D65,00NTRFref//x\n:86:rent\n:62F:C200101USD339,81\n-}{5:}\n"
+    at = dropped(sqlite_clinic, swift, "may.txt")
+    assert "MT940" in said(at, "markdown") and the(at, "button", "land-").label == "Import 1 line"
+    batches = (
+        b'{"batchList": [{"batchId": "12", "settlementTimeUTC": "2020-03-02T10:00:00Z", "settlementTimeLocal": '
+        b'"2020-03-02T04:00:00", "settlementState": "settledSuccessfully", "statistics": [{"accountType": "Visa", '
+        b'"chargeAmount": 10.00, "chargeCount": 1, "refundAmount": 0.00, "refundCount": 0}]}], "messages": '
+        b'{"resultCode": "Ok", "message": [{"code": "I00001", "text": "Successful."}]}}'
+    )
+    at = dropped(sqlite_clinic, batches, "batches.json")
+    assert the(at, "button", "land-").label == "Import 1 batch" and "1 batch would come in" in said(at, "markdown")

@@ -68,7 +68,7 @@ def recognise(content: bytes, name: str, wanted: str = "") -> str:
 
 def _fitting(content: bytes, name: str) -> list[str]:
     shape = _shape(content)
-    if shape == "json":
+    if shape == "json" and not mt940.is_mt940(content):
         document = parse_json(content, name)
         tests = ((stripe, "stripe"), (authorize_net, "authorize_net"), (mx, "mx"))
         return [source for module, source in tests if module.is_document(document)]
