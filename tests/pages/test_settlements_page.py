@@ -115,7 +115,9 @@ def test_a_table_in_another_encoding_is_read_by_choosing_it(sqlite_clinic):
 
 def test_a_statement_in_a_swift_block_and_a_list_of_batches_say_what_they_are(sqlite_clinic):
     swift = b"{1:F01ASNBNL21XXXX0000000000}{2:O940ASNBNL21XXXXN}{4:\n:20:0000000000\n:25:NL81ASNB9999999999\n"
-    swift += b":28C:1/1\n:60F:C200101USD404,81\n:61:2001010101D65,00NTRFref//x\n:86:rent\n:62F:C200101USD339,81\n-}{5:}\n"
+    swift += (
+        b":28C:1/1\n:60F:C200101USD404,81\n:61:2001010101D65,00NTRFref//x\n:86:rent\n:62F:C200101USD339,81\n-}{5:}\n"
+    )
     at = dropped(sqlite_clinic, swift, "may.txt")
     assert "MT940" in said(at, "markdown") and the(at, "button", "land-").label == "Import 1 line"
     batches = (
