@@ -10,7 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.home import Home
-from pages.components import banner, draft_form, emergency, frame, search, sidebar, style
+from pages.components import banner, beside, draft_form, emergency, frame, search, sidebar, style
 from pages.components.place import Page, not_open
 from records.access import RestrictedRecord
 from security.sessions import Person
@@ -28,8 +28,6 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("today/ticket.py", "Ticket", "receipt", "billing.view", "ticket", in_menu=False),
         Page("today/drug_log.py", "Drug log", "medication", "drugs.view", "drug-log"),
         Page("today/visit.py", "Clinical record", "stethoscope", "flow.view", "visit", in_menu=False),
-    ),
-    "Clients & patients": (
         Page("clients/clients.py", "Clients & patients", "pets", "clients.view", "clients"),
         Page("clients/client.py", "Client", "person", "clients.view", "client", in_menu=False),
         Page("clients/patient.py", "Patient", "pets", "clients.view", "patient", in_menu=False),
@@ -38,12 +36,12 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("clients/merge.py", "Merge clients", "merge", "clients.merge", "merge-clients", in_menu=False),
     ),
     "Outage": (
-        Page("paper/recovery.py", "Recovery board", "checklist", "outage.enter", "recovery"),
-        Page("paper/scan.py", "Scan", "document_scanner", "outage.scan", "scan"),
-        Page("paper/review.py", "Review", "fact_check", "outage.scan", "review"),
-        Page("paper/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry"),
-        Page("paper/slips.py", "Card slips", "credit_card", "outage.enter", "card-slips"),
-        Page("paper/print.py", "Print forms", "print", "outage.print", "print-forms"),
+        Page("paper/recovery.py", "Recovery board", "checklist", "outage.enter", "recovery", menu="Outage & paper"),
+        Page("paper/scan.py", "Scan", "document_scanner", "outage.scan", "scan", beside="recovery"),
+        Page("paper/review.py", "Review", "fact_check", "outage.scan", "review", beside="recovery"),
+        Page("paper/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry", beside="recovery"),
+        Page("paper/slips.py", "Card slips", "credit_card", "outage.enter", "card-slips", beside="recovery"),
+        Page("paper/print.py", "Print forms", "print", "outage.print", "print-forms", beside="recovery"),
         Page("paper/practise.py", "Practise an outage", "school", "outage.print", "practise", in_menu=False),
     ),
     "Money": (
@@ -55,7 +53,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("money/receivables.py", "Who owes what", "request_quote", "billing.invoices", "who-owes", in_menu=False),
         Page("money/invoice.py", "Invoice", "receipt", "billing.view", "invoice", in_menu=False),
     ),
-    "Reports": (
+    "Reports & campaigns": (
         Page("reporting/library.py", "Reports", "bar_chart", "reports.view", "reports"),
         Page("reporting/report.py", "Report", "table_chart", "reports.view", "report", in_menu=False),
         Page("reporting/sql.py", "Ask in SQL", "terminal", "reports.sql", "report-sql"),
@@ -74,7 +72,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
     ),
     "Settings": (
-        Page("staff/people.py", "Staff", "badge", "staff.view", "staff"),
+        Page("staff/people.py", "Staff", "badge", "staff.view", "staff", in_menu=False),
         Page("staff/profile.py", "Staff profile", "badge", "staff.view", "staff-profile", in_menu=False),
         Page(
             "settings/index.py",
@@ -119,6 +117,7 @@ def main() -> None:
     sidebar.draw(who, may)
     search.draw(may, places)
     banner.draw(may, at=current.url_path)
+    beside.draw(SECTIONS.values(), may, at=current.url_path)
     with frame.refusals():
         try:
             current.run()
@@ -139,15 +138,17 @@ def _map(may: frozenset[str]) -> tuple[dict[str, list[st.Page]], list[search.Pla
             if not page.opens_for(may):
                 hidden.append(st.Page(not_open, title="Not open to you", url_path=page.path, visibility="hidden"))
                 continue
+            first = beside.first(page, pages, may)
+            in_menu = page.in_menu and page is first
             built = st.Page(
                 page.script,
-                title=page.title,
+                title=beside.entry(page, pages) if in_menu else page.title,
                 icon=f":material/{page.icon}:",
                 url_path=page.path,
                 default=page is HOME,
-                visibility="visible" if page.in_menu else "hidden",
+                visibility="visible" if in_menu else "hidden",
             )
-            (shown if page.in_menu else hidden).append(built)
+            (shown if in_menu else hidden).append(built)
             if page.path not in search.OF_A_RECORD:
                 places.append(search.Place(page.title, section, page.script))
         if shown:

@@ -13,7 +13,8 @@ from pages.components import frame
 class Page:
     """One page: script below pages/, title, Material icon, the permission it needs, its one-segment path.
 
-    Of several permissions any one opens the page.
+    Of several permissions any one opens the page. Pages that belong together stand ``beside`` the first of them, by
+    its path: the menu has one entry for all, in that one's words ``menu``, and each shows the way to the others.
     """
 
     script: str
@@ -22,6 +23,8 @@ class Page:
     permission: str | tuple[str, ...] | None
     path: str
     in_menu: bool = True
+    beside: str = ""
+    menu: str = ""
 
     def opens_for(self, may: frozenset[str]) -> bool:
         """Whether somebody with these permissions may see it."""

@@ -13,7 +13,7 @@ from security.sessions import Person
 LEAVE = "<script>location.replace('/auth/out')</script>"
 
 
-def draw(who: Person, may: frozenset[str]) -> None:  # noqa: ARG001 - search shows what the role opens
+def draw(who: Person, may: frozenset[str]) -> None:
     """Draw it for this run. The container keyed ``find`` stands above the menu, for search."""
     with st.sidebar:
         with st.container(key="brand"):
@@ -22,8 +22,10 @@ def draw(who: Person, may: frozenset[str]) -> None:  # noqa: ARG001 - search sho
         with st.container(key="who"):
             _person(who)
             with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-                st.page_link("account/my_account.py", label="My account", icon=":material/manage_accounts:")
-                if st.button("Sign out", icon=":material/logout:", key="sign_out", type="tertiary"):
+                st.page_link("account/my_account.py", label="My account")
+                if "staff.view" in may:
+                    st.page_link("staff/people.py", label="Staff")
+                if st.button("Sign out", key="sign_out", type="tertiary"):
                     leave(who)
 
 
