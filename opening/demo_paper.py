@@ -150,7 +150,8 @@ def _key_slips(maker: Maker, waiting: list[str], by: Actor) -> None:
         taken = maker.at(row["day"], time(11, 30), 13 * part)
         slips.key_slip(
             slips.NewSlip(sheet, part, cents, taken, last4, brand, appointment_id=visit,
-                          payer=f"{client['first_name']} {client['last_name']}"), by=by,
+                          payer=f"{client['first_name']} {client['last_name']}", phone=client["phone"],
+                          email=client["email"] or f"{client['last_name'].lower()}.{part}@example.org"), by=by,
         )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from data.models import CardSlip, Clinic, Payment, User
 from data.session import ClinicSession
 from data.types import clock
 from data.wording import Wording
+from outage.slip_contacts import keep_address, lacks_address
 from outage.slips import (
     Keyed,
     applied,
@@ -200,7 +201,8 @@ def charge_slip(
 
 def request_slip(slip_id: str, *, site: str = "", by: Actor, key: str | None = None) -> str:
     """Ask the client to pay an open slip on the processor's page; returns the request's id. The mail names neither the
-    amount nor what it is for.
+    amount nor what it is for. It goes to the address on the client's record; where there is none, the one on the slip
+    is written there first.
 
     Raises PaidAlready, ChargedAlready, BeingCharged, WasSpoiled, NobodyToAsk, DoesNotFit, PartClosed, NotPermitted and
     what ``request_payment`` raises.
@@ -217,6 +219,8 @@ def request_slip(slip_id: str, *, site: str = "", by: Actor, key: str | None = N
             raise NobodyToAsk(name=name_of(session, row))
         visit = visit_row(session, row.appointment_id, by)
         ticket = checkout.open_ticket(visit.id, by=by, event_at=row.taken_at, source="paper")
+        if lacks_address(session, row, by):
+            keep_address(row, by=by)
         stands = ledger.standing_of(session, ticket)
         asked = sum(one.amount_cents for one in standing_requests(session, ticket) if one.card_slip_id != row.id)
         if not stands.is_live or stands.balance - asked < row.amount_cents:

@@ -40,6 +40,7 @@ from outage.account import SLIPS_A_SHEET
 from outage.account_paper import forms_of
 from outage.outages import PartClosed, outage_at
 from records.access import NAME, Closed, client_for
+from records.checks import check_email, check_phone, check_texts, clean
 from records.search import beside
 from security.actor import Actor
 from security.rules import Work, act, look, together
@@ -125,6 +126,8 @@ class NewSlip:
     authorization: str = ""
     payer: str = ""
     appointment_id: str | None = None
+    phone: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,24 @@ class SlipRow:
     asked_at: datetime | None = None
     can_be_asked: bool = False
     """Whether there is an address to send a payment request to."""
+    phone: str = ""
+    email: str = ""
+    new_phone: str = ""
+    """The phone on the slip, where the record of its client has none."""
+    new_email: str = ""
+    """The same of the e-mail."""
 
     @property
     def name(self) -> str:
         """``118-2``."""
         return f"{self.serial}-{self.part}"
+
+    @property
+    def about(self) -> str:
+        """Whose it is; where nobody knows, what the slip says of who paid."""
+        if self.visit:
+            return f"visit {self.visit} · {self.whose}"
+        return " · ".join(filter(None, (self.payer, self.phone, self.email))) or "nobody knows whose"
 
     @property
     def waits(self) -> bool:
@@ -219,13 +235,14 @@ def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
     none.
 
     Raises NoSuchSlip, NotASlip, SlipUsed, SheetSpoiled, NoOutageThen, SlipTime, PartClosed, DetailMissing,
-    CardNumberTyped, BadInput, NotFound, RestrictedRecord, NotPermitted.
+    CardNumberTyped, BadPhone, BadEmail, TooLong, BadInput, NotFound, RestrictedRecord, NotPermitted.
     """
     with together(by, "outage.enter", key=key) as work:
         if work.repeated:
             return Keyed(*work.result)
         check_card(slip.last4, slip.brand, slip.authorization)
         refuse_card_numbers({"Paid by": slip.payer})
+        phone, email = _contact(slip)
         if slip.amount_cents <= 0:
             raise BadInput(problem="Enter the total on the slip: more than zero.")
         if slip.taken_at > clock.now() + SLACK:
@@ -237,7 +254,7 @@ def key_slip(slip: NewSlip, *, by: Actor, key: str | None = None) -> Keyed:
         row.last4, row.brand = slip.last4.strip(), brand_of(slip.brand)
         row.processor, row.claimed_at, row.claimed_by_id = "", None, None
         row.authorization, row.taken_at = slip.authorization.strip(), slip.taken_at
-        row.payer = " ".join(slip.payer.split())[:120]
+        row.payer, row.phone, row.email = " ".join(slip.payer.split())[:120], phone, email
         row.appointment_id, row.client_id = (visit.id, visit.client_id) if visit else (None, None)
         _keep(work, sheet, row, outage)
         reference, why = applied(work, row, visit)
@@ -293,7 +310,7 @@ def spoil_slip(serial: int, part: int, reason: str, *, by: Actor, key: str | Non
         outage = _outage(work.session, None)
         row.outage_id, row.amount_cents, row.reason, row.taken_at = outage.id, 0, reason, clock.now()
         row.appointment_id = row.client_id = None
-        row.last4 = row.brand = row.authorization = row.payer = row.processor = ""
+        row.last4 = row.brand = row.authorization = row.payer = row.phone = row.email = row.processor = ""
         row.claimed_at = row.claimed_by_id = None
         _keep(work, sheet, row, outage)
         work.audit("slip.spoiled", "card_slip", row.id, serial=serial, part=part, reason=reason)
@@ -382,6 +399,8 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
         for slip, serial, number, animal, client, reference, channel in found:
             hidden = client is not None and closed.hides(client.id, client.restricted)
             request = asked.get(slip.id)
+            known = number is not None and client is not None and not hidden
+            phone, email = ("", "") if hidden else (slip.phone, slip.email)
             rows.append(
                 SlipRow(
                     slip.id, serial, slip.part, slip.amount_cents, slip.last4, slip.brand, slip.authorization,
@@ -392,7 +411,8 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
                     channel or "", slip.processor,
                     names.get(slip.claimed_by_id or "", "Operator") if slip.claimed_at else "", slip.claimed_at,
                     request.id if request else "", request.sent_at if request else None,
-                    number is not None and client is not None and bool(client.email) and not hidden,
+                    known and bool(client.email or email), phone, email, phone if known and not client.phone else "",
+                    email if known and not client.email else "",
                 )
             )  # fmt: skip
         return rows
@@ -440,6 +460,15 @@ def check_card(last4: str, brand: str, authorization: str) -> None:
     refuse_card_numbers({"The last four digits": last4, "The brand": brand})
     if last4.strip() and not re.fullmatch(r"[0-9]{4}", last4.strip()):
         raise DetailMissing(tender="card", what="the last four digits of the card, four figures and no more")
+
+
+def _contact(slip: NewSlip) -> tuple[str, str]:
+    """The phone and the e-mail on a slip. Raises BadPhone, BadEmail, TooLong, CardNumberTyped."""
+    phone, email = clean(slip.phone), clean(slip.email)
+    check_texts({"The phone": (phone, 40), "The e-mail": (email, 254)})
+    check_phone(phone)
+    check_email(email)
+    return phone, email
 
 
 def _tender(last4: str, brand: str, authorization: str) -> Tender:

@@ -214,6 +214,8 @@ class CardSlip(Record, Base):
     appointment_id: Mapped[str | None] = id_column(nullable=True)
     client_id: Mapped[str | None] = id_column(nullable=True)
     payer: Mapped[str] = mapped_column(String(120), default="")
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    email: Mapped[str] = mapped_column(String(254), default="")
     amount_cents: Mapped[int] = mapped_column(BigInteger)
     last4: Mapped[str] = mapped_column(String(4), default="")
     brand: Mapped[str] = mapped_column(String(20), default="")

@@ -66,9 +66,8 @@ def _row(one: SlipRow, place: Terminal | None, places: dict[str, Terminal], may:
     mine = one.claimed_by == frame.person().name
     with st.container(key=f"slip_open_{one.id}", border=one.claimed_at is not None):
         with st.container(horizontal=True, vertical_alignment="center", key=f"slip_row_{one.id}"):
-            about = f"visit {one.visit} · {one.whose}" if one.visit else one.payer or "nobody knows whose"
             card = " ".join(filter(None, (one.brand, one.last4 and f"···{one.last4}")))
-            facts = [show.plain(part) for part in (show.money(one.amount_cents), about, card) if part]
+            facts = [show.plain(part) for part in (show.money(one.amount_cents), one.about, card) if part]
             st.markdown(f"**{one.name}** · {' · '.join(facts)}")
             if one.request_id:
                 sent = f", {show.moment(one.asked_at)}" if one.asked_at else ""
@@ -97,6 +96,8 @@ def _buttons(one: SlipRow, place: Terminal | None) -> None:
                 _done(f"withdraw_{one.id}", f"The payment request for slip {one.name} is withdrawn: its link is dead.")
     elif one.claimed_at is None and one.visit is not None:
         no_address = None if one.can_be_asked else "The client has no e-mail address, or the record is restricted."
+        if one.new_email:
+            no_address = f"Goes to {show.plain(one.new_email)} as on the slip, which is added to the client's record."
         if st.button("Send payment request", key=f"slip_ask_{one.id}", disabled=not one.can_be_asked,
                      help=no_address):  # fmt: skip
             with _settled():

@@ -12,6 +12,7 @@ from billing.amounts import cents_of
 from outage import outages
 from outage.account import SLIPS_A_SHEET
 from outage.outages import OutageRow
+from outage.slip_contacts import keep_contact
 from outage.slips import (
     NewSlip,
     SlipRow,
@@ -26,7 +27,7 @@ from outage.slips import (
 from pages.components import folding, frame, show, slip_charging
 from pages.components.slip_visit import visit_named
 
-FIELDS = ("amount", "last4", "brand", "code", "at", "visit", "payer")
+FIELDS = ("amount", "last4", "brand", "code", "at", "visit", "payer", "phone", "email")
 TO_TOTAL = "<script>document.querySelector('.st-key-slip_amount input')?.focus()</script>"
 
 
@@ -49,6 +50,7 @@ def main() -> None:
     _key(row)
     slip_charging.draw(row.id, [one for one in found if one.is_uncharged])
     _waiting([one for one in found if one.waits])
+    _contacts([one for one in found if one.new_phone or one.new_email])
     _list(found)
 
 
@@ -77,6 +79,9 @@ def _key(row: OutageRow) -> None:
                 help="The visit's number, or the serial of its travel sheet. Empty where nobody knows.",
             )  # fmt: skip
             payer = st.text_input("Paid by", key="slip_payer", max_chars=120, width=200, autocomplete="off")
+            phone = st.text_input("Phone", key="slip_phone", max_chars=40, width=150, autocomplete="off")
+            email = st.text_input("E-mail", key="slip_email", max_chars=254, width=220, autocomplete="off",
+                                  help="A payment request goes here where the record has no address.")  # fmt: skip
         with st.container(horizontal=True):
             save = st.form_submit_button("Key the slip", type="primary", key="slip_save")
             spoil = st.form_submit_button(
@@ -95,7 +100,7 @@ def _key(row: OutageRow) -> None:
             taken = instant_of(day, read_time(at or ""), clinic.zone, wording=show.wording())
             cents = cents_of(amount or "", locale=clinic.locale, currency=clinic.currency)
             new = NewSlip(serial, part, cents, taken, last4 or "", brand or "", code or "", payer or "",
-                          visit_named(visit or ""))  # fmt: skip
+                          visit_named(visit or ""), phone or "", email or "")  # fmt: skip
             done = key_slip(new, by=frame.actor(), key=key)
             told = f"Slip {name}, {show.money(cents)}: "
             told += f"paid, {done.reference}." if done.reference else f"kept. {done.why}"
@@ -112,8 +117,7 @@ def _waiting(rows: list[SlipRow]) -> None:
     st.subheader(f"Not on a ticket yet ({len(rows)})", anchor=False)
     for one in rows:
         with st.container(horizontal=True, vertical_alignment="center", key=f"slip_row_{one.id}"):
-            about = f"visit {one.visit} · {one.whose}" if one.visit else one.payer or "nobody knows whose"
-            st.markdown(f"**{one.name}** · {show.plain(show.money(one.amount_cents))} · {show.plain(about)}")
+            st.markdown(f"**{one.name}** · {show.plain(show.money(one.amount_cents))} · {show.plain(one.about)}")
             if not one.visit:
                 st.text_input("Visit no. or serial", key=f"slip_whose_{one.id}", width=160, placeholder="Visit no.",
                               label_visibility="collapsed")  # fmt: skip
@@ -123,6 +127,25 @@ def _waiting(rows: list[SlipRow]) -> None:
                     done = apply_slip(one.id, visit, by=frame.actor(), key=frame.form_key(f"apply_{one.id}"))
                     frame.new_form_key(f"apply_{one.id}")
                     st.session_state["slip_told"] = f"Slip {one.name} is paid, {done.reference}."
+                    st.rerun()
+
+
+def _contacts(rows: list[SlipRow]) -> None:
+    """What slips say of clients whose records say less."""
+    if not rows or "clients.edit" not in frame.may():
+        return
+    st.subheader(f"For the client's record ({len(rows)})", anchor=False)
+    for one in rows:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"slip_contact_{one.id}"):
+            what = " · ".join(show.plain(text) for text in (one.whose, one.new_phone, one.new_email) if text)
+            st.markdown(f"**{one.name}** · {what}")
+            if st.button("Add to the record", key=f"slip_keep_{one.id}", icon=":material/person_add:",
+                         help="Fills what the record lacks. Compare with the paper first: whoever reads this e-mail "
+                              "address can sign in to the client's invoices."):  # fmt: skip
+                with frame.refusals():
+                    keep_contact(one.id, by=frame.actor(), key=frame.form_key(f"keep_{one.id}"))
+                    frame.new_form_key(f"keep_{one.id}")
+                    st.session_state["slip_told"] = f"The client of slip {one.name} can be reached now."
                     st.rerun()
 
 

@@ -12,7 +12,7 @@ from billing.processors.base import Charge, Hosted, ProcessorSilent, Sale
 from billing.processors.settings import PROCESSOR, Processor
 from data import definitions
 from data.errors import BadInput
-from data.models import Appointment, CardSlip, Client, Payment, PaymentRequest
+from data.models import Appointment, AuditLog, CardSlip, Client, OutboxMessage, Payment, PaymentRequest
 from data.session import read, write
 from data.types import clock
 from outage import slip_claims
@@ -104,7 +104,7 @@ class SlipDay(PaperDay):
             self._done(session)
         self.serial = serial_of(clinic, self.sheet("card-slip"))
 
-    def open_slip(self, part=1, cents=8500, *, email="ada@example.org", known=True, ticket=8500) -> str:
+    def open_slip(self, part=1, cents=8500, *, email="ada@example.org", known=True, ticket=8500, written="") -> str:
         visit = self.visit(f"Luna{part}", stage="checked_out")
         self.invoice = self.ticket(visit, ticket)
         with write(self.clinic.id) as session:
@@ -112,7 +112,7 @@ class SlipDay(PaperDay):
             session.get_one(Client, (self.clinic.id, row.client_id)).email = email
             self._done(session)
         new = NewSlip(self.serial, part, cents, self.began + timedelta(hours=1), "4242", "visa", "",
-                      appointment_id=visit if known else None)  # fmt: skip
+                      appointment_id=visit if known else None, email=written)  # fmt: skip
         return key_slip(new, by=self.clinic.actor("sam")).slip_id
 
     def of(self, slip_id):
@@ -328,3 +328,19 @@ def test_a_crash_between_the_end_of_the_link_and_the_payment_takes_nothing_twice
         charge_slip(one, "A77", by=sam, key="k")
     with read(lite.clinic.id) as session:
         assert session.scalar(select(func.count()).select_from(Payment)) == 1
+
+
+def test_the_address_on_a_slip_is_where_its_request_goes_and_what_its_client_signs_in_with(day):
+    sam = day.clinic.actor("sam")
+    one = day.open_slip(1, email="", written="ada@example.org")
+    two = day.open_slip(2, email="kept@example.org", written="other@example.org")
+    assert day.of(one).can_be_asked and day.of(one).new_email == "ada@example.org"
+    assert [asked.why for asked in request_open_slips(day.id, by=sam)] == ["", ""]
+    with read(day.clinic.id) as session:
+        sent = select(OutboxMessage.recipient).where(OutboxMessage.purpose == "alert")
+        assert set(session.scalars(sent)) == {"ada@example.org", "kept@example.org"}
+        known = select(Client.email).join(CardSlip, CardSlip.client_id == Client.id).order_by(CardSlip.part)
+        assert session.scalars(known).all() == ["ada@example.org", "kept@example.org"]
+        told = session.scalars(select(AuditLog.detail).where(AuditLog.action == "client.changed")).all()
+        assert len(told) == 1 and "example.org" not in told[0]
+    assert day.of(two).email == "other@example.org" and not day.of(two).new_email

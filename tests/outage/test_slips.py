@@ -17,6 +17,7 @@ from outage.board import board, close
 from outage.identities import sides
 from outage.outages import PartClosed
 from outage.printing import print_blank
+from outage.slip_contacts import NothingNew, keep_contact
 from outage.slips import (
     AlreadyApplied,
     DoesNotFit,
@@ -39,7 +40,8 @@ from outage.slips import (
     take_back,
     visits_like,
 )
-from records.access import NAME
+from records.access import NAME, RestrictedRecord
+from records.checks import BadEmail, BadPhone
 from security import audit
 from tests.outage.paper_day import PaperDay
 
@@ -216,3 +218,49 @@ def test_a_number_on_a_slip_names_a_visit_or_one_of_its_sheets(clinic, day):
     assert [one.appointment_id for one in visits_like(f"#{serial}", by=sam)] == [visit]
     assert [one.whose for one in visits_like(" 1 ", by=sam)] == ["Luna · Chen, Ada"]
     assert visits_like("Luna", by=sam) == [] == visits_like("999", by=sam)
+
+
+def test_what_a_slip_says_of_a_client_fills_only_what_the_record_lacks(clinic, day):
+    sam = clinic.actor("sam")
+    visit = day.visit("Luna", stage="checked_out")
+    serial = serial_of(clinic, day.sheet("card-slip"))
+    contact = {"phone": " (212) 555-0101", "email": "ada@example.org "}
+    for wrong, refusal in (("phone", BadPhone), ("email", BadEmail)):
+        with pytest.raises(refusal):
+            key_slip(slip(day, serial, **{wrong: "no"}), by=sam)
+    with pytest.raises(CardNumberTyped):
+        key_slip(slip(day, serial, phone="4111 1111 1111 1111"), by=sam)
+    one = key_slip(slip(day, serial, appointment_id=visit, **contact), by=sam).slip_id
+    two = key_slip(slip(day, serial, 2, appointment_id=visit, email="else@example.org"), by=sam).slip_id
+    loose = key_slip(slip(day, serial, 3, **contact), by=sam).slip_id
+    told = {row.id: (row.phone, row.email, row.new_phone, row.new_email) for row in slips(day.id, by=sam)}
+    assert told[one] == ("(212) 555-0101", "ada@example.org") * 2
+    assert told[loose] == ("(212) 555-0101", "ada@example.org", "", "")
+    with write(clinic.id) as session:
+        client = session.get_one(Client, (clinic.id, session.get_one(Appointment, (clinic.id, visit)).client_id))
+        client.phone = "212 555 0199"
+        audit.append(session, clinic.operator, "test.made", "client", client.id)
+    assert keep_contact(one, by=sam, key="k") == keep_contact(one, by=sam, key="k") == ["email"]
+    for slip_id in (one, two, loose):
+        with pytest.raises(NothingNew):
+            keep_contact(slip_id, by=sam)
+    with read(clinic.id) as session:
+        kept = session.get_one(Client, (clinic.id, client.id))
+        assert (kept.phone, kept.email) == ("212 555 0199", "ada@example.org") and "2125550199" in kept.search
+        assert kept.phone_digits == "2125550199"
+        assert "ada" not in "".join(session.scalars(select(AuditLog.detail)))
+    assert not any(row.new_phone or row.new_email for row in slips(day.id, by=sam))
+    with write(clinic.id) as session:
+        hidden = session.get_one(Client, (clinic.id, client.id))
+        hidden.restricted, hidden.email = True, ""
+        audit.append(session, clinic.operator, "test.made", "client", client.id)
+    rows = {row.id: row for row in slips(day.id, by=sam)}
+    assert (rows[one].phone, rows[one].email, rows[one].new_email) == ("", "", "")
+    with pytest.raises(RestrictedRecord):
+        keep_contact(one, by=sam)
+    spoilt = key_slip(slip(day, serial, 4, **contact), by=sam).slip_id
+    take_back(spoilt, "keyed wrongly", by=sam)
+    spoil_slip(serial, 4, "torn", by=sam)
+    with read(clinic.id) as session:
+        row = session.get_one(CardSlip, (clinic.id, spoilt))
+        assert (row.phone, row.email) == ("", "")

@@ -2815,6 +2815,8 @@ def upgrade() -> None:
         sa.Column("appointment_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("client_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("payer", sa.String(length=120), nullable=False),
+        sa.Column("phone", sa.String(length=40), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("amount_cents", sa.BigInteger(), nullable=False),
         sa.Column("last4", sa.String(length=4), nullable=False),
         sa.Column("brand", sa.String(length=20), nullable=False),
