@@ -16,7 +16,7 @@ from billing.payments import Given, Tender, take_payment, take_split
 from billing.processors import orders
 from billing.returns import Back
 from data.errors import NotPermitted, Refusal
-from data.models import InvoiceEvent, Payment, PaymentAllocation, PaymentRequest, ProcessorOrder, Service
+from data.models import InvoiceEvent, Payment, PaymentAllocation, PaymentRequest, ProcessorOrder
 from data.session import read
 from outage import slips
 from records.imports import ImportRefused, import_file
@@ -100,7 +100,6 @@ def test_no_path_gives_money_back_without_the_right(clinic, stripe_till):
         online = session.scalars(select(Payment).where(Payment.processor == "stripe")).one()
         online_invoice = session.scalars(select(PaymentRequest.invoice_id)).one()
         lines = checkout_lines(session, paid)
-        other = session.scalars(select(Service.code).order_by(Service.price_cents)).first()
     open_ticket, client = visit(clinic, name="Pebble")
     open_ticket = checkout.open_ticket(open_ticket, by=owner)
     over = take_payment([open_ticket], 20_000, CASH, keep_rest=True, tendered_cents=20_000, by=by)
@@ -182,7 +181,8 @@ def test_no_rule_of_money_called_with_whatever_there_is_gives_any_back(sqlite_cl
     by, before, called = cashier(sqlite_clinic), given_back(sqlite_clinic), 0
     ids = {name: getattr(kept, name) for name in kept.__dataclass_fields__}
     values = ids | {"by": by, "reason": "a reason", "tender": CASH, "cents": 1_000, "amount_cents": 1_000,
-                    "signed_as": "Olive Owens", "given": [Given(CASH, -1_000)], "backs": [Back(kept.payment_id, 1_000, CASH)],
+                    "signed_as": "Olive Owens", "given": [Given(CASH, -1_000)],
+                    "backs": [Back(kept.payment_id, 1_000, CASH)],
                     "invoice_ids": [kept.invoice_id], "code": "staff", "because": "a reason"}  # fmt: skip
     for rule in table.rules():
         if "rehearsal" in rule.module or not (rule.module.startswith("billing.") or rule.title in RULES):
