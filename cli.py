@@ -24,7 +24,7 @@ COMMANDS = {
     "forms": "forms", "scan": "scan", "pack": "pack", "outage": "outage",
     "rehearse": "rehearse",
     "settlement": "settlement", "bank": "settlement", "schema": "schema",
-    "reconcile": "reconcile",
+    "reconcile": "reconcile", "billing": "billing",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

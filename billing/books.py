@@ -174,6 +174,19 @@ def statement(first: date, last: date, *, by: Actor) -> Statement:
 
 def statement_in(session: ClinicSession, first: date, last: date) -> Statement:
     """The same in a session that is open already."""
+    paid, paid_count, settled, settled_count = moved_in(session, first, last)
+    sums = _Sums(session, first, last)
+    found = deposits_in(session, first, last)
+    return Statement(
+        first, last, paid, paid_count, settled, settled_count, sums.matched, sums.by_people, sums.to_confirm,
+        sums.timing, sums.waiting, sums.written_off, sums.unexplained, sum(row.amount for row in found.arrived),
+        sum(row.fees for row in found.arrived) - sum(row.amount for row in found.monthly),
+        sum(row.net for row in found.expected), sum(row.net for row in found.missing), _closed_as(session, first, last),
+    )  # fmt: skip
+
+
+def moved_in(session: ClinicSession, first: date, last: date) -> tuple[int, int, int, int]:
+    """Cents paid by card and how many payments, cents settled and how many transactions: what closing freezes."""
     ours, theirs = _ours(first, last), _theirs(first, last)
     paid_count, paid = session.execute(
         select(func.count(), func.coalesce(func.sum(Payment.amount_cents), 0)).where(*ours)
@@ -181,14 +194,7 @@ def statement_in(session: ClinicSession, first: date, last: date) -> Statement:
     settled_count, settled = session.execute(
         select(func.count(), func.coalesce(func.sum(SettledTransaction.amount_cents), 0)).where(*theirs)
     ).one()
-    sums = _Sums(session, first, last)
-    found = deposits_in(session, first, last)
-    return Statement(
-        first, last, int(paid), paid_count, int(settled), settled_count, sums.matched, sums.by_people, sums.to_confirm,
-        sums.timing, sums.waiting, sums.written_off, sums.unexplained, sum(row.amount for row in found.arrived),
-        sum(row.fees for row in found.arrived) - sum(row.amount for row in found.monthly),
-        sum(row.net for row in found.expected), sum(row.net for row in found.missing), _closed_as(session, first, last),
-    )  # fmt: skip
+    return int(paid), paid_count, int(settled), settled_count
 
 
 def _closed_as(session: ClinicSession, first: date, last: date) -> BooksPeriod | None:

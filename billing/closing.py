@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import func, select
 
+from billing import rebuild
 from billing.books import Case, Statement, cases_in, statement_in
 from billing.deposits import deposits_in
 from billing.matching import OPEN
-from billing.period_report import KIND, content_of, period_pdf
-from data.blobs import BlobStore
+from billing.period_report import KIND, NoPeriodReport, PeriodVerdict, content_of, period_pdf, verify_period
+from billing.rebuild import ToldAgain
+from data.blobs import BlobDamaged, BlobMissing, BlobStore
 from data.card_numbers import refuse_card_numbers
 from data.engine import database
 from data.errors import BadInput, NotFound, Refusal
-from data.models import BooksPeriod, Clinic, PaymentMatch, User, Variance
+from data.models import BooksPeriod, Clinic, Document, PaymentMatch, User, Variance
 from data.session import ClinicSession
-from data.types import clock
+from data.types import clock, is_id
 from data.wording import Wording
 from forms.print import Head, within
 from forms.signed_report import REPORT_SECONDS, file_report, sign
@@ -79,6 +82,12 @@ class PeriodRow:
     document_id: str | None
     reason: str
     unexplained: int
+
+
+def told_again(*, by: Actor) -> ToldAgain:
+    """Every total of the books told again from its rows, before a period of them is closed. Raises NotPermitted."""
+    with look(by, "reconciliation.lock") as session:
+        return rebuild.told_again(session)
 
 
 def close_period(
@@ -219,6 +228,28 @@ def periods(*, by: Actor) -> list[PeriodRow]:
             )
             for row in rows
         ]  # fmt: skip
+
+
+def check_report(period_id: str, *, by: Actor) -> PeriodVerdict:
+    """Whether the report kept with a closed period is the one that was signed.
+
+    Raises NotFound, NotPermitted; a file that is gone or cannot be read is told by the verdict.
+    """
+    with look(by, "reconciliation.use") as session:
+        row = session.held(BooksPeriod, period_id) if is_id(period_id) else None
+        if row is None:
+            raise NotFound(what="period", name="like this")
+        kept = session.held(Document, row.document_id) if row.document_id else None
+        about = row.first.isoformat(), row.last.isoformat(), row.signed_as
+    try:
+        if kept is None:
+            return PeriodVerdict(False, "The report of this period is gone: no file is kept with it any more.", *about)
+        found = verify_period(BlobStore(database().home).get(kept.blob), by=by)
+    except (BlobMissing, BlobDamaged, InvalidTag, NoPeriodReport):
+        return PeriodVerdict(False, "The file kept here is missing or damaged: it is not as signed.", *about)
+    if found.is_genuine and (found.first, found.last) != about[:2]:
+        return PeriodVerdict(False, "The file kept with this period is the report of another period.", *about)
+    return found
 
 
 def _cents(value: Any) -> int:

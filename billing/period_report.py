@@ -94,7 +94,7 @@ def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) 
         f"Closed and locked by {content['closed_by']} on {closed_at} ({words.zone}).",
         f"Signature over the data in this file: {signature}",
         f"Audit log before closing: row {chain['seq']}, {chain['hash']}",
-        "To check it: ballast reconcile --verify FILE.",
+        "To check it: Check report on the Reconciliation page, or ballast reconcile --verify FILE.",
     ):
         sheet.text(line)
     sheet.text("Initials: ____________________        Date: ____________________", before=18)

@@ -6,14 +6,16 @@ What is found is a fault of ours, never of a person: a test or ``check`` says it
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
 
 from billing import ledger
+from billing.books import moved_in
 from billing.pricing import TaxRate, gross_of, tax_in
-from data.models import FundEntry, Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
+from data.models import BooksPeriod, FundEntry, Invoice, InvoiceEvent, InvoiceLine, Payment, PaymentAllocation
 from data.session import ClinicSession
 from records.standing import standing, standings
 from security.actor import Actor
@@ -29,38 +31,85 @@ class Fault:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class ToldAgain:
+    """How many rows were told again, and what did not come out."""
+
+    invoices: int
+    lines: int
+    payments: int
+    periods: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def words(self) -> str:
+        """One sentence: how much was told, and whether it came out."""
+        told = f"{self.invoices:,} invoices, {self.lines:,} lines and {self.payments:,} payments were added up again"
+        if not self.faults:
+            return f"{told}: every total is the sum of its rows."
+        if len(self.faults) == 1:
+            return f"{told}: one total is not the sum of its rows."
+        return f"{told}: {len(self.faults):,} totals are not the sum of their rows."
+
+
 @dataclass
 class Books:
-    """All rows of money of a clinic, by what they belong to."""
+    """The columns that count of all rows of money of a clinic, by what they belong to."""
 
-    lines: dict[str, list[InvoiceLine]] = field(default_factory=lambda: defaultdict(list))
-    events: dict[str, list[InvoiceEvent]] = field(default_factory=lambda: defaultdict(list))
-    parts: dict[str, list[PaymentAllocation]] = field(default_factory=lambda: defaultdict(list))
+    invoices: list[str] = field(default_factory=list)
+    lines: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    events: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    parts: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     """Allocations by payment."""
-    payments: dict[str, Payment] = field(default_factory=dict)
-    entries: dict[str, list[FundEntry]] = field(default_factory=lambda: defaultdict(list))
+    payments: dict[str, Any] = field(default_factory=dict)
+    entries: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     """Of pots, by the line they are for."""
 
 
 def check(*, by: Actor) -> list[Fault]:
     """Tell all the clinic's money again; nothing found is as it must be. Raises NotPermitted."""
+    return list(tell_again(by=by).faults)
+
+
+def tell_again(*, by: Actor) -> ToldAgain:
+    """The same, with how much was told: a second for every 30,000 rows. Raises NotPermitted."""
     with look(by, "billing.invoices") as session:
-        books = _books(session)
-        faults = [*_of_lines(books), *_of_payments(books), *_of_pots(books)]
-        faults += _of_invoices(session, books)
-        return faults
+        return told_again(session)
+
+
+def told_again(session: ClinicSession) -> ToldAgain:
+    """Tell everything again inside another rule's look."""
+    books = _books(session)
+    closed = session.scalars(select(BooksPeriod).where(BooksPeriod.state == "closed")).all()
+    faults = [*_of_lines(books), *_of_payments(books), *_of_pots(books), *_of_invoices(session, books)]
+    faults += _of_periods(session, closed)
+    lines = sum(len(some) for some in books.lines.values())
+    return ToldAgain(len(books.invoices), lines, len(books.payments), len(closed), tuple(faults))
 
 
 def _books(session: ClinicSession) -> Books:
-    books = Books()
-    for line in session.scalars(select(InvoiceLine).order_by(InvoiceLine.entered_at, InvoiceLine.id)):
-        books.lines[line.invoice_id].append(line)
-    for event in session.scalars(select(InvoiceEvent).order_by(InvoiceEvent.entered_at, InvoiceEvent.id)):
-        books.events[event.invoice_id].append(event)
-    for part in session.scalars(select(PaymentAllocation)):
-        books.parts[part.payment_id].append(part)
-    books.payments = {payment.id: payment for payment in session.scalars(select(Payment))}
-    for entry in session.scalars(select(FundEntry).where(FundEntry.invoice_line_id.is_not(None))):
+    books, line, event, part = Books(), InvoiceLine, InvoiceEvent, PaymentAllocation
+    books.invoices = list(session.scalars(select(Invoice.id)))
+    for row in session.execute(
+        select(
+            line.id, line.invoice_id, line.reverses_id, line.fund_id, line.quantity, line.unit_price_cents,
+            line.discount_cents, line.subsidy_cents, line.net_cents, line.tax_cents, line.tax_included, line.tax_code,
+            line.tax_rate_millionths, line.source,
+        ).order_by(line.entered_at, line.id)
+    ):  # fmt: skip
+        books.lines[row.invoice_id].append(row)
+    for said in session.execute(
+        select(event.invoice_id, event.kind, event.amount_cents).order_by(event.entered_at, event.id)
+    ):
+        books.events[said.invoice_id].append(said)
+    for paid in session.execute(select(part.payment_id, part.invoice_id, part.amount_cents, part.deposit)):
+        books.parts[paid.payment_id].append(paid)
+    moved = select(
+        Payment.id, Payment.kind, Payment.amount_cents, Payment.deposit_cents, Payment.reverses_id, Payment.source
+    )
+    books.payments = {sale.id: sale for sale in session.execute(moved)}
+    held = select(FundEntry.invoice_line_id, FundEntry.fund_id, FundEntry.kind, FundEntry.amount_cents)
+    for entry in session.execute(held.where(FundEntry.invoice_line_id.is_not(None))):
         books.entries[str(entry.invoice_line_id)].append(entry)
     return books
 
@@ -86,8 +135,8 @@ def _of_lines(books: Books) -> list[Fault]:
     return faults
 
 
-def _without_tax(line: InvoiceLine) -> int:
-    return line.net_cents + (line.tax_cents if line.tax_included else 0)
+def _without_tax(line: Any) -> int:
+    return int(line.net_cents + (line.tax_cents if line.tax_included else 0))
 
 
 def _of_payments(books: Books) -> list[Fault]:
@@ -136,9 +185,8 @@ def _of_invoices(session: ClinicSession, books: Books) -> list[Fault]:
     for parts in books.parts.values():
         for part in parts:
             paid[part.invoice_id].append((books.payments[part.payment_id].kind, part.amount_cents))
-    ids = list(session.scalars(select(Invoice.id)))
     told, open_ids = standings(session, select(Invoice.id)), ledger.open_ids(session)
-    for invoice_id in ids:
+    for invoice_id in books.invoices:
         again = standing(
             [(line.net_cents, line.tax_cents) for line in books.lines[invoice_id]],
             [(event.kind, event.amount_cents) for event in books.events[invoice_id]],
@@ -151,6 +199,18 @@ def _of_invoices(session: ClinicSession, books: Books) -> list[Fault]:
         unbalanced = again.document != "void" and again.total != again.paid
         if unbalanced != (invoice_id in open_ids):
             faults.append(Fault("an invoice is missing among the open ones, or one too many", invoice_id))
+    return faults
+
+
+def _of_periods(session: ClinicSession, closed: Sequence[BooksPeriod]) -> list[Fault]:
+    """What was paid and settled on the days of a closed period is what was signed."""
+    faults = []
+    for period in closed:
+        paid, _, settled, _ = moved_in(session, period.first, period.last)
+        for name, again in (("payments", paid), ("settled", settled)):
+            if (signed := period.totals.get(name)) != again:
+                detail = f"{name} {again} for {signed}"
+                faults.append(Fault("a closed period is not what was signed", period.id, detail))
     return faults
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
@@ -416,6 +417,22 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
                 )
             )  # fmt: skip
         return rows
+
+
+def open_slips(first: date, last: date, *, by: Actor) -> tuple[int, int]:
+    """How many keyed slips of these days, both included, are on no ticket yet, charged or not, and their cents. No
+    settlement can meet them before. Raises NotPermitted."""
+    with look(by, "reconciliation.use") as session:
+        zone = ZoneInfo(session.get_one(Clinic, session.clinic_id).zone)
+        since, until = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
+        voided = select(Payment.reverses_id).where(Payment.kind == "void", Payment.reverses_id.is_not(None))
+        count, cents = session.execute(
+            select(func.count(), func.coalesce(func.sum(CardSlip.amount_cents), 0)).where(
+                CardSlip.taken_at >= since, CardSlip.taken_at < until, CardSlip.reason == "",
+                CardSlip.payment_id.is_(None) | CardSlip.payment_id.in_(voided),
+            )
+        ).one()  # fmt: skip
+        return int(count), int(cents)
 
 
 def visits_like(text: str, *, by: Actor) -> list[Visit]:

@@ -74,8 +74,22 @@ def _mailed(session: ClinicSession) -> list[Alert]:
     return [Alert("warning", f"{words} did not go out the last time.", "subscriptions")]
 
 
+def _books(session: ClinicSession) -> list[Alert]:
+    """What the nightly check of the books found."""
+    result = session.scalar(select(Job.result).where(Job.dedupe_key == "recurring:books")) or {}
+    count = result.get("faults", 0)
+    if not isinstance(count, int) or not count:
+        return []
+    words = (
+        "One total of the books is not the sum of its rows"
+        if count == 1
+        else (f"{count:,} totals of the books are not the sum of their rows")
+    )
+    return [Alert("danger", f"{words}. Close no period; ballast billing check names them.", "reconciliation")]
+
+
 def _work(session: ClinicSession) -> list[Alert]:
-    found = []
+    found = _books(session)
     failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == "failed")) or 0
     if failed:
         words = "One task" if failed == 1 else f"{failed} tasks"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import streamlit as st
 
 from billing import closing, exceptions_file
 from billing.books import Queue, Statement
 from billing.closing import PeriodRow
+from billing.period_report import PeriodVerdict, verify_period
 from pages.components import frame, recon_case, recon_period, show
+
+AGAIN = "_recon_again"
+REPORT_MB = 25
 
 
 def button(one: Statement, found: list[Queue]) -> None:
@@ -19,6 +23,7 @@ def button(one: Statement, found: list[Queue]) -> None:
     if one.closed or "reconciliation.lock" not in frame.may():
         return
     if st.button("Close the period", type="primary", icon=":material/lock:", key="recon_close"):
+        st.session_state.pop(AGAIN, None)
         _close(one, found)
 
 
@@ -34,7 +39,10 @@ def told(one: Statement) -> None:
             icon=":material/lock:",
         )
         if one.closed.document_id:
-            st.link_button("Open the report", f"/documents/{one.closed.document_id}", icon=":material/description:")
+            with st.container(horizontal=True, width="content", key="recon_closed_report"):
+                st.link_button("Open the report", f"/documents/{one.closed.document_id}", icon=":material/description:")
+                if st.button("Check report", icon=":material/verified:", key="recon_check"):
+                    _check(one.closed.id, recon_period.words(one.closed.first, one.closed.last))
 
 
 def _more(one: Statement) -> None:
@@ -59,6 +67,7 @@ def _close(one: Statement, found: list[Queue]) -> None:
         f"{show.plain(show.money(one.settled))} settled, {show.plain(show.money(one.unexplained))} unexplained."
     )
     st.caption("Nothing that counts on these days can be changed any more. What comes later counts on the next day.")
+    _told_again()
     why = ""
     if waits:
         why = st.text_area(
@@ -74,6 +83,48 @@ def _close(one: Statement, found: list[Queue]) -> None:
             frame.new_form_key("recon_close")
             st.session_state[recon_case.TOLD] = "The period is closed and locked, and its report is signed."
             st.rerun()
+
+
+def _told_again() -> None:
+    """Whether all totals are the sums of their rows: told once, as the dialog opens."""
+    if AGAIN not in st.session_state:
+        with frame.refusals(), st.spinner("Adding up every total again"):
+            st.session_state[AGAIN] = closing.told_again(by=frame.actor())
+    again = st.session_state.get(AGAIN)
+    if again is None:
+        return
+    if not again.faults:
+        st.success(frame.said(again.words), icon=":material/check:")
+        return
+    st.error(f"{frame.said(again.words)} Do not close yet: show this to whoever looks after the installation.")
+    for one in again.faults[:5]:
+        st.caption(frame.plain(f"{one.what.capitalize()} ({one.row_id[-12:]}) {one.detail}".strip()))
+
+
+@st.dialog("Check report")
+def _check(period_id: str, days: str) -> None:
+    """Whether the file kept here is the one that was signed, and whether another copy is."""
+    st.markdown(f"**{days}**, the report kept here:")
+    with frame.refusals():
+        _verdict(closing.check_report(period_id, by=frame.actor()))
+    st.caption("It is compared with its own signature and with what the audit log kept of it when it was closed.")
+    copy = st.file_uploader("Check a copy somebody sent", type=["pdf"], key="recon_copy", max_upload_size=REPORT_MB)
+    if copy is not None:
+        with frame.refusals():
+            _verdict(verify_period(copy.getvalue(), by=frame.actor()), named=True)
+
+
+def _verdict(found: PeriodVerdict, *, named: bool = False) -> None:
+    """Plainly: it is the one that was signed, or it is not."""
+    days = f" It is of {_days(found)}." if named and found.is_genuine else ""
+    if found.is_genuine:
+        st.success(f"{frame.said(found.words)}{days}", icon=":material/verified:")
+    else:
+        st.error(f"{frame.said(found.words)}{days}", icon=":material/gpp_bad:")
+
+
+def _days(found: PeriodVerdict) -> str:
+    return recon_period.words(date.fromisoformat(found.first), date.fromisoformat(found.last))
 
 
 @st.dialog("Closed periods", width="large")

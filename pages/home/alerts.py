@@ -11,6 +11,7 @@ HELPS = {
     "users": (Link("settings/users.py", "users"), "Open users"),
     "reviews": (Link("settings/reviews.py", "reviews"), "Review"),
     "backups": (Link("settings/backups.py", "backups"), "Open backups"),
+    "reconciliation": (Link("money/reconciliation.py", "reconciliation"), "Open reconciliation"),
     "subscriptions": (Link("reporting/subscriptions.py", "subscriptions"), "Open subscriptions"),
 }
 GRADES = {"danger": "Urgent", "warning": "Look soon"}

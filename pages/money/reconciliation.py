@@ -9,6 +9,7 @@ import streamlit as st
 
 from billing import books, deposits, matching
 from billing.books import Case, Queue, Statement
+from outage.slips import open_slips
 from pages.components import case_list, case_words, frame, recon_case, recon_close, recon_period, recon_sides, show
 from pages.components.case_list import Line
 
@@ -22,7 +23,8 @@ def main() -> None:
     first, last = recon_period.choose()
     one = books.statement(first, last, by=frame.actor())
     found = books.queues(first, last, by=frame.actor())
-    with head, frame.head("Reconciliation", _facts(one, found, first, last)):
+    slips, cents = open_slips(first, last, by=frame.actor())
+    with head, frame.head("Reconciliation", _facts(one, found, slips, first, last)):
         if not one.closed and st.button("Match again", icon=":material/sync:", key="recon_run"):
             _run(first, last)
         recon_close.button(one, found)
@@ -30,6 +32,7 @@ def main() -> None:
         st.success(frame.said(told), icon=":material/check:")
     recon_close.told(one)
     recon_period.sums(one)
+    _slips(slips, cents)
     if (asked := st.query_params.pop("tab", None)) in VIEWS:
         st.session_state["recon_view"] = asked
     st.session_state.setdefault("recon_view", "cases")
@@ -44,18 +47,31 @@ def main() -> None:
     if view in draw:
         draw[str(view)](first, last)
     else:
-        _cases(found, one, first, last)
+        _cases(found, one, slips, first, last)
 
 
-def _facts(one: Statement, found: list[Queue], first: date, last: date) -> str:
+def _facts(one: Statement, found: list[Queue], slips: int, first: date, last: date) -> str:
     waits = sum(queue.count for queue in found)
-    return " · ".join(
-        (
-            recon_period.words(first, last),
-            f"{show.number(one.matched)} matched",
-            f"{show.count(waits, 'case')} to decide" if waits else "nothing to decide",
-        )
-    )
+    parts = [recon_period.words(first, last), f"{show.number(one.matched)} matched"]
+    if waits:
+        parts.append(f"{show.count(waits, 'case')} to decide")
+    if slips:
+        parts.append(f"{show.count(slips, 'card slip')} open")
+    return " · ".join(parts if waits or slips else [*parts, "nothing to decide"])
+
+
+def _slips(slips: int, cents: int) -> None:
+    """That slips of these days wait, and where: no settlement can meet them before."""
+    if not slips:
+        return
+    words = "One card slip of these days is" if slips == 1 else f"{show.number(slips)} card slips of these days are"
+    with st.container(horizontal=True, vertical_alignment="center", key="recon_slips"):
+        st.warning(
+            f"{words} still open, {show.plain(show.money(cents))}: on no ticket yet, so nothing can be matched.",
+            icon=":material/credit_card:",
+        )  # fmt: skip
+        if "outage.enter" in frame.may():
+            st.page_link("paper/slips.py", label="Open card slips", icon=":material/arrow_forward:")
 
 
 def _run(first: date, last: date) -> None:
@@ -68,9 +84,10 @@ def _run(first: date, last: date) -> None:
         st.rerun()
 
 
-def _cases(found: list[Queue], one: Statement, first: date, last: date) -> None:
+def _cases(found: list[Queue], one: Statement, slips: int, first: date, last: date) -> None:
     if not found:
-        _nothing(one)
+        if not slips:
+            _nothing(one)
         return
     names = {queue.key: f"{queue.label} ({show.number(queue.count)})" for queue in found}
     if st.session_state.get(QUEUE) not in names:

@@ -10,10 +10,12 @@ from streamlit.testing.v1 import AppTest
 
 from billing import closing, deposits, variances
 from billing.matching import reconcile_days
-from data.models import PaymentMatch, Variance, VarianceComment
-from data.session import write
+from data.models import Document, FormSheet, Payment, PaymentMatch, Variance, VarianceComment
+from data.session import read, write
+from outage.slips import NewSlip, key_slip
 from tests import screen
 from tests.billing.visits import today
+from tests.outage.paper_day import PaperDay
 from tests.settlement import books as rows_of
 from tests.settlement.books import Books
 from tests.settlement.test_matching import stored
@@ -108,6 +110,41 @@ def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
     at = opened(clinic)
     assert "closed and locked, signed by Mona Marsh" in said(at)
     assert not [one for one in at.button if one.key in ("recon_run", "recon_close")]
+    at.button(key="recon_check").click().run()
+    assert not at.exception and "This report is as Mona Marsh signed it" in said(at)
+    with write(clinic.id) as session:
+        session.scalars(select(Document).where(Document.kind == closing.KIND)).one().blob = "gone"
+    at.button(key="recon_check").click().run()
+    assert "it is not as signed" in said(at) and "This report is as" not in said(at)
+
+
+def test_closing_says_whether_every_total_is_the_sum_of_its_rows(week):
+    clinic, _ = week
+    at = opened(clinic)
+    at.button(key="recon_close").click().run()
+    assert "every total is the sum of its rows" in said(at)
+    with write(clinic.id) as session:
+        sale = session.scalars(select(Payment)).first()
+        session.add(Payment(
+            reference="P-9", kind="refund", reverses_id=sale.id, amount_cents=-2 * sale.amount_cents, currency="USD",
+            tender="card", channel="terminal", day=sale.day, event_at=sale.event_at,
+        ))  # fmt: skip
+    at = opened(clinic)
+    at.button(key="recon_close").click().run()
+    assert not at.exception and "one total is not the sum of its rows. Do not close yet" in said(at)
+
+
+def test_slips_that_are_still_open_are_told_where_nothing_else_waits(sqlite_clinic):
+    at = opened(sqlite_clinic)
+    assert "nothing to decide" in said(at)
+    day = PaperDay(sqlite_clinic)
+    with read(sqlite_clinic.id) as session:
+        serial = session.get_one(FormSheet, (sqlite_clinic.id, day.sheet("card-slip"))).serial
+    new = NewSlip(serial, 1, 8_500, taken_at=day.began, last4="4242", brand="Visa", payer="A tall man")
+    key_slip(new, by=sqlite_clinic.actor("sam"))
+    at = opened(sqlite_clinic)
+    assert "1 card slip open" in said(at) and "nothing to decide" not in said(at)
+    assert "One card slip of these days is still open" in " ".join(one.value for one in at.warning)
 
 
 def test_staff_do_not_see_it(week):

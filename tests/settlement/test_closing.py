@@ -11,14 +11,18 @@ import sys
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from billing import closing, deposits, exceptions_file, variances
 from billing.books import statement
 from billing.matching import reconcile_days
 from billing.period_report import NoPeriodReport, verify_period
 from billing.periods import PeriodClosed
+from data.blobs import BlobStore
+from data.engine import database
 from data.errors import NotPermitted
 from data.models import AuditLog, BooksPeriod, Document, PaymentMatch, SettledTransaction, Variance
+from data.session import write
 from records.documents import open_document
 from tests.conftest import ROOT
 from tests.settlement.books import DAY, Books
@@ -72,6 +76,39 @@ def test_closing_signs_carries_and_locks_and_late_rows_count_afterwards(clinic, 
     assert max(one.day for one in stored(clinic, PaymentMatch)) == LAST + timedelta(days=1)
     after = statement(DAY, LAST, by=by)
     assert after.difference == after.timing + after.waiting + after.written_off + after.unexplained
+
+
+def test_the_report_kept_with_a_period_says_whether_it_is_the_one_that_was_signed(clinic, month):
+    by = clinic.actor("mona")
+    closing.close_period(DAY, LAST - timedelta(days=1), "Mona Marsh", "later", by=by)
+    closing.close_period(LAST, LAST, "Mona Marsh", "later", by=by)
+    last, first = closing.periods(by=by)
+    found = closing.check_report(first.id, by=by)
+    assert found.is_genuine and found.words == "This report is as Mona Marsh signed it."
+    with write(clinic.id) as session:
+        rows = {row.id: row for row in session.scalars(select(Document).where(Document.kind == closing.KIND))}
+        one, other = rows[first.document_id], rows[last.document_id]
+        one.blob, other.blob = other.blob, BlobStore(database().home).put(b"%PDF-1.4 something else")
+    swapped, replaced = (closing.check_report(row.id, by=by) for row in (first, last))
+    assert not swapped.is_genuine and "another period" in swapped.words
+    assert not replaced.is_genuine and "missing or damaged" in replaced.words
+    BlobStore(database().home).path(rows[last.document_id].blob).unlink()
+    assert not closing.check_report(last.id, by=by).is_genuine
+    with pytest.raises(NotPermitted):
+        closing.check_report(last.id, by=clinic.actor("sam"))
+
+
+def test_sums_of_a_closed_period_that_moved_are_a_fault_of_the_books(clinic, month):
+    by = clinic.actor("mona")
+    closing.close_period(DAY, LAST, "Mona Marsh", "later", by=by)
+    assert closing.told_again(by=by).faults == ()
+    with write(clinic.id) as session:
+        row = session.scalars(select(BooksPeriod)).one()
+        row.totals = row.totals | {"settled": row.totals["settled"] + 5}
+    (fault,) = closing.told_again(by=by).faults
+    assert fault.what == "a closed period is not what was signed" and fault.detail.startswith("settled")
+    with pytest.raises(NotPermitted):
+        closing.told_again(by=clinic.actor("sam"))
 
 
 def test_opening_again_takes_the_right_and_a_reason(clinic, month):
