@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from billing.settlement.mapping import SettlementMapping
+from campaigns.settings import Campaign, Segment, Template
 from commands.context import common
 from records.mapping import ImportMapping
 from reports.spec import ReportSpec
 
 DOCUMENTS: dict[str, type[Any]] = {
-    "mapping": SettlementMapping, "import-mapping": ImportMapping, "report-spec": ReportSpec,
+    "mapping": SettlementMapping, "import-mapping": ImportMapping, "report-spec": ReportSpec, "campaign": Campaign,
+    "segment": Segment, "template": Template,
 }  # fmt: skip
 """Name to document: ``mapping`` for settlements and bank statements, ``import-mapping`` for everything else."""
 
