@@ -57,6 +57,7 @@ QUEUES: dict[str, tuple[str, tuple[str, ...]]] = {
 QUEUE_OF = {kind: name for name, (_, kinds) in QUEUES.items() for kind in kinds}
 DEPOSITS = ("deposit_missing", "deposit_unknown")
 AGES = ((2, "Up to 2 days"), (7, "3 to 7 days"), (30, "8 to 30 days"), (None, "Over 30 days"))
+NEAR_DAYS = 10
 MOST = 300
 """So many cases of a queue are listed."""
 
@@ -163,6 +164,10 @@ class Opened:
     evidence: tuple[dict[str, Any], ...]
     likely: tuple[tuple[Money, float], ...]
     comments: tuple[Remark, ...]
+    beside: tuple[tuple[str, Money], ...] = ()
+    """What it goes back to (``payments`` or ``settled`` with the row): the first of two, the sale of a chargeback."""
+    near: tuple[Case, ...] = ()
+    """Of a deposit: open cases of the other side about as large, the nearest first."""
 
 
 @remembered("reconciliation.use")
@@ -451,7 +456,35 @@ def opened(name: str, *, by: Actor) -> Opened:
             select(VarianceComment).where(VarianceComment.variance_id == case.id).order_by(VarianceComment.event_at)
         )
         comments = tuple(Remark(row.event_at, names.get(row.by_user_id or "", ""), row.body) for row in remarks)
-        return Opened(case, _evidence(case), _likely(session, case), comments)
+        return Opened(
+            case, _evidence(case), _likely(session, case), comments, _beside(session, case), _near(session, case)
+        )
+
+
+def _beside(session: ClinicSession, case: Case) -> tuple[tuple[str, Money], ...]:
+    """The rows that a finding names as ``of`` and ``payments``."""
+    of, payments = str(case.detail.get("of") or ""), [str(one) for one in case.detail.get("payments") or ()]
+    here = [of, *payments] if case.kind == "duplicate_payment" else payments
+    ours = _paid(
+        session, session.scalars(select(Payment.id).where(Payment.reference.in_([one for one in here if one])))
+    )
+    row, theirs = SettledTransaction, {}
+    if of and case.kind != "duplicate_payment":
+        theirs = _charged(session, session.scalars(select(row.id).where(row.reference == of)))
+    return (*(("payments", one) for one in ours.values()), *(("settled", one) for one in theirs.values()))
+
+
+def _near(session: ClinicSession, case: Case) -> tuple[Case, ...]:
+    """Deposits of the other side within NEAR_DAYS whose amount is at most a tenth away."""
+    if case.is_match or QUEUE_OF.get(case.kind) not in DEPOSITS:
+        return ()
+    other = UNKNOWN if case.kind == MISSING else MISSING
+    reach = timedelta(days=NEAR_DAYS)
+    rows = select(Variance).where(
+        Variance.kind == other, Variance.state.in_(OPEN), Variance.day.between(case.day - reach, case.day + reach)
+    )
+    apart = [(abs(abs(one.cents) - abs(case.cents)), one.key, one) for one in cases_in(session, rows)]
+    return tuple(one for gap, _, one in sorted(apart)[:3] if gap * 10 <= abs(case.cents))
 
 
 def _evidence(case: Case) -> tuple[dict[str, Any], ...]:
@@ -579,18 +612,28 @@ class Waiting:
     cents: int
     to_confirm: int
     deposits: int
+    first: date | None = None
+    """The day of the oldest of them."""
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.cases + self.to_confirm + self.deposits
 
 
 @remembered("reconciliation.use")
 def waiting(*, by: Actor) -> Waiting:
     """How many cases, proposals and deposits wait. Raises NotPermitted."""
     with look(by, "reconciliation.use") as session:
-        rows = list(session.execute(select(Variance.kind, Variance.amount_cents).where(Variance.state.in_(OPEN))))
-        proposed = session.scalar(
-            select(func.count()).select_from(PaymentMatch).where(PaymentMatch.state == "proposed")
+        rows = list(
+            session.execute(select(Variance.kind, Variance.amount_cents, Variance.day).where(Variance.state.in_(OPEN)))
         )
-    money = [cents for kind, cents in rows if QUEUE_OF.get(kind) not in DEPOSITS]
-    return Waiting(len(money), sum(money), int(proposed or 0), len(rows) - len(money))
+        proposed, first = session.execute(
+            select(func.count(), func.min(PaymentMatch.day)).where(PaymentMatch.state == "proposed")
+        ).one()
+    money = [cents for kind, cents, _ in rows if QUEUE_OF.get(kind) not in DEPOSITS]
+    days = [day for _, _, day in rows] + ([first] if first else [])
+    return Waiting(len(money), sum(money), int(proposed), len(rows) - len(money), min(days, default=None))
 
 
 @remembered("reconciliation.use")

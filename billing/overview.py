@@ -86,7 +86,7 @@ class Overview:
     days: tuple[Day, ...]
     cases: int
     unexplained: int
-    """The open differences without their signs, so that too much and too little do not cancel out."""
+    """The open differences in all, as the ageing of the reconciliation has them."""
     has_settlements: bool = field(default=True)
 
 
@@ -117,9 +117,7 @@ def overview(first: date, last: date, grid_first: date, grid_last: date, *, by: 
         batches = _batches(session, min(first, grid_first, grid_last - BACK))
         inside = [one for one in batches if first <= one.settled_on <= last]
         cases = session.execute(
-            select(func.count(), func.coalesce(func.sum(func.abs(Variance.amount_cents)), 0)).where(
-                Variance.state.in_(OPEN)
-            )
+            select(func.count(), func.coalesce(func.sum(Variance.amount_cents), 0)).where(Variance.state.in_(OPEN))
         ).one()
         return Overview(
             revenue=revenue(session, first, last),

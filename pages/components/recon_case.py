@@ -24,7 +24,9 @@ def draw(case: Case) -> None:
         _decide(case)
         _evidence(found)
         return
+    _beside(found)
     _likely(found)
+    _near(found)
     _settle(case)
     if found.evidence:
         _evidence(found)
@@ -46,8 +48,34 @@ def look(case: Case) -> None:
 
 def _rows(case: Case) -> None:
     rows = [("Here", row) for row in case.payments] + [("Processor", row) for row in case.settled]
-    if not rows:
+    if rows:
+        _table(rows, "Rows of this case")
+
+
+def _beside(found: Opened) -> None:
+    """The first of two, or the sale that money went back for."""
+    if found.beside:
+        st.markdown("**It goes back to**")
+        _table([("Here" if side == "payments" else "Processor", row) for side, row in found.beside], "It goes back to")
+
+
+def _near(found: Opened) -> None:
+    """Of a deposit: what on the other side is about as large, and the way to put them together."""
+    if not found.near:
         return
+    st.markdown("**About as large, on the other side**")
+    for one in found.near:
+        apart = show.money(abs(abs(one.cents) - abs(found.case.cents)))
+        words = (case_words.title(one), show.day(one.day), show.money(abs(one.cents)), f"{apart} apart")
+        st.text(" · ".join(words))
+    st.button("Put a deposit together", key="recon_to_deposits", on_click=_to_deposits)
+
+
+def _to_deposits() -> None:
+    st.session_state["recon_view"] = "deposits"
+
+
+def _table(rows: list[tuple[str, Money]], label: str) -> None:
     folding.table(
         {
             "Side": [side for side, _ in rows],
@@ -58,7 +86,7 @@ def _rows(case: Case) -> None:
             "State": [row.status if side == "Processor" else "" for side, row in rows],
             "Amount": [show.money(row.cents) for _, row in rows],
         },
-        label="Rows of this case", right=["Amount"],
+        label=label, right=["Amount"],
     )  # fmt: skip
 
 

@@ -288,4 +288,7 @@ def ageing(_first: date, _last: date) -> None:
         },
         label="How old open cases are", right=["Cases", "Unexplained"],
     )  # fmt: skip
-    st.caption("Every open case of the clinic, whichever period it belongs to.")
+    st.caption(
+        "Every open case of the clinic, whichever period it belongs to, deposits too. The line above "
+        "counts payments and settlements of its period."
+    )

@@ -132,7 +132,7 @@ def chart(spec: ReportSpec, result: Result) -> None:
     figure = charts.kept(spec, result)
     whole = spec.chart.kind in chart_kinds.WHOLE
     drills: dict[str, Any] = {"on_select": _mark, "selection_mode": "points"} if spec.measures and not whole else {}
-    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result), **drills)
+    st.plotly_chart(figure, key="report_chart", config=charts.CONFIG, alt=charts.told(spec, result) or None, **drills)
     if spec.measures and whole:
         mark = chart_marks.clicked("report_chart")
         if mark is not None:

@@ -71,7 +71,7 @@ def _facts(found: Overview, first: date, last: date) -> str:
     if not found.cases:
         return f"{said} · every difference is explained"
     cases = show.count(found.cases, "difference")
-    return f"{said} · {cases} of {show.money(found.unexplained)} not explained yet"
+    return f"{said} · {cases} not explained yet, {show.money(found.unexplained)} in all"
 
 
 def _sums(found: Overview, period: str) -> None:

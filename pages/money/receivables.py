@@ -31,6 +31,10 @@ def main() -> None:
     with st.container(horizontal=True, gap="large", key="ageing_sums"):
         for label, cents in zip(BUCKETS, sums, strict=True):
             st.metric(label, show.money(cents))
+    st.caption(
+        "By the day each invoice was due and what was paid on it. The report puts everything a client ever paid against "
+        "the oldest charges first, so its ages differ; its total is the same unless a deposit waits for its visit."
+    )
     since = st.segmented_control(
         "Open for", ["All", *BUCKETS], default="All", required=True, key="ageing_bucket", label_visibility="collapsed"
     )

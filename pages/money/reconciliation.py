@@ -150,6 +150,17 @@ def _nothing(one: Statement) -> None:
         )
         return
     st.success("Nothing waits for you in this period.", icon=":material/check_circle:")
+    found = books.waiting(by=frame.actor())
+    if found.count and found.first is not None:
+        with st.container(horizontal=True, vertical_alignment="center", key="recon_elsewhere"):
+            waits = "case waits" if found.count == 1 else "cases wait"
+            st.markdown(f"{show.number(found.count)} {waits} in other days, the oldest of {show.day(found.first)}.")
+            st.button("Show these days", key="recon_show_days", on_click=_since, args=(found.first,))
+
+
+def _since(first: date) -> None:
+    st.session_state["recon_days"] = first, show.today()
+    st.session_state["recon_period"] = "days"
 
 
 main()

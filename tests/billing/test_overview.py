@@ -57,7 +57,7 @@ def test_each_day_is_called_by_the_worst_of_it(clinic, books):
     assert [state(found, away) for away in (-7, -6, 0, 1, 2, 3, 4)] == [
         "closed", "", "reconciled", "waits", "waits", "differs", "",
     ]  # fmt: skip
-    assert (found.cases, found.unexplained, found.fees, found.charged) == (1, 4_000, 300, 12_500)
+    assert (found.cases, found.unexplained, found.fees, found.charged) == (1, -4_000, 300, 12_500)
     assert len(found.days) == 14
 
 

@@ -33,7 +33,7 @@ def test_the_owner_sees_what_differs_and_chooses_the_time(sqlite_clinic):
     case(sqlite_clinic, "missing_in_ledger", 4_000, day=today)
     at = _opened(sqlite_clinic, "olive")
     assert "No card batches yet" not in _words(at) and "How far is each day?" in _words(at)
-    assert "1 difference of $40.00 not explained yet" in _words(at)
+    assert "1 difference not explained yet, $40.00 in all" in _words(at)
     assert at.segmented_control(key="money_period").value == "month"
     for period in ("last-month", "week", "quarter"):
         at.segmented_control(key="money_period").set_value(period).run()

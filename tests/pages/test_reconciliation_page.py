@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from billing import closing, deposits, variances
 from billing.matching import reconcile_days
-from data.models import Document, FormSheet, Payment, PaymentMatch, Variance, VarianceComment
+from data.models import Document, FormSheet, Payment, PaymentMatch, SettledTransaction, Variance, VarianceComment
 from data.session import read, write
 from outage.slips import NewSlip, key_slip
 from tests import screen
@@ -151,3 +151,38 @@ def test_staff_do_not_see_it(week):
     clinic, _ = week
     at = opened(clinic, "sam")
     assert not [one for one in at.button if one.key == "recon_run"]
+
+
+def test_a_period_without_cases_says_where_others_wait_and_shows_them(week):
+    clinic, _ = week
+    at = opened(clinic)
+    day = (today() - timedelta(days=4)).isoformat()
+    at.query_params["from"], at.query_params["to"] = day, day
+    at.run()
+    assert "Nothing waits for you in this period" in said(at) and "3 cases wait in other days" in said(at)
+    at.button(key="recon_show_days").click().run()
+    assert not at.exception and "3 cases to decide" in said(at)
+
+
+def test_a_second_charge_shows_the_first_and_a_missing_deposit_the_line_that_is_nearly_its_sum(week):
+    clinic, batch = week
+    with write(clinic.id) as session:
+        found = {one.kind: one for one in session.scalars(select(Variance))}
+        first = session.scalars(select(SettledTransaction).order_by(SettledTransaction.id).limit(1)).one()
+        found["missing_in_ledger"].kind, found["missing_in_ledger"].detail = "duplicate_charge", {"of": first.reference}
+        for kind, cents, place in (("deposit_missing", -9_700, "b"), ("deposit_unknown", 9_200, "l")):
+            session.add(
+                Variance(kind=kind, signature=place, payment_ids=[], settled_ids=[], bank_line_ids=[],
+                         batch_ids=[batch], amount_cents=cents, detail={}, day=first.counts_on)
+            )  # fmt: skip
+        reference = first.reference
+    at = opened(clinic)
+    at.session_state["recon_queue"] = "twice"
+    at.run()
+    assert not at.exception and "It goes back to" in said(at)
+    assert sum(reference in str(one.value) for one in at.get("html")) == 1
+    at.session_state["recon_queue"] = "deposit_missing"
+    at.run()
+    assert any("$92.00 · $5.00 apart" in one.value for one in at.text), [one.value for one in at.text]
+    at.button(key="recon_to_deposits").click().run()
+    assert not at.exception and at.session_state["recon_view"] == "deposits"
