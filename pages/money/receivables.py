@@ -32,7 +32,7 @@ def main() -> None:
         for label, cents in zip(BUCKETS, sums, strict=True):
             st.metric(label, show.money(cents))
     st.caption(
-        "By the day each invoice was due and what was paid on it. The report puts everything a client ever paid against "
+        "By the day each invoice was due and what was paid on it. The report puts all that a client ever paid against "
         "the oldest charges first, so its ages differ; its total is the same unless a deposit waits for its visit."
     )
     since = st.segmented_control(
