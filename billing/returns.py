@@ -103,28 +103,36 @@ def give_back(
 
     Raises NotPermitted, TooMuchBack, ReasonMissing, DetailMissing, LineChanged, InvoiceClosed, NotFound, BadInput.
     """
-    for back in backs:
-        back.tender.check()
     with act(by, "billing.refund", key=key) as work:
         if work.repeated:
             return [Taken(**dict(one)) for one in work.result]
-        reason = checked_reason(reason)
-        invoice = ledger.locked_invoice(work, invoice_id)
         if not backs and not line_ids:
             raise BadInput(problem="Say how much is given back, and by which payment.")
-        for line_id in dict.fromkeys(line_ids):
-            line, of, day = standing_line(work, line_id)
-            if of.id != invoice_id:
-                raise NotFound(what="line", name="of this invoice")
-            reverse(work, invoice, line, day)
-        taken = [give_back_one(work, invoice, one.cents, one.tender, reason, one.payment_id) for one in backs]
-        _end_called_off(work, invoice)
-        work.audit(
-            "invoice.given_back", "invoice", invoice_id, number=invoice.number, lines=len(set(line_ids)),
-            cents=sum(back.cents for back in backs), reason=reason,
-        )  # fmt: skip
+        taken = give_back_in(work, invoice_id, backs, reason, line_ids)
         work.result = [one.__dict__ for one in taken]
         return taken
+
+
+def give_back_in(
+    work: Work, invoice_id: str, backs: Sequence[Back], reason: str, line_ids: Sequence[str] = ()
+) -> list[Taken]:
+    """The same inside another rule's transaction, which may order more back at a processor."""
+    for back in backs:
+        back.tender.check()
+    reason = checked_reason(reason)
+    invoice = ledger.locked_invoice(work, invoice_id)
+    for line_id in dict.fromkeys(line_ids):
+        line, of, day = standing_line(work, line_id)
+        if of.id != invoice_id:
+            raise NotFound(what="line", name="of this invoice")
+        reverse(work, invoice, line, day)
+    taken = [give_back_one(work, invoice, one.cents, one.tender, reason, one.payment_id) for one in backs]
+    _end_called_off(work, invoice)
+    work.audit(
+        "invoice.given_back", "invoice", invoice_id, number=invoice.number, lines=len(set(line_ids)),
+        cents=sum(back.cents for back in backs), reason=reason,
+    )  # fmt: skip
+    return taken
 
 
 def credit(client_id: str, *, by: Actor) -> int:

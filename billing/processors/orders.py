@@ -8,16 +8,16 @@ it, and asks again under the same key where nothing did. So no crash and no cut 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from billing import ledger
+from billing import ledger, returns
 from billing.amounts import decimal_text
 from billing.open_links import end_request
-from billing.payments import NothingDue, TooMuchBack, checked_reason
+from billing.payments import NothingDue, TooMuchBack, checked_reason, left_of
 from billing.processors import posting
 from billing.processors.base import (
     Ask,
@@ -34,6 +34,7 @@ from billing.processors.base import (
 from billing.processors.known import adapter_for, settings_of
 from billing.processors.settings import ONLINE, online_for
 from billing.requests import return_address
+from billing.returns import Back as Handed
 from data.errors import BadInput, NotFound, Refusal
 from data.models import (
     Invoice,
@@ -278,6 +279,80 @@ def refund_at_processor(payment_id: str, cents: int, reason: str, *, by: Actor, 
         if order.state in ("sent", "uncertain"):
             raise ProcessorSilent(label=label)
         return Ordered(order.id, order.state, order.made_payment_id, order.answer if order.state != "done" else "")
+
+
+def give_back(
+    invoice_id: str,
+    backs: Sequence[Handed],
+    at_processor: Sequence[tuple[str, int]],
+    reason: str,
+    *,
+    line_ids: Sequence[str] = (),
+    by: Actor,
+    key: str | None = None,
+) -> list[Ordered]:
+    """Give money of an invoice back in one act: lines taken off, what is handed back here, and (payment, cents) that
+    go back at the processor they came through. All of it is written down at once, then the processors are asked; what
+    gets no answer is finished by itself.
+
+    Returns where each order stands: one that is ``declined`` says why, and its money stays on the invoice. Raises
+    NotByProcessor, TooMuchBack, ReasonMissing, DetailMissing, LineChanged, InvoiceClosed, NotFound, BadInput,
+    NotPermitted.
+    """
+    with act(by, "billing.refund", key=key) as work:
+        if work.repeated:
+            order_ids = [str(one) for one in work.result]
+        else:
+            if not backs and not at_processor and not line_ids:
+                raise BadInput(problem="Say how much is given back, and by which payment.")
+            reason = checked_reason(reason)
+            returns.give_back_in(work, invoice_id, backs, reason, line_ids)
+            order_ids = work.result = [
+                _order_part(work, invoice_id, payment_id, cents, reason) for payment_id, cents in at_processor
+            ]
+    for order_id in order_ids:
+        carry_out(order_id, clinic_id=by.clinic_id)
+    with look(by, "billing.refund") as session:
+        rows = [session.get_one(ProcessorOrder, (session.clinic_id, order_id)) for order_id in order_ids]
+        return [
+            Ordered(row.id, row.state, row.made_payment_id, "" if row.state == "done" else _says(session, row))
+            for row in rows
+        ]
+
+
+def _order_part(work: Work, invoice_id: str, payment_id: str, cents: int, reason: str) -> str:
+    """Order back what a payment paid of an invoice, or a part of it; returns the order."""
+    session = work.session
+    left = left_of(session, payment_id, invoice_id)
+    sale = session.get_one(Payment, (session.clinic_id, payment_id))
+    if not 0 < cents <= left:
+        raise TooMuchBack(
+            paid=decimal_text(max(left, 0), currency=sale.currency), amount=decimal_text(cents, currency=sale.currency)
+        )
+    slug, _ = _charge_of(session, sale)
+    adapter_for(session, slug)
+    order = posting.order_back(
+        session, sale.id, slug, cents, sale.currency, reason=reason, by_user_id=work.by.user_id, invoice_id=invoice_id
+    )
+    work.audit("refund.ordered", "payment", sale.id, processor=slug, amount_cents=cents, reason=reason)
+    return order.id
+
+
+def _says(session: ClinicSession, order: ProcessorOrder) -> str:
+    """What an order that is not done waits for, or why it ended, as a sentence."""
+    amount = decimal_text(order.amount_cents, currency=order.currency)
+    try:
+        label = settings_of(session, order.processor).label
+    except NotFound:
+        label = order.processor
+    if order.state in ("declined", "failed"):
+        return (
+            f"{label} did not give {amount} back: {order.answer.rstrip('.')}. That money is still on the invoice; give "
+            "it back another way."
+        )
+    if order.state == "intended" and order.answer:
+        return f"{amount} goes back as soon as {label} takes it: {order.answer}"
+    return f"{label} has not answered yet. {amount} goes back by itself as soon as it does; nothing is to be done."
 
 
 def can_refund(payment_id: str, *, by: Actor) -> int:

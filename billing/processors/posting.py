@@ -48,12 +48,13 @@ def book_sale(work: Work, order: ProcessorOrder, sale: Sale) -> str:
 
 def order_back(
     session: ClinicSession, payment_id: str, slug: str, cents: int, currency: str, *, reason: str,
-    by_user_id: str | None,
+    by_user_id: str | None, invoice_id: str | None = None,
 ) -> ProcessorOrder:  # fmt: skip
-    """Write down that money is to go back to the card it came from."""
+    """Write down that money is to go back to the card it came from; with ``invoice_id``, of this invoice first."""
     order = ProcessorOrder(
         processor=slug, kind="refund", order_key=new_key(), state="intended", amount_cents=cents, currency=currency,
-        payment_id=payment_id, facts={"reason": reason}, due_at=clock.now(), by_user_id=by_user_id,
+        payment_id=payment_id, invoice_id=invoice_id, facts={"reason": reason}, due_at=clock.now(),
+        by_user_id=by_user_id,
     )  # fmt: skip
     session.add(order)
     session.flush()
@@ -64,7 +65,7 @@ def book_return(work: Work, order: ProcessorOrder, returned: Returned) -> str:
     """The refund (or void) that a processor carried out, spread over the invoices the sale paid; returns its id."""
     session = work.session
     sale = session.get_one(Payment, (session.clinic_id, str(order.payment_id)))
-    parts = _parts(session, sale, order.amount_cents)
+    parts = _parts(session, sale, order.amount_cents, order.invoice_id)
     invoice = session.get_one(Invoice, (session.clinic_id, parts[0][0]))
     reason = str(order.facts.get("reason", ""))
     tender = Tender(
@@ -123,8 +124,11 @@ def new_key() -> str:
     return letters[:20]
 
 
-def _parts(session: ClinicSession, sale: Payment, cents: int) -> list[tuple[str, int, bool]]:
-    """Invoice, cents and whether it was a deposit: what is left of the sale's allocations, the first ones first."""
+def _parts(
+    session: ClinicSession, sale: Payment, cents: int, invoice_id: str | None = None
+) -> list[tuple[str, int, bool]]:
+    """Invoice, cents and whether it was a deposit: what is left of the sale's allocations, those of ``invoice_id``
+    first, then the first ones first."""
     back = select(Payment.id).where(Payment.reverses_id == sale.id)
     left: dict[tuple[str, bool], int] = {}
     rows = select(PaymentAllocation).where(
@@ -134,14 +138,14 @@ def _parts(session: ClinicSession, sale: Payment, cents: int) -> list[tuple[str,
         place = (row.invoice_id, row.deposit)
         left[place] = left.get(place, 0) + row.amount_cents
     parts = []
-    for (invoice_id, is_deposit), there in left.items():
+    for (of, is_deposit), there in sorted(left.items(), key=lambda one: one[0][0] != invoice_id):
         part = min(max(there, 0), cents)
         if part:
-            parts.append((invoice_id, part, is_deposit))
+            parts.append((of, part, is_deposit))
             cents -= part
     if cents:  # more than is left of it by our books, and yet it went back
-        (invoice_id, is_deposit), *_ = left
-        parts.append((invoice_id, cents, is_deposit))
+        (of, is_deposit), *_ = left
+        parts.append((of, cents, is_deposit))
     return parts
 
 

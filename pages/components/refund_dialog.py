@@ -13,8 +13,17 @@ from billing.tickets import Line, Ticket
 from pages.components import frame, show
 from pages.components.draft_form import DraftForm
 
-AS_PAID = "as_paid"
+AS_PAID, TOLD = "as_paid", "_refund_told"
 OTHERWISE = {AS_PAID: "The way it was paid", **{kind: TENDERS[kind] for kind in ("cash", "check", "other")}}
+
+
+def told() -> None:
+    """What became of a refund at a processor that is not through yet, or never will be."""
+    for has_ended, words in st.session_state.pop(TOLD, ()):
+        if has_ended:
+            st.error(frame.said(words), icon=":material/credit_card_off:")
+        else:
+            st.info(frame.said(words), icon=":material/schedule:")
 
 
 @st.dialog("Refund")
@@ -41,6 +50,7 @@ def ask(invoice: Ticket) -> None:
         form.keep()
         if not invoice.standing.overpaid and not form["lines"]:
             st.caption("The charges stay as they are, so what is given back is open again.")
+        _where(form, sales)
         if st.button("Refund", type="primary", key="refund_go", shortcut=frame.SEND):
             _refund(form, invoice, sales)
 
@@ -72,6 +82,12 @@ def _amounts(form: DraftForm, invoice: Ticket, sales: list[Returnable], chosen: 
         _text(form, name, f"To {_how(one)}, at most {show.money(one.left_cents)}")
 
 
+def _where(form: DraftForm, sales: list[Returnable]) -> None:
+    """That what came by a processor goes back there, with the same click."""
+    if form["by"] == AS_PAID and any(one.paid_online and form[f"back_{one.payment_id}"] for one in sales):
+        st.caption("What was paid on the processor's page goes back to the card there, with the same click.")
+
+
 def _how(one: Returnable) -> str:
     card = " ".join(part for part in (one.tender.brand or "card", one.tender.last4) if part)
     how = card if one.tender.kind == "card" else TENDERS.get(one.tender.kind, one.tender.kind).lower()
@@ -92,13 +108,10 @@ def _refund(form: DraftForm, invoice: Ticket, sales: list[Returnable]) -> None:
         check = str(form["check"] or "").strip() if form["by"] == "check" else ""
         tender = one.tender if form["by"] == AS_PAID else Tender(str(form["by"]), check_number=check)
         here.append(Back(one.payment_id, cents, tender))
-    key, taken_off = frame.form_key(place), list(form["lines"] or ())
-    if here or taken_off or not online:
-        returns.give_back(invoice.id, here, reason, line_ids=taken_off, by=by, key=key)
-    for payment_id, cents in online:
-        ordered = orders.refund_at_processor(payment_id, cents, reason, by=by, key=f"{key}:{payment_id[-12:]}")
-        if ordered.waits:
-            st.toast(show.plain(ordered.waits), icon=":material/schedule:")
+    ordered = orders.give_back(
+        invoice.id, here, online, reason, line_ids=list(form["lines"] or ()), by=by, key=frame.form_key(place)
+    )
+    st.session_state[TOLD] = [(one.state in orders.ENDED, one.waits) for one in ordered if one.waits]
     frame.new_form_key(place)
     form.forget()
     st.rerun()

@@ -8,7 +8,15 @@ import streamlit as st
 
 from billing import sending, tickets
 from billing.tickets import Happened, Ticket
-from pages.components import counter, frame, invoice_actions, invoice_sending, payment_requests, show
+from pages.components import (
+    counter,
+    frame,
+    invoice_actions,
+    invoice_sending,
+    payment_requests,
+    refund_dialog,
+    show,
+)
 
 HAPPENED = {
     "drafted": "Begun", "opened": "Invoice issued", "sent": "Sent", "voided": "Voided", "forgiven": "Forgiven",
@@ -33,6 +41,7 @@ def main() -> None:
         )
         if "clients.view" in may and st.button("Client", icon=":material/person:", key="to_client"):
             st.switch_page("clients/client.py", query_params={"id": invoice.client_id})
+    refund_dialog.told()
     left, right = st.columns([1.65, 1], gap="large")
     with left:
         _told(invoice)

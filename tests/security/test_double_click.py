@@ -27,6 +27,7 @@ LATE = {"ClientForm": ClientForm, "PatientForm": PatientForm}
 KEY = "the form's key"
 OTHERWISE = {
     "billing.processors.fetch.fetch_settlements": "asks first; what is here stays: tests/billing/processors",
+    "billing.processors.orders.give_back": "as refund_at_processor",
     "billing.processors.orders.refund_at_processor": "answers how its order stands: tests/billing/processors",
     "security.devices.make_code": "the code is shown once and not kept: the second click says so",
     "security.own_access.set_second_factor": "a code works once; security.second_factor.confirm keeps the key",

@@ -7,13 +7,23 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from billing import returns
+from billing.payments import Tender
 from billing.processors import events, orders, polling
 from billing.processors.base import Forged, ProcessorRefused, ProcessorSilent
 from billing.processors.credentials import set_credentials
 from billing.processors.fetch import fetch_settlements, find_charges
 from billing.processors.known import adapter_for
 from data.errors import NotPermitted
-from data.models import Payment, ProcessorEvent, ProcessorOrder, SettledTransaction, SettlementBatch
+from data.models import (
+    InvoiceLine,
+    Payment,
+    PaymentAllocation,
+    ProcessorEvent,
+    ProcessorOrder,
+    SettledTransaction,
+    SettlementBatch,
+)
 from data.session import read, write
 from data.types import clock
 
@@ -74,6 +84,61 @@ def test_part_refunds_and_the_rest_go_back_to_the_card_and_never_more(till):
     assert [one.amount_cents for one in payments(till)] == [12_345, -2_345, -10_000]
     stands = till.standing(request)
     assert (stands.paid, stands.balance, stands.payment) == (0, 12_345, "refunded")
+
+
+def test_services_come_off_and_their_money_goes_back_in_one_act(till):
+    request = till.paid()
+    (sale,), invoice = payments(till), till.row(request).invoice_id
+    till.fake.world.settle(till.kind)
+    with read(till.clinic.id) as session:
+        line = session.scalars(select(InvoiceLine.id).where(InvoiceLine.invoice_id == invoice)).one()
+
+    def give_back(cents=12_345):
+        return orders.give_back(
+            invoice, [], [(sale.id, cents)], "Not done", line_ids=[line], by=till.by, key="one"
+        )  # fmt: skip
+
+    with pytest.raises(orders.TooMuchBack):
+        give_back(12_346)
+    assert till.standing(request).total == 12_345, "nothing came off where the money cannot go back"
+    (done,) = give_back()
+    assert give_back() == [done] and (done.state, done.waits) == ("done", "")
+    stands = till.standing(request)
+    assert (stands.total, stands.paid, stands.balance) == (0, 0, 0) and charged(till) == 0
+    assert [one.amount_cents for one in payments(till)] == [12_345, -12_345]
+
+
+def test_what_a_processor_does_not_give_back_stays_on_the_invoice_and_goes_back_otherwise(till, monkeypatch):
+    request = till.paid()
+    (sale,), invoice = payments(till), till.row(request).invoice_id
+    till.fake.world.settle(till.kind)
+
+    def refuse(*_):
+        raise ProcessorRefused(label=till.kind, answer="The card is closed.")
+
+    monkeypatch.setitem(orders.DO, "refund", refuse)
+    (one,) = orders.give_back(invoice, [], [(sale.id, 2_345)], "Not done", by=till.by, key="one")
+    assert one.state == "declined" and "did not give 23.45 back: The card is closed. That money" in one.waits
+    assert till.standing(request).paid == 12_345
+    cash = [returns.Back(sale.id, 2_345, Tender("cash"))]
+    assert orders.give_back(invoice, cash, [], "Not done", by=till.by, key="two") == []
+    assert till.standing(request).paid == 10_000 and charged(till) == 12_345
+
+
+def test_a_payment_over_several_invoices_goes_back_of_the_one_that_is_refunded(till):
+    request = till.paid(5_000)
+    sale, first = payments(till)[0], till.row(request).invoice_id
+    other = till.row(till.request(3_000)).invoice_id
+    with write(till.clinic.id) as session:
+        for invoice, cents in ((first, -3_000), (other, 3_000)):
+            session.add(PaymentAllocation(
+                payment_id=sale.id, invoice_id=invoice, amount_cents=cents, event_at=clock.now()
+            ))  # fmt: skip
+    till.fake.world.settle(till.kind)
+    (done,) = orders.give_back(other, [], [(sale.id, 3_000)], "Not done", by=till.by)
+    with read(till.clinic.id) as session:
+        back = select(PaymentAllocation).where(PaymentAllocation.payment_id == done.payment_id)
+        assert [(row.invoice_id, row.amount_cents) for row in session.scalars(back)] == [(other, -3_000)]
 
 
 def test_before_it_settles_the_whole_is_voided_and_a_part_waits(till):

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from billing.processors import orders, polling
 from data import session as sessions
 from data.engine import Database, database, use
-from data.models import Payment, ProcessorOrder
+from data.models import InvoiceLine, Payment, ProcessorOrder
 from data.session import read
 from data.types import clock
 from tests.billing.processors.conftest import BACK, SECRETS
@@ -150,6 +150,39 @@ def test_killed_at_every_step_of_a_refund(till, settled):
         give_back()  # and once more, by a form that was left open
         assert books(till) == (kept, kept), step
         assert till.standing(request).paid == 1_000 - cents
+        if ended:
+            break
+    assert step > 6
+
+
+@each
+def test_killed_at_every_step_of_giving_services_back(till):
+    for step in range(100):
+        clock.set(None)
+        request = till.request(1_000)
+        till.fake.pay(till.ask(request))
+        orders.look_up(request, by=till.by)
+        sale, invoice = till.row(request).payment_id, till.row(request).invoice_id
+        till.fake.world.settle(till.kind)
+        with read(till.clinic.id) as session:
+            line = session.scalars(select(InvoiceLine.id).where(InvoiceLine.invoice_id == invoice)).one()
+
+        def give_back(invoice=invoice, line=line, sale=sale, step=step):
+            return orders.give_back(
+                invoice, [], [(sale, 1_000)], "Not done", line_ids=[line], by=till.by, key=f"s{step}"
+            )  # fmt: skip
+
+        ended = in_child(till, step, give_back)
+        clock.set(clock.now() + timedelta(minutes=2))
+        with read(till.clinic.id) as session:
+            ordered = session.scalars(select(ProcessorOrder).where(ProcessorOrder.payment_id == sale)).all()
+        assert till.standing(request).total == (0 if ordered else 1_000), "both or neither"
+        if not ordered:
+            give_back()  # nothing was written down: the person clicks again
+        rounds(till)
+        assert [one.state for one in give_back()] == ["done"], step  # by a form that was left open
+        stands = till.standing(request)
+        assert books(till) == (0, 0) and (stands.total, stands.paid, stands.overpaid) == (0, 0, 0), step
         if ended:
             break
     assert step > 6
