@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import sqlcipher3
@@ -86,6 +87,17 @@ class Database:
             event.listen(self.engine, "connect", _in_any_order)
         yield
         self.close()
+
+    def is_up(self) -> bool:
+        """Whether it answers. A SQLite file that was moved away still answers whoever has it open, and is down."""
+        try:
+            if self.is_sqlite and not Path(str(self.engine.url.database)).is_file():
+                return False
+            with self.reader.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except Exception:
+            return False
+        return True
 
     def close(self) -> None:
         """Close every connection and lock file."""

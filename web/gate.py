@@ -25,7 +25,7 @@ from web.first_page import dressed, is_first_page
 
 IDENTITY_HEADER = b"x-ballast-session"
 ANONYMOUS_EXACT = {
-    "/", "/healthz", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
+    "/", "/healthz", "/health/detail", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
     "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
     "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
 }  # fmt: skip

@@ -23,6 +23,7 @@ from web import faults
 from web.children import Child, start_worker
 from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
+from web.health import detail, health
 from web.portal.app import app as portal
 from web.receipts import receipt, statement
 from web.report_files import report_file
@@ -127,21 +128,6 @@ async def watch(_request: Request) -> Response:
     return FileResponse(ASSETS / "watch.js", media_type="text/javascript")
 
 
-async def health(_request: Request) -> Response:
-    """Whether the app and its database answer; no detail for strangers."""
-
-    def probe() -> bool:
-        try:
-            with database().reader.connect() as connection:
-                connection.exec_driver_sql("SELECT 1")
-            return True
-        except Exception:
-            return False
-
-    good = await run_in_threadpool(probe)
-    return JSONResponse({"app": "ok", "database": "ok" if good else "down"}, 200 if good else 503)
-
-
 async def manifest(_request: Request) -> Response:
     """The web manifest, the same for every clinic: nothing about it may be learnt here."""
     return FileResponse(ASSETS / "manifest.webmanifest", media_type="application/manifest+json")
@@ -164,6 +150,7 @@ routes: list[BaseRoute] = [
     Route("/auth/left", left, methods=["GET", "POST"]),
     Route("/watch.js", watch),
     Route("/healthz", health),
+    Route("/health/detail", detail),
     Route("/documents/{id}", document),
     Route("/scanned/{id}", scanned_page),
     Route("/receipts/{id}", receipt),

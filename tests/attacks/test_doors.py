@@ -151,7 +151,7 @@ def test_the_allow_list_for_strangers_is_exactly_this():
     from web.gate import ANONYMOUS_EXACT, ANONYMOUS_PREFIXES
 
     assert {
-        "/", "/healthz", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
+        "/", "/healthz", "/health/detail", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
         "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
         "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
     } == ANONYMOUS_EXACT  # fmt: skip
