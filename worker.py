@@ -19,6 +19,7 @@ from sqlalchemy import select
 
 import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
 from billing.processors import polling
+from billing.settlement.land import take_back_unfinished
 from data import jobs
 from data.engine import Database, database, use
 from data.errors import Refusal
@@ -186,6 +187,7 @@ class Worker:
     def _processors(self, known: Sequence[Clinic]) -> None:
         for clinic in known:
             try:
+                take_back_unfinished(clinic.id)
                 polling.tend(clinic.id, self.stopping.is_set)
             except Exception as failure:
                 log.error("card processors could not be asked: %s", place(failure))

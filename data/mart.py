@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from sqlalchemy import Boolean, Connection, Date, DateTime, Integer, Uuid, select
+from sqlalchemy import Boolean, Connection, Date, DateTime, Integer, Uuid, bindparam, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -36,9 +36,12 @@ from data import mart_snapshot, models
 from data.engine import Database, database
 from data.errors import EnvironmentFailure, NotFound, Refusal
 from data.mart_snapshot import Label, Mark, Snapshot, Unfit
-from data.models import AuditLog, Base, ChainHead, Clinic
+from data.models import AuditLog, Base, ChainHead, Clinic, ImportRun
 
 log = logging.getLogger("ballast.mart")
+_ARRIVING = select(ImportRun.id).where(
+    ImportRun.clinic_id == bindparam("clinic"), ImportRun.arriving_until.is_not(None)
+).limit(1)  # fmt: skip
 
 
 def _memory() -> str:
@@ -442,6 +445,8 @@ class Mart:
             if seen and seen.change == head.change and seen.zone == head.zone:
                 seen.checked = checked
                 return 0
+            if seen and connection.scalar(_ARRIVING, {"clinic": clinic_id}):
+                return 0  # a part of an import counts nowhere: what was known before it stands until all of it is here
             cursor = self._duck.cursor()
             try:
                 if seen is None or head.change < seen.change or head.zone != seen.zone:

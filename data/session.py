@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, Insert, String, bindparam, event, inspect, select, update
+from sqlalchemy import JSON, ColumnElement, Insert, String, bindparam, event, inspect, or_, select, update
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.base import ExecutableOption
@@ -22,12 +22,14 @@ from data.bulk import bulk_insert
 from data.card_numbers import refuse_card_numbers
 from data.engine import database
 from data.errors import EditedMeanwhile
-from data.models.base import Base, ClinicRow, Tombstoned
+from data.models.base import Arriving, Base, ClinicRow, Tombstoned
+from data.models.clients import ImportRun
 from data.models.clinic import ChainHead
 
 R = TypeVar("R")
 DEFINITIONS = "definition"
 _HEAD = ChainHead.__table__
+_RUN = ImportRun.__table__
 _LOCK_HEAD = (
     select(_HEAD.c.change, _HEAD.c.content_change, _HEAD.c.audit_seq, _HEAD.c.audit_hash)
     .where(_HEAD.c.clinic_id == bindparam("clinic"))
@@ -132,12 +134,20 @@ class ClinicSession(Session):
         return self._seen
 
     def narrowing(self) -> tuple[ExecutableOption, ...]:
-        """What every SELECT of this session is narrowed to: its clinic, and rows that are not deleted."""
+        """What every SELECT of this session is narrowed to: its clinic, rows that are not deleted, and no import of
+        which only a part is here."""
         if not self._narrowing:
             clinic_id = self.clinic_id
+            mine = _RUN.c.clinic_id == clinic_id
+            unfinished = select(_RUN.c.id).where(mine, _RUN.c.arriving_until.is_not(None))
             self._narrowing = (
                 with_loader_criteria(ClinicRow, lambda row: row.clinic_id == clinic_id, include_aliases=True),
                 with_loader_criteria(Tombstoned, lambda row: row.deleted_at.is_(None), include_aliases=True),
+                with_loader_criteria(
+                    Arriving,
+                    lambda row: or_(row.import_id.is_(None), row.import_id.not_in(unfinished)),
+                    include_aliases=True,
+                ),
             )
         return self._narrowing
 
@@ -164,7 +174,7 @@ def _narrow(state: ORMExecuteState) -> None:
     session = state.session
     assert isinstance(session, ClinicSession)
     everything = session.include_deleted or state.execution_options.get("include_deleted")
-    state.statement = state.statement.options(*session.narrowing()[: 1 if everything else 2])
+    state.statement = state.statement.options(*session.narrowing()[: 1 if everything else None])
 
 
 @event.listens_for(ClinicSession, "before_flush")

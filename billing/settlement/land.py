@@ -2,7 +2,9 @@
 
 A row that is here already is skipped where it says the same, refused where it says something else. One whose status
 has moved on since (authorized, then pending, then settled, voided or declined) takes the place of the earlier one,
-which is hidden. Rows are written hidden, a few hundred at a time; one last transaction shows them.
+which is hidden. Rows are written a few hundred at a time under a run that is still arriving, so that no session sees
+them; one short last transaction says that all of it is here. What was cut off in the middle is taken back by whoever
+imports next, and by the worker.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from billing.settlement.rows import BatchRow, Reading, SettledRow, noon
 from billing.settlement.terms import Terms, terms_of
 from data.card_numbers import without_card_numbers
 from data.models import (
+    BankLine,
     Base,
     Clinic,
     ImportRun,
@@ -35,7 +38,8 @@ from data.models import (
     SettledTransaction,
     SettlementBatch,
 )
-from data.session import ClinicSession, write
+from data.models.base import Arriving
+from data.session import ClinicSession, read, write
 from data.types import clock, new_id
 from records.imports import CHUNK, Ground, ImportCollided, ImportRefused, Plan, Row, mark_rows
 from records.mapping import ImportMapping
@@ -54,6 +58,8 @@ FILLED = ("fee_cents", "settled_on", "last4", "brand", "authorization", "invoice
           "related_reference", "location_id")  # fmt: skip
 """What one file may leave out and another say."""
 Progress = Callable[[float], None]
+AT_IT = timedelta(minutes=2)
+"""Whoever brings rows in and is not heard of for so long has stopped."""
 
 
 @dataclass(frozen=True)
@@ -455,8 +461,9 @@ def write_landing(
     with look(by, "reconciliation.use"):
         if not landing.inserts and not landing.completes:
             return landed
-    run_id = new_id()
-    hidden = {"import_id": run_id, "deleted_at": clock.now()}
+    take_back_unfinished(by.clinic_id)
+    run_id = _begin(landing, landed, reading, by)
+    hidden, later = {"import_id": run_id, "deleted_at": clock.now()}, {after for _, after in landing.replaced}
     total, done = sum(len(rows) for _, rows in landing.inserts) or 1, 0
     try:
         for model, rows in landing.inserts:
@@ -464,42 +471,107 @@ def write_landing(
                 chunk = rows[start : start + CHUNK]
                 with write(by.clinic_id) as session:
                     authorize(session, by, "reconciliation.use")
-                    session.bulk(model, [hidden | row for row in chunk])
+                    _go_on(session, run_id, landed.file)
+                    if not issubclass(model, Arriving):
+                        chunk = [hidden | row for row in chunk]
+                    else:
+                        chunk = [(hidden if row["id"] in later else {}) | row | {"import_id": run_id} for row in chunk]
+                    session.bulk(model, chunk)
                 done += len(chunk)
                 if progress:
                     progress(done / total)
-        return _show(landing, landed, reading, run_id, by=by, key=key)
+        shown = _show(landing, landed, run_id, by=by, key=key)
     except IntegrityError as failure:
+        _take_back(by.clinic_id, run_id)
         raise ImportCollided(file=landed.file) from failure
+    except BaseException:
+        _take_back(by.clinic_id, run_id)
+        raise
+    if shown.run_id != run_id:
+        _take_back(by.clinic_id, run_id)
+    return shown
 
 
-def _show(landing: Landing, landed: Landed, reading: Reading, run_id: str, *, by: Actor, key: str | None) -> Landed:
-    """The last transaction: everything appears, what it replaces disappears, with the run and its audit row."""
+def _begin(landing: Landing, landed: Landed, reading: Reading, by: Actor) -> str:
+    """The run under which rows come in, of which nobody is told yet."""
+    told = {"source": landed.source, "target": landed.target, "first": landed.first and landed.first.isoformat(),
+            "last": landed.last and landed.last.isoformat(), "batches": landed.batches}  # fmt: skip
+    with write(by.clinic_id) as session:
+        authorize(session, by, "reconciliation.use")
+        run = ImportRun(
+            kind=landed.kind, file_name=landed.file[:200], sha256=landed.sha256, by_user_id=by.user_id,
+            mapping={**told, "replaced": landing.replaced, "mapping": reading.mapping}, counts=_counts(landing, landed),
+            arriving_until=clock.now() + AT_IT,
+        )  # fmt: skip
+        session.add(run)
+        session.flush()
+        return run.id
+
+
+def _counts(landing: Landing, landed: Landed) -> dict[str, int]:
+    return {
+        "rows": landed.rows, "added": landed.added, "replaced": landed.replaced, "skipped": landed.skipped,
+        **{model.__tablename__: len(rows) for model, rows in landing.inserts},
+    }  # fmt: skip
+
+
+def _go_on(session: ClinicSession, run_id: str, file: str) -> ImportRun:
+    """The run, still at it. Raises ImportCollided where it was given up and taken back meanwhile."""
+    session.head()
+    run = session.get(ImportRun, (session.clinic_id, run_id))
+    if run is None or run.arriving_until is None:
+        raise ImportCollided(file=file)
+    if run.arriving_until - clock.now() < AT_IT / 2:
+        run.arriving_until = clock.now() + AT_IT
+    return run
+
+
+def take_back_unfinished(clinic_id: str) -> int:
+    """Hide what imports brought that were cut off in the middle; returns how many imports that were."""
+    with read(clinic_id) as session:
+        found = session.scalars(select(ImportRun.id).where(ImportRun.arriving_until < clock.now())).all()
+    for run_id in found:
+        _take_back(clinic_id, run_id)
+    return len(found)
+
+
+def _take_back(clinic_id: str, run_id: str) -> None:
+    """Hide the rows of a run that did not come to its end, a few hundred at a time; last of all the run itself."""
+    for model in (SettledTransaction, SettlementBatch, BankLine):
+        table = model.__table__
+        some = select(table.c.id).where(
+            table.c.clinic_id == clinic_id, table.c.import_id == run_id, table.c.deleted_at.is_(None)
+        )
+        count = 1
+        while count:
+            with write(clinic_id) as session:
+                hide = update(table).where(table.c.clinic_id == clinic_id, table.c.id.in_(some.limit(CHUNK)))  # type: ignore[arg-type]
+                session.info["flushed"] = True
+                done: Any = session.execute(hide.values(deleted_at=clock.now(), change=session.change))
+                count = done.rowcount
+    with write(clinic_id) as session:
+        run = session.get(ImportRun, (clinic_id, run_id))
+        if run is not None and run.arriving_until is not None:
+            run.arriving_until, run.deleted_at = None, clock.now()
+
+
+def _show(landing: Landing, landed: Landed, run_id: str, *, by: Actor, key: str | None) -> Landed:
+    """The last transaction: everything counts, what it replaces disappears, with the audit row."""
     with act(by, "reconciliation.use", key=key) as work:
         session = work.session
         if work.repeated:
             return repeated_landing(session, by, key) or landed
+        run = _go_on(session, run_id, landed.file)
         _give_way(session, landing.replaced, landed.file)
-        for model in dict.fromkeys(model for model, _ in landing.inserts):
+        for model in dict.fromkeys(model for model, _ in landing.inserts if not issubclass(model, Arriving)):
             mark_rows(session, model.__table__, run_id, None)  # type: ignore[arg-type]
-        counts = {
-            "rows": landed.rows, "added": landed.added, "replaced": landed.replaced, "skipped": landed.skipped,
-            **{model.__tablename__: len(rows) for model, rows in landing.inserts},
-        }  # fmt: skip
-        told = {"source": landed.source, "target": landed.target, "first": landed.first and landed.first.isoformat(),
-                "last": landed.last and landed.last.isoformat(), "batches": landed.batches}  # fmt: skip
-        session.add(
-            ImportRun(
-                id=run_id, kind=landed.kind, file_name=landed.file[:200], sha256=landed.sha256, by_user_id=by.user_id,
-                mapping={**told, "replaced": landing.replaced, "mapping": reading.mapping}, counts=counts,
-            )
-        )  # fmt: skip
+        run.arriving_until = None
         session.flush()
         for finish in landing.finish:
             finish(session, run_id)
         work.audit(
             f"{landed.kind}.imported", "import_run", run_id, source=landed.source, target=landed.target,
-            sha256=landed.sha256, **counts,
+            sha256=landed.sha256, **_counts(landing, landed),
         )  # fmt: skip
         work.result = run_id
         return replace(landed, run_id=run_id)
@@ -521,6 +593,8 @@ def _give_way(session: ClinicSession, replaced: list[tuple[str, str]], file: str
         session.info["flushed"] = True
         if session.execute(hide).rowcount != len(old):  # type: ignore[attr-defined]
             raise ImportCollided(file=file)
+        show = update(table).where(table.c.clinic_id == session.clinic_id, table.c.id.in_([places[one] for one in old]))  # type: ignore[arg-type]
+        session.execute(show.values(deleted_at=None, change=session.change))
         for part in session.scalars(select(PaymentMatchPart).where(PaymentMatchPart.settled_id.in_(old))):
             part.settled_id = places[str(part.settled_id)]
 

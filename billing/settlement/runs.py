@@ -59,7 +59,7 @@ def list_runs(*, by: Actor, limit: int = 200) -> list[RunRow]:
         names: dict[str, str] = dict(session.execute(select(User.id, User.name)).tuples().all())
         runs = session.scalars(
             select(ImportRun)
-            .where(ImportRun.kind.in_(KINDS))
+            .where(ImportRun.kind.in_(KINDS), ImportRun.arriving_until.is_(None))
             .order_by(ImportRun.entered_at.desc(), ImportRun.id.desc())
             .limit(limit)
         )
@@ -86,7 +86,7 @@ def undo_landing(run_id: str, *, by: Actor, key: str | None = None) -> int:
             return int(work.result)
         session = work.session
         run = session.scalars(select(ImportRun).where(ImportRun.id == run_id)).one_or_none()
-        if run is None or run.kind not in KINDS:
+        if run is None or run.kind not in KINDS or run.arriving_until is not None:
             raise NotFound(what="import", name=run_id)
         if run.undone_at is not None:
             raise AlreadyUndone()

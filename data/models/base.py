@@ -71,6 +71,12 @@ class Tombstoned:
     import_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
 
 
+class Arriving:
+    """A row of an import that counts only once all of it is here: until then no session sees it (``data.session``)."""
+
+    import_id: Mapped[str | None] = mapped_column(Uuid(as_uuid=False))
+
+
 class Record(ClinicRow, Tombstoned):
     """A thing people edit."""
 

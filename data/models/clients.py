@@ -145,3 +145,5 @@ class ImportRun(Record, Base):
     counts: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     by_user_id: Mapped[str | None] = id_column(nullable=True)
     undone_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    arriving_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
+    """While its rows come in, none of which counts yet: until when whoever brings them is believed to be at it."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from data.models.base import Base, Event, Record, belongs, id_column
+from data.models.base import Arriving, Base, Event, Record, belongs, id_column
 from data.types import UTCDateTime
 
 
@@ -145,7 +145,7 @@ class PortalSession(Record, Base):
     keys = (belongs("client_id", "client"), Index("ix_portal_session_token", "clinic_id", "token_hash", unique=True))
 
 
-class SettlementBatch(Record, Base):
+class SettlementBatch(Record, Arriving, Base):
     """A batch of a processor as it was closed. ``external_id`` is unique at the processor, ``number`` may recycle."""
 
     processor: Mapped[str] = mapped_column(String(80))
@@ -166,7 +166,7 @@ class SettlementBatch(Record, Base):
     )
 
 
-class SettledTransaction(Event, Base):
+class SettledTransaction(Event, Arriving, Base):
     """One row of a processor's settlement. ``event_at`` is when it was processed; ``amount_cents`` is negative for
     refunds and chargebacks. A row whose status moved on is hidden and a new one takes its place."""
 
@@ -204,7 +204,7 @@ class SettledTransaction(Event, Base):
     )
 
 
-class BankLine(Event, Base):
+class BankLine(Event, Arriving, Base):
     """One line of a bank statement. ``account`` is the clinic's own name for it, never its number."""
 
     account: Mapped[str] = mapped_column(String(60))

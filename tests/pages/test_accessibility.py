@@ -1,4 +1,5 @@
-"""Every page keeps the rules of axe-core, in the light theme and, where colours matter, in the dark one."""
+"""Every page keeps the rules of axe-core, in the light theme and, where colours matter, in the dark one; on a phone, in
+the dark one, all of them again."""
 
 from __future__ import annotations
 
@@ -70,8 +71,8 @@ BOARD = Dashboard.model_validate({
 })  # fmt: skip
 
 
-def faults(page: Any) -> list[str]:
-    """The serious and critical faults of the page as it stands, in both themes."""
+def faults(page: Any, *, phone: bool = True) -> list[str]:
+    """The serious and critical faults of the page as it stands, in both themes, and as a dark phone shows it."""
     page.wait_for_function(QUIET, timeout=20_000)
     page.wait_for_timeout(250)
     if not page.evaluate("typeof axe === 'object'"):
@@ -81,6 +82,15 @@ def faults(page: Any) -> list[str]:
     page.wait_for_function(DARK, timeout=5_000)
     page.wait_for_timeout(250)
     found += [f"dark {fault}" for fault in page.evaluate(SCAN, [RULES, ["color-contrast"], list(OF_STREAMLIT)])]
+    if phone:
+        wide = page.viewport_size
+        page.set_viewport_size({"width": 390, "height": 844})
+        page.wait_for_timeout(400)
+        page.wait_for_function(QUIET, timeout=20_000)
+        found += [f"phone {fault}" for fault in page.evaluate(SCAN, [RULES, None, list(OF_STREAMLIT)])]
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > 390:
+            found.append(f"phone: {width} px wide")
+        page.set_viewport_size(wide)
     page.emulate_media(color_scheme="light")
     return found
 

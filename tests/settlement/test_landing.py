@@ -1,21 +1,22 @@
 """Settlements come in once: all or nothing, known again, replaced where they moved on, and taken back as a whole."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from billing.periods import PeriodClosed
 from billing.processors.settings import PROCESSOR, Processor
-from billing.settlement import overview, runs
+from billing.settlement import land, overview, runs
 from billing.settlement.files import import_bank, import_settlement
+from billing.settlement.land import take_back_unfinished
 from billing.settlement.terms import ProcessorUnclear
 from data import definitions
 from data.errors import NotFound, NotPermitted
 from data.models import BankLine, BooksPeriod, ImportRun, Location, SettledTransaction, SettlementBatch
 from data.session import read, write
 from data.types import clock, new_id
-from records.imports import AlreadyUndone, ColumnMissing, ImportRefused
+from records.imports import AlreadyUndone, ColumnMissing, ImportCollided, ImportRefused
 
 HEAD = (
     "reference,batch,settled_on,processed_at,amount,currency,kind,status,last4,brand,authorization,invoice,location,fee"
@@ -267,3 +268,53 @@ def test_what_came_in_is_told_by_processor_and_day(clinic):
     import_bank(STATEMENT, by=clinic.operator, account="Operating")
     (account,) = overview.bank_accounts(first, last, by=clinic.operator)
     assert (account.name, account.lines, account.paid_in, account.paid_out) == ("Operating", 3, 9_635, -180_000)
+
+
+def test_nothing_of_an_import_counts_before_all_of_it_is_here(clinic, monkeypatch):
+    monkeypatch.setattr(land, "CHUNK", 2)
+    bring(clinic, OPEN)
+    seen = []
+
+    def look(_share):
+        seen.append((len(stored(clinic)), len(stored(clinic, SettlementBatch, "external_id")),
+                     len(runs.list_runs(by=clinic.operator))))  # fmt: skip
+
+    moved = "T3,B1,2026-03-04,2026-03-03T11:00:00-05:00,40.00,USD,sale,settled,0007,Mastercard,A3,18,,1.00"
+    others = [SALE.replace("T1,", f"X{number},") for number in range(5)]
+    done = bring(clinic, moved, *others, progress=look)
+    assert len(seen) >= 4 and set(seen) == {(1, 0, 1)}
+    assert (done.added, done.replaced) == (5, 1) and len(stored(clinic)) == 6
+    assert stored(clinic)[0].status == "settled" and len(runs.list_runs(by=clinic.operator)) == 2
+    with read(clinic.id) as session:
+        assert session.scalar(select(func.count()).where(ImportRun.arriving_until.is_not(None))) == 0
+
+
+def test_an_import_that_was_cut_off_is_taken_back_and_comes_in_again(clinic, monkeypatch):
+    monkeypatch.setattr(land, "CHUNK", 2)
+    rows = [SALE.replace("T1,", f"X{number},") for number in range(5)]
+
+    class PowerFailed(BaseException):
+        pass
+
+    def fail(share):
+        if share > 0.5:
+            raise PowerFailed
+
+    with monkeypatch.context() as cut:
+        cut.setattr(land, "_take_back", lambda *_: None)
+        with pytest.raises(PowerFailed):
+            bring(clinic, *rows, progress=fail)
+    assert stored(clinic) == [] and runs.list_runs(by=clinic.operator) == []
+    with pytest.raises(ImportCollided):
+        bring(clinic, *rows)
+    assert take_back_unfinished(clinic.id) == 0, "it may still be at it"
+    with write(clinic.id) as session:
+        run = session.scalars(select(ImportRun).where(ImportRun.arriving_until.is_not(None))).one()
+        run.arriving_until = clock.now() - timedelta(seconds=1)
+        cut_off = run.id
+    assert bring(clinic, *rows).added == 5 and len(stored(clinic)) == 5
+    with pytest.raises(NotFound):
+        runs.undo_landing(cut_off, by=clinic.operator)
+    with pytest.raises(PowerFailed):
+        bring(clinic, *(row.replace("X", "Y") for row in rows), progress=fail)
+    assert len(stored(clinic)) == 5 and bring(clinic, *(row.replace("X", "Y") for row in rows)).added == 5

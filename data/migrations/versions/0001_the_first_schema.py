@@ -471,6 +471,7 @@ def upgrade() -> None:
         sa.Column("counts", sa.JSON(), nullable=False),
         sa.Column("by_user_id", sa.Uuid(as_uuid=False), nullable=True),
         sa.Column("undone_at", data.types.UTCDateTime(timezone=True), nullable=True),
+        sa.Column("arriving_until", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("entered_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("clinic_id", sa.Uuid(as_uuid=False), nullable=False),
