@@ -366,14 +366,33 @@ def start_app(
 
 
 @pytest.fixture(scope="session")
+def _fake() -> Iterator[Any]:
+    """A card processor on loopback that processors marked as test accounts speak to."""
+    from tests.fake_processor import running
+
+    with running() as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(_fake: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The same, with nothing in its books."""
+    _fake.world.__init__()
+    monkeypatch.setenv("BALLAST_PROCESSORS_AT", _fake.url)
+    return _fake
+
+
+@pytest.fixture(scope="session")
 def served(
-    tmp_path_factory: pytest.TempPathFactory, _template: tuple[Path, Path, str, dict[str, str]]
+    tmp_path_factory: pytest.TempPathFactory, _template: tuple[Path, Path, str, dict[str, str]], _fake: Any
 ) -> Iterator[Served]:
     """The app on loopback for the whole test session, on its own copy of the clinic (SQLCipher, no worker)."""
     root = tmp_path_factory.mktemp("served")
     shutil.copytree(_template[0], root / "home")
     shutil.copy(_template[1], root / "root.key")
-    url, process = start_app(root / "home", root / "root.key", root / "log")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BALLAST_PROCESSORS_AT", _fake.url)
+        url, process = start_app(root / "home", root / "root.key", root / "log")
     yield Served(url, _template[2], _template[3], Home(root / "home"), root / "root.key", process, root / "log")
     process.terminate()
     try:

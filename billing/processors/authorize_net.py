@@ -40,6 +40,9 @@ PAID = ("capturedPendingSettlement", "settledSuccessfully")
 GONE = ("voided", "expired")
 NOT_PAID = ("declined", "generalError", "communicationError", "failedReview", "settlementError")
 SETTLED = "settledSuccessfully"
+BACK = ("chargeback", "returneditem", "chargebackreversal")
+A_ZONE_AWAY = timedelta(days=1)
+"""Its days are those of UTC, and the clinic's evening lies on the next."""
 
 
 class AuthorizeNet:
@@ -157,13 +160,15 @@ class AuthorizeNet:
         return found
 
     def settlements(self, first: date, last: date, known: frozenset[str] = frozenset()) -> list[tuple[str, Any]]:
-        """Batches, and each transaction in full: a list row knows neither batch nor authorization code."""
+        """Batches, and each transaction in full: a list row knows neither batch nor authorization code. What was taken
+        back since is asked for again although it is known."""
         documents: list[tuple[str, Any]] = []
-        for answer in self._batches(first, last):
+        for answer in self._batches(first, last + A_ZONE_AWAY):
             documents.append(("batches", answer))
             for batch in answer.get("batchList") or []:
                 for row in self._of_batch(str(batch["batchId"])):
-                    if str(row["transId"]) not in known:
+                    found, status = str(row["transId"]), str(row.get("transactionStatus", "")).lower()
+                    if found not in known or (status in BACK and f"{found}-{status}" not in known):
                         documents.append((f"transaction {row['transId']}", self._detail_answer(str(row["transId"]))))
         return documents
 

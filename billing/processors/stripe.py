@@ -34,6 +34,8 @@ ABOUT = {
     "charge.dispute.funds_withdrawn": "dispute", "charge.dispute.funds_reinstated": "dispute",
 }  # fmt: skip
 MOST = 20_000
+A_ZONE_AWAY = timedelta(days=1)
+"""Its days are those of UTC, and the clinic's evening lies on the next."""
 
 
 class Stripe:
@@ -150,7 +152,7 @@ class Stripe:
                 paid_out.add(str(item["id"]))
         open_rows = self._all(
             self._api.balance_transactions.list,
-            {"created": _window(first, last), "expand": ["data.source", "data.source.charge"]},
+            {"created": _window(first, last + A_ZONE_AWAY), "expand": ["data.source", "data.source.charge"]},
         )
         rows += [item | {"status": "pending"} for item in open_rows if item["id"] not in paid_out]
         good = [payout for payout in payouts if payout.get("status") not in ("canceled", "failed")]

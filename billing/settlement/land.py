@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -57,6 +58,9 @@ LABELS = {
 FILLED = ("fee_cents", "settled_on", "last4", "brand", "authorization", "invoice_reference", "entry_mode",
           "related_reference", "location_id")  # fmt: skip
 """What one file may leave out and another say."""
+WORDING = ("entry_mode",)
+"""What an API and a file of the same processor call differently: the word that came first stays."""
+_NUMBER_AND_DAY = re.compile(r".+ \d{4}-\d{2}-\d{2}")
 Progress = Callable[[float], None]
 AT_IT = timedelta(minutes=2)
 """Whoever brings rows in and is not heard of for so long has stopped."""
@@ -312,7 +316,7 @@ class _Planner:
             if getattr(before, name) != new[name]:
                 return LABELS.get(name, name)
         told = noon(row.settled_on or before.event_at.date(), self.terms.zone)
-        if row.processed_at is not None and before.event_at not in (row.processed_at, told):
+        if row.processed_at is not None and before.event_at != told and not _same(before.event_at, row.processed_at):
             return "time"
         return self._filled(new, before)
 
@@ -322,7 +326,7 @@ class _Planner:
         fuller = False
         for name in FILLED:
             was, says = getattr(before, name), new[name]
-            if says in (None, ""):
+            if says in (None, "") or (name in WORDING and was):
                 new[name] = was
             elif says != was and was not in (None, ""):
                 return LABELS.get(name, name)
@@ -337,7 +341,13 @@ class _Batches:
     def __init__(self, planner: _Planner) -> None:
         self.planner = planner
         reading = planner.reading
+        self._other_names = {
+            row.external_id: f"{row.number} {row.settled_on}"
+            for row in reading.batches
+            if row.number and row.settled_on
+        }
         wanted = {row.batch for row in reading.rows if row.batch} | {row.external_id for row in reading.batches}
+        wanted |= set(self._other_names.values())
         self.known: dict[str, SettlementBatch] = {}
         ids = sorted(wanted)
         for start in range(0, len(ids), LOOKED_UP):
@@ -346,9 +356,28 @@ class _Batches:
                 SettlementBatch.external_id.in_(ids[start : start + LOOKED_UP]),
             )
             self.known.update({batch.external_id: batch for batch in planner.session.scalars(part)})
+        self._same_under_another_name(wanted)
         self.made: list[dict[str, Any]] = []
         self._new: dict[str, dict[str, Any]] = {}
         self._changes: dict[str, dict[str, Any]] = defaultdict(dict)
+
+    def _same_under_another_name(self, wanted: set[str]) -> None:
+        """A file calls a batch by its number and day where the API has an id of its own and tells number and day."""
+        for external_id, name in self._other_names.items():
+            if external_id not in self.known and name in self.known:
+                self.known[external_id] = self.known[name]
+        open_names = {name for name in wanted - self.known.keys() if _NUMBER_AND_DAY.fullmatch(name)}
+        if not open_names:
+            return
+        of_the_day = select(SettlementBatch).where(
+            SettlementBatch.processor == self.planner.terms.slug,
+            SettlementBatch.settled_on.in_({date.fromisoformat(name[-10:]) for name in open_names}),
+            SettlementBatch.number.in_({name[:-11] for name in open_names}),
+        )
+        for batch in self.planner.session.scalars(of_the_day):
+            name = f"{batch.number} {batch.settled_on}"
+            if name in open_names:
+                self.known[name] = batch
 
     def of(self, row: SettledRow, day: date) -> str | None:
         """The id of a row's batch; made when it is new."""
@@ -435,6 +464,12 @@ class _Batches:
 def _is_zone(name: str) -> bool:
     """Whether a time zone is called so; asked once for each name, as the answer is looked up on the disk."""
     return name in available_timezones()
+
+
+def _same(one: datetime, other: datetime) -> bool:
+    """Whether two times are one: an API tells milliseconds where a file of the same processor tells minutes."""
+    early, late = sorted((one, other))
+    return early in (late, late.replace(microsecond=0), late.replace(second=0, microsecond=0))
 
 
 def _facts(row: SettledRow) -> tuple[Any, ...]:

@@ -18,7 +18,8 @@ def draw(offered: Choices, by: Actor) -> None:
     known = {slug: label for slug, (label, kind) in offered.processors.items() if kind in ONLINE}
     if not known:
         return
-    with st.popover("Fetch from a processor", icon=":material/cloud_download:"):
+    closed = f"fetch-{st.session_state.get('_fetched', 0)}"  # under another key it closes, and shows what came in
+    with st.popover("Fetch from a processor", icon=":material/cloud_download:", key=closed):
         slug = st.selectbox("Processor", list(known), format_func=known.__getitem__, key="fetch_processor", width=280)
         today = show.today()
         days = st.date_input(
@@ -34,5 +35,6 @@ def draw(offered: Choices, by: Actor) -> None:
             landed = fetch_settlements(str(slug), days[0], days[1], by=by, key=frame.form_key("fetch"))
             frame.new_form_key("fetch")
             st.session_state["_landed"] = f"{landed.sentence()}."
+            st.session_state["_fetched"] = st.session_state.get("_fetched", 0) + 1
             st.session_state["_landed_remarks"] = landed.remarks[:10]
             st.rerun()

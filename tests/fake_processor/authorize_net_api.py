@@ -7,6 +7,7 @@ import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from tests.fake_processor.world import Charge, World
 
 OK = {"resultCode": "Ok", "message": [{"code": "I00001", "text": "Successful."}]}
+ZONE = ZoneInfo("America/New_York")
 BRANDS = {"Mastercard": "MasterCard", "Amex": "AmericanExpress"}
 
 
@@ -27,7 +29,13 @@ def _stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _local(at: float) -> str:
+    return datetime.fromtimestamp(at, ZONE).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def _status(charge: Charge) -> str:
+    if charge.disputed:
+        return "chargeback"
     return {"pending": "capturedPendingSettlement", "settled": "settledSuccessfully"}.get(charge.state, charge.state)
 
 
@@ -67,6 +75,7 @@ def routes(world: World, base: str) -> list[Route]:  # noqa: C901 - one function
             item["refTransId"] = refund.charge
         if batch:
             item["batch"] = {"batchId": batch, "settlementTimeUTC": _stamp(world.batches[batch]["at"]),
+                             "settlementTimeLocal": _local(world.batches[batch]["at"]),
                              "settlementState": "settledSuccessfully"}  # fmt: skip
         return item
 
@@ -128,6 +137,7 @@ def routes(world: World, base: str) -> list[Route]:  # noqa: C901 - one function
                 return {"messages": {"resultCode": "Error", "message": [{"code": "E00003", "text": text}]}}
             found_batches = [
                 {"batchId": batch, "settlementTimeUTC": _stamp(one["at"]), "settlementState": "settledSuccessfully",
+                 "settlementTimeLocal": _local(one["at"]),
                  "statistics": [{"accountType": "Visa", "chargeAmount": max(one["gross"], 0) / 100,
                                  "refundAmount": max(-one["gross"], 0) / 100}]}
                 for batch, one in world.batches.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from starlette.routing import Route
 
 from tests.fake_processor.world import Charge, Refund, World
 
+ZONE = ZoneInfo("America/New_York")
 BRANDS = {"Visa": "VISA", "Mastercard": "MC", "Amex": "AMEX", "Discover": "DISC"}
 
 
@@ -22,7 +24,7 @@ def _cents(text: str) -> int:
 def routes(world: World, base: str) -> list[Route]:  # noqa: C901 - one function for each route
     def fields(charge: Charge, refund: Refund | None = None) -> dict[str, str]:
         one = refund or charge
-        at = datetime.fromtimestamp(one.at).astimezone()
+        at = datetime.fromtimestamp(one.at, ZONE)
         state = {"settled": "STL", "voided": "VOID"}.get(one.state, "OPN")
         return {
             "ssl_txn_id": one.id, "ssl_amount": f"{one.amount / 100:.2f}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,6 +13,7 @@ from starlette.routing import Route
 
 from tests.fake_processor.world import Charge, Refund, World
 
+ZONE = ZoneInfo("America/New_York")
 STATES = {"pending": "Approved", "settled": "Settled", "voided": "Voided", "declined": "Declined"}
 BRANDS = {"Mastercard": "MasterCard", "Amex": "AmericanExpress"}
 
@@ -20,7 +23,7 @@ def payment_object(world: World, charge: Charge, refund: Refund | None = None) -
     sign = "-" if refund else ""
     item: dict[str, Any] = {
         "id": int(one.id), "created": f"{charge.time.isoformat()[:23]}Z", "merchantId": 12345678,
-        "batch": "0001", "batchId": int(one.batch or 0), "tenderType": "Card", "currency": "USD",
+        "batch": one.batch[1:6], "batchId": int(one.batch or 0), "tenderType": "Card", "currency": "USD",
         "amount": f"{sign}{one.amount / 100:.2f}", "paymentToken": f"tok{charge.id}",
         "cardAccount": {"cardType": BRANDS.get(charge.brand, charge.brand), "last4": charge.last4,
                         "entryMode": "Keyed"},
@@ -28,11 +31,13 @@ def payment_object(world: World, charge: Charge, refund: Refund | None = None) -
         "reference": f"12061200{one.id[-4:]}", "invoice": one.key, "clientReference": one.key,
         "type": "Return" if refund else "Sale", "settledAmount": "0",
     }  # fmt: skip
+    if charge.disputed and not refund:
+        item["status"] = "ChargedBack"
     if refund:
         item["originalId"] = int(charge.id)
     if one.batch:
         at = world.batches[one.batch]["at"]
-        item["settledDate"] = __import__("datetime").datetime.fromtimestamp(at).isoformat()[:23]
+        item["settledDate"] = datetime.fromtimestamp(at, ZONE).isoformat()[:19]
     return item
 
 
@@ -105,8 +110,8 @@ def routes(world: World, base: str) -> list[Route]:  # noqa: C901 - one function
     async def batches(_request: Request) -> Response:
         return JSONResponse(
             {"records": [
-                {"id": int(batch), "batchId": int(batch), "batch": "0001", "netAmount": f"{one['gross'] / 100:.2f}",
-                 "closed": __import__("datetime").datetime.fromtimestamp(one["at"]).isoformat()}
+                {"id": int(batch), "batchId": int(batch), "batch": batch[1:6], "netAmount": f"{one['gross'] / 100:.2f}",
+                 "closed": datetime.fromtimestamp(one["at"], ZONE).isoformat()[:19]}
                 for batch, one in world.batches.items() if one["kind"] == "mx"
             ]}
         )  # fmt: skip

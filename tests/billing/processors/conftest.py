@@ -18,7 +18,7 @@ from data.session import read, write
 from data.types import new_id
 from security import settings
 from security.rules import act
-from tests.fake_processor import Fake, running
+from tests.fake_processor import Fake
 
 SECRETS = {
     "stripe": {"secret_key": "sk_test_fake", "webhook_secret": "whsec_fake"},
@@ -27,20 +27,6 @@ SECRETS = {
     "mx": {"consumer_key": "mx-key", "consumer_secret": "mx-secret"},
 }
 BACK = "https://clinic.example/portal/back"
-
-
-@pytest.fixture(scope="session")
-def _fake():
-    with running() as fake:
-        yield fake
-
-
-@pytest.fixture
-def fake(_fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
-    """The fake, with nothing in its books."""
-    _fake.world.__init__()
-    monkeypatch.setenv("BALLAST_PROCESSORS_AT", _fake.url)
-    return _fake
 
 
 @dataclasses.dataclass
@@ -131,10 +117,11 @@ def make_till(clinic, fake: Fake, kind: str) -> Till:
     return Till(clinic, fake, kind)
 
 
-@pytest.fixture(params=list(SECRETS))
-def till(request: pytest.FixtureRequest, sqlite_clinic, fake: Fake) -> Till:
-    """Each processor in turn."""
-    return make_till(sqlite_clinic, fake, request.param)
+@pytest.fixture(params=[*SECRETS, *(f"{kind} on postgres" for kind in ("stripe", "authorize_net"))])
+def till(request: pytest.FixtureRequest, fake: Fake) -> Till:
+    """Each processor in turn; on PostgreSQL one that closes its pages and one that cannot."""
+    kind, _, database = request.param.partition(" on ")
+    return make_till(request.getfixturevalue(f"{database or 'sqlite'}_clinic"), fake, kind)
 
 
 @pytest.fixture
