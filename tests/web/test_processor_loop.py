@@ -270,7 +270,7 @@ def test_asked_paid_told_given_back_disputed_and_settled_over_http(shop, phone, 
         if told:
             assert [shop.post(told), shop.post(told)] == [200, 200]
             polling.tend(clinic.id)
-            assert shop.events()[-1] == ("dispute", "handled")
+            assert ("dispute", "handled") in shop.events()
         if kind != "elavon":  # Converge tells of chargebacks on paper and in its own portal only
             from billing.processors.fetch import fetch_settlements
 
