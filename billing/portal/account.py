@@ -14,7 +14,8 @@ from billing.open_links import standing_requests
 from billing.payments import NothingDue
 from billing.portal.door import Visitor, own_ids
 from billing.processors import orders
-from billing.processors.settings import online_for
+from billing.processors.credentials import can_be_asked
+from billing.processors.settings import online_for, processors
 from billing.receipt import Printed
 from billing.requests import return_address, standing_request
 from billing.tickets import Ticket
@@ -146,11 +147,12 @@ def look_up(visitor: Visitor, request_id: str) -> None:
 
 
 def takes_payments(visitor: Visitor, invoice_id: str) -> bool:
-    """Whether a processor of the clinic takes payments online for this invoice. Raises NotFound."""
+    """Whether a processor of the clinic takes payments online for this invoice, and can be asked. Raises NotFound."""
     with read(visitor.clinic_id) as session:
         row, _ = _own(session, visitor, invoice_id)
         place = session.held(Location, row.location_id) if row.location_id else None
-        return online_for(session, place.name if place else None) is not None
+        slug = online_for(session, place.name if place else None)
+        return slug is not None and can_be_asked(session, slug, processors(session)[slug].type)
 
 
 def receipt_of(visitor: Visitor, invoice_id: str) -> Printed:

@@ -104,6 +104,12 @@ def credentials_of(session: ClinicSession, slug: str, label: str, kind: str) -> 
     return found
 
 
+def can_be_asked(session: ClinicSession, slug: str, kind: str) -> bool:
+    """Whether everything is set that a processor of this type is asked with."""
+    row = _row(session, slug)
+    return set(NEEDED[kind]) <= set(row.names or () if row is not None else ())
+
+
 def notice_token(clinic_id: str, slug: str) -> str:
     """What the address for messages carries for processors that sign none; it opens nothing, it keeps noise out."""
     key = database().home.key("credential")

@@ -13,6 +13,7 @@ from billing import checkout, payments, requests, sending
 from billing.client_billing import ONLY, SERVICE, ClientBilling
 from billing.payments import Tender
 from billing.portal import door
+from billing.processors.settings import PROCESSOR, Processor
 from data import definitions
 from data.models import AuditLog, Client, Clinic, Invoice, OutboxMessage, PortalCode, PortalSession
 from data.session import read, write
@@ -311,7 +312,18 @@ def test_paying_without_a_processor_is_told_in_words(sqlite_clinic, dana):
     page = window.get(f"{HOME}/invoices/{dana[1]}")
     assert "Pay at the clinic" in page.text
     answer = window.post(f"{HOME}/invoices/{dana[1]}/pay", data={"form": field(page)})
-    assert answer.status_code == 409 and "No processor takes payments online" in answer.text
+    assert answer.status_code == 409 and "cannot take payments here" in answer.text and "Settings" not in answer.text
+
+
+def test_a_processor_without_its_credentials_is_not_offered_and_not_spoken_of(sqlite_clinic, dana):
+    with write(sqlite_clinic.id) as session:
+        document = Processor(label="Stripe", type="stripe", takes_online=True)
+        definitions.save(session, PROCESSOR, "stripe", document, by_user_id=None)
+    window = signed_in(sqlite_clinic)
+    page = window.get(f"{HOME}/invoices/{dana[1]}")
+    assert "Pay at the clinic" in page.text and "Pay $" not in page.text
+    answer = window.post(f"{HOME}/invoices/{dana[1]}/pay", data={"form": field(page)})
+    assert answer.status_code == 409 and "cannot take payments here" in answer.text and "key" not in answer.text
 
 
 def test_what_a_client_comes_back_to_says_what_is_known(sqlite_clinic, dana):

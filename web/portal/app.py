@@ -21,6 +21,8 @@ from starlette.routing import Route
 from billing.portal import account, door
 from billing.portal.door import Visitor
 from billing.portal.limits import Limit
+from billing.processors.base import ProcessorRefused, ProcessorUnready
+from billing.processors.orders import NoProcessor
 from billing.receipt import Printed
 from data.card_numbers import holds_card_number
 from data.errors import EnvironmentFailure, NotFound, Refusal
@@ -275,7 +277,11 @@ async def pay(request: Request, visitor: Visitor) -> Response:
         return told(request, "You asked for the payment page many times. Try again in ten minutes.", 429)
     site = str(request.base_url).removesuffix("/").removesuffix("/portal")
     invoice_id = request.path_params["id"]
-    address = await run_in_threadpool(account.pay, visitor, invoice_id, fields.get("request", ""), site)
+    try:
+        address = await run_in_threadpool(account.pay, visitor, invoice_id, fields.get("request", ""), site)
+    except (NoProcessor, ProcessorUnready, ProcessorRefused):  # what is said there is meant for staff
+        return told(request, "The clinic cannot take payments here at the moment. Nothing was charged. "
+                    "Pay at the clinic, please, or try again later.", 409)  # fmt: skip
     return lead(address)
 
 
