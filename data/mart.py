@@ -217,7 +217,8 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         models.InvoiceLine,
         "invoice_id day patient_id service_id description quantity unit_price_cents discount_cents subsidy_cents "
-        "fund_id net_cents tax_cents tax_code tax_rate_millionths tax_included provider_id reverses_id",
+        "discount_code package_code fund_id net_cents tax_cents tax_code tax_rate_millionths tax_included provider_id "
+        "reverses_id",
         through="invoice",
         derived=(
             ("client_id", "UUID", "p.client_id"),

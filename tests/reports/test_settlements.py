@@ -130,6 +130,15 @@ def test_fees_stand_beside_what_the_contract_says(clinic, week):
     assert told(found, "effective_rate") == [(984 / 36_500,), (90 / 4_000,)]
 
 
+def test_the_fee_of_a_chargeback_is_no_fee_off_the_contract(clinic, week, books):
+    books.settle(cents=-12_500, kind="chargeback", day=NEXT, batch_id=week[1], fee_cents=1_500)
+    found = ask(clinic, "processor-fees")
+    names = ("processor", "fees", "chargeback_fees", "agreed", "off_agreed")
+    assert told(found, *names) == [
+        ("MX at the desk", 984 + 1_500, 1_500, 335 + 140 + 504, 5), ("Old terminal", 90, 0, 90, 0),
+    ]  # fmt: skip
+
+
 def test_lines_of_the_bank_that_are_no_batches_stand_apart(clinic, week):
     found = ask(clinic, "bank-deposits")
     names = ("processor", "deposits", "deposited", "fees", "difference", "days_to_deposit", "other")
