@@ -52,16 +52,18 @@ def _functions() -> dict[Place, tuple[bool, frozenset[Place]]]:
             for node in ast.walk(tree):
                 if not isinstance(node, ast.FunctionDef):
                     continue
-                moves = any(_moves_money(call) for call in ast.walk(node) if isinstance(call, ast.Call))
-                mentions = set()
+                moves, mentions = False, set()
                 for part in ast.walk(node):  # also functions handed on without being called
-                    text = _dotted(part)
-                    head, _, rest = text.partition(".")
-                    whole = f"{names[head]}.{rest}".rstrip(".") if head in names else f"{module}.{text}"
-                    place = whole.rpartition(".")
-                    mentions.add((place[0], place[2]))
-                    if isinstance(part, ast.Attribute):
-                        mentions.add((module, part.attr))
+                    if isinstance(part, ast.Call):
+                        moves = moves or _moves_money(part)
+                    elif isinstance(part, ast.Name | ast.Attribute):
+                        text = _dotted(part)
+                        head, _, rest = text.partition(".")
+                        whole = f"{names[head]}.{rest}".rstrip(".") if head in names else f"{module}.{text}"
+                        place = whole.rpartition(".")
+                        mentions.add((place[0], place[2]))
+                        if isinstance(part, ast.Attribute):
+                            mentions.add((module, part.attr))
                 known = found.get((module, node.name), (False, frozenset()))
                 found[module, node.name] = known[0] or moves, known[1] | mentions
     return found
