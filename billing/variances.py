@@ -60,9 +60,7 @@ def accept(match_ids: Sequence[str], reason: str = "", *, by: Actor, key: str | 
         if work.repeated:
             return int(work.result)
         for match_id in dict.fromkeys(match_ids):
-            row = _undecided(work.session, match_id)
-            row.state, row.reason = "accepted", reason
-            row.decided_by_id, row.decided_at = by.user_id, clock.now()
+            row = _decide_match(work, match_id, "accepted", reason)
             _explain(work, row)
             if row.difference_cents:
                 _differs(work, row, reason)
@@ -81,9 +79,7 @@ def reject(match_ids: Sequence[str], reason: str = "", *, by: Actor, key: str | 
         if work.repeated:
             return int(work.result)
         for match_id in dict.fromkeys(match_ids):
-            row = _undecided(work.session, match_id, also=("accepted",))
-            row.state, row.reason = "rejected", reason
-            row.decided_by_id, row.decided_at = by.user_id, clock.now()
+            row = _decide_match(work, match_id, "rejected", reason, also=("accepted",))
             for part in _parts(work.session, row.id):
                 part.stands = False
             _open_again(work, row)
@@ -252,12 +248,14 @@ def _words(reason: str) -> str:
     return reason.strip()[:LONGEST_REASON]
 
 
-def _undecided(session: ClinicSession, match_id: str, *, also: tuple[str, ...] = ()) -> PaymentMatch:
-    """A match to decide; with ``also`` one that was accepted too."""
-    row = session.held(PaymentMatch, match_id)
+def _decide_match(work: Work, match_id: str, state: str, reason: str, *, also: tuple[str, ...] = ()) -> PaymentMatch:
+    """Decide a match that is proposed, or in a state of ``also``. Raises DecidedAlready, PeriodClosed."""
+    row = work.session.held(PaymentMatch, match_id)
     if row is None or row.state not in ("proposed", *also):
         raise DecidedAlready()
-    refuse_closed(session, row.day)
+    refuse_closed(work.session, row.day)
+    row.state, row.reason = state, reason
+    row.decided_by_id, row.decided_at = work.by.user_id, clock.now()
     return row
 
 

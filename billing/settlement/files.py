@@ -13,7 +13,7 @@ from billing.settlement.land import Landed, Progress, land_settlement, repeated_
 from billing.settlement.land_bank import land_bank
 from billing.settlement.mapping import SettlementMapping, open_mapped, read_bank, read_settlement
 from billing.settlement.rows import Reading, Setting
-from billing.settlement.saved import find_mapping
+from billing.settlement.saved import PLAIN, find_mapping
 from billing.settlement.terms import terms_of
 from data.errors import BadInput
 from data.models import Clinic
@@ -21,6 +21,8 @@ from records.imports import DAY_FIRST
 from records.reading import content_of
 from security.actor import Actor
 from security.rules import look
+
+PURPOSES = {"settlement": "settlements", "bank": "bank statements"}
 
 
 class WrongPurpose(BadInput):
@@ -44,13 +46,10 @@ def import_settlement(
 
     Raises ImportRefused with every problem, SourceUnclear, the refusals of reading and of ``land_settlement``.
     """
-    if key:
-        with look(by, "reconciliation.use") as session:
-            repeated = repeated_landing(session, by, key)
-            if repeated is not None:
-                return repeated
+    if (repeated := _sent_before(key, by)) is not None:
+        return repeated
     reading = read_settlement_file(source, by=by, name=name, make=make, processor=processor, mapping=mapping)
-    wanted = processor or (mapping.processor if mapping else "") or str(reading.mapping.get("processor", ""))
+    wanted = processor or _target_of(mapping, reading)
     return land_settlement(reading, by=by, processor=wanted, dry_run=dry_run, key=key, progress=progress)
 
 
@@ -66,10 +65,7 @@ def read_settlement_file(
     """What a settlement file says, before any of it is kept. Raises SourceUnclear and the refusals of reading."""
     name = name or (source.name if isinstance(source, Path) else "file")
     content = content_of(source, name)
-    if mapping is None and make.startswith("mapping:") and make != "mapping:plain":
-        mapping = find_mapping(make, by=by)
-    if mapping is not None and mapping.of != "settlement":
-        raise WrongPurpose(name=mapping.label or make, what="bank statements")
+    mapping = _mapping_of("settlement", mapping, make, by)
     kind = "" if mapping is not None else sources.recognise(content, name, make)
     with look(by, "reconciliation.use") as session:
         clinic = session.get_one(Clinic, by.clinic_id)
@@ -101,13 +97,10 @@ def import_bank(
 
     Raises ImportRefused with every problem, StatementUnclear, the refusals of reading and of ``land_bank``.
     """
-    if key:
-        with look(by, "reconciliation.use") as session:
-            repeated = repeated_landing(session, by, key)
-            if repeated is not None:
-                return repeated
+    if (repeated := _sent_before(key, by)) is not None:
+        return repeated
     reading = read_bank_file(source, by=by, name=name, make=make, mapping=mapping)
-    wanted = account or (mapping.processor if mapping else "") or str(reading.mapping.get("processor", ""))
+    wanted = account or _target_of(mapping, reading)
     return land_bank(reading, by=by, account=wanted, dry_run=dry_run, key=key, progress=progress)
 
 
@@ -117,10 +110,7 @@ def read_bank_file(
     """What a bank statement says, before any of it is kept. Raises StatementUnclear and the refusals of reading."""
     name = name or (source.name if isinstance(source, Path) else "file")
     content = content_of(source, name)
-    if mapping is None and make.startswith("mapping:"):
-        mapping = find_mapping(make, by=by)
-    if mapping is not None and mapping.of != "bank":
-        raise WrongPurpose(name=mapping.label or make, what="settlements")
+    mapping = _mapping_of("bank", mapping, make, by)
     with look(by, "reconciliation.use") as session:
         clinic = session.get_one(Clinic, by.clinic_id)
     setting = setting_of(clinic, ZoneInfo(clinic.zone))
@@ -130,6 +120,27 @@ def read_bank_file(
         reading = bank.FORMATS[bank.recognise(content, make)].read(content, name, setting)
     reading.sha256 = hashlib.sha256(content).hexdigest()
     return reading
+
+
+def _sent_before(key: str | None, by: Actor) -> Landed | None:
+    if not key:
+        return None
+    with look(by, "reconciliation.use") as session:
+        return repeated_landing(session, by, key)
+
+
+def _mapping_of(purpose: str, mapping: SettlementMapping | None, make: str, by: Actor) -> SettlementMapping | None:
+    """The mapping given, or the saved one that ``make`` names; it must be made for this purpose."""
+    if mapping is None and make.startswith("mapping:") and make != f"mapping:{PLAIN}":
+        mapping = find_mapping(make, by=by)
+    if mapping is not None and mapping.of != purpose:
+        raise WrongPurpose(name=mapping.label or make, what=PURPOSES[mapping.of])
+    return mapping
+
+
+def _target_of(mapping: SettlementMapping | None, reading: Reading) -> str:
+    """The processor or account that the mapping names, given or saved."""
+    return (mapping.processor if mapping else "") or str(reading.mapping.get("processor", ""))
 
 
 def setting_of(clinic: Clinic, zone: ZoneInfo) -> Setting:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,8 +20,6 @@ from billing.processors.fetch import fetch_settlements
 from billing.processors.settings import PROCESSOR, Processor
 from billing.settlement.files import import_bank, import_settlement
 from data import definitions
-from data.engine import use
-from data.home import Home
 from data.models import Appointment, BooksPeriod, Client, OutboxMessage, Payment, SettlementBatch, Variance
 from data.session import read, write
 from data.types import clock
@@ -34,8 +31,7 @@ from outage.identities import sides
 from outage.slips import slips
 from records.documents import open_document
 from tests.billing.processors.conftest import make_till
-from tests.conftest import Served, start_app
-from tests.fake_processor import running
+from tests.fake_processor.app import paying_app
 from tests.outage.paper_day import PaperDay
 from tests.outage.test_slips import serial_of
 from tests.window import settled
@@ -51,22 +47,8 @@ RATE, ITEM = 26_000, 10
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, _template):
     """An app that pays through a processor played on loopback, the morning after a day without it."""
-    root = tmp_path_factory.mktemp("loop")
-    shutil.copytree(_template[0], root / "home")
-    shutil.copy(_template[1], root / "root.key")
-    patch = pytest.MonkeyPatch()
-    with running() as fake:
-        patch.setenv("BALLAST_PROCESSORS_AT", fake.url)
-        idle = Served("", _template[2], _template[3], Home(root / "home"), root / "root.key", None, root / "log")  # type: ignore[arg-type]
-        with idle.clinic() as clinic:
-            day = OutageDay(clinic, fake)
-        use(None)
-        url, process = start_app(root / "home", root / "root.key", root / "log")
-        idle.url = url
-        yield idle, fake, day
-        process.terminate()
-        process.wait(10)
-    patch.undo()
+    with paying_app(tmp_path_factory.mktemp("loop"), _template, OutageDay) as paying:
+        yield paying
 
 
 class OutageDay:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
 
 import pytest
 from sqlalchemy import select
 
 from billing import tickets
-from data.engine import use
-from data.home import Home
 from data.models import Client, Invoice, OutboxMessage
 from data.session import read, write
 from messages.outbox import content_of
 from tests import everything
 from tests.billing.processors.conftest import make_till
 from tests.billing.visits import visit
-from tests.conftest import ROOT, Served, start_app
-from tests.fake_processor import running
+from tests.conftest import ROOT
+from tests.fake_processor.app import paying_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -31,26 +28,17 @@ MAIL = "dana@example.org"
 @pytest.fixture(scope="module")
 def app(tmp_path_factory, _template):
     """An app that pays through a processor played on loopback."""
-    root = tmp_path_factory.mktemp("portal")
-    shutil.copytree(_template[0], root / "home")
-    shutil.copy(_template[1], root / "root.key")
-    patch = pytest.MonkeyPatch()
-    with running() as fake:
-        patch.setenv("BALLAST_PROCESSORS_AT", fake.url)
-        idle = Served("", _template[2], _template[3], Home(root / "home"), root / "root.key", None, root / "log")  # type: ignore[arg-type]
-        with idle.clinic() as clinic:
-            make_till(clinic, fake, "stripe")
-            _, client = visit(clinic)
-            with write(clinic.id) as session:
-                session.get_one(Client, (clinic.id, client)).email = MAIL
-                everything.seal(session, clinic)
-        use(None)
-        url, process = start_app(root / "home", root / "root.key", root / "log")
-        idle.url = url
-        yield idle, client
-        process.terminate()
-        process.wait(10)
-    patch.undo()
+
+    def asked(clinic, fake):
+        make_till(clinic, fake, "stripe")
+        _, client = visit(clinic)
+        with write(clinic.id) as session:
+            session.get_one(Client, (clinic.id, client)).email = MAIL
+            everything.seal(session, clinic)
+        return client
+
+    with paying_app(tmp_path_factory.mktemp("portal"), _template, asked) as (served, _, client):
+        yield served, client
 
 
 def look(page, faults):
