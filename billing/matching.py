@@ -21,7 +21,7 @@ from data.models import BooksPeriod, PaymentMatch, PaymentMatchPart, SettledTran
 from data.session import ClinicSession
 from data.types import clock, new_id
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import Work, act, look
 
 if TYPE_CHECKING:
     from billing.reconciliation.outcome import Finding, Match, Outcome
@@ -96,6 +96,14 @@ def signature(kind: str, *references: Sequence[str]) -> str:
 
 def reconcile_days(first: date | None = None, last: date | None = None, *, by: Actor) -> Ran:
     """Match everything that counts on these days, both included; all days where left out. Raises NotPermitted."""
+    while True:
+        changes, found, closed = _looked(first, last, by)
+        if _store(changes, found, closed, by):
+            return found
+
+
+def _looked(first: date | None, last: date | None, by: Actor) -> tuple[_Changes, Ran, list[tuple[date, date]]]:
+    """What is to be written, what was found, and the periods that were closed by then."""
     with look(by, "reconciliation.use") as session:
         known = session.execute(
             select(func.min(SettledTransaction.day), func.max(SettledTransaction.day)).where(
@@ -105,13 +113,12 @@ def reconcile_days(first: date | None = None, last: date | None = None, *, by: A
         period = _Period(session, first, last, *known)
         begins = max(filter(None, (first, known[0])), default=None)
         if known[0] is None and session.scalar(select(PaymentMatch.id).limit(1)) is None:
-            return Ran(first, last, [], [], [], summary=_summary(Ran(first, last, [], [], [])))
+            nothing = Ran(first, last, [], [], [], summary=_summary(Ran(first, last, [], [], [])))
+            return _Changes(), nothing, period.closed
         loaded = load(session, begins and begins - MARGIN, last and last + MARGIN)
         outcome = _engine(loaded)
         found = _judged(loaded, outcome, period)
-        changes = _changes(session, loaded, found, period)
-    _store(changes, found, by)
-    return found
+        return _changes(session, loaded, found, period), found, period.closed
 
 
 def _engine(loaded: Loaded) -> Outcome:
@@ -129,8 +136,7 @@ class _Period:
     ) -> None:
         self.first, self.last = first, last
         self.begins, self.ends = begins, ends
-        closed = select(BooksPeriod.first, BooksPeriod.last).where(BooksPeriod.state == "closed")
-        self.closed = sorted((row.first, row.last) for row in session.execute(closed))
+        self.closed = _closed(session)
 
     def holds(self, day: date) -> bool:
         """Whether a day lies in it."""
@@ -147,6 +153,12 @@ class _Period:
     def is_known(self, day: date) -> bool:
         """Whether settlements were imported for a day: what lies after the last one waits for its own."""
         return self.begins is not None and self.ends is not None and self.begins <= day <= self.ends
+
+
+def _closed(session: ClinicSession) -> list[tuple[date, date]]:
+    """The periods that are closed now."""
+    closed = select(BooksPeriod.first, BooksPeriod.last).where(BooksPeriod.state == "closed")
+    return sorted((row.first, row.last) for row in session.execute(closed))
 
 
 def _judged(loaded: Loaded, outcome: Outcome, period: _Period) -> Ran:
@@ -335,14 +347,19 @@ def _stored(session: ClinicSession, signatures: list[str], period: _Period) -> d
 # ---- writing
 
 
-def _store(changes: _Changes, found: Ran, by: Actor) -> None:
-    """What is new, a few hundred rows at a time: what goes first, so that its rows are free."""
+def _store(changes: _Changes, found: Ran, closed: list[tuple[date, date]], by: Actor) -> bool:
+    """What is new, a few hundred rows at a time: what goes first, so that its rows are free. Whether all was written:
+    once a period was closed or opened meanwhile, nothing more is, and the run has to look again."""
     for part in _parts(changes.gone):
         with act(by, "reconciliation.use") as work:
+            if _closed(work.session) != closed:
+                return False
             found.gone += _let_go(work.session, part)
             work.audit("reconciliation.released", "payment_match", detail="found otherwise", matches=len(part))
     for match_part in _parts(changes.made):
         with act(by, "reconciliation.use") as work:
+            if _closed(work.session) != closed:
+                return False
             made = _insert(work.session, match_part)
             if made:
                 found.made += made
@@ -350,23 +367,24 @@ def _store(changes: _Changes, found: Ran, by: Actor) -> None:
     parts = (changes.moved, changes.variances, changes.again, changes.explained)
     longest = max(len(part) for part in parts)
     for start in range(0, longest, CHUNK):
-        stop = start + CHUNK
         with act(by, "reconciliation.use") as work:
-            opened, explained = _note(
-                work.session, changes.variances[start:stop], changes.again[start:stop], changes.explained[start:stop]
-            )
-            for match_id, one in changes.moved[start:stop]:
-                row = work.session.held(PaymentMatch, match_id)
-                if row is not None and row.decided_at is None:
-                    row.kind, row.is_auto, row.day = one.kind, one.is_auto, one.day
-                    row.state, row.score = "accepted" if one.is_auto else "proposed", round(one.score * 1000)
-                    row.evidence = evidence_of(one)
-            found.opened += opened
-            found.explained += explained
-            work.audit(
-                "reconciliation.noted", "variance", opened=opened, explained=explained,
-                moved=len(changes.moved[start:stop]),
-            )  # fmt: skip
+            if _closed(work.session) != closed:
+                return False
+            _store_cases(work, changes, found, slice(start, start + CHUNK))
+    return True
+
+
+def _store_cases(work: Work, changes: _Changes, found: Ran, part: slice) -> None:
+    opened, explained = _note(work.session, changes.variances[part], changes.again[part], changes.explained[part])
+    for match_id, one in changes.moved[part]:
+        row = work.session.held(PaymentMatch, match_id)
+        if row is not None and row.decided_at is None:
+            row.kind, row.is_auto, row.day = one.kind, one.is_auto, one.day
+            row.state, row.score = "accepted" if one.is_auto else "proposed", round(one.score * 1000)
+            row.evidence = evidence_of(one)
+    found.opened += opened
+    found.explained += explained
+    work.audit("reconciliation.noted", "variance", opened=opened, explained=explained, moved=len(changes.moved[part]))
 
 
 def _parts(rows: list[Any]) -> Iterable[list[Any]]:

@@ -22,7 +22,7 @@ from data.session import read
 from data.types import clock
 from tests.billing.processors.conftest import BACK, SECRETS
 
-SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in SECRETS if kind != "mx"]
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in (*SECRETS, "stripe on postgres") if kind != "mx"]
 each = pytest.mark.parametrize("till", ["mx", *SLOW], indirect=True)
 
 
