@@ -1,4 +1,4 @@
-"""A closed period stays as it was signed: whatever runs, arrives or is tried at the same moment, and wherever it dies."""
+"""A closed period stays as it was signed: whatever runs, arrives or is tried meanwhile, and wherever it dies."""
 
 from __future__ import annotations
 
