@@ -92,6 +92,7 @@ class Tender:
             {
                 "The last four digits": self.last4, "The authorization code": self.authorization,
                 "The check number": self.check_number, "The note": self.notes, "The brand": self.brand,
+                "The channel": self.channel, "The processor": self.processor,
             }
         )  # fmt: skip
         if self.channel in ONLINE and not self.last4 + self.authorization:

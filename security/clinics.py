@@ -11,6 +11,7 @@ from babel.numbers import list_currencies
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from data.card_numbers import refuse_card_numbers
 from data.engine import database
 from data.errors import BadInput, NotFound
 from data.models import ChainHead, Clinic, Rehearsal, User
@@ -81,6 +82,7 @@ def clean_username(username: str) -> str:
     username = username.strip().lower()
     if not username:
         raise BadInput(problem="Enter a username: what the person types to sign in.")
+    refuse_card_numbers({"The username": username})
     if not re.fullmatch(r"[a-z0-9][a-z0-9._@-]{1,59}", username):
         raise BadInput(
             problem=f"The username '{username}' may hold only letters, digits, dot, dash, _ and @, at least two."
