@@ -37,7 +37,7 @@ async def pay(request: Request) -> Response:
     """From our link to a pay page that takes its token by a form of its own: it sends itself, or by the button."""
     found = await run_in_threadpool(handover.page_of, str(request.path_params["id"]))
     if found is None:
-        return PlainTextResponse("This link does not work any more. Open your invoice again.", 404)
+        return _page('<p role="alert">This link does not work any more. Open your invoice again.</p>', status=404)
     if not found.post_to:
         return RedirectResponse(found.back or "/", 303)
     nonce = secrets.token_urlsafe(16)
@@ -46,17 +46,22 @@ async def pay(request: Request) -> Response:
         for name, value in found.fields.items()
     )
     place = urlsplit(found.post_to)
-    policy = (
-        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        f"form-action {place.scheme}://{place.netloc}; base-uri 'none'; frame-ancestors 'none'"
+    return _page(
+        f"""<h1>To the payment page</h1><p>You pay on the page of the clinic's card processor.</p>
+<form method="post" action="{html.escape(found.post_to)}" id="go">{hidden}<button class="main">Continue</button></form>
+<script nonce="{nonce}">document.getElementById("go").submit()</script>""",
+        allowed=f"script-src 'nonce-{nonce}'; form-action {place.scheme}://{place.netloc}",
     )
+
+
+def _page(body: str, *, allowed: str = "form-action 'none'", status: int = 200) -> HTMLResponse:
+    """A page that looks like those of the portal, for whoever has no portal open."""
+    policy = f"default-src 'none'; style-src 'self'; {allowed}; base-uri 'none'; frame-ancestors 'none'"
     return HTMLResponse(
-        f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>To the payment page</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style nonce="{nonce}">
-body{{font:16px/1.5 system-ui,sans-serif;margin:20vh auto;max-width:22rem;padding:0 1rem;color-scheme:light dark}}
-button{{font:inherit;padding:.7rem 1.2rem;border:0;border-radius:.5rem;background:#0b6b57;color:#fff;width:100%}}
-</style></head><body><h1>To the payment page</h1><p>You pay on the page of the card processor.</p>
-<form method="post" action="{html.escape(found.post_to)}" id="go">{hidden}<button>Continue</button></form>
-<script nonce="{nonce}">document.getElementById("go").submit()</script></body></html>""",
+        f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Payment</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<link rel="stylesheet" href="/portal/portal.css"></head>
+<body><main><section class="card narrow">{body}</section></main></body></html>""",
+        status,
         headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
     )

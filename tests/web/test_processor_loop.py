@@ -140,7 +140,10 @@ class Shop:
         return None
 
 
-@pytest.fixture(params=list(SECRETS))
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in SECRETS if kind != "authorize_net"]
+
+
+@pytest.fixture(params=["authorize_net", *SLOW])
 def shop(request, served, fake):
     """Each processor in turn in the app that the browser tests share."""
     made = Shop(served, fake, request.param)
