@@ -1,6 +1,7 @@
 """The demo's card money: what processors settled in the last weeks, what reached the bank, and what does not add up.
 
-The rows are made up beside the history and written with it; matches, deposits and differences are then found by the
+The rows are made up beside the history and written with it, each as what the import of its week brought: a file of each
+processor and one of the bank, which can be taken back like any other. Matches, deposits and differences are then found by the
 rules people use. Everything before last week is closed and locked.
 """
 
@@ -41,6 +42,9 @@ PROCESSORS = {
 SAYS = {MX: "BANKCARD 8076 MTOT DEP", TERMINAL: "MERCHANT SVCS 0417 DEP", STRIPE: "STRIPE TRANSFER HARBOR SPAY"}
 """What the bank writes beside their deposits."""
 ACCOUNT = "Operating account"
+FILES = {MX: "mx-settlement-{day:%Y-%m-%d}.csv", TERMINAL: "terminal-batches-{day:%Y-%m-%d}.csv",
+         STRIPE: "payout-reconciliation-{day:%Y-%m-%d}.csv", ACCOUNT: "operating-{day:%Y-%m-%d}.ofx"}  # fmt: skip
+SOURCES = {MX: "mx", STRIPE: "stripe", ACCOUNT: "ofx"}
 SIGNS = "Maya Ortiz"
 """Who closed the weeks before the last."""
 SETTLED = {"location_id": None, "related_reference": "", "source": "import", "status": "settled", "fee_cents": None}
@@ -82,6 +86,7 @@ class _Weeks:
         self.maker, self.cards = maker, cards
         self.rows: dict[tuple[str, date], list[Row]] = defaultdict(list)
         self.count = 0
+        self.runs: dict[tuple[str, date], Row] = {}
         self.fees = {slug: Terms(one.rate_millionths, one.per_item_cents) for slug, one in PROCESSORS.items()}
 
     def tell(self) -> None:
@@ -92,6 +97,7 @@ class _Weeks:
             slug = STRIPE if payment["channel"] == "payment_request" else MX
             mine[payment["reference"]] = self.charge(TERMINAL if payment["reference"] in alone else slug, payment)
         self._faults(mine)
+        self._imports("settlement", [(slug, day, row) for (slug, day), some in self.rows.items() for row in some])
         arrived: dict[tuple[str, date], int] = defaultdict(int)
         for number, (slug, day) in enumerate(sorted(self.rows, key=lambda key: (key[1], key[0])), start=1):
             arrived[slug, self._posted(slug, day)] += self._batch(slug, day, number)
@@ -160,9 +166,31 @@ class _Weeks:
                 related_reference=mine[old["reference"]]["reference"],
             )  # fmt: skip
 
+    def _imports(self, kind: str, rows: list[tuple[str, date, Row]]) -> None:
+        """The file of each week and processor, or account, that brought these rows."""
+        files: dict[tuple[date, str], list[tuple[date, Row]]] = defaultdict(list)
+        for target, day, row in rows:
+            files[day - timedelta(days=day.weekday()), target].append((day, row))
+        for (monday, target), held in sorted(files.items()):
+            kept, at = sorted({day for day, _ in held}), self._evening(monday + timedelta(days=6))
+            name = FILES[target].format(day=kept[-1])
+            run = self.maker.out.add("import_run", {
+                "id": self.maker.id(at), "kind": kind, "file_name": name, "entered_at": at, "undone_at": None,
+                "sha256": hashlib.sha256(f"{name} {len(held)}".encode()).hexdigest(), "by_user_id": None,
+                "mapping": {
+                    "source": SOURCES.get(target, "mapping:plain"), "target": target, "first": kept[0].isoformat(),
+                    "last": kept[-1].isoformat(), "batches": len(kept) if kind == "settlement" else 0, "replaced": [],
+                },
+                "counts": {"rows": len(held), "added": len(held), "replaced": 0, "skipped": 0},
+            })  # fmt: skip
+            for day, row in held:
+                row["import_id"], row["entered_at"] = run["id"], at
+                self.runs[target, day] = run
+
     def _batch(self, slug: str, day: date, number: int) -> int:
         """Close one day's batch; returns what is to arrive for it."""
-        rows, at = self.rows[slug, day], self._evening(day)
+        rows, run = self.rows[slug, day], self.runs[slug, day]
+        at = run["entered_at"]
         moved = [row for row in rows if row["status"] == "settled"]
         gross = sum(row["amount_cents"] for row in moved)
         fees = sum(row["fee_cents"] or 0 for row in moved)
@@ -172,7 +200,7 @@ class _Weeks:
             "external_id": f"po_1Q{number:06d}" if slug == STRIPE else f"{slug}-{day:%y%m%d}",
             "number": "" if slug == STRIPE else f"{number % 900 + 100:04d}", "currency": self.maker.s.currency,
             "location_id": None, "gross_cents": gross if stated else None, "fee_cents": fees if stated else None,
-            "net_cents": gross - fees if stated else None,
+            "net_cents": gross - fees if stated else None, "import_id": run["id"],
         })  # fmt: skip
         for row in rows:
             row["batch_id"] = batch["id"] if row["status"] == "settled" else None
@@ -200,14 +228,18 @@ class _Weeks:
             cash = [row for row in self.maker.out.rows["payment"] if row["tender"] != "card"]
             taken = sum(row["amount_cents"] for row in cash if friday - timedelta(days=6) <= row["day"] <= friday)
             lines += [(friday, taken, "COUNTER DEPOSIT MILLBROOK"), (friday, -1_846_250, "PAYROLL HARBOR SPAY")]
+        told = []
         for number, (day, cents, words) in enumerate(sorted(line for line in lines if line[0] < today), start=1):
             at = self.maker.at(day, time(12))
-            self.maker.out.add("bank_line", {
+            told.append((ACCOUNT, day, {
                 "id": self.maker.id(at), "account": ACCOUNT, "external_id": f"{day:%Y%m%d}-{number}", "posted_on": day,
                 "amount_cents": cents, "currency": self.maker.s.currency, "description": words, "counts_on": day,
                 "row_hash": hashlib.sha256(f"{number} {words}".encode()).hexdigest(), "event_at": at,
-                "entered_at": self._evening(day), "source": "import", "by_user_id": None,
-            })  # fmt: skip
+                "entered_at": at, "source": "import", "by_user_id": None,
+            }))  # fmt: skip
+        self._imports("bank", told)
+        for _, _, line in told:
+            self.maker.out.add("bank_line", line)
 
 
 def _requests(maker: Maker, first: date) -> None:

@@ -8,11 +8,13 @@ from sqlalchemy import func, select
 
 from billing.deposits import find_deposits
 from billing.matching import reconcile_days
+from billing.settlement import runs
 from data.engine import Database, use
 from data.home import Home
 from data.models import (
     Appointment,
     AuditLog,
+    BankLine,
     BooksPeriod,
     Bottle,
     Client,
@@ -29,6 +31,8 @@ from data.models import (
     PaymentAllocation,
     PaymentMatch,
     PaymentRequest,
+    SettledTransaction,
+    SettlementBatch,
     Surgery,
     Variance,
 )
@@ -148,6 +152,15 @@ def test_last_weeks_cards_are_reconciled_but_for_a_handful_of_differences(demo):
     assert not reconcile_days(by=by).changed and not find_deposits(by=by)
     with read(demo.id) as session:
         assert session.head().content_change == before, "what the demo holds is what the rules find"
+    brought = runs.list_runs(by=by)
+    assert {one.target for one in brought} >= {"mx", "terminal", "stripe", "Operating account"} and len(brought) > 15
+    with read(demo.id) as session:
+        for model in (SettledTransaction, SettlementBatch, BankLine):
+            assert not session.scalar(select(func.count()).select_from(model).where(model.import_id.is_(None))), model
+        of_files = session.scalar(select(func.count()).select_from(SettledTransaction).where(
+            SettledTransaction.import_id.in_([one.id for one in brought if one.kind == "settlement"])
+        ))  # fmt: skip
+        assert of_files == sum(one.rows for one in brought if one.kind == "settlement")
 
 
 def test_card_slips_of_the_morning_wait_to_be_charged(demo):
