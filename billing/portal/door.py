@@ -244,6 +244,8 @@ def demo_code(slug: str, address: str, network_address: str) -> str:
 
 def clinic_with(slug: str) -> str | None:
     """The id of the clinic with this short name, if there is one."""
+    if "\0" in slug:  # PostgreSQL takes none
+        return None
     with everywhere() as session:
         return session.scalar(select(Clinic.id).where(Clinic.slug == slug, Clinic.closed_at.is_(None)))
 
@@ -267,7 +269,7 @@ def _code_hash(hashed: str, code: str) -> str:
 def _clients(session: ClinicSession, address: str) -> list[Client]:
     """The clients with this address whose records are open, by number."""
     wanted = address.strip().lower()
-    if not wanted:
+    if not wanted or "\0" in wanted:
         return []
     statement = select(Client).where(
         func.lower(func.trim(Client.email)) == wanted, Client.merged_into_id.is_(None), Client.restricted.is_(False)

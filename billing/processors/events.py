@@ -31,6 +31,8 @@ def receive(clinic_slug: str, slug: str, body: bytes, headers: Mapping[str, str]
 
     Raises Forged, with nothing stored, for whatever is not a fresh message of this clinic's processor.
     """
+    if "\0" in clinic_slug + slug:  # PostgreSQL takes none
+        raise Forged("no such clinic")
     with everywhere() as session:
         clinic_id = session.scalar(select(Clinic.id).where(Clinic.slug == clinic_slug))
     if clinic_id is None:
@@ -56,6 +58,8 @@ def _keep(slug: str, notice: Notice, by: Actor) -> str | None:
     facts = {name: getattr(notice, name)[:120] for name in FIELDS if getattr(notice, name)}
     if any(holds_card_number(text) for text in (notice.event_id, *facts.values())):
         raise Forged("it holds a card number")
+    if any("\0" in text for text in (notice.event_id, notice.kind, *facts.values())):
+        raise Forged("it holds what is no text")
     known = select(ProcessorEvent.id).where(
         ProcessorEvent.processor == slug, ProcessorEvent.external_id == notice.event_id[:120]
     )
