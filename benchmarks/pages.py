@@ -1,4 +1,4 @@
-"""What a page costs: CPU of a rerun of the busiest pages and of those about paper, then 25 signed-in people at once.
+"""What a page costs: CPU of a rerun of the busiest pages and of those about paper and money, then 25 people at once.
 
     python -m benchmarks.pages [--home DIR] [--reruns 15] [--people 25] [--seconds 20] [--years 1] [--port 8623]
                                [--only recovery,review]
@@ -44,6 +44,8 @@ PAGES = ("home", "roster", "flow", "checkout", "client")
 """The busiest pages, which the people of the second part go through."""
 PAPER = ("recovery", "scan", "review", "back-entry", "card-slips", "print-forms", "practise", "forms", "form-designer")
 """The pages about paper, on the outage that the demo holds open."""
+MONEY = ("money", "invoices", "reconciliation", "settlements", "who-owes")
+"""The pages about money; their costs grow with the rows of the month, so bring some in first."""
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -160,7 +162,7 @@ async def measure(port: int, process: int, options: argparse.Namespace) -> dict[
     query = {"client": f"id={client}", "form-designer": "form=travel-sheet"}
     pages: dict[str, Any] = {}
     async with Tab(port, sign_in(port, clinic.id, owner), query) as tab:
-        for page in options.only.split(",") if options.only else PAGES + PAPER:
+        for page in options.only.split(",") if options.only else PAGES + PAPER + MONEY:
             for _ in range(4):
                 await tab.show(page)
             sent, costs, walls = tab.bytes, [], []

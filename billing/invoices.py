@@ -19,7 +19,7 @@ from data.models import Appointment, Client, Invoice, Patient, PaymentRequest
 from records.access import NAME, Closed, client_for
 from records.standing import Standing, standings
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import act, look, remembered
 
 STATUSES = {
     "": "All", "open": "Still open", "paid": "Paid", "partial": "Part paid", "unpaid": "Unpaid", "draft": "Draft",
@@ -65,6 +65,7 @@ class Listing:
     balance: int
 
 
+@remembered("billing.invoices")
 def invoices(first: date, last: date, *, status: str = "", search: str = "", limit: int = 500, by: Actor) -> Listing:
     """The clinic's invoices issued in these days (both included), newest first. Raises NotPermitted.
 
