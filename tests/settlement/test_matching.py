@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from billing.matching import reconcile_days
 from data.models import AuditLog, ChainHead, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
 from data.session import read, write
-from data.types import clock
+from data.types import clock, new_id
 from tests.settlement.books import DAY, Books
 
 
@@ -79,3 +79,15 @@ def test_payments_whose_settlement_is_still_to_come_are_no_trouble(clinic):
     books.pay(7_700, day=DAY - timedelta(days=30))
     ran = reconcile_days(by=by)
     assert len(ran.waiting) == 2 and not stored(clinic, Variance)
+
+
+def test_which_rows_are_matched_is_read_by_its_index(sqlite_clinic):
+    for column in (PaymentMatchPart.payment_id, PaymentMatchPart.settled_id):
+        asked = select(column).where(PaymentMatchPart.stands, column.in_([new_id()]))
+        with read(sqlite_clinic.id) as session:
+            told = []
+            keep = lambda _c, _cursor, sql, values, _x, _m, told=told: told.append((sql, values))  # noqa: E731
+            event.listen(session.connection().engine, "before_cursor_execute", keep, once=True)
+            session.scalars(asked).all()
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {told[0][0]}", told[0][1]).all()
+        assert f"ix_payment_match_part_{column.key.removesuffix('_id')}" in plan[0][3], plan

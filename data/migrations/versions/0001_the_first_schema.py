@@ -1820,14 +1820,14 @@ def upgrade() -> None:
             "ix_payment_match_part_payment",
             ["clinic_id", "payment_id"],
             unique=True,
-            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            sqlite_where=sa.text("stands = 1 AND deleted_at IS NULL"),
             postgresql_where=sa.text("stands AND deleted_at IS NULL"),
         )
         batch_op.create_index(
             "ix_payment_match_part_settled",
             ["clinic_id", "settled_id"],
             unique=True,
-            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            sqlite_where=sa.text("stands = 1 AND deleted_at IS NULL"),
             postgresql_where=sa.text("stands AND deleted_at IS NULL"),
         )
 
@@ -3204,12 +3204,12 @@ def downgrade() -> None:
     with op.batch_alter_table("payment_match_part", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_payment_match_part_settled",
-            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            sqlite_where=sa.text("stands = 1 AND deleted_at IS NULL"),
             postgresql_where=sa.text("stands AND deleted_at IS NULL"),
         )
         batch_op.drop_index(
             "ix_payment_match_part_payment",
-            sqlite_where=sa.text("stands AND deleted_at IS NULL"),
+            sqlite_where=sa.text("stands = 1 AND deleted_at IS NULL"),
             postgresql_where=sa.text("stands AND deleted_at IS NULL"),
         )
         batch_op.drop_index("ix_payment_match_part_match")
