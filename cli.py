@@ -25,6 +25,7 @@ COMMANDS = {
     "rehearse": "rehearse",
     "settlement": "settlement", "bank": "settlement", "schema": "schema",
     "reconcile": "reconcile", "billing": "billing",
+    "watch": "watch", "incident": "watch",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

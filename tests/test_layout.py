@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ["data", "security", "messages", "records", "appointments", "forms", "billing", "reports", "campaigns",
-            "outage", "web", "pages", "commands", "opening", "cli", "streamlit_app"]  # fmt: skip
+            "outage", "watcher", "web", "pages", "commands", "opening", "cli", "streamlit_app"]  # fmt: skip
 
 
 def test_nothing_but_navigation_lies_directly_in_pages():
