@@ -35,7 +35,9 @@ token = "token-of-the-tests-to-post"
 """
 
 
-def config(folder: Path, app: str = "http://127.0.0.1:9", port: int = 8650, smtp: str = "", **limits) -> settings.Config:
+def config(
+    folder: Path, app: str = "http://127.0.0.1:9", port: int = 8650, smtp: str = "", **limits
+) -> settings.Config:
     """A checked configuration with its files in a folder."""
     file = folder / "w.toml"
     file.write_text(CONFIG.format(app=app, port=port, smtp=smtp or "smtp://127.0.0.1:9"))

@@ -84,9 +84,8 @@ def test_a_second_watcher_on_the_same_store_is_refused(tmp_path):
     from watcher.store import AlreadyRunning, Store
 
     first, second = Store(tmp_path / "s"), Store(tmp_path / "s")
-    with first.alone():
-        with pytest.raises(AlreadyRunning), second.alone():
-            pass
+    with first.alone(), pytest.raises(AlreadyRunning), second.alone():
+        pass
     with second.alone():
         pass
 
