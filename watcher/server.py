@@ -332,7 +332,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refuse(self, refused: Refused) -> None:
         with contextlib.suppress(OSError):
-            if urlsplit(self.path).path in ("/check", "/incidents"):
+            if self.path.startswith(("/check", "/incidents")):
                 self._json(refused.status, {"problem": refused.words})
             else:
                 self._tell(refused.status, "That did not work", refused.words)
