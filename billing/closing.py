@@ -28,7 +28,7 @@ from forms.print import Head, within
 from forms.signed_report import REPORT_SECONDS, file_report, sign
 from security import audit
 from security.actor import Actor
-from security.profile import profile
+from security.profile import profile, wording
 from security.rules import act, look
 
 
@@ -175,7 +175,7 @@ def _check_cases(session: ClinicSession, one: Statement, cases: Sequence[Case], 
     if proposed:
         raise StillProposed(count=proposed)
     if cases and not why.strip():
-        amount = f"{sum(case.cents for case in cases) / 100:+,.2f}"
+        amount = wording(session).money(sum(case.cents for case in cases))
         raise WhyCarried(count=len(cases), amount=amount)
 
 

@@ -21,6 +21,7 @@ from data.models import BankLine, DepositLink, SettledTransaction, SettlementBat
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
+from security.profile import wording
 from security.rules import act, look, remembered
 
 if TYPE_CHECKING:
@@ -352,7 +353,7 @@ def put_together(
         agreed = {one.id: _agreed(terms, one) for one in found}
         net = sum(one.owed(agreed[one.id]) for one in found)
         if net != line.amount_cents and not reason.strip():
-            raise DoesNotAddUp(net=f"{net / 100:.2f}", amount=f"{line.amount_cents / 100:.2f}")
+            raise DoesNotAddUp(net=wording(session).money(net), amount=wording(session).money(line.amount_cents))
         for one in found:
             _link(session, line_id, one, agreed[one.id], reason.strip()[:200], auto=False, who=by.user_id)
         mine = {line_id, *chosen}

@@ -3,7 +3,6 @@ the bank, and how far each day is reconciled. Told from the system of record, in
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -276,11 +275,3 @@ def _state(found: Day, has_batch: bool, is_closed: bool) -> str:
     if found.waiting:
         return "waits"
     return "reconciled" if found.paid or found.settled or has_batch else ""
-
-
-def totals_by_due(expected: Iterable[Expected]) -> dict[date, int]:
-    """What is to reach the bank on each day."""
-    found: dict[date, int] = defaultdict(int)
-    for one in expected:
-        found[one.due] += one.cents
-    return dict(sorted(found.items()))

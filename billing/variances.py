@@ -18,6 +18,7 @@ from data.models import Payment, PaymentMatch, PaymentMatchPart, SettledTransact
 from data.session import ClinicSession
 from data.types import clock
 from security.actor import Actor
+from security.profile import wording
 from security.rules import Work, act
 
 T = TypeVar("T", Payment, SettledTransaction)
@@ -112,7 +113,7 @@ def match_by_hand(
         _check_kinds(ours, theirs)
         difference = sum(row.amount_cents for row in theirs) - sum(row.amount_cents for row in ours)
         if difference and not reason:
-            raise DiffersBy(amount=f"{difference / 100:+,.2f}")
+            raise DiffersBy(amount=wording(session).money(difference))
         day = max([row.day for row in ours] + [row.counts_on for row in theirs])
         match = PaymentMatch(
             kind=BY_HAND, state="accepted", is_auto=False, evidence=[], difference_cents=difference,

@@ -28,7 +28,6 @@ from outage.charged import marked_on
 from outage.entry_queue import Waiting as Waiting
 from outage.entry_queue import exceptions as exceptions
 from outage.entry_queue import to_enter as to_enter
-from outage.entry_queue import wording
 from outage.entry_screen import Entry as Entry
 from outage.entry_screen import open_entry as open_entry
 from outage.keyed import (
@@ -51,6 +50,7 @@ from outage.walk_ins import enter_walk_in as enter_walk_in
 from outage.walk_ins import may_be as may_be
 from records.access import visit_for
 from security.actor import Actor
+from security.profile import wording
 from security.rules import Work, act, look, together
 
 NO_SHOW = "no-show"

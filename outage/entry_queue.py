@@ -14,7 +14,6 @@ from data.models import (
     Appointment,
     BackEntry,
     Bottle,
-    Clinic,
     DocumentPage,
     Drug,
     FormSheet,
@@ -30,6 +29,7 @@ from outage.outages import days_of, outage_for, zone_of
 from outage.sheets import standing
 from records.search import beside
 from security.actor import Actor
+from security.profile import wording
 from security.rules import look, remembered
 
 LATELY = timedelta(days=2)
@@ -115,12 +115,6 @@ def to_enter(*, by: Actor, outage_id: str | None = None) -> list[Waiting]:
         bottles = _bottles(session, [sheet.bottle_id for sheet in loose if sheet.bottle_id])
         found += [_loose(sheet, lines[sheet.id], forms[sheet.edition], bottles) for sheet in loose]
         return sorted(found, key=lambda one: one.kind == "bottle")
-
-
-def wording(session: ClinicSession) -> Wording:
-    """How this clinic writes times and numbers, within a rule."""
-    clinic = session.get_one(Clinic, session.clinic_id)
-    return Wording.of(clinic)
 
 
 def kind_of(sheet: FormSheet, form: Form) -> str:

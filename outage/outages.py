@@ -16,6 +16,7 @@ from data.session import ClinicSession
 from data.types import clock, is_id
 from data.wording import Wording
 from security.actor import Actor
+from security.profile import wording
 from security.rules import Work, act, look, remembered
 
 SCOPES = {"all": "Whole clinic", "cards": "Cards only"}
@@ -295,8 +296,7 @@ def _check_times(session: ClinicSession, began_at: datetime, ended_at: datetime 
     ).first()
     if other is not None:
         (row,) = rows_of(session, other.id)
-        clinic = session.get_one(Clinic, session.clinic_id)
-        raise Overlaps(other=row.title(Wording.of(clinic)))
+        raise Overlaps(other=row.title(wording(session)))
 
 
 def unclosed(session: ClinicSession, day: date | None = None) -> Outage | None:

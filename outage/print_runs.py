@@ -33,10 +33,10 @@ from outage.printing import (
     day_sheet,
     print_jobs,
     spoil,
-    wording,
 )
 from records.checks import check_texts, clean, require
 from security.actor import Actor
+from security.profile import wording
 from security.rules import act, earlier, look, remembered
 
 WHY_MOST = 120

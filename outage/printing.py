@@ -21,7 +21,7 @@ from forms.press import Plate, Press, Sheet
 from forms.print import within
 from outage import facts
 from security.actor import Actor
-from security.profile import profile
+from security.profile import profile, wording
 from security.rules import act, earlier, look
 
 MOST = 500
@@ -323,12 +323,6 @@ def _written(
     session.add_all(rows)
     session.flush()
     return [run.id for run in runs.values()]
-
-
-def wording(session: ClinicSession) -> Wording:
-    """How this clinic writes days, times and money, within a rule."""
-    clinic = session.get_one(Clinic, session.clinic_id)
-    return Wording.of(clinic)
 
 
 def clinic_facts(session: ClinicSession, words: Wording) -> dict[str, str]:

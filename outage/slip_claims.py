@@ -27,7 +27,6 @@ from data.errors import BadInput, NotFound, Refusal
 from data.models import CardSlip, Clinic, Payment, User
 from data.session import ClinicSession
 from data.types import clock
-from data.wording import Wording
 from outage.slip_contacts import keep_address, lacks_address
 from outage.slips import (
     Keyed,
@@ -43,6 +42,7 @@ from outage.slips import (
     visit_row,
 )
 from security.actor import Actor
+from security.profile import wording
 from security.rules import act, look, together
 
 DEAD = ("declined", "voided", "failed", "expired")
@@ -347,8 +347,7 @@ def _check_ticket(session: ClinicSession, row: CardSlip, by: Actor) -> None:
 
 def _being_charged(session: ClinicSession, row: CardSlip) -> BeingCharged:
     name = session.scalar(select(User.name).where(User.id == row.claimed_by_id)) if row.claimed_by_id else None
-    words = Wording.of(session.get_one(Clinic, session.clinic_id))
-    since = words.moment(row.claimed_at or clock.now())
+    since = wording(session).moment(row.claimed_at or clock.now())
     return BeingCharged(who=name or "The operator", name=name_of(session, row), since=since)
 
 

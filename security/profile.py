@@ -10,7 +10,9 @@ from pydantic import Field
 
 from data import definitions
 from data.errors import BadInput
+from data.models import Clinic
 from data.session import ClinicSession
+from data.wording import Wording
 
 
 class ClinicProfile(definitions.Document):
@@ -49,3 +51,8 @@ PROFILE = definitions.register("clinic-profile", "Clinic profile", ClinicProfile
 def profile(session: ClinicSession) -> ClinicProfile:
     """The current profile; an empty one where none was saved."""
     return definitions.load_all(session, PROFILE).get("clinic") or ClinicProfile()
+
+
+def wording(session: ClinicSession) -> Wording:
+    """How this clinic writes days, times and money, within a rule."""
+    return Wording.of(session.get_one(Clinic, session.clinic_id))

@@ -20,7 +20,7 @@ from billing.client_billing import client_billing
 from data.engine import database
 from data.models import Client, Clinic, OutboxMessage, PortalCode, PortalSession
 from data.session import ClinicSession, everywhere, read, write
-from data.types import clock, is_id
+from data.types import clock
 from messages import delivery
 from messages.outbox import content_of, queue
 from records.access import client_for
@@ -325,11 +325,6 @@ def _relative(client: Client) -> Relative:
 def own_ids(session: ClinicSession, visitor: Visitor) -> list[str]:
     """The ids under which rows of this client may stand."""
     return family(session, visitor.client_id)
-
-
-def is_own(session: ClinicSession, visitor: Visitor, client_id: str) -> bool:
-    """Whether a row of this client's id is the visitor's."""
-    return is_id(client_id) and client_id in own_ids(session, visitor)
 
 
 def _still_good(_: ClinicSession, row: OutboxMessage) -> str:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from billing.processors.base import Charge
 from billing.processors.known import adapter_for, settings_of
 from billing.settlement.files import setting_of
 from billing.settlement.land import Landed, land_settlement
@@ -66,19 +65,3 @@ def fetch_settlements(slug: str, first: date, last: date, *, by: Actor, key: str
         digest.update(json.dumps(len(part.rows)).encode())
     reading.sha256 = digest.hexdigest()
     return land_settlement(reading, by=by, processor=slug, key=key)
-
-
-def find_charges(slug: str, amount_cents: int, first: date, last: date, *, last4: str = "", by: Actor) -> list[Charge]:
-    """Charges of an amount at a processor on some days, for whoever keyed a slip and looks for its authorization.
-
-    Those that end in other digits than ``last4`` are left out. Raises as ``fetch_settlements``.
-    """
-    if not timedelta() <= last - first <= timedelta(days=MOST_DAYS):
-        raise TooManyDays(most=MOST_DAYS)
-    with look(by, "billing.checkout") as session:
-        adapter = adapter_for(session, slug)
-    return [
-        found
-        for found in adapter.charges(first, last)
-        if found.amount_cents == amount_cents and (not last4 or not found.last4 or found.last4 == last4)
-    ]

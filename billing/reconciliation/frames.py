@@ -7,7 +7,7 @@ that is not ours. Rows are put in the order of their references first, so that s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,6 @@ class Side:
     def take(self, rows: NDArray[Any]) -> Side:
         """The same arrays for some rows only."""
         return Side(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
-
-    def with_cents(self, cents: Ints) -> Side:
-        """The same rows with other amounts, for a sum that stands for one of them."""
-        return replace(self, cents=cents)
 
 
 @dataclass(slots=True)

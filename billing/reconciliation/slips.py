@@ -47,12 +47,9 @@ def of_amounts(ours: Ints, theirs: Ints) -> Ints:
     return kinds
 
 
-WORDS = ("", "swapped digits", "one wrong digit", "a digit left out", "decimal point", "tip", "adjustment", "unlike")
-
-
-def what_slipped(paid_cents: int, settled_cents: int) -> str:
-    """What may have happened between two amounts, in a word of WORDS."""
-    return WORDS[int(of_amounts(np.array([paid_cents]), np.array([settled_cents]))[0])]
+def what_slipped(paid_cents: int, settled_cents: int) -> int:
+    """What may have happened between two amounts: one of the slips above."""
+    return int(of_amounts(np.array([paid_cents]), np.array([settled_cents]))[0])
 
 
 def typing(ours: Ints, theirs: Ints) -> Floats:

@@ -76,21 +76,17 @@ def sureness(thousandths: int) -> str:
 
 
 def slip(paid: int, settled: int) -> str:
-    """The likely slip behind two amounts that differ."""
-    ours, theirs = str(abs(paid)), str(abs(settled))
-    if 0 in (paid, settled) or paid == settled:
-        return ""
-    if settled in (paid * 10, paid * 100) or paid in (settled * 10, settled * 100):
-        return "The decimal point may have slipped."
-    if len(ours) == len(theirs):
-        apart = [place for place in range(len(ours)) if ours[place] != theirs[place]]
-        if len(apart) == 2 and sorted(ours) == sorted(theirs):
-            return "Two digits may be swapped."
-        if len(apart) == 1:
-            return "One digit may be mistyped."
-    if 0 < settled - paid <= paid * 0.35:
-        return f"It may be a tip of {show.money(settled - paid)}."
-    return ""
+    """The likely slip behind two amounts that differ, in the engine's eyes."""
+    from billing.reconciliation import slips
+
+    words = {
+        slips.DECIMAL: "The decimal point may have slipped.",
+        slips.SWAP: "Two digits may be swapped.",
+        slips.DIGIT: "One digit may be mistyped.",
+        slips.DROPPED: "A digit may have been left out.",
+        slips.TIP: f"It may be a tip of {show.money(settled - paid)}.",
+    }
+    return words.get(slips.what_slipped(paid, settled), "") if paid and settled else ""
 
 
 def said(field: str, text: str) -> str:

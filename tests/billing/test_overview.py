@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from billing.overview import overview, totals_by_due, working_days_after
+from billing.overview import overview, working_days_after
 from billing.processors.settings import PROCESSOR, Processor
 from data import definitions
 from data.errors import NotPermitted
@@ -69,7 +69,6 @@ def test_what_is_still_to_reach_the_bank_counts_working_days_and_keeps_fees_wher
     assert [(one.processor, one.number, one.due, one.cents) for one in found] == [
         ("MX at the desk", "12", date(2026, 3, 9), 9_740), ("Old terminal", "7", date(2026, 3, 10), 5_000),
     ]  # fmt: skip
-    assert totals_by_due(found) == {date(2026, 3, 9): 9_740, date(2026, 3, 10): 5_000}
     link(clinic, books.line(9_740, date(2026, 3, 9)), net, 9_740, 260)
     assert [one.processor for one in ask(clinic).expected] == ["Old terminal"]
     assert working_days_after(friday, 0) == friday and working_days_after(date(2026, 3, 7), 0) == date(2026, 3, 9)

@@ -48,7 +48,7 @@ def test_by_hand_a_difference_needs_its_reason_and_what_was_taken_apart_stays_ap
     lost = batch_of(books, 7_777)
     line = books.line(7_000, DAY + timedelta(days=20))
     find_deposits(by=by)
-    with pytest.raises(DoesNotAddUp, match="come to 77"):
+    with pytest.raises(DoesNotAddUp, match=r"come to \$77"):
         put_together(line, [lost], by=by)
     put_together(line, [lost], "the bank kept a fee", by=by, key="once")
     put_together(line, [lost], "the bank kept a fee", by=by, key="once")

@@ -12,7 +12,7 @@ from billing.payments import Tender
 from billing.processors import events, orders, polling
 from billing.processors.base import Forged, ProcessorRefused, ProcessorSilent
 from billing.processors.credentials import set_credentials
-from billing.processors.fetch import fetch_settlements, find_charges
+from billing.processors.fetch import fetch_settlements
 from billing.processors.known import adapter_for
 from data.errors import NotPermitted
 from data.models import (
@@ -318,14 +318,13 @@ def test_settlements_come_in_once_with_their_batches(till):
         assert len(session.scalars(select(SettlementBatch)).all()) == 2
 
 
-def test_a_slip_keyed_in_the_virtual_terminal_is_found_by_amount_and_digits(till):
+def test_a_charge_keyed_in_the_virtual_terminal_is_told_with_its_digits_and_authorization(till):
     world = till.fake.world
     world.charge(till.kind, 7_777, "USD", "1881", "Visa")
-    world.charge(till.kind, 7_777, "USD", "0005", "Amex")
     day = date.today()
-    found = find_charges(till.kind, 7_777, day, day + timedelta(days=1), last4="1881", by=till.by)
-    assert [one.last4 for one in found] == ["1881"] and found[0].authorization
-    assert len(find_charges(till.kind, 7_777, day, day + timedelta(days=1), by=till.by)) == 2
+    with read(till.clinic.id) as session:
+        found = adapter_for(session, till.kind).charges(day, day + timedelta(days=1))
+    assert [(one.amount_cents, one.last4) for one in found] == [(7_777, "1881")] and found[0].authorization
 
 
 def test_the_connection_is_tried_without_moving_money(till):
