@@ -16,6 +16,7 @@ from billing.fees import KIND as FEE_OFF
 from billing.matching import DIFFER, OPEN
 from billing.matching_rows import CARD_TENDERS, MONEY_STATES, NO_SALE
 from billing.periods import closed_period
+from billing.processors.settings import names_of
 from data.errors import NotFound
 from data.models import (
     BankLine,
@@ -409,7 +410,7 @@ def _paid(session: ClinicSession, ids: Iterable[str]) -> dict[str, Money]:
 
 def _charged(session: ClinicSession, ids: Iterable[str]) -> dict[str, Money]:
     wanted, found = list(ids), {}
-    row = SettledTransaction
+    row, known = SettledTransaction, names_of(session)
     for start in range(0, len(wanted), 500):
         rows = select(row, SettlementBatch.number, SettlementBatch.external_id)
         rows = rows.outerjoin(SettlementBatch, SettlementBatch.id == row.batch_id)
@@ -417,7 +418,7 @@ def _charged(session: ClinicSession, ids: Iterable[str]) -> dict[str, Money]:
             batch = number or external
             found[one.id] = Money(
                 one.id, one.reference, one.event_at, one.counts_on, one.amount_cents,
-                " · ".join(filter(None, (one.processor, batch and f"batch {batch}"))), one.last4, one.brand,
+                " · ".join(filter(None, (known.get(one.processor, one.processor), batch and f"batch {batch}"))), one.last4, one.brand,
                 one.authorization, one.invoice_reference, one.status,
             )  # fmt: skip
     return found
@@ -433,8 +434,9 @@ def _deposit_words(session: ClinicSession, rows: list[Variance]) -> dict[str, st
     if not lines and not ids:
         return {}
     words = {row.id: row.description for row in session.scalars(select(BankLine).where(BankLine.id.in_(lines)))}
+    known = names_of(session)
     for row in session.scalars(select(SettlementBatch).where(SettlementBatch.id.in_(ids))):
-        words[row.id] = f"{row.processor} batch {row.number or row.external_id}"
+        words[row.id] = f"{known.get(row.processor, row.processor)} batch {row.number or row.external_id}"
     return {
         one.id: ", ".join(words[row] for row in (*one.bank_line_ids, *one.batch_ids) if row in words) for one in rows
     }

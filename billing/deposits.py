@@ -14,7 +14,7 @@ from billing.fee_check import find_fees
 from billing.matching import OPEN, signature
 from billing.matching_rows import MONEY_STATES
 from billing.periods import refuse_closed
-from billing.processors.settings import processors
+from billing.processors.settings import names_of, processors
 from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput, NotFound
 from data.models import BankLine, DepositLink, SettledTransaction, SettlementBatch, Variance
@@ -46,6 +46,8 @@ class BatchRow:
 
     id: str
     processor: str
+    label: str
+    """What people call the processor."""
     number: str
     external: str
     """Its id at the processor, which no other batch has."""
@@ -54,6 +56,11 @@ class BatchRow:
     fees: int
     net: int
     is_late: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its processor and number."""
+        return f"{self.label} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -401,7 +408,7 @@ def deposits(first: date, last: date, *, by: Actor) -> Deposits:
 
 def deposits_in(session: ClinicSession, first: date | None, last: date | None) -> Deposits:
     """The same in a session that is open already; without days everything there is."""
-    terms = terms_of(session)
+    terms, known_as = terms_of(session), names_of(session)
     numbers = {
         row.id: (row.number or row.external_id, row.external_id) for row in session.scalars(select(SettlementBatch))
     }
@@ -420,8 +427,8 @@ def deposits_in(session: ClinicSession, first: date | None, last: date | None) -
         late = until is not None and is_late(batch, agreed, until)
         kept = 0 if link is not None and not link.fee_cents else batch.kept(agreed)  # it arrived whole
         return BatchRow(
-            batch.id, batch.processor, *numbers[batch.id], batch.settled_on, batch.gross_cents, kept,
-            batch.gross_cents - kept, late,
+            batch.id, batch.processor, known_as.get(batch.processor, batch.processor), *numbers[batch.id],
+            batch.settled_on, batch.gross_cents, kept, batch.gross_cents - kept, late,
         )  # fmt: skip
 
     arrived = [

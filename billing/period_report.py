@@ -58,13 +58,13 @@ def content_of(
                         "matched": one.matched, "by_people": one.by_people},
         "deposits": [
             {"deposit": row.reference, "posted_on": row.posted_on.isoformat(),
-             "batches": [f"{batch.processor} {batch.number}" for batch in row.batches], "gross": row.gross,
+             "batches": [batch.name for batch in row.batches], "gross": row.gross,
              "fees": row.fees, "net": row.net, "amount": row.amount, "difference": row.difference,
              "reason": row.reason if not row.is_auto else ""}
             for row in found.arrived
         ],
         "expected": [
-            {"batch": f"{row.processor} {row.number}", "settled_on": row.settled_on.isoformat(), "net": row.net,
+            {"batch": row.name, "settled_on": row.settled_on.isoformat(), "net": row.net,
              "late": row.is_late}
             for row in found.expected
         ],

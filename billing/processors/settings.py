@@ -117,6 +117,11 @@ def processors(session: ClinicSession) -> dict[str, Processor]:
     return definitions.load_all(session, PROCESSOR)
 
 
+def names_of(session: ClinicSession) -> dict[str, str]:
+    """What people call each processor, by its slug; one that is not set up goes by the name of its type."""
+    return TYPES | {slug: found.label for slug, found in processors(session).items()}
+
+
 def online_for(session: ClinicSession, location: str | None) -> str | None:
     """The slug of the processor on whose page a payment at a location (by name) is made; None where there is none.
 

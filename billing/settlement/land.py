@@ -30,6 +30,7 @@ from billing.periods import counting_day
 from billing.settlement.rows import BatchRow, Reading, SettledRow, noon
 from billing.settlement.terms import Terms, terms_of
 from data.card_numbers import without_card_numbers
+from data.jobs import enqueue
 from data.models import (
     BankLine,
     Base,
@@ -64,6 +65,9 @@ _NUMBER_AND_DAY = re.compile(r".+ \d{4}-\d{2}-\d{2}")
 Progress = Callable[[float], None]
 AT_IT = timedelta(minutes=2)
 """Whoever brings rows in and is not heard of for so long has stopped."""
+MATCHING = "reconcile"
+MATCHED_WITHIN = timedelta(minutes=1)
+"""The worker matches what came in by then; a page that brought it in does so at once."""
 
 
 @dataclass(frozen=True)
@@ -608,6 +612,7 @@ def _show(landing: Landing, landed: Landed, run_id: str, *, by: Actor, key: str 
             f"{landed.kind}.imported", "import_run", run_id, source=landed.source, target=landed.target,
             sha256=landed.sha256, **_counts(landing, landed),
         )  # fmt: skip
+        enqueue(session, MATCHING, f"{MATCHING}:{run_id}", {}, clock.now() + MATCHED_WITHIN)
         work.result = run_id
         return replace(landed, run_id=run_id)
 

@@ -11,9 +11,10 @@ from sqlalchemy import func, select, update
 
 from billing.periods import refuse_closed
 from billing.settlement.accounts import BANK_ACCOUNT, slug_of
-from billing.settlement.land import LOOKED_UP, landed_of
+from billing.settlement.land import LOOKED_UP, MATCHED_WITHIN, MATCHING, landed_of
 from data import definitions
 from data.errors import NotFound
+from data.jobs import enqueue
 from data.models import (
     BankLine,
     DepositLink,
@@ -95,6 +96,7 @@ def undo_landing(run_id: str, *, by: Actor, key: str | None = None) -> int:
         hidden = _hide(session, run)
         run.undone_at = clock.now()
         work.audit(f"{run.kind}.import_undone", "import_run", run_id, rows=hidden)
+        enqueue(session, MATCHING, f"{MATCHING}:{run_id}:undone", {}, clock.now() + MATCHED_WITHIN)
         work.result = hidden
         return hidden
 

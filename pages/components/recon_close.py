@@ -68,6 +68,14 @@ def _close(one: Statement, found: list[Queue]) -> None:
     )
     st.caption("Nothing that counts on these days can be changed any more. What comes later counts on the next day.")
     _told_again()
+    early, sure = one.last >= show.today(), False
+    if early:
+        st.warning(
+            f"{show.day(one.last)} is not over yet. What is paid or settled later that day counts on "
+            f"{show.day(one.last + timedelta(days=1))}, not here.",
+            icon=":material/today:",
+        )
+        sure = st.checkbox("Close it all the same, with today in it", key="close_today")
     why = ""
     if waits:
         why = st.text_area(
@@ -75,7 +83,7 @@ def _close(one: Statement, found: list[Queue]) -> None:
             placeholder="Waiting for the processor's answer",
         )  # fmt: skip
     name = st.text_input("Sign with your name", key="close_name", placeholder=frame.person().name, autocomplete="off")
-    if st.button("Close and lock", type="primary", key="close_save", width="stretch"):
+    if st.button("Close and lock", type="primary", key="close_save", width="stretch", disabled=early and not sure):
         with frame.refusals(), st.spinner("Drawing the report"):
             closing.close_period(
                 one.first, one.last, name or "", why or "", by=frame.actor(), key=frame.form_key("recon_close")

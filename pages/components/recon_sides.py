@@ -105,7 +105,7 @@ def _arrived(found: Deposits) -> None:
     columns = {
         "Deposit": [*(show.day(row.posted_on) for row in rows), "All"],
         "Bank": [*(row.description for row in rows), ""],
-        "Batches": [*(", ".join(f"{one.processor} {one.number}" for one in row.batches) for row in rows), ""],
+        "Batches": [*(", ".join(one.name for one in row.batches) for row in rows), ""],
         "How": [*("" if row.is_auto else f"by hand: {row.reason}".rstrip(": ") for row in rows), ""],
         **{
             label: [*(show.money(getattr(row, name)) for row in rows), sum_]
@@ -123,7 +123,7 @@ def _expected(found: Deposits) -> None:
         st.markdown(f"**Batches still to arrive ({show.number(len(found.expected))})**")
         folding.table(
             {
-                "Batch": [f"{one.processor} {one.number}" for one in found.expected],
+                "Batch": [one.name for one in found.expected],
                 "Settled": [show.day(one.settled_on) for one in found.expected],
                 "State": ["should be here by now" if one.is_late else "on its way" for one in found.expected],
                 "Charged": [show.money(one.gross) for one in found.expected],
@@ -165,7 +165,7 @@ def _link(found: Deposits) -> None:
 @st.dialog("Put a deposit together")
 def _together(found: Deposits) -> None:
     lines = {one.id: f"{show.day(one.posted_on)} · {show.money(one.amount)} · {one.description}" for one in found.lines}
-    batches = {one.id: f"{one.processor} {one.number} · {show.day(one.settled_on)} · {show.money(one.net)}"
+    batches = {one.id: f"{one.name} · {show.day(one.settled_on)} · {show.money(one.net)}"
                for one in found.expected}  # fmt: skip
     line = st.selectbox("Line of the bank", list(lines), format_func=lines.__getitem__, key="link_line")
     chosen = st.multiselect("Batches that arrived with it", list(batches), format_func=batches.__getitem__,

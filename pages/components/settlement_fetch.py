@@ -9,7 +9,7 @@ import streamlit as st
 from billing.processors.fetch import fetch_settlements
 from billing.processors.settings import ONLINE
 from billing.settlement.overview import Choices
-from pages.components import frame, show
+from pages.components import frame, settlement_runs, show
 from security.actor import Actor
 
 
@@ -34,7 +34,6 @@ def draw(offered: Choices, by: Actor) -> None:
         with frame.refusals(), st.spinner("Asking the processor…"):
             landed = fetch_settlements(str(slug), days[0], days[1], by=by, key=frame.form_key("fetch"))
             frame.new_form_key("fetch")
-            st.session_state["_landed"] = f"{landed.sentence()}."
+            settlement_runs.landed(landed, by)
             st.session_state["_fetched"] = st.session_state.get("_fetched", 0) + 1
-            st.session_state["_landed_remarks"] = landed.remarks[:10]
             st.rerun()

@@ -12,7 +12,7 @@ from billing.settlement.files import import_bank, import_settlement
 from billing.settlement.mapping import SettlementMapping
 from billing.settlement.overview import Choices, Kind, Trial
 from billing.settlement.sources import SOURCES
-from pages.components import frame, settlement_columns, show
+from pages.components import frame, settlement_columns, settlement_runs, show
 from security.actor import Actor
 
 PURPOSES = {"settlement": "Settlement of a card processor", "bank": "Bank statement"}
@@ -129,7 +129,7 @@ def _look(trial: Trial, *, is_table: bool) -> None:
     if trial.landed is not None:
         st.markdown(frame.plain(f"{trial.landed.sentence()}."))
     for remark in trial.remarks[:8]:
-        st.caption(frame.plain(remark))
+        st.caption(frame.plain(remark[:1].upper() + remark[1:]))
 
 
 def _cell(name: str, value: Any) -> str:
@@ -165,7 +165,6 @@ def _import(
         bar.empty()
     frame.new_form_key("settlement")
     _trial.clear()
-    st.session_state["_landed"] = f"{landed.sentence()}."
-    st.session_state["_landed_remarks"] = landed.remarks[:10]
+    settlement_runs.landed(landed, by)
     st.session_state["_settlement_upload"] = st.session_state.get("_settlement_upload", 0) + 1
     st.rerun()

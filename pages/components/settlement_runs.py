@@ -5,9 +5,39 @@ from __future__ import annotations
 import streamlit as st
 
 from billing.settlement import runs
+from billing.settlement.land import Landed
 from billing.settlement.runs import RunRow
-from pages.components import frame, show
+from pages.components import frame, recon_run, show
 from security.actor import Actor
+
+TOLD, REMARKS, LEADS_ON = "_landed", "_landed_remarks", "_landed_on"
+
+
+def landed(done: Landed, by: Actor) -> None:
+    """Keep what came in to be told, and match it at once: a new row is a match or a case, never neither."""
+    st.session_state[TOLD] = f"{done.sentence()}."
+    st.session_state[REMARKS] = done.remarks[:10]
+    if done.run_id is not None:
+        _match(by)
+
+
+def told() -> None:
+    """Tell it once, with the way on."""
+    words = st.session_state.pop(TOLD, None)
+    if not words:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="settlement_told"):
+        st.success(frame.plain(words), icon=":material/check_circle:")
+        if st.session_state.pop(LEADS_ON, False):
+            st.page_link("money/reconciliation.py", label="Open reconciliation", icon=":material/arrow_forward:")
+    for remark in st.session_state.pop(REMARKS, []):
+        st.caption(frame.plain(remark[:1].upper() + remark[1:]))
+
+
+def _match(by: Actor) -> None:
+    with frame.refusals():
+        st.session_state[TOLD] = f"{st.session_state[TOLD]} Matched: {recon_run.match(by=by)}."
+        st.session_state[LEADS_ON] = True
 
 
 def draw(done: list[RunRow], names: dict[str, str], by: Actor) -> None:
@@ -51,7 +81,8 @@ def _confirm(run: RunRow, by: Actor) -> None:
         if st.button("Take it back", type="primary", key="undo-yes"):
             with frame.refusals():
                 hidden = runs.undo_landing(run.id, by=by, key=frame.form_key(f"undo:{run.id}"))
-                st.session_state["_landed"] = f"{run.file} was taken back: {hidden:,} rows are hidden."
+                st.session_state[TOLD] = f"{run.file} was taken back: {show.count(hidden, 'row is', 'rows are')} hidden."
+                _match(by)
                 st.rerun()
         if st.button("Keep it", key="undo-no"):
             st.rerun()

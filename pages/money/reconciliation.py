@@ -7,10 +7,20 @@ from datetime import date
 
 import streamlit as st
 
-from billing import books, deposits, matching
+from billing import books
 from billing.books import Case, Queue, Statement
 from outage.slips import open_slips
-from pages.components import case_list, case_words, frame, recon_case, recon_close, recon_period, recon_sides, show
+from pages.components import (
+    case_list,
+    case_words,
+    frame,
+    recon_case,
+    recon_close,
+    recon_period,
+    recon_run,
+    recon_sides,
+    show,
+)
 from pages.components.case_list import Line
 
 VIEWS = {"cases": "To decide", "hand": "Match by hand", "deposits": "Deposits", "matched": "Matched", "age": "Age"}
@@ -54,10 +64,12 @@ def _facts(one: Statement, found: list[Queue], slips: int, first: date, last: da
     waits = sum(queue.count for queue in found)
     parts = [recon_period.words(first, last), f"{show.number(one.matched)} matched"]
     if waits:
-        parts.append(f"{show.count(waits, 'case')} to decide")
+        parts.append(f"{show.count(waits, 'case')} {'carried on' if one.closed else 'to decide'}")
     if slips:
         parts.append(f"{show.count(slips, 'card slip')} open")
-    return " · ".join(parts if waits or slips else [*parts, "nothing to decide"])
+    if one.closed:
+        parts.insert(1, "closed")
+    return " · ".join(parts if waits or slips or one.closed else [*parts, "nothing to decide"])
 
 
 def _slips(slips: int, cents: int) -> None:
@@ -75,12 +87,8 @@ def _slips(slips: int, cents: int) -> None:
 
 
 def _run(first: date, last: date) -> None:
-    with frame.refusals(), st.spinner("Matching payments with settlements"):
-        ran = matching.reconcile_days(first, last, by=frame.actor())
-        deposits.find_deposits(by=frame.actor())
-        told = f"{show.count(ran.made, 'new match', 'new matches')}, {show.count(ran.opened, 'new case')}"
-        told += f", {show.number(ran.explained)} explained." if ran.explained else "."
-        st.session_state[recon_case.TOLD] = told if ran.changed else "Matched again: nothing has changed."
+    with frame.refusals():
+        st.session_state[recon_case.TOLD] = f"Matched again: {recon_run.match(first, last, by=frame.actor())}."
         st.rerun()
 
 

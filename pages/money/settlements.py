@@ -23,10 +23,7 @@ def main() -> None:
     names |= {slug: label for slug, (label, _) in offered.processors.items()}
     with frame.head("Settlements", _facts(done, names)):
         settlement_fetch.draw(offered, by)
-    if told := st.session_state.pop("_landed", None):
-        st.success(frame.plain(told), icon=":material/check_circle:")
-        for remark in st.session_state.pop("_landed_remarks", []):
-            st.caption(frame.plain(remark))
+    settlement_runs.told()
     upload = st.file_uploader(
         "Drop the file of a card processor or of your bank", type=ENDINGS,
         key=f"settlement-{st.session_state.get('_settlement_upload', 0)}",

@@ -104,11 +104,15 @@ def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
     at = opened(clinic)
     at.button(key="recon_close").click().run()
     assert not at.exception and at.text_input(key="close_name").label == "Sign with your name"
+    assert "is not over yet" in " ".join(one.value for one in at.warning) and at.button(key="close_save").disabled
+    at.checkbox(key="close_today").check().run()
+    assert not at.button(key="close_save").disabled
     proposed = [one.id for one in stored(clinic, PaymentMatch, PaymentMatch.state == "proposed")]
     variances.accept(proposed, by=by)
     closing.close_period(first, today(), "Mona Marsh", "The processor looks into it", by=by)
     at = opened(clinic)
     assert "closed and locked, signed by Mona Marsh" in said(at)
+    assert "carried on" in said(at) and "to decide" not in said(at)
     assert not [one for one in at.button if one.key in ("recon_run", "recon_close")]
     at.button(key="recon_check").click().run()
     assert not at.exception and "This report is as Mona Marsh signed it" in said(at)

@@ -53,6 +53,7 @@ def test_a_dropped_file_is_checked_imported_known_again_and_taken_back(sqlite_cl
     assert the(at, "button", "land-").label == "Import 2 transactions"
     the(at, "button", "land-").click().run()
     assert not at.exception and "2 of 2 transactions came in" in said(at, "success").replace("\\", "")
+    assert "Matched: 1 new case" in said(at, "success").replace("\\", ""), "what nobody took is a case at once"
     assert len(stored(sqlite_clinic, SettledTransaction)) == 2
     again = dropped(sqlite_clinic, PLAIN.replace(b"<b>", b"0007"))
     assert "here already" in said(again, "info") and not [b for b in again.button if b.key.startswith("land-")]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from billing.books import cases
 from billing.deposits import ArrivedAlready, DoesNotAddUp, deposits, find_deposits, put_together, take_apart
 from data.errors import NotPermitted
 from data.models import DepositLink, Variance
@@ -39,6 +40,9 @@ def test_deposits_are_found_to_the_cent_once_and_late_ones_are_named(clinic):
     assert [row.id for row in found.missing] == [lost]
     (variance,) = stored(clinic, Variance)
     assert (variance.kind, variance.amount_cents, variance.state) == ("deposit_missing", -7_747, "open")
+    named = f"MX Merchant batch {found.missing[0].number}"
+    assert [one.text for one in cases(*WEEK, "deposit_missing", by=by)] == [named], "no page says 'mx'"
+    assert found.missing[0].name == named.replace("batch ", "")
     before = change(clinic)
     assert find_deposits(by=by) == 0 and change(clinic) == before
 

@@ -13,7 +13,7 @@ from billing.settlement.land import take_back_unfinished
 from billing.settlement.terms import ProcessorUnclear
 from data import definitions
 from data.errors import NotFound, NotPermitted
-from data.models import BankLine, BooksPeriod, ImportRun, Location, SettledTransaction, SettlementBatch
+from data.models import BankLine, BooksPeriod, ImportRun, Job, Location, SettledTransaction, SettlementBatch
 from data.session import read, write
 from data.types import clock, new_id
 from records.imports import AlreadyUndone, ColumnMissing, ImportCollided, ImportRefused
@@ -53,6 +53,15 @@ def test_a_plain_file_comes_in_with_batch_location_and_signs(clinic):
     )  # fmt: skip
     with read(clinic.id) as session:
         assert sale.location_id == session.scalars(select(Location.id).where(Location.name == "Annex")).one()
+
+
+def test_what_came_in_is_matched_by_itself_within_a_minute_and_after_it_is_taken_back(clinic):
+    done = bring(clinic, SALE)
+    bring(clinic, SALE)
+    runs.undo_landing(done.run_id, by=clinic.operator)
+    waits = stored(clinic, Job, "due_at")
+    assert [one.kind for one in waits] == ["reconcile", "reconcile"], "a file that brings nothing new asks for nothing"
+    assert all(one.due_at <= clock.now() + timedelta(minutes=1) for one in waits)
 
 
 def test_the_same_file_and_an_overlapping_one_change_nothing(clinic):
