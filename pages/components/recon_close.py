@@ -48,9 +48,10 @@ def told(one: Statement) -> None:
 def _more(one: Statement) -> None:
     if st.button("Make the file of cases", key="recon_file"):
         with frame.refusals():
-            st.session_state["_recon_file"] = exceptions_file.exceptions(one.first, one.last, by=frame.actor())
-    made = st.session_state.get("_recon_file")
-    if made:
+            made = exceptions_file.exceptions(one.first, one.last, by=frame.actor())
+            st.session_state["_recon_file"] = (one.first, one.last), made
+    days, made = st.session_state.get("_recon_file", (None, None))
+    if made and days == (one.first, one.last):
         name = f"cases-{one.first.isoformat()}-{one.last.isoformat()}"
         st.download_button("Save as Excel", made.xlsx, f"{name}.xlsx", key="recon_xlsx")
         st.download_button("Save as CSV", made.csv, f"{name}.csv", "text/csv", key="recon_csv")

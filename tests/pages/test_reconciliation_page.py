@@ -105,8 +105,6 @@ def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
     at.button(key="recon_close").click().run()
     assert not at.exception and at.text_input(key="close_name").label == "Sign with your name"
     assert "is not over yet" in " ".join(one.value for one in at.warning) and at.button(key="close_save").disabled
-    at.checkbox(key="close_today").check().run()
-    assert not at.button(key="close_save").disabled
     proposed = [one.id for one in stored(clinic, PaymentMatch, PaymentMatch.state == "proposed")]
     variances.accept(proposed, by=by)
     closing.close_period(first, today(), "Mona Marsh", "The processor looks into it", by=by)
@@ -149,6 +147,15 @@ def test_slips_that_are_still_open_are_told_where_nothing_else_waits(sqlite_clin
     at = opened(sqlite_clinic)
     assert "1 card slip open" in said(at) and "nothing to decide" not in said(at)
     assert "One card slip of these days is still open" in " ".join(one.value for one in at.warning)
+
+
+def test_the_file_of_cases_is_offered_for_the_period_it_was_made_for(week):
+    clinic, _ = week
+    at = opened(clinic)
+    at.button(key="recon_file").click().run()
+    assert not at.exception and "recon_csv" in str(at.get("download_button"))
+    at.selectbox(key="recon_period").set_value("last-month").run()
+    assert not at.exception and not at.get("download_button"), "never under the name of other days"
 
 
 def test_staff_do_not_see_it(week):
