@@ -415,11 +415,11 @@ def _charged(session: ClinicSession, ids: Iterable[str]) -> dict[str, Money]:
         rows = select(row, SettlementBatch.number, SettlementBatch.external_id)
         rows = rows.outerjoin(SettlementBatch, SettlementBatch.id == row.batch_id)
         for one, number, external in session.execute(rows.where(row.id.in_(wanted[start : start + 500]))):
-            batch = number or external
+            batch, name = number or external, known.get(one.processor, one.processor)
             found[one.id] = Money(
                 one.id, one.reference, one.event_at, one.counts_on, one.amount_cents,
-                " · ".join(filter(None, (known.get(one.processor, one.processor), batch and f"batch {batch}"))), one.last4, one.brand,
-                one.authorization, one.invoice_reference, one.status,
+                " · ".join(filter(None, (name, batch and f"batch {batch}"))), one.last4, one.brand, one.authorization,
+                one.invoice_reference, one.status,
             )  # fmt: skip
     return found
 

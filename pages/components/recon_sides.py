@@ -76,7 +76,8 @@ def _choose(title: str, rows: list[Money], name: str) -> list[Money]:
         "Amount": [show.money(row.cents) for row in rows],
     }
     chosen = st.dataframe(
-        table, hide_index=True, height="content" if len(rows) <= 12 else 420, selection_mode="multi-row", on_select="rerun",
+        table, hide_index=True, height="content" if len(rows) <= 12 else 420, selection_mode="multi-row",
+        on_select="rerun",
         key=f"recon_{name}_{st.session_state.get('_recon_hand', 0)}_{len(rows)}",
         column_config={"Amount": st.column_config.TextColumn(alignment="right")},
     )  # fmt: skip

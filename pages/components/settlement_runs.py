@@ -81,7 +81,9 @@ def _confirm(run: RunRow, by: Actor) -> None:
         if st.button("Take it back", type="primary", key="undo-yes"):
             with frame.refusals():
                 hidden = runs.undo_landing(run.id, by=by, key=frame.form_key(f"undo:{run.id}"))
-                st.session_state[TOLD] = f"{run.file} was taken back: {show.count(hidden, 'row is', 'rows are')} hidden."
+                st.session_state[TOLD] = (
+                    f"{run.file} was taken back: {show.count(hidden, 'row is', 'rows are')} hidden."
+                )
                 _match(by)
                 st.rerun()
         if st.button("Keep it", key="undo-no"):
