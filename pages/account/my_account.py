@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.errors import BadInput
+from outage import status_page
 from pages.components import account_actions, frame, show
 from security import own_access, second_factor
 from security.own_access import OwnAccess
@@ -24,6 +25,7 @@ def main() -> None:
     with right:
         factor(own)
         sessions()
+        outside()
 
 
 def password() -> None:
@@ -100,6 +102,15 @@ def enrol() -> None:
             own_access.set_second_factor(enrolment, code, current, by=frame.actor(), key=key)
             del st.session_state[ENROLMENT]
             account_actions.done("From now on a code is asked for at sign-in.", "own_factor")
+
+
+def outside() -> None:
+    """Where to look while this app does not answer."""
+    address = status_page.link(by=frame.actor())
+    if address:
+        st.markdown("### When Ballast does not answer")
+        st.caption("The status page stands elsewhere and says what is known. Subscribe there while all is well.")
+        st.link_button("Open the status page", address, icon=":material/open_in_new:")
 
 
 def turn_off() -> None:

@@ -111,6 +111,11 @@ SETTINGS = (
         },
     ),
     Setting(
+        "status-page", "Status page", "status page", "monitor_heart",
+        "Where people look when this app does not answer, and the secret its watcher needs.", CLINIC, only="status",
+        page="settings/status_page.py",
+    ),
+    Setting(
         "species", "Species and breeds", "species", "pets",
         "The species you see and the breeds offered for each.", DAY,
         fields={

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from html import escape
 from urllib.parse import quote
 
 import streamlit as st
 
+from outage import status_page
 from pages.sign_in import door, form, station
 from security import devices, second_factor, sessions, sign_in
 
@@ -67,6 +69,10 @@ def _password() -> None:
     _demo()
     station.offer_setup()
     st.html('<p class="door-foot">Forgotten your password? An administrator of your clinic can set a new one.</p>')
+    address = status_page.link_for_anybody()
+    if address:
+        page = f'<a href="{escape(address)}" rel="noreferrer">Look at the status page.</a>'
+        st.html(f'<p class="door-foot">Something does not work? {page}</p>')
 
 
 def _demo() -> None:

@@ -11,7 +11,7 @@ from security.roles import Role
 from tests.screen import opened, start
 
 PAGES = ("settings/index.py", "settings/editor.py", "settings/forms.py", "settings/form_designer.py",
-         "settings/price_list.py", "settings/flow_stages.py",
+         "settings/price_list.py", "settings/flow_stages.py", "settings/status_page.py",
          "settings/users.py", "settings/roles.py", "settings/sessions.py", "settings/audit.py",
          "settings/reviews.py", "staff/people.py", "staff/profile.py")  # fmt: skip
 

@@ -37,6 +37,7 @@ OTHERWISE = {
     "billing.settlement.files.import_bank": "as above",
     "billing.settlement.land.land_settlement": "as above",
     "billing.settlement.land_bank.land_bank": "as above",
+    "outage.status_page.post_incident": "the watcher keeps the key: tests/outage/test_status_page.py",
     "security.settings.import_setting": "reads the file first",
     "security.role_matrix.import_role": "reads the file first",
     "security.break_glass.review": "finds the opening first; a reviewed one is refused",
