@@ -136,15 +136,22 @@ def is_site(text: str) -> bool:
     return bool(plain and not parts.query and not parts.fragment and parts.scheme in ("https", "http")[: 1 + here])
 
 
-def portal_address(session: ClinicSession, site: str = "") -> str:
-    """Where the clients of this clinic sign in: ``https://host/portal/slug``.
+def public_address(session: ClinicSession, site: str = "") -> str:
+    """Under which address clients reach this installation: ``https://host``.
 
     The address in the setting counts; without one ``site``, the installation as the browser of whoever sends knows
-    it; without either the first host name this installation answers to. Raises NoPortalAddress.
+    it; without either ``BALLAST_PUBLIC_URL``, or the first host name this installation answers to. Raises
+    NoPortalAddress.
     """
     named = [name.strip() for name in os.environ.get("BALLAST_HOSTS", "").split(",") if name.strip()]
-    base = client_billing(session).address or site or (f"https://{named[0]}" if named else "")
+    told = os.environ.get("BALLAST_PUBLIC_URL", "") or (f"https://{named[0]}" if named else "")
+    base = client_billing(session).address or site or told
     if not is_site(base):
         raise NoPortalAddress()
+    return base.rstrip("/")
+
+
+def portal_address(session: ClinicSession, site: str = "") -> str:
+    """Where the clients of this clinic sign in: ``https://host/portal/slug``. Raises NoPortalAddress."""
     slug = session.scalar(select(Clinic.slug).where(Clinic.id == session.clinic_id))
-    return f"{base.rstrip('/')}/portal/{slug}"
+    return f"{public_address(session, site)}/portal/{slug}"

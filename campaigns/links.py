@@ -12,9 +12,10 @@ import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
+from billing.client_billing import public_address
 from data.session import ClinicSession
 from records.reach import folded_address
-from security.clinic_secrets import LINKS, secret
+from security.clinic_secrets import LINKS, links_key, secret
 
 CODES = {"email": 1, "sms": 2, "letter": 3}
 CHANNEL_OF = {code: channel for channel, code in CODES.items()}
@@ -41,7 +42,28 @@ def address_hash(key: bytes, channel: str, address: str) -> str:
 def token(key: bytes, out: Out) -> str:
     """A token for one address and channel; the same each time."""
     body = UUID(out.clinic_id).bytes + bytes([CODES[out.channel]]) + bytes.fromhex(out.address_hash)
-    return base64.urlsafe_b64encode(body + _signature(key, body)).decode().rstrip("=")
+    return _written(body + _signature(key, body))
+
+
+def unsubscribe_url(
+    session: ClinicSession, channel: str, address: str, run_id: str | None = None, *, site: str = ""
+) -> str:
+    """The address of the way out for one recipient, within a writing session. ``run_id`` is the launch of the campaign
+    it stands in: nobody has to believe it, as it only finds a message that went to this very address.
+
+    Raises NoPortalAddress.
+    """
+    key = links_key(session)
+    text = token(key, Out(session.clinic_id, channel, address_hash(key, channel, address)))
+    return f"{public_address(session, site)}/u/{text}" + (f"?r={UUID(run_id).hex}" if run_id else "")
+
+
+def list_unsubscribe_headers(url: str) -> dict[str, str]:
+    """What mail programs draw their own way out from (RFC 2369 and 8058): they post to the address, without a cookie
+    and without anybody seeing a page."""
+    if any(char <= " " or char in "<>" or ord(char) > 126 for char in url):
+        raise ValueError("this is no address for a header")
+    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
 
 def clinic_in(text: str) -> str:
@@ -71,7 +93,12 @@ def _bytes(text: str) -> bytes:
         body = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:
         return b""
-    return body if len(body) == size else b""
+    return body if len(body) == size and _written(body) == text else b""
+
+
+def _written(body: bytes) -> str:
+    """The one way to write a token: its last letter holds bits that say nothing."""
+    return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
 def _signature(key: bytes, body: bytes) -> bytes:

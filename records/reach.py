@@ -4,6 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
+
+CHANNELS = {"email": "E-mail", "sms": "Text message", "letter": "Letter"}
+"""The ways a clinic writes by."""
+
+
+def address_of(channel: str, client: Any) -> str:
+    """Where this client is reached by a channel: an e-mail address, a phone number, or the lines of a letter; empty
+    where the clinic has none. ``client`` is a client's row, or one that has the same columns."""
+    if channel == "email":
+        return str(client.email or "").strip()
+    if channel == "sms":
+        return str(client.phone or "").strip()
+    if not (client.address or "").strip():
+        return ""
+    region = " ".join(part for part in (client.region, client.postal_code) if part)
+    town = ", ".join(part for part in (client.city, region) if part)
+    return "\n".join(part for part in (client.address.strip(), town) if part)
 
 
 def folded_address(channel: str, address: str) -> str:

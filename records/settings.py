@@ -8,6 +8,7 @@ from pydantic import Field
 
 from data import definitions
 from data.session import ClinicSession
+from records import consents
 
 
 class Species(definitions.Document):
@@ -66,6 +67,7 @@ _RABBITS = ["Mixed", "Holland Lop", "Rex", "Lionhead", "New Zealand"]
 
 def create_defaults(session: ClinicSession, kind: str) -> None:
     """What a new clinic of this kind starts with."""
+    consents.create_defaults(session, kind)
     if kind != "veterinary":
         return
     for slug, label, breeds in (("cat", "Cat", _CATS), ("dog", "Dog", _DOGS), ("rabbit", "Rabbit", _RABBITS)):

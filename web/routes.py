@@ -28,6 +28,7 @@ from web.portal.app import app as portal
 from web.receipts import receipt, statement
 from web.report_files import report_file
 from web.warm import warm
+from web.ways_out import choices, way_out
 from web.webhooks import pay, told
 
 ASSETS = Path(__file__).parent / "assets"
@@ -158,6 +159,8 @@ routes: list[BaseRoute] = [
     Route("/report-files/{id}", report_file),
     Route("/hooks/{clinic}/{processor}", told, methods=["POST"]),
     Route("/pay/{id}", pay, methods=["GET"]),
+    Route("/u/{token}/choices", choices, methods=["GET", "POST"]),
+    Route("/u/{token:path}", way_out, methods=["GET", "POST"]),
     Route("/manifest.webmanifest", manifest),
     Route("/favicon.ico", icon),
     Route("/favicon.png", icon),

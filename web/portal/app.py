@@ -47,7 +47,8 @@ Page = Callable[[Request], Awaitable[Response]]
 
 
 @functools.cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The pages' templates; those for links in messages are among them."""
     return Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
@@ -69,7 +70,7 @@ def drawn(request: Request, template: str, *, status: int = 200, pays: bool = Fa
         "refresh": 0,
     } | facts
     token = guard.token_of(guard.form_secret(request))
-    html = _templates().get_template(template).render(form=token, **facts)
+    html = templates().get_template(template).render(form=token, **facts)
     headers = guard.HEADERS | {"Content-Security-Policy": guard.policy(request, pays=pays)}
     response = Response(html, status, headers, "text/html")
     if fresh:
