@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 
@@ -46,11 +47,15 @@ class File:
 
 @dataclass(frozen=True)
 class Content:
-    """What a mail says; ``files`` are the ids of those it carries."""
+    """What a mail says; ``files`` are the ids of those it carries. Where it has a ``subject`` that counts, not the
+    row's; ``headers`` are of the machine's own making, such as the way out of a list."""
 
     text: str
     html: str = ""
     files: tuple[str, ...] = ()
+    subject: str = ""
+    sender_name: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def queue(
@@ -106,8 +111,8 @@ def attach(session: ClinicSession, file: File) -> str:
     return row.id
 
 
-def content_of(row: OutboxMessage) -> Content:
-    """The decrypted text of a message."""
+def content_of(row: Any) -> Content:
+    """The decrypted text of a message: a row of the outbox, or its columns."""
     told = json.loads(unseal(row.body, database().home.key("token"), row.id))
     return Content(told["text"], told["html"], tuple(told.get("files", ())))
 

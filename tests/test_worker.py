@@ -15,7 +15,7 @@ from data import definitions, jobs
 from data.models import BackupRun, Job, OutboxMessage
 from data.session import read, write
 from data.types import clock
-from messages import delivery, outbox
+from messages import delivery, outbox, wire
 from security import audit, backups
 from security.actor import Actor
 from security.clinics import NewClinic, create_clinic
@@ -138,7 +138,7 @@ def test_a_worker_killed_when_the_server_had_taken_a_mail_loses_none_and_doubles
 def test_the_mail_servers_password_is_not_sent_in_the_clear_to_another_machine(clinic, inbox, monkeypatch):
     url = delivery.mail_server().replace("smtp://", "smtp://clinic:secret@")
     monkeypatch.setenv("BALLAST_SMTP_URL", url)
-    monkeypatch.setattr(delivery, "_is_this_machine", lambda _server: False)
+    monkeypatch.setattr(wire, "_is_this_machine", lambda _server: False)
     post(clinic)
     assert delivery.deliver(clinic.id, "w") == {"deferred": 1}
     with read(clinic.id) as session:
