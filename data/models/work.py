@@ -52,6 +52,7 @@ class OutboxMessage(Record, Base):
     """pending, claimed, sending, sent, deferred, failed, uncertain, suppressed; of a campaign also excluded (``reply``
     says why) and held_out, which never go out."""
     due_at: Mapped[datetime] = mapped_column(UTCDateTime(), default=clock.now)
+    """When it may go out; from then on when it went on its way."""
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     lease_owner: Mapped[str] = mapped_column(String(60), default="")
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime())
@@ -71,6 +72,7 @@ class OutboxMessage(Record, Base):
         UniqueConstraint("clinic_id", "run_id", "address_hash", "channel", name="uq_outbox_message_run_id"),
         belongs("run_id", "campaign_run"),
         Index("ix_outbox_message_due", "state", "due_at"),
+        Index("ix_outbox_message_run_due", "clinic_id", "run_id", "state", "due_at"),
         Index("ix_outbox_message_client", "clinic_id", "client_id"),
     )
 

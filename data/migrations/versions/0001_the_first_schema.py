@@ -1318,6 +1318,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("import_id IS NOT NULL"),
             postgresql_where=sa.text("import_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_outbox_message_run_due", ["clinic_id", "run_id", "state", "due_at"], unique=False)
 
     op.create_table(
         "patient",
@@ -3351,6 +3352,7 @@ def downgrade() -> None:
 
     op.drop_table("patient")
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
+        batch_op.drop_index("ix_outbox_message_run_due")
         batch_op.drop_index(
             "ix_outbox_message_import",
             sqlite_where=sa.text("import_id IS NOT NULL"),
