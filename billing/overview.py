@@ -3,6 +3,7 @@ the bank, and how far each day is reconciled. Told from the system of record, in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -14,6 +15,7 @@ from billing import ledger
 from billing.matching import OPEN
 from billing.matching_rows import CARD_TENDERS, MONEY_STATES, NO_SALE
 from billing.processors.settings import Processor, processors
+from billing.receivables import by_age, open_charges
 from billing.today import revenue, year_before
 from data.models import (
     BankLine,
@@ -35,7 +37,6 @@ from security.rules import look, remembered
 
 BACK = timedelta(days=75)
 """Batches that are older and never reached the bank are a difference by now, and told as such."""
-AGES = (30, 60, 90)
 SALES = ("sale", "refund")
 
 
@@ -142,18 +143,18 @@ def _received(session: ClinicSession, first: date, last: date) -> tuple[int, int
 
 
 def _owed(session: ClinicSession, day: date) -> tuple[int, ...]:
-    """Open balances by the age of the invoice; a ticket not checked out yet is not owed yet."""
+    """Open balances by the age of the charges; a ticket not checked out yet is not owed yet."""
     stands = {
         key: value.balance
         for key, value in standings(session, ledger.open_ids(session)).items()
         if value.balance and value.document != "draft"
     }
-    owed = [0] * (len(AGES) + 1)
-    for invoice_id, issued_on in session.execute(select(Invoice.id, Invoice.issued_on)
+    owed: Counter[str] = Counter()
+    for invoice_id, client_id in session.execute(select(Invoice.id, Invoice.client_id)
                                                  .where(Invoice.id.in_(list(stands)))):  # fmt: skip
-        age = (day - issued_on).days
-        owed[sum(age > limit for limit in AGES)] += stands[invoice_id]
-    return tuple(owed)
+        owed[client_id] += stands[invoice_id]
+    charges = open_charges(session, owed)
+    return tuple(by_age([one for some in charges.values() for one in some], day))
 
 
 def _batches(session: ClinicSession, since: date) -> list[_Batch]:

@@ -27,8 +27,8 @@ from security.actor import Actor
 from security.rules import Work, act, look, together
 
 __all__ = [
-    "STANDING", "NoAddress", "Request", "RequestOver", "end_requests", "paid", "request_payment", "requests_of",
-    "return_address", "standing_request", "tell_client", "withdraw",
+    "STANDING", "NoAddress", "Request", "RequestOver", "address_for", "end_requests", "paid", "request_payment",
+    "requests_of", "return_address", "standing_request", "tell_client", "withdraw",
 ]  # fmt: skip
 
 STATES = {
@@ -66,6 +66,19 @@ class Request:
     def stands(self) -> bool:
         """Whether it can still be paid."""
         return self.state in STANDING
+
+
+def address_for(invoice_id: str, *, by: Actor) -> str:
+    """Where a mail about an invoice goes, to be shown before it does. Raises NoAddress, NotFound, RestrictedRecord,
+    NotPermitted."""
+    with look(by, "billing.view") as session:
+        invoice = session.held(Invoice, invoice_id) if is_id(invoice_id) else None
+        if invoice is None:
+            raise NotFound(what="invoice", name="with this address")
+        client = client_for(session, invoice.client_id, by)
+        if not client.email:
+            raise NoAddress(client=_name(client))
+        return client.email
 
 
 def request_payment(

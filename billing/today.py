@@ -7,12 +7,14 @@ Outstanding is the sum of the open balances of invoices; a ticket still in the m
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy import func, select
 
 from billing import ledger
+from billing.receivables import by_age, open_charges
 from data.models import Appointment, Client, Invoice, InvoiceLine, Patient, Payment
 from data.session import ClinicSession
 from records.access import NAME, Closed
@@ -145,10 +147,11 @@ def _outstanding(session: ClinicSession, day: date) -> tuple[int, int, int]:
         for key, value in standings(session, ledger.open_ids(session)).items()
         if value.balance and value.document != "draft"
     }
-    old = set(
-        session.scalars(
-            select(Invoice.id).where(Invoice.id.in_(list(stands)), Invoice.issued_on < day - timedelta(days=30))
-        )
-    )
-    total = sum(value.balance for value in stands.values())
-    return total, len(stands), sum(value.balance for key, value in stands.items() if key in old)
+    owed: Counter[str] = Counter()
+    for invoice_id, client_id in session.execute(
+        select(Invoice.id, Invoice.client_id).where(Invoice.id.in_(list(stands)))
+    ):
+        owed[client_id] += stands[invoice_id].balance
+    charges = open_charges(session, owed)
+    young = by_age([one for some in charges.values() for one in some], day)[0]
+    return owed.total(), len(stands), owed.total() - young

@@ -22,6 +22,7 @@ from security.permissions import PERMISSIONS
 
 _GRAINS = {"week", "month", "quarter", "year"}
 _OPERATORS = {"is": "=", "from": ">=", "to": "<=", "after": ">", "before": "<"}
+_MIDDLE = ("avg", "median")
 _AMOUNTS = ("money", "whole", "number", "minutes")
 _DIVIDED = (*_AMOUNTS, "ratio", "per_10000")
 _WHOLE, _DAYS = ("whole", "hour", "weekday"), ("day", "instant")
@@ -55,6 +56,8 @@ class ResultColumn:
     definition: str = ""
     is_measure: bool = False
     hidden: bool = False
+    digits: int = 3
+    """Of a number, at most so many decimals on screen and paper: an average of days is not exact to three."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class _Number:
     definition: str
     additive: bool
     money: bool
+    digits: int = 3
 
 
 @dataclass
@@ -225,7 +229,7 @@ class _Build:
             measure = self.model.measure(self.spec.entity, counted.measure)
             return _Number(
                 counted, self.measure(measure, counted.where), measure.type, counted.label or measure.label,
-                measure.definition, adds_up(measure), self._is_money(measure),
+                measure.definition, adds_up(measure), self._is_money(measure), 1 if measure.agg in _MIDDLE else 3,
             )  # fmt: skip
         if counted.agg:
             return self._aggregate(counted)
@@ -547,8 +551,9 @@ def _column(number: _Number) -> ResultColumn:
     label = number.counted.label or (words.format(number.label) if words else number.label)
     type_: FieldType = "ratio" if show in ("share", "change_percent") else number.type
     return ResultColumn(
-        number.counted.name, type_, label, " ".join(part for part in (meaning, number.definition) if part), True
-    )
+        number.counted.name, type_, label, " ".join(part for part in (meaning, number.definition) if part), True,
+        digits=number.digits,
+    )  # fmt: skip
 
 
 SHOWN: dict[str, tuple[str, str]] = {

@@ -34,6 +34,8 @@ def words(column: ResultColumn, value: Any, wording: Wording) -> str:
     """The value as people of this clinic write it."""
     if value is None:
         return NONE if is_number(column) else ""
+    if column.type == "number":
+        return wording.number(round(float(value), column.digits))
     spell = _WORDS.get(column.type)
     return spell(value, wording) if spell else str(value)
 
@@ -85,7 +87,6 @@ def _weekday(value: int, wording: Wording) -> str:
 _WORDS: dict[FieldType, Callable[[Any, Wording], str]] = {
     "money": lambda value, wording: wording.money(int(value)),
     "whole": lambda value, wording: wording.number(int(value)),
-    "number": lambda value, wording: wording.number(round(float(value), 3)),
     "per_10000": _one_digit,
     "minutes": _one_digit,
     "clock": lambda value, wording: wording.clock_time(time.fromisoformat(value)),

@@ -60,7 +60,7 @@ def _acts(opened: OpenedClient, account: ClientAccount, may: frozenset[str]) -> 
         if sending.may_send(by=frame.actor()) and st.button(
             "Create invoice", icon=":material/add:", key="create_invoice"
         ):
-            new_invoice.open_dialog(client.id, has_mail=bool(client.email))
+            new_invoice.open_dialog(client.id, mail=client.email)
         if account.open_cents:
             st.link_button("Statement", f"/statements/{client.id}", icon=":material/description:")
         if "clients.edit" in may and portal_sessions(client.id, by=frame.actor()) and st.button(

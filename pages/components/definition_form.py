@@ -148,7 +148,8 @@ def _number(widget: str, value: Any, metadata: list[Any], common: dict[str, Any]
         return amounts.to_cents(st.number_input(value=shown, min_value=0.0, step=1.0, format="%.2f", **common))
     if widget == "percent":
         rate = amounts.from_millionths(value or 0)
-        common |= {"min_value": 0.0, "max_value": 100.0, "step": 0.25, "format": "%.4f"}
+        places = max(2, len(f"{rate:.4f}".rstrip("0").partition(".")[2]))
+        common |= {"min_value": 0.0, "max_value": 100.0, "step": 0.25, "format": f"%.{places}f"}
         return amounts.to_millionths(st.number_input(value=rate, **common))
     low, high = _bounds(metadata)
     return st.number_input(value=value, min_value=low, max_value=high, step=1, **common)

@@ -16,15 +16,15 @@ from pages.components.account_actions import site
 from pages.components.draft_form import DraftForm, reopen
 
 
-def open_dialog(client_id: str, *, has_mail: bool) -> None:
+def open_dialog(client_id: str, *, mail: str) -> None:
     """Ask for description and amount."""
     place = f"invoice:new:{client_id}"
     reopen(place, "new_invoice_")
-    _ask(client_id, place, has_mail)
+    _ask(client_id, place, mail)
 
 
 @st.dialog("Create invoice")
-def _ask(client_id: str, place: str, has_mail: bool) -> None:
+def _ask(client_id: str, place: str, mail: str) -> None:
     choices = sending.choices(by=frame.actor())
     start: dict[str, Any] = {"description": "", "amount": "", "tax": "",
                              "due": show.today() + timedelta(days=choices.due_days)}  # fmt: skip
@@ -45,9 +45,11 @@ def _ask(client_id: str, place: str, has_mail: bool) -> None:
     form.keep()
     now, later = st.columns(2)
     to_send = now.button("Send invoice", type="primary", key="new_invoice_send", width="stretch", shortcut=frame.SEND,
-                         disabled=not has_mail)  # fmt: skip
+                         disabled=not mail)  # fmt: skip
     to_keep = later.button("Keep as draft", key="new_invoice_keep", width="stretch")
-    if not has_mail:
+    if mail:
+        st.caption(f"Sent to {frame.plain(mail)}. The mail names neither the amount nor what it is for.")
+    else:
         st.caption("This client has no e-mail address: keep a draft, then issue and print it.")
     if not to_send and not to_keep:
         return

@@ -10,7 +10,7 @@ from billing import client_billing, requests
 from billing.processors import orders
 from billing.requests import Request
 from billing.tickets import Ticket
-from pages.components import frame, show
+from pages.components import frame, invoice_sending, show
 from pages.components.account_actions import site
 
 TONES = {"paid": "good", "open": "warm", "live": "warm"}
@@ -32,7 +32,16 @@ def draw(invoice: Ticket, may: frozenset[str], *, asks: bool = True) -> None:
     label = "Send payment request again" if again else "Send payment request"
     told = "The client gets a mail without amount and reason, and pays on the processor's page."
     if st.button(label, icon=":material/forward_to_inbox:", width="stretch", key=f"ask_{invoice.id}", help=told):
-        with frame.refusals():
+        _ask(invoice)
+
+
+@st.dialog("Send payment request")
+def _ask(invoice: Ticket) -> None:
+    with frame.refusals():
+        if not invoice_sending.goes_to(invoice.id):
+            return
+        st.markdown(f"It asks for {show.plain(show.money(invoice.standing.balance))}, paid on the processor's page.")
+        if st.button("Send the mail", type="primary", key=f"ask_go_{invoice.id}", width="stretch", shortcut=frame.SEND):
             key = frame.form_key(f"ask_{invoice.id}")
             requests.request_payment(invoice.id, site=site(), by=frame.actor(), key=key)
             frame.new_form_key(f"ask_{invoice.id}")

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import streamlit as st
 
 from billing.overview import Day, Overview, overview
+from billing.receivables import BUCKETS
 from pages.components import day_states, frame, show
 from pages.components.day_states import Cell
 from pages.components.rows import Row, rows
@@ -16,7 +17,6 @@ from pages.home.tiles import Tile, strip, tiles
 PERIODS = {"month": "This month", "last-month": "Last month", "week": "Last 7 days", "quarter": "Last 90 days"}
 REPORT_PERIODS = {"month": "This month", "last-month": "Last month", "week": "Last 7 days", "quarter": "Last 90 days"}
 WEEKS = 5
-AGES = ("Up to 30 days", "31–60 days", "61–90 days", "Over 90 days")
 MOST = 6
 TOLD = {
     "reconciled": "everything is explained", "closed": "closed and locked", "": "nothing on cards",
@@ -163,7 +163,7 @@ def _owed(found: Overview) -> None:
     if "billing.invoices" not in frame.may():
         to = _report("ar-ageing")
     strip([Tile("In all", show.money(sum(found.owed)), to)]
-          + [Tile(label, show.money(cents), to) for label, cents in zip(AGES, found.owed, strict=True)],
+          + [Tile(label, show.money(cents), to) for label, cents in zip(BUCKETS, found.owed, strict=True)],
           key="money_owed")  # fmt: skip
 
 

@@ -32,8 +32,8 @@ def main() -> None:
         for label, cents in zip(BUCKETS, sums, strict=True):
             st.metric(label, show.money(cents))
     st.caption(
-        "By the day each invoice was due and what was paid on it. The report puts all that a client ever paid against "
-        "the oldest charges first, so its ages differ; its total is the same unless a deposit waits for its visit."
+        "By the day of the charge: what a client paid counts against the oldest charges first, as in the report. "
+        "A deposit waits for its visit and takes nothing off here."
     )
     since = st.segmented_control(
         "Open for", ["All", *BUCKETS], default="All", required=True, key="ageing_bucket", label_visibility="collapsed"

@@ -148,7 +148,7 @@ def credentials(chosen: Listed) -> None:
     }  # fmt: skip
     with st.container(horizontal=True):
         place = f"credentials-{chosen.slug}"
-        saved = st.button("Save credentials", key=place, type="secondary" if have.names else "primary")
+        saved = st.button("Save credentials", key=place)
         tried = st.button("Test the connection", key=f"try-{chosen.slug}", disabled=bool(have.missing))
     if saved:
         with frame.refusals():

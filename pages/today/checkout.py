@@ -11,7 +11,7 @@ from pages.components.rows import Row
 from pages.components.rows import rows as rows_of
 from security.actor import Actor
 
-SHAPE = "minmax(6rem, 1fr) minmax(0, 3fr) auto 8rem"
+SHAPE = "minmax(6rem, 1fr) minmax(0, 3fr) 10.5rem 8rem"
 READY = ("ready", "recovering", "held_overnight")
 GROUPS = (
     ("Ready and recovering", READY, "Nobody is waiting to go home. Patients appear here once they recover."),

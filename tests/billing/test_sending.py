@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from billing import history, sending, tickets
 from billing.client_billing import ServiceOff
-from billing.requests import NoAddress
+from billing.requests import NoAddress, address_for
 from data.card_numbers import CardNumberTyped
 from data.errors import BadInput, NotPermitted
 from data.models import Client, InvoiceEvent
@@ -31,9 +31,11 @@ def test_an_invoice_is_created_sent_and_sent_again(clinic, client):
     shown = tickets.ticket(made, by=mona)
     assert (shown.standing.document, shown.standing.total) == ("draft", 12_345 + 864)
     assert (shown.due_on - shown.issued_on).days == 14
+    told = address_for(made, by=mona)
     for key in ("b", "b", "c"):
         sending.send_invoice(made, site=SITE, by=mona, key=key)
     assert tickets.ticket(made, by=mona).standing.document == "open"
+    assert {to for to, _, _ in mails(clinic)} == {told}, "it goes where the page says"
     told = mails(clinic)
     assert len(told) == 2
     assert not any(word in subject + text for _, subject, text in told for word in ("knee", "123", "132", "Dana"))

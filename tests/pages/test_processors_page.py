@@ -3,7 +3,6 @@
 from streamlit.testing.v1 import AppTest
 
 from billing.processors.credentials import credentials_set
-from tests.billing.processors.conftest import _fake, fake  # noqa: F401 - fixtures
 from tests.conftest import ROOT
 
 
@@ -21,7 +20,7 @@ def text_of(at: AppTest) -> str:
     return " ".join(str(one.value) for one in (*at.caption, *at.markdown, *at.success, *at.error, *at.info))
 
 
-def test_a_processor_is_added_by_its_type_and_its_secrets_are_never_shown_again(sqlite_clinic, fake):  # noqa: F811
+def test_a_processor_is_added_by_its_type_and_its_secrets_are_never_shown_again(sqlite_clinic, fake):
     at = opened(sqlite_clinic)
     assert "There is no processor yet" in text_of(at)
     at.button(key="add").click().run()

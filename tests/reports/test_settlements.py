@@ -9,8 +9,10 @@ from data import definitions
 from data.models import BooksPeriod, DepositLink, PaymentMatch, PaymentMatchPart, Variance
 from data.session import write
 from data.types import clock
+from data.wording import Wording
 from reports.run import run, run_spec
 from reports.spec import ReportSpec
+from reports.values import words
 from tests.settlement.books import DAY, Books
 
 NEXT = DAY + timedelta(days=1)
@@ -141,10 +143,12 @@ def test_the_fee_of_a_chargeback_is_no_fee_off_the_contract(clinic, week, books)
 
 def test_lines_of_the_bank_that_are_no_batches_stand_apart(clinic, week):
     found = ask(clinic, "bank-deposits")
+    days = found.columns[found.index("days_to_deposit")]
+    assert words(days, 10 / 7, Wording("en_US", "USD", "UTC")) == "1.4", "an average of days"
     names = ("processor", "deposits", "deposited", "fees", "difference", "days_to_deposit", "other")
     assert told(found, *names) == [
         ("MX at the desk", 2, 32_920, 984, -96, 2.0, 0),
-        ("None", 0, 0, 0, 0, None, 50_000),
+        ("No card processor", 0, 0, 0, 0, None, 50_000),
     ]
 
 
