@@ -30,13 +30,14 @@ CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"
 class Segment(definitions.Document):
     """Whom to write to: tests of the same kind as a report's, over clients or patients.
 
-    ``entity`` is what the tests are asked of: ``client``, ``patient``, or ``service_had`` (a patient and the last time
-    of a service). Whoever the tests find is written to as a client, about the patients that were found.
+    ``entity`` is what the tests are asked of: ``client``, ``patient``, ``service_had`` (a patient and the last time of
+    a service) or ``due`` (a patient due for a service). Whoever the tests find is written to as a client, about the
+    patients that were found.
     """
 
     label: str = Field(min_length=1, max_length=80)
     description: str = Field(default="", max_length=300)
-    entity: Literal["client", "patient", "service_had"] = "client"
+    entity: Literal["client", "patient", "service_had", "due"] = "client"
     filters: list[Filter] = Field(default_factory=list, max_length=40)
 
 
@@ -114,7 +115,7 @@ class Campaign(definitions.Document):
     label: str = Field(min_length=1, max_length=80)
     purpose: Purpose = "marketing"
     segment: Slug
-    channels: list[Channel] = Field(default_factory=lambda: ["email"], min_length=1, max_length=3)
+    channels: list[Channel] = Field(default=["email"], min_length=1, max_length=3)
     templates: dict[Channel, Slug]
     b_templates: dict[Channel, Slug] = Field(default_factory=dict)
     b_share: int = Field(default=50, ge=1, le=99)

@@ -156,8 +156,13 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.User, "name initials role"),
     Fact(
         models.Client,
-        "number first_name last_name phone email city postal_code owner_type restricted merged_into_id",
-        derived=(("name", "VARCHAR", "trim(concat_ws(' ', d.first_name, d.last_name))"),),
+        "number first_name last_name phone email address city postal_code owner_type restricted merged_into_id",
+        derived=(
+            ("name", "VARCHAR", "trim(concat_ws(' ', d.first_name, d.last_name))"),
+            ("has_email", "BOOLEAN", "trim(coalesce(d.email, '')) <> ''"),
+            ("has_phone", "BOOLEAN", "trim(coalesce(d.phone, '')) <> ''"),
+            ("has_address", "BOOLEAN", "trim(coalesce(d.address, '')) <> ''"),
+        ),
     ),
     Fact(models.Patient, "client_id name species breed sex altered born_on weight_grams microchip caution died_on"),
     Fact(models.Service, "code name category procedure reminder_days"),

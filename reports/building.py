@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from data.errors import BadInput
 from reports import told
-from reports.model import Condition, Model, UnknownWord
+from reports.model import Condition, Filter, Model, UnknownWord
 from reports.spec import Ask, Breakdown, By, Counted, ReportSpec
 
 Choices = dict[str, Any]
 KEPT = ("title", "group", "purpose", "definition", "permission", "takes", "leave_out_zero", "empty")
+_FILTERS = TypeAdapter(list[Filter])
 MADE_WITH = ("measure", "agg", "of", "num", "den", "percent", "where")
 
 
@@ -196,6 +197,22 @@ def _measures(choices: Choices, taken: set[str]) -> list[Choices]:
             label = line["label"] if show == "value" else line["labels"].get(show, "")
             found.append(Counted(name=line["names"][show], label=label, show=show, **made).model_dump())
     return found
+
+
+def blocks_of(filters: Sequence[Filter]) -> list[Choices]:
+    """Tests taken apart, so that they can be changed."""
+    return [_block(one, {}) for one in filters]
+
+
+def filters_of(blocks: Sequence[Choices]) -> list[Filter]:
+    """The tests that choices come to; those without a field are left out. Raises NotComplete."""
+    made = [one for block in blocks if (one := _filter(block))]
+    try:
+        return _FILTERS.validate_python(made)
+    except ValidationError:
+        raise NotComplete(
+            what="One of the tests is not complete: choose its field and what it is compared with."
+        ) from None
 
 
 def told_how(agg: str) -> str:

@@ -113,6 +113,11 @@ def values_of(entity: str, path: str, *, by: Actor) -> list[object]:
     """
     with look(by, "reports.view") as session:
         reader, model = Reader.of(by, authorize(session, by, "reports.view")), model_of(session)
+    return values_for(reader, model, entity, path, by.clinic_id)
+
+
+def values_for(reader: Reader, model: Model, entity: str, path: str, clinic_id: str) -> list[object]:
+    """The same for somebody who may ask about this entity on another page."""
     if model.resolve(entity, path)[2].phi:
         return []
     by_value = Breakdown(name="value", label="Value", by=[By(field=path, name="value")])
@@ -123,8 +128,8 @@ def values_of(entity: str, path: str, *, by: Actor) -> list[object]:
     from data.types import clock
     from security.clinics import clinic_of
 
-    today = clock.today(clinic_of(by.clinic_id).zone)
+    today = clock.today(clinic_of(clinic_id).zone)
     query = compile_spec(spec, {"today": today, "as_of": today}, reader, model)
-    with mart.reading(by.clinic_id, max_age=mart.REFRESH_SECONDS) as cursor, watched(cursor):
+    with mart.reading(clinic_id, max_age=mart.REFRESH_SECONDS) as cursor, watched(cursor):
         rows = cursor.execute(query.sql, query.values).fetchall()
     return [row[0] for row in rows if row[0] is not None and row[0] != ""]

@@ -2,11 +2,17 @@
 
 Besides the named ones, ``last_14_days``, ``next_6_weeks`` or ``last_3_months`` count as many as they say. The present
 day, week or month is always part of it; months and years are those of the calendar, weeks begin on Monday.
+
+``11_to_13_months_ago`` and ``in_2_to_6_weeks`` are counted from today to the day, both ends included;
+``more_than_3_years_ago`` is open behind, ``in_more_than_6_months`` ahead. Where a month is shorter, its last day is
+meant.
 """
 
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from data.errors import BadInput
@@ -21,11 +27,79 @@ PERIODS = {
 }  # fmt: skip
 """Those offered by name."""
 _COUNTED = re.compile(r"(last|next)_(\d{1,4})_(days|weeks|months)")
+UNITS = ("days", "weeks", "months", "years")
+WAYS = {
+    "ago": "{least}_to_{most}_{unit}_ago", "before": "more_than_{least}_{unit}_ago",
+    "ahead": "in_{least}_to_{most}_{unit}", "after": "in_more_than_{least}_{unit}",
+}  # fmt: skip
+"""How a stretch away from today is written."""
+_PARTS = {"least": r"(?P<least>\d{1,4})", "most": r"(?P<most>\d{1,4})", "unit": rf"(?P<unit>{'|'.join(UNITS)})"}
+_WAYS = {way: re.compile(text.format(**_PARTS)) for way, text in WAYS.items()}
 Days = tuple[date | None, date | None]
 
 
+@dataclass(frozen=True)
+class Away:
+    """A stretch of days away from today: ``way`` is one of ``WAYS``, from ``least`` to ``most`` units."""
+
+    way: str
+    least: int
+    most: int
+    unit: str
+
+    @property
+    def period(self) -> str:
+        """As it is written in a test."""
+        return WAYS[self.way].format(least=self.least, most=self.most, unit=self.unit)
+
+    @property
+    def words(self) -> str:
+        """As a person reads it: ``11 to 13 months ago``."""
+        unit = self.unit if (self.most if self.way in ("ago", "ahead") else self.least) != 1 else self.unit[:-1]
+        if self.way in ("before", "after"):
+            words = f"more than {self.least} {unit}"
+        else:
+            words = f"{self.least} {unit}" if self.least == self.most else f"{self.least} to {self.most} {unit}"
+        return f"{words} ago" if self.way in ("ago", "before") else f"in {words}"
+
+    def days(self, today: date) -> Days:
+        """First and last day."""
+        if self.way in ("ago", "before"):
+            nearest = shifted(today, -self.least, self.unit)
+            if self.way == "before":
+                return None, shifted(nearest, -1, "days")
+            return shifted(today, -self.most, self.unit), nearest
+        nearest = shifted(today, self.least, self.unit)
+        if self.way == "after":
+            return shifted(nearest, 1, "days"), None
+        return nearest, shifted(today, self.most, self.unit)
+
+
+def away_of(period: str) -> Away | None:
+    """A stretch away from today taken apart, its ends in order; None for any other period."""
+    for way, pattern in _WAYS.items():
+        if found := pattern.fullmatch(period):
+            told = found.groupdict()
+            ends = sorted((int(told["least"]), int(told.get("most") or told["least"])))
+            return Away(way, ends[0], ends[1], told["unit"])
+    return None
+
+
+def shifted(day: date, count: int, unit: str) -> date:
+    """The day so many days, weeks, months or years later (earlier where negative), the last of a shorter month;
+    the first or last day there is where it lies beyond those."""
+    try:
+        if unit in ("days", "weeks"):
+            return day + timedelta(days=count * (7 if unit == "weeks" else 1))
+        month = months_before(day.replace(day=1), -count * (12 if unit == "years" else 1))
+        return month.replace(day=min(day.day, monthrange(month.year, month.month)[1]))
+    except (ValueError, OverflowError):
+        return date.max if count > 0 else date.min
+
+
 class UnknownPeriod(BadInput):
-    """There is no period called '{name}'. Write one such as this_month, last_year or last_14_days."""
+    """There is no period called '{name}'. Write one such as this_month, last_year, last_14_days or
+    11_to_13_months_ago."""
 
 
 def days_of(period: str, today: date) -> Days:
@@ -35,6 +109,8 @@ def days_of(period: str, today: date) -> Days:
     """
     if counted := _COUNTED.fullmatch(period):
         return _counted(counted[1], int(counted[2]), counted[3], today)
+    if away := away_of(period):
+        return away.days(today)
     if period not in PERIODS:
         raise UnknownPeriod(name=period)
     month, monday = today.replace(day=1), today - timedelta(days=today.weekday())
@@ -56,6 +132,8 @@ def label_of(period: str) -> str:
     if counted := _COUNTED.fullmatch(period):
         count, unit = int(counted[2]), counted[3]
         return f"{counted[1].capitalize()} {count} {unit if count != 1 else unit[:-1]}"
+    if away := away_of(period):
+        return away.words[:1].upper() + away.words[1:]
     if period not in PERIODS:
         raise UnknownPeriod(name=period)
     return PERIODS[period]
