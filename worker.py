@@ -28,7 +28,7 @@ from data.models import Clinic, Heartbeat, Job, Ticket
 from data.session import write
 from data.types import clock, new_id
 from messages import delivery, outbox
-from outage import reading, watched
+from outage import reading, vault, watched
 from reports import mailing
 from security import audit, backups
 from security.actor import Actor
@@ -97,7 +97,7 @@ def check_books(clinic: Clinic, job: Job) -> dict[str, object]:
 
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
-    "reconcile": reconcile, "books": check_books,
+    "reconcile": reconcile, "books": check_books, "vault": vault.carry_out,
 }  # fmt: skip
 BESIDE = frozenset(("schedule", "reconcile", "books"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
@@ -221,6 +221,10 @@ class Worker:
             mailing.plan(clinic.id, clinic.zone)
         except Exception as failure:  # the rest of the worker's work does not wait for it
             log.error("subscriptions could not be looked at: %s", place(failure))
+        try:
+            vault.plan(clinic.id, clinic.zone)
+        except Exception as failure:
+            log.error("the Vault could not be looked at: %s", place(failure))
         with write(clinic.id) as session:
             session.head()  # two workers take turns
             row = session.scalars(select(Heartbeat).where(Heartbeat.part == "worker")).one_or_none()

@@ -111,6 +111,13 @@ def attach(session: ClinicSession, file: File) -> str:
     return row.id
 
 
+def reword(row: OutboxMessage, subject: str, text: str) -> None:
+    """Say something else in a mail that has not gone out; its files stay."""
+    content = content_of(row)
+    told = {"text": text, "html": content.html, "files": list(content.files)}
+    row.subject, row.body = " ".join(subject.split()), seal(json.dumps(told).encode(), database().home.key("token"))
+
+
 def content_of(row: Any) -> Content:
     """The decrypted text of a message: a row of the outbox, or its columns."""
     told = json.loads(unseal(row.body, database().home.key("token"), row.id))

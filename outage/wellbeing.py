@@ -76,9 +76,10 @@ def vault_state(session: ClinicSession, today: date) -> dict[str, Any]:
     went out to everybody."""
     mails = session.execute(
         select(OutboxMessage.dedupe_key, OutboxMessage.state).where(
-            OutboxMessage.purpose == "vault", OutboxMessage.entered_at > clock.now() - timedelta(days=40)
+            OutboxMessage.purpose == "vault", OutboxMessage.entered_at > clock.now() - timedelta(days=40),
+            OutboxMessage.dedupe_key.startswith("vault:", autoescape=True), OutboxMessage.state != "suppressed",
         )
-    ).all()
+    ).all()  # fmt: skip
     days: dict[str, set[str]] = {}
     for key, state in mails:
         days.setdefault(key.removeprefix("vault:").partition(":")[0], set()).add(state)
@@ -92,5 +93,5 @@ def vault_state(session: ClinicSession, today: date) -> dict[str, Any]:
     elif states == {WENT}:
         state = "sent"
     else:
-        state = "failed" if states & {"failed", "uncertain", "suppressed"} else "waiting"
+        state = "failed" if states & {"failed", "uncertain"} else "waiting"
     return {"state": state, "day": max(went, default=None)}
