@@ -15,7 +15,7 @@ from data.engine import database
 from data.errors import BadInput, NotFound
 from data.models import Clinic, ClinicSecret, OutboxMessage, VaultAddress
 from data.session import ClinicSession
-from data.types import clock, is_id
+from data.types import clock, is_id, new_id
 from messages import delivery
 from messages.outbox import queue
 from security.actor import Actor
@@ -183,21 +183,27 @@ def set_password(password: str, *, by: Actor, key: str | None = None) -> None:
 
     Raises BadVaultPassword, NotPermitted.
     """
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise BadVaultPassword(shortest=SHORTEST, longest=LONGEST, problem=f"this one has {len(password)}.")
-    if not all(" " <= char <= "~" for char in password) or password != password.strip():
-        problem = "letters with marks, and signs of other scripts, are hard to type on another machine."
-        raise BadVaultPassword(shortest=SHORTEST, longest=LONGEST, problem=problem)
-    if len(set(password)) < 5:
-        raise BadVaultPassword(shortest=SHORTEST, longest=LONGEST, problem="this one is too plain.")
     with act(by, "settings.edit", key=key) as work:
         if work.repeated:
             return
+        _check_password(password)
         keep_secret(work.session, VAULT, password)
         work.session.flush()
         row = work.session.scalars(select(ClinicSecret).where(ClinicSecret.name == VAULT)).one()
         row.entered_at = clock.now()
         work.audit("vault.password_set", "vault")
+
+
+def _check_password(password: str) -> None:
+    problem = ""
+    if not SHORTEST <= len(password) <= LONGEST:
+        problem = f"this one has {len(password)}."
+    elif not all(" " <= char <= "~" for char in password) or password != password.strip():
+        problem = "letters with marks, and signs of other scripts, are hard to type on another machine."
+    elif len(set(password)) < 5:
+        problem = "this one is too plain."
+    if problem:
+        raise BadVaultPassword(shortest=SHORTEST, longest=LONGEST, problem=problem)
 
 
 def password_since(*, by: Actor) -> datetime | None:
@@ -254,7 +260,7 @@ def _mail_code(session: ClinicSession, row: VaultAddress) -> None:
     clinic = session.get_one(Clinic, session.clinic_id).name
     half = DIGITS // 2
     queue(
-        session, purpose=CODE_MAIL, dedupe_key=f"{CODE_MAIL}:{row.id}:{now.isoformat()}", recipient=row.email,
+        session, purpose=CODE_MAIL, dedupe_key=f"{CODE_MAIL}:{row.id}:{new_id()}", recipient=row.email,
         subject="Your code for the Vault",
         text=f"Hello,\n\n{clinic} wants to send its daily roster to this address every night, as a file that only "
         f"its password opens. The code that confirms the address is\n\n    {code[:half]} {code[half:]}\n\nEnter it "

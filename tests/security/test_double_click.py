@@ -48,6 +48,7 @@ OTHERWISE = {
     "forms.editions.publish": "lays the form out and reads it back first: tests/outage/test_printing.py",
     "forms.designs.roll_back_form": "publishes, as above, after it found the version",
     "outage.rehearsal.rehearse.hand_in": "finds the stack first, receive takes the key: tests/outage/test_rehearsal.py",
+    "outage.vault.send_now": "looks whether there is anybody first: tests/outage/test_vault.py",
     "outage.printing.print_for_roster": "prints the same serials again: tests/outage/test_printing.py",
     "outage.printing.print_for_appointment": "prints the same serials again: tests/outage/test_printing.py",
     "outage.printing.print_blank": "prints the same serials again: tests/outage/test_printing.py",
