@@ -264,6 +264,11 @@ def _say_late(session: ClinicSession, *, mail: OutboxMessage, day: date) -> None
     reword(mail, _subject(clinic.name, heading, late=True), text)
 
 
+def _try_soon(_: ClinicSession, *, mail: OutboxMessage, now: datetime) -> None:
+    """It is of use today alone: tried every quarter of an hour, as long as the refusal is a passing one."""
+    mail.due_at, mail.attempts = now + AGAIN, min(mail.attempts, 3)
+
+
 def _tell_owners(session: ClinicSession, *, day: date, count: int) -> None:
     alert_owners(
         session,
@@ -310,6 +315,11 @@ def _todo(session: ClinicSession, zone: str) -> Sequence[Callable[[ClinicSession
         partial(_say_late, mail=mail, day=today) for mail in _of_night(session, today)
         if mail.state in ("pending", "deferred") and now > begins(today, zone) + LATEST and _is_due(mail, today, zone)
     ]  # fmt: skip
+    todo += [
+        partial(_try_soon, mail=mail, now=now)
+        for mail in _of_night(session, today)
+        if mail.state == "deferred" and mail.due_at > now + AGAIN
+    ]
     overdue = _overdue(session, today, zone)
     if overdue and f"vault-alarm:{today}" not in known:
         todo.append(partial(_tell_owners, day=today, count=len(overdue)))
