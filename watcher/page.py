@@ -14,7 +14,7 @@ from watcher import incidents, uptime
 from watcher.clock import iso
 from watcher.feed import overall
 from watcher.incidents import Incident, duration, moment
-from watcher.probes import PARTS, parts_of
+from watcher.probes import NOT_SET_UP, PARTS, parts_of
 from watcher.settings import Config
 from watcher.store import fact
 from watcher.uptime import Uptime
@@ -31,6 +31,8 @@ HEADLINES = {
     "unknown": "Nothing was measured yet",
 }
 TAGS = {"up": "Works", "down": "Down", "unknown": "Not known"}
+DOWN = {"worker": "Stopped", "backup": "Too old", "vault": "Missing"}
+"""What a part is called that is down while the app can be used."""
 COLOURS = {"up": "#2fa37c", "trouble": "#e0912f", "down": "#cf3a2f", "unknown": "#8a94a3"}
 SIGNS = {
     "up": '<path d="M8 14.5l4 4 8-9"/>',
@@ -67,7 +69,7 @@ def document(config: Config, title: str, body: str, *, state: str = "unknown", s
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{escape(policy(config))}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
+        '<meta name="referrer" content="same-origin">'
         f'<link rel="icon" href="data:image/svg+xml,{icon}">{feed}<style>{STYLE}</style></head>'
         f'<body data-old-after="{old}">{body}{f"<script>{SCRIPT}</script>" if script else ""}</body></html>\n'
     ).encode()
@@ -160,10 +162,13 @@ def _parts(db: sqlite3.Connection, config: Config, now: float) -> str:
         days = uptime.days(db, part, now, config.tz(), BARS)
         whole = sum((one for _, one in days), Uptime(0, 0, 0))
         share = "nothing measured" if whole.share is None else f"{_percent(whole.share)} of {BARS} days"
-        tag = "trouble" if state == "down" and part not in ("app", "database") else state
+        tag = "trouble" if state == "down" and part in DOWN else state
+        said = DOWN.get(part, TAGS["down"]) if state == "down" else TAGS[state]
+        if words == NOT_SET_UP:
+            said, words = words, ""
         listed.append(
             f'<li><div class="line"><span class="what"><b>{PARTS[part]}</b> <span class="soft">{escape(words)}</span>'
-            f'</span><span class="tag {tag}">{TAGS[state]}</span></div>{_bars(days)}'
+            f'</span><span class="tag {tag}">{said}</span></div>{_bars(days)}'
             f'<div class="ends"><span>{BARS} days ago</span><span>{share}</span><span>today</span></div></li>'
         )
     return f'<h2>Parts</h2><ul class="rows card">{"".join(listed)}</ul>'

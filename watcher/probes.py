@@ -26,6 +26,7 @@ PARTS = {
 """What is watched, as people call it. The last three only with the app's secret."""
 LARGEST = 65_536
 SILENT = "Not known while the app is silent"
+NOT_SET_UP = "Not set up"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _vault(body: dict[str, Any], limits: Limits) -> Finding:
     clinics = [_vault_of(clinic, read_iso(body["at"]), limits) for clinic in body["clinics"]]
     set_up = [one for one in clinics if one.state != "off"]
     if not set_up:
-        return Finding("unknown", "Not set up")
+        return Finding("unknown", NOT_SET_UP)
     return next((one for one in set_up if one.state == "down"), set_up[0])
 
 

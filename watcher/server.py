@@ -459,7 +459,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (
             ("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
             ("Content-Security-Policy", page.policy(self.server.config) + "; frame-ancestors 'none'"),
-            ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY"),
+            ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"), ("X-Frame-Options", "DENY"),
         ):  # fmt: skip
             self.send_header(name, value)
         if cors:  # status.json and the feed may be read by other pages: they hold nothing but what everybody may read

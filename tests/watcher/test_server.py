@@ -235,6 +235,7 @@ def test_the_form_takes_the_token_and_nothing_from_other_sites(bench):
     assert bench.ask("POST", "/post/open", fields)[0] == 403
     assert bench.ask("POST", "/post/open", fields | {"form": "0"}, Cookie=cookie)[0] == 403
     assert bench.ask("POST", "/post/open", fields, Cookie=cookie, Origin="https://evil.example")[0] == 403
+    assert bench.ask("POST", "/post/open", fields, Cookie=cookie, Origin="null")[0] == 403
     for _ in range(2):  # a double click
         assert bench.ask("POST", "/post/open", fields, Cookie=cookie, Origin=origin)[0] == 303
     drawn = bench.ask("GET", "/post?said=opened", Cookie=cookie)[2]
@@ -325,6 +326,7 @@ def test_every_page_carries_the_headers_that_shut_others_out(bench):
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Server"] == "watcher"
+        assert headers["Referrer-Policy"] == "same-origin"  # under no-referrer browsers say that a form is from null
     assert bench.ask("HEAD", "/")[2] == ""
 
 
