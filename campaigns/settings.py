@@ -140,6 +140,29 @@ class Campaign(definitions.Document):
         return self
 
 
+class Mailbox(definitions.Document):
+    """Where bounces and complaints come to: a mailbox that the worker reads by IMAP over TLS. Its password is kept
+    apart, as a secret of the clinic."""
+
+    active: bool = False
+    host: str = Field(default="", max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")
+    port: int = Field(default=993, ge=1, le=65_535)
+    user: str = Field(default="", max_length=254)
+    folder: str = Field(default="INBOX", max_length=100)
+    soft_bounces: int = Field(default=4, ge=2, le=20)
+    """So many passing bounces in a row, and the address counts as gone."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Mailbox:
+        if self.active and not (self.host and self.user):
+            raise ValueError("the mailbox needs a server and a user")
+        return self
+
+
+MAILBOX = definitions.register("mailbox", "Mailbox for bounces", Mailbox)
+ONLY_MAILBOX = "bounces"
+
+
 SEGMENT = definitions.register("segment", "Segment", Segment, has_own_rules=True)
 TEMPLATE = definitions.register("template", "Template", Template, has_own_rules=True)
 CAMPAIGN = definitions.register("campaign", "Campaign", Campaign, has_own_rules=True)

@@ -28,7 +28,7 @@ from security.rules import act, look
 
 EVERY = "any"
 """All channels at once."""
-PURPOSES = {"marketing": "News and offers", "reminders": "Reminders", "phi": "Patient and service by name"}
+PURPOSES = {"marketing": "News and offers", "reminders": "Reminders", "phi": "Details by name"}
 ORIGINS = {
     "check-in": "asked at check-in", "counter": "said at the counter", "phone": "said on the phone",
     "writing": "in writing", "form": "on a form", "portal": "chosen in the portal", "import": "imported",
@@ -156,12 +156,10 @@ def record_consents(
 
     Raises BadInput, NotFound, RestrictedRecord, NotPermitted.
     """
-    for one in answers:
-        if one.channel not in (EVERY, *CHANNELS) or one.purpose not in PURPOSES or origin not in ORIGINS:
-            raise BadInput(problem=f"There is no consent to {one.purpose} by {one.channel}, {origin}.")
     with act(by, "flow.record" if origin == "check-in" else "clients.edit", key=key) as work:
         if work.repeated:
             return int(work.result)
+        _check(answers, origin)
         client = client_for(work.session, client_id, by)
         words = wordings_in(work.session)
         for one in answers:
@@ -177,6 +175,12 @@ def record_consents(
             work.audit("consent.recorded", "client", client.id, answers=said, origin=origin)
         work.result = len(answers)
         return len(answers)
+
+
+def _check(answers: Sequence[Answer], origin: str) -> None:
+    for one in answers:
+        if one.channel not in (EVERY, *CHANNELS) or one.purpose not in PURPOSES or origin not in ORIGINS:
+            raise BadInput(problem=f"There is no consent to {one.purpose} by {one.channel}, {origin}.")
 
 
 def consents_of(client_id: str, *, by: Actor) -> Consents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.clients import consent_part
 from pages.clients.changes import changes
 from pages.clients.lines import patient_lines
 from pages.components import frame, show
@@ -47,6 +48,7 @@ def draw(opened: OpenedClient, may: frozenset[str]) -> None:
             edit(opened, place)
         else:
             show_contact(opened, own)
+            consent_part.draw(opened, may)
             if "security.break_glass" in may:
                 restriction(opened)
     with right:

@@ -12,6 +12,7 @@ import appointments.settings
 import billing.client_billing
 import billing.processors.settings
 import billing.settings
+import campaigns.settings  # noqa: F401 - registers its kinds
 import records.settings  # noqa: F401 - registers its kinds
 from pages.components.definition_form import Field
 from security import profile  # noqa: F401 - registers its kind
@@ -20,7 +21,8 @@ DAY = "The day"
 CLINIC = "The clinic"
 MONEY = "Money"
 PAPER = "Paper"
-GROUPS = (CLINIC, DAY, MONEY, PAPER)
+MESSAGES = "Messages"
+GROUPS = (CLINIC, DAY, MONEY, MESSAGES, PAPER)
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,23 @@ SETTINGS = (
             "discount_cents": Field("Taken off the client's line"),
             "deduction_cents": Field("Taken out of the pot"), "active": _ACTIVE,
         },
+    ),
+    Setting(
+        "consent-wording", "Consent questions", "question", "how_to_reg",
+        "The words clients are asked with: news, reminders, naming patient and service.", MESSAGES, label="purpose",
+        group_by="channel",
+        fields={
+            "purpose": Field("About", words={"marketing": "News and offers", "reminders": "Reminders",
+                                             "phi": "Patient and service by name"}),
+            "channel": Field("Channel", words={"any": "Every way", "email": "E-mail", "sms": "Text message",
+                                               "letter": "Letter"}),
+            "question": Field("Question", widget="long", help="A changed question counts for answers from then on."),
+        },
+    ),
+    Setting(
+        "mailbox", "Do not contact", "mailbox", "block",
+        "Who unsubscribed, whose mail came back, and the mailbox that bounces come to.", MESSAGES, only="bounces",
+        page="settings/do_not_contact.py",
     ),
     Setting(
         "form", "Forms", "form", "description",

@@ -17,7 +17,7 @@ from billing import checkout
 from pages.components import frame, show, visit_pages
 from pages.components.draft_form import DraftForm
 from pages.components.facts import facts
-from pages.visit import drugs_and_readings, sections
+from pages.visit import consents, drugs_and_readings, sections
 
 SECTIONS = {
     "check_in": "Check-in", "exam": "Exam", "premedicated": "Pre-medication", "induced": "Induction",
@@ -107,6 +107,8 @@ def _sections(visit: Visit, labels: dict[str, str], may: frozenset[str]) -> None
     elif section in ("check_in", "exam", "surgery", "recovery", "discharge"):
         with st.container(border=True):
             getattr(sections, section)(visit)
+        if section == "check_in" and "clients.view" in may:
+            consents.draw(visit)
     stage = {"surgery": "in_surgery", "recovery": "recovering"}.get(section, section)
     if stage in ("premedicated", "induced", "in_surgery", "recovering"):
         with st.container(border=True):

@@ -29,7 +29,7 @@ from data.errors import EnvironmentFailure, NotFound, Refusal
 from security.clinics import clinic_of
 from web import faults
 from web.gate import client_address
-from web.portal import guard, views
+from web.portal import guard, preferences, views
 
 HERE = Path(__file__).parent
 ANSWER_TAKES = 0.5
@@ -296,6 +296,20 @@ async def statement(request: Request, visitor: Visitor) -> Response:
     return await _printed(visitor, request, lambda: account.statement_of(visitor))
 
 
+async def wishes(request: Request, visitor: Visitor) -> Response:
+    """What the client gets, and by which way."""
+    questions = await run_in_threadpool(preferences.shown, visitor)
+    saved = bool(request.query_params.get("saved"))
+    return await _drawn_for(request, visitor, "preferences.html", questions=questions, saved=saved)
+
+
+async def wish(request: Request, visitor: Visitor) -> Response:
+    """Keep what they chose."""
+    fields = await _form(request)
+    await run_in_threadpool(preferences.choose, visitor, fields)
+    return lead(f"/portal/{quote(slug_of(request), safe='')}/preferences?saved=1")
+
+
 async def _printed(visitor: Visitor, request: Request, make: Callable[[], Printed]) -> Response:
     if not PRINTS.allows(visitor.session_id):
         return told(request, "That were many documents at once. Try again in five minutes.", 429)
@@ -335,6 +349,8 @@ app = Starlette(
         Route("/{clinic}/who", signed_in(who), methods=["GET"]),
         Route("/{clinic}/who", signed_in(choose), methods=["POST"]),
         Route("/{clinic}/out", signed_in(out), methods=["POST"]),
+        Route("/{clinic}/preferences", signed_in(wishes), methods=["GET"]),
+        Route("/{clinic}/preferences", signed_in(wish), methods=["POST"]),
         Route("/{clinic}/statement", signed_in(statement), methods=["GET"]),
         Route("/{clinic}/invoices", signed_in(invoices), methods=["GET"]),
         Route("/{clinic}/invoices/{id}", signed_in(invoice), methods=["GET"]),

@@ -83,7 +83,7 @@ async def sent_form(request: Request) -> dict[str, str] | None:
         if len(body) > LARGEST_FORM:
             return None
     try:
-        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=10))
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=20))
     except (UnicodeDecodeError, ValueError):
         return None
     secret = form_secret(request)
