@@ -45,15 +45,15 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
         ]
         user = session.get(User, (session.clinic_id, by.user_id)) if by.user_id else None
         work.audit("roster.printed", "roster", day.isoformat(), rows=len(rows))
-    line = _facts(rows, told)
+    line = facts_line(rows, told)
     printed = f"Printed {words.moment(clock.now())}" + (f" by {user.name}" if user else "")
     return within(
         DEADLINE_SECONDS,
         table_pdf,
         f"Roster, {words.day(day, style='heading')}",
         line,
-        [replace(column, label=words.owner) if column.label == "Owner" else column for column in COLUMNS],
-        [_cells(row, words) for row in rows],
+        columns(words),
+        [cells(row, words) for row in rows],
         clinic=Head.of(clinic.name, settings.address, settings.phone),
         paper=settings.paper,
         definition=DEFINITION,
@@ -64,7 +64,13 @@ def print_roster(day: date, *, by: Actor, filters: Filters | None = None, told: 
     )
 
 
-def _facts(rows: list[RosterRow], told: str) -> str:
+def columns(words: Wording) -> list[Column]:
+    """The heads, with the clinic's word for the owner."""
+    return [replace(column, label=words.owner) if column.label == "Owner" else column for column in COLUMNS]
+
+
+def facts_line(rows: list[RosterRow], told: str = "") -> str:
+    """What stands beneath the heading."""
     counted = facts(rows)
     parts = [f"{counted.count} appointments", f"{counted.arrived} arrived"]
     if counted.no_shows:
@@ -72,7 +78,8 @@ def _facts(rows: list[RosterRow], told: str) -> str:
     return " · ".join([*parts, told] if told else parts)
 
 
-def _cells(row: RosterRow, words: Wording) -> list[str]:
+def cells(row: RosterRow, words: Wording) -> list[str]:
+    """One line of the print, in the order of ``COLUMNS``."""
     age = words.age(row.born_on, row.day, estimated=row.born_estimated, missing="")
     weight = words.weight(row.weight_grams, missing="")
     if row.arrived_at is not None:

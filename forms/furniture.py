@@ -92,11 +92,12 @@ def draw_fixed(canvas: Any, page: tuple[float, float]) -> None:
 
 
 def draw_imprint(canvas: Any, page: tuple[float, float], imprint: Imprint) -> None:
-    """The code twice, title, whose page it is, n of m and the code as text."""
+    """The code twice, title, whose page it is, n of m and the code as text; without a code nothing stands for it."""
     width, height = page
-    rows = code_rows(imprint.code)
-    for corners in code_corners(page):
-        draw_modules(canvas, rows, corners[0][0], height - corners[0][1], CODE)
+    if imprint.code:
+        rows = code_rows(imprint.code)
+        for corners in code_corners(page):
+            draw_modules(canvas, rows, corners[0][0], height - corners[0][1], CODE)
     left, right = CODE_INSET + CODE + 4 * MM, width - INSET - MARKER - 4 * MM
     top = height - INSET
     numbers = f"Page {imprint.page} of {imprint.of}"
@@ -107,7 +108,7 @@ def draw_imprint(canvas: Any, page: tuple[float, float], imprint: Imprint) -> No
     canvas.drawRightString(right, top - 10, numbers)
     canvas.setFont(REGULAR, 9)
     canvas.setFillGray(GREY)
-    canvas.drawRightString(right, top - 22, f"Sheet {imprint.serial}")
+    canvas.drawRightString(right, top - 22, f"Sheet {imprint.serial}" if imprint.serial else "Sheet without a code")
     canvas.setFont(REGULAR, 8.5)
     canvas.drawString(left, top - 26, wrap(imprint.clinic, 8.5, right - left - 90, 1)[0])
     canvas.setFillGray(INK)
@@ -124,7 +125,7 @@ def draw_imprint(canvas: Any, page: tuple[float, float], imprint: Imprint) -> No
     canvas.drawString(CODE_INSET, INSET + 13, wrap(imprint.note, 7, foot_right - CODE_INSET, 1)[0])
     canvas.setFont("Courier-Bold", 8.5)
     canvas.setFillGray(INK)
-    canvas.drawString(CODE_INSET, INSET + 1, readable(imprint.code))
+    canvas.drawString(CODE_INSET, INSET + 1, readable(imprint.code) if imprint.code else "")
 
 
 def _blank_name(canvas: Any, left: float, right: float, y: float) -> None:

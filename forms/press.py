@@ -130,7 +130,7 @@ class Press:
             for slot in page.slots:
                 _draw_slot(canvas, page.size[1], slot, sheet.facts, ())
             code = plate.code(part + 1, 4, sheet.serial)
-            _slip_head(canvas, page.size, plate.title, self._clinic, code, f"{sheet.serial}-{part + 1}")
+            _slip_head(canvas, page.size, plate.title, self._clinic, code, f"{sheet.serial}-{part + 1}" if code else "")
             _tear_off(canvas, page.size)
             canvas.restoreState()
         canvas.setStrokeGray(0.6)
@@ -237,7 +237,8 @@ def _slip_head(canvas: Any, size: tuple[float, float], title: str, clinic: str, 
     from forms.furniture import CODE, code_rows
 
     left, top = 26.0, size[1] - 22
-    draw_modules(canvas, code_rows(code), left, top, CODE)
+    if code:
+        draw_modules(canvas, code_rows(code), left, top, CODE)
     start = left + CODE + 14
     canvas.setFillGray(INK)
     canvas.setFont(BOLD, 14)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TRUSTED = ("command", "worker", "demo", "portal")
+TRUSTED = ("command", "worker", "demo", "portal", "snapshot")
 """Sources that act for the product itself where no person stands behind them."""
 
 
@@ -45,6 +45,11 @@ class Actor:
         """The product on behalf of a client who is signed in to the portal (``billing/portal``), after it made sure
         that what it does is theirs."""
         return Actor(clinic_id, "portal", name=name)
+
+    @staticmethod
+    def snapshot(clinic_id: str, name: str) -> Actor:
+        """The product on behalf of a computer that keeps the offline snapshot, which it knows by its token."""
+        return Actor(clinic_id, "snapshot", name=f"snapshot on {name}")
 
     @property
     def is_trusted(self) -> bool:

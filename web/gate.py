@@ -26,7 +26,7 @@ from web.first_page import dressed, is_first_page
 IDENTITY_HEADER = b"x-ballast-session"
 ANONYMOUS_EXACT = {
     "/", "/healthz", "/health/detail", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
-    "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
+    "/auth/finish", "/auth/out", "/auth/left", "/auth/device", "/snapshot",
     "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
 }  # fmt: skip
 ANONYMOUS_PREFIXES = (
@@ -36,6 +36,7 @@ ANONYMOUS_PREFIXES = (
     "/hooks/",
     "/pay/",
     "/portal/",
+    "/snapshot/",
     "/component/",
     "/_stcore/bidi-components/",
 )

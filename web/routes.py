@@ -27,6 +27,8 @@ from web.health import detail, health
 from web.portal.app import app as portal
 from web.receipts import receipt, statement
 from web.report_files import report_file
+from web.snapshot.app import app as snapshot
+from web.snapshot.app import inside as into_snapshot
 from web.warm import warm
 from web.ways_out import choices, way_out
 from web.webhooks import pay, told
@@ -166,6 +168,8 @@ routes: list[BaseRoute] = [
     Route("/favicon.png", icon),
     Route("/home", home),
     Mount("/portal", app=portal),
+    Route("/snapshot", into_snapshot),
+    Mount("/snapshot", app=snapshot),
     Mount("/icons", StaticFiles(directory=ASSETS / "icons", check_dir=False)),
 ]
 

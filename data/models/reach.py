@@ -102,8 +102,10 @@ class VaultAddress(Record, Base):
 
 
 class SnapshotDevice(Record, Base):
-    """A computer that keeps the offline snapshot. ``token_hash`` is empty until its one-time code was used."""
+    """A computer that keeps the offline snapshot. ``token_hash`` is empty until its one-time code was used. That
+    it refreshed itself changes no answer that pages keep."""
 
+    is_quiet = True
     name: Mapped[str] = mapped_column(String(80))
     token_hash: Mapped[str] = mapped_column(String(64), default="")
     code_hash: Mapped[str] = mapped_column(String(64), default="")

@@ -152,7 +152,7 @@ def test_the_allow_list_for_strangers_is_exactly_this():
 
     assert {
         "/", "/healthz", "/health/detail", "/favicon.png", "/favicon.ico", "/manifest.webmanifest", "/watch.js",
-        "/auth/finish", "/auth/out", "/auth/left", "/auth/device",
+        "/auth/finish", "/auth/out", "/auth/left", "/auth/device", "/snapshot",
         "/_stcore/health", "/_stcore/host-config", "/_stcore/script-health-check", "/_stcore/stream",
     } == ANONYMOUS_EXACT  # fmt: skip
     assert set(ANONYMOUS_PREFIXES) == {
@@ -162,6 +162,7 @@ def test_the_allow_list_for_strangers_is_exactly_this():
         "/hooks/",
         "/pay/",
         "/portal/",
+        "/snapshot/",
         "/component/",
         "/_stcore/bidi-components/",
     }
