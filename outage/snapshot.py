@@ -107,7 +107,8 @@ def _made(session: ClinicSession, today: date, by: Actor) -> Snapshot:
     document = {
         "kind": KIND, "clinic": clinic.name, "zone": clinic.zone, "locale": words.locale.replace("_", "-"),
         "days": [_day(day, rows, withheld.get(day, 0), words) for day in days],
-        "columns": [{"label": one.label, "box": one.box, "right": one.align == "right", "whole": one.lines == 1} for one in columns(words)],
+        "columns": [{"label": one.label, "box": one.box, "right": one.align == "right", "whole": one.lines == 1}
+                    for one in columns(words)],
         "owner": words.owner,
         "patients": [_patient(row, lines.get(row.patient_id, []), today, words)
                      for row in rows if row.stage != "no_show"],

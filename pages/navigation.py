@@ -86,6 +86,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/processors.py", "Card processors", "credit_card", "settings.edit", "processors", in_menu=False),
         Page("settings/status_page.py", "Status page", "monitor_heart", "settings.edit", "status-page", in_menu=False),
         Page("settings/do_not_contact.py", "Do not contact", "block", "settings.edit", "do-not-contact", in_menu=False),
+        Page("settings/snapshots.py", "Snapshot computers", "offline_pin", "settings.edit", "snapshots", in_menu=False),
         Page("settings/flow_stages.py", "Flow stages", "view_kanban", "settings.edit", "flow-stages", in_menu=False),
         Page("settings/forms.py", "Forms", "description", "settings.edit", "forms", in_menu=False),
         Page("settings/form_designer.py", "Form", "edit_document", "settings.edit", "form-designer", in_menu=False),

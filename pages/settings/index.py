@@ -12,6 +12,8 @@ PEOPLE = (
     ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),
     ("settings/screens.py", "Displays and stations", "tv", "Wall boards, and computers several people share.",
      "security.displays"),
+    ("settings/snapshots.py", "Snapshot computers", "offline_pin",
+     "Which computers keep a copy of the day for an outage, and how fresh it is.", "settings.edit"),
     ("settings/audit.py", "Audit log", "receipt_long", "Who did and saw what, and the check of it.", "security.audit"),
     ("settings/backups.py", "Backups", "backup", "The last good one, one now, and the check of it.", "data.backup"),
     ("settings/imports.py", "Import files", "upload_file", "Clients, visits, payments from CSV files, and a way back.",

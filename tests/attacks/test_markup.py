@@ -49,7 +49,7 @@ ON_NO_PAGE = {
     "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
     "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
     "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder",
-    "SnapshotDevice", "Ticket", "Training", "VaultAddress",
+    "Ticket", "Training", "VaultAddress",
 }  # fmt: skip
 """Not yet shown, or only in words of the product's own. A page that shows one takes it out of here."""
 FAULTS = """() => {

@@ -29,6 +29,7 @@ OTHERWISE = {
     "billing.processors.fetch.fetch_settlements": "asks first; what is here stays: tests/billing/processors",
     "billing.processors.orders.give_back": "as refund_at_processor",
     "billing.processors.orders.refund_at_processor": "answers how its order stands: tests/billing/processors",
+    "outage.snapshot_devices.add_computer": "the code is shown once and not kept: the second click says so",
     "security.devices.make_code": "the code is shown once and not kept: the second click says so",
     "security.own_access.set_second_factor": "a code works once; security.second_factor.confirm keeps the key",
     "security.second_factor.confirm": "checks the code first, and a code works once",
