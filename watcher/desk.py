@@ -103,12 +103,13 @@ def _step_form(one: incidents.Incident, action: str, hidden: str) -> str:
         for name, words in incidents.STATES.items()
     )
     return (
+        f'<details id="next-{one.id}"><summary>Add a step</summary>'
         f'<form method="post" action="{action}/post/step">{hidden}<input type="hidden" name="id" value="{one.id}">'
         f'<input type="hidden" name="key" value="{new_id()}">'
         f'<label for="body-{one.id}">Next step</label><textarea id="body-{one.id}" name="body" required '
         f'maxlength="{incidents.LONGEST_BODY}"></textarea><label for="state-{one.id}">How it stands</label>'
         f'<select id="state-{one.id}" name="state">{states}</select>'
-        '<div class="after"><button>Add and mail it</button></div></form>'
+        '<div class="after"><button>Add and mail it</button></div></form></details>'
     )
 
 

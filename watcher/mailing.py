@@ -28,6 +28,8 @@ PAUSES = (30, 60, 120, 300, 900, 1800, 3600)
 GIVE_UP = 86_400.0
 KEEP = 30 * 86_400.0
 IN_ONE_GO = 100
+ONE_LINE = SMTP.clone(max_line_length=900)
+"""Headers are not folded: a long unsubscribe link would be, into words that mail programs do not put together."""
 
 
 class Mailer:
@@ -92,6 +94,7 @@ class Mailer:
                 return True
             db.execute("UPDATE mail SET state = 'sending' WHERE id = ?", (row["id"],))
         try:
+            mail.policy = ONE_LINE
             connection.send_message(mail, self.config.mail.sender, [row["recipient"]])
         except smtplib.SMTPRecipientsRefused as failure:
             code, said = next(iter(failure.recipients.values()), (450, b""))

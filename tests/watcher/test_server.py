@@ -94,6 +94,9 @@ def test_subscribing_takes_a_link_from_a_mail_and_leaving_one_click(bench):
     assert bench.mailer.send_due() == 2
     [_, told] = bench.box.to("Ann@example.org")
     leave = told["list-unsubscribe"].strip("<>")
+    written = [mail.content for mail in bench.box.mails if b"Down" in mail.content]
+    assert any(f"\r\nList-Unsubscribe: <{leave}>\r\n".encode() in mail for mail in written)  # not folded, not encoded
+    assert all(len(line) < 998 for mail in written for line in mail.split(b"\r\n"))
     assert told["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
     assert "Since now." in told.get_body(("html",)).get_content()
     path = leave.removeprefix(f"http://127.0.0.1:{bench.port}")
