@@ -20,6 +20,7 @@ from sqlalchemy import select
 import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
 from billing.processors import polling
 from billing.settlement.land import take_back_unfinished
+from campaigns import sending
 from data import jobs
 from data.engine import Database, database, use
 from data.errors import Refusal
@@ -27,7 +28,7 @@ from data.home import Home
 from data.models import Clinic, Heartbeat, Job, Ticket
 from data.session import write
 from data.types import clock, new_id
-from messages import delivery, outbox
+from messages import delivery, outbox, sms
 from outage import reading, vault, watched
 from reports import mailing
 from security import audit, backups
@@ -142,7 +143,7 @@ class Worker:
         known = clinics()
         for index, clinic in enumerate(known):
             self._prepare(clinic, whole_home=index == 0)
-            busy |= bool(delivery.deliver(clinic.id, self.owner))
+            busy |= self._send(clinic)
             while not self.stopping.is_set() and (job := self._claim(clinic, but=BESIDE)) is not None:
                 self._carry_out(clinic, job)
                 busy = True
@@ -152,10 +153,19 @@ class Worker:
                     break
                 self._wait_beside()
             if busy:
-                delivery.deliver(clinic.id, self.owner)
+                self._send(clinic)
         self._read_scans(known, wait=wait)
         self._tend_processors(known, wait=wait)
         return busy
+
+    def _send(self, clinic: Clinic) -> bool:
+        """What is due, by every channel that needs no hands; then each campaign is looked after."""
+        out = {**delivery.deliver(clinic.id, self.owner), **sms.deliver(clinic.id, self.owner)}
+        try:
+            return sending.tend(clinic.id) or bool(out)
+        except Exception as failure:  # nothing else waits for a campaign
+            log.error("campaigns could not be looked after: %s", place(failure))
+            return bool(out)
 
     def _read_scans(self, known: Sequence[Clinic], *, wait: bool) -> None:
         """Scanned pages are read beside the loop too: a stack takes a minute."""

@@ -361,7 +361,7 @@ class MailRound(Round):
 
     def compose(self, row: OutboxRow) -> Mail:
         recipient = check_address(row.recipient)
-        content = _content(self.clinic_id, row)
+        content = content_for(self.clinic_id, row)
         files = []
         if content.files:
             with read(self.clinic_id) as session:
@@ -396,7 +396,8 @@ def _named(name: str, address: str) -> str:
     return formataddr((name, address)) if name else address
 
 
-def _content(clinic_id: str, row: OutboxRow) -> Content:
+def content_for(clinic_id: str, row: OutboxRow) -> Content:
+    """The text of a message: made now by what is registered for its purpose, or as it was put on its way."""
     composer = COMPOSERS.get(CAMPAIGN if row.run_id else row.purpose)
     return composer(clinic_id, row) if composer else content_of(row)
 

@@ -1,0 +1,363 @@
+"""What of a running campaign may go out now, how each message is judged and written when it does, and how a run ends.
+
+The outbox of ``messages`` carries it all; this says what only campaigns know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from html import escape
+from typing import Any
+
+from sqlalchemy import func, select
+
+from campaigns.audience import Compiled, compile_texts, recently_reached
+from campaigns.consents import known_links_key, may_send
+from campaigns.launch import documents_of, prepare
+from campaigns.links import Out, address_hash, list_unsubscribe_headers, token
+from campaigns.settings import Campaign
+from campaigns.texts import About, texts
+from data import jobs
+from data.engine import database
+from data.errors import Refusal
+from data.models import CampaignRun, Client, OutboxMessage, Patient
+from data.sealed import unseal
+from data.session import ClinicSession, read, write
+from data.types import clock
+from messages import delivery
+from messages.delivery import Held
+from messages.outbox import Content
+from messages.pace import quiet_until
+from records.consents import chunks
+from records.reach import address_of
+from security.actor import Actor
+from security.rules import act
+
+_ON_THE_WAY = ("claimed", "sending", "sent", "uncertain", "failed")
+_LEFT = ("pending", "claimed", "sending", "deferred")
+STALE = timedelta(minutes=2)
+"""After so long a preparation is believed to have broken off."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A run as it was frozen, compiled once."""
+
+    run_id: str
+    campaign: Campaign
+    compiled: Compiled
+    frozen: dict[str, Any]
+    key: bytes
+    zones: tuple[str, ...]
+
+
+_known: OrderedDict[tuple[str, str, str], Running] = OrderedDict()
+_lock = threading.Lock()
+
+
+def running(session: ClinicSession, run_id: str) -> Running:
+    """A run ready to be sent: its texts compiled, kept for as long as this process lives."""
+    key = (str(database().engine.url), session.clinic_id, run_id)
+    with _lock:
+        if key in _known:
+            _known.move_to_end(key)
+            return _known[key]
+    frozen: dict[str, Any] = dict(session.scalars(select(CampaignRun.frozen).where(CampaignRun.id == run_id)).one())
+    campaign, _, templates = documents_of(frozen)
+    compiled = compile_texts(session, campaign, templates)
+    zones = tuple(frozen.get("zones", [])) or (frozen["zone"],)
+    found = Running(run_id, campaign, compiled, frozen, known_links_key(session), zones)
+    with _lock:
+        _known[key] = found
+        while len(_known) > 32:
+            _known.popitem(last=False)
+    return found
+
+
+def allowed(session: ClinicSession, channel: str) -> dict[str, int]:
+    """How many messages of each running run may go out by a channel at this moment: its throttle, its window and its
+    quiet hours, reckoned from what went out."""
+    if channel == "letter":
+        return {}
+    ids = session.scalars(
+        select(CampaignRun.id).where(CampaignRun.state == "running").order_by(CampaignRun.began_at, CampaignRun.id)
+    ).all()
+    found = {}
+    for run_id in ids:
+        run = running(session, run_id)
+        if channel in run.campaign.channels and not _all_quiet(run):
+            found[run_id] = _free(session, run)
+    return {run_id: count for run_id, count in found.items() if count > 0}
+
+
+def _all_quiet(run: Running) -> bool:
+    hours, now = run.campaign.quiet_hours, clock.now()
+    return hours is not None and all(quiet_until(hours.begin, hours.end, zone, now) for zone in run.zones)
+
+
+def _free(session: ClinicSession, run: Running) -> int:
+    most = delivery.BATCH
+    if run.campaign.throttle_per_minute:
+        most = min(most, run.campaign.throttle_per_minute - went_out(session, run.run_id, timedelta(minutes=1)))
+    window = run.campaign.window
+    if window.messages and most > 0:
+        most = min(most, window.messages - went_out(session, run.run_id, timedelta(minutes=window.minutes)))
+    return most
+
+
+def went_out(session: ClinicSession, run_id: str, within: timedelta) -> int:
+    """How many of a run went on their way in the time just past, those that are about to included."""
+    since = clock.now() - within
+    rows = select(func.count()).where(
+        OutboxMessage.run_id == run_id, OutboxMessage.state.in_(_ON_THE_WAY[1:]), OutboxMessage.due_at > since,
+        OutboxMessage.attempts > 0,
+    )  # fmt: skip
+    claimed = select(func.count()).where(OutboxMessage.run_id == run_id, OutboxMessage.state == "claimed")
+    return int(session.scalar(rows) or 0) + int(session.scalar(claimed) or 0)
+
+
+def judge(session: ClinicSession, rows: Sequence[Any]) -> dict[str, Held]:
+    """Why messages of campaigns must not go out now, though they were to when the audience was frozen."""
+    held: dict[str, Held] = {}
+    by_run: dict[str, list[Any]] = {}
+    for row in rows:
+        by_run.setdefault(row.run_id, []).append(row)
+    states = {
+        run_id: state
+        for run_id, state in session.execute(
+            select(CampaignRun.id, CampaignRun.state).where(CampaignRun.id.in_(by_run))
+        ).tuples()
+    }
+    for run_id, own in by_run.items():
+        state = states.get(run_id, "stopped")
+        if state != "running":
+            until = None if state in ("stopped", "failed") else clock.now()
+            held |= {row.id: Held("the campaign was stopped", until) for row in own}
+        else:
+            held |= _judged(session, running(session, run_id), own)
+    return held
+
+
+def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[str, Held]:
+    told = {row.id: told_of(row) for row in rows}
+    held: dict[str, Held] = {}
+
+    def hold(reasons: Iterable[tuple[Any, str]]) -> None:
+        for row, why in reasons:
+            if why and row.id not in held:
+                held[row.id] = Held(why)
+
+    for channel in {row.channel for row in rows}:
+        own = [row for row in rows if row.channel == channel]
+        hashes = {row.client_id: row.address_hash for row in own}
+        why = may_send(session, hashes, channel, run.campaign.purpose, hashes)
+        hold((row, why[row.client_id]) for row in own)
+        moved = _moved(session, run, channel, hashes)
+        hold((row, "another address was entered meanwhile") for row in own if row.client_id in moved)
+    patients = _patients_of(session, {one for about in told.values() for one in about["patients"]})
+    hold((row, _about_patients(row, told[row.id]["patients"], patients)) for row in rows)
+    if run.campaign.purpose == "marketing":
+        days = run.campaign.frequency_cap_days
+        clients = [row.client_id for row in rows if row.id not in held]
+        reached = recently_reached(session, clients, days, run.run_id, sent_only=True)
+        hold((row, "got another message meanwhile") for row in rows if row.client_id in reached)
+    hold(_changed(session, run, [row for row in rows if row.id not in held], told))
+    hours = run.campaign.quiet_hours
+    if hours and len(run.zones) > 1:
+        for row in rows:
+            until = quiet_until(hours.begin, hours.end, told[row.id]["zone"] or run.frozen["zone"], clock.now())
+            if until and row.id not in held:
+                held[row.id] = Held("quiet hours", until)
+    return held
+
+
+def told_of(row: Any) -> dict[str, Any]:
+    """What was frozen for one recipient: ``values``, ``patients``, ``zone``."""
+    return dict(json.loads(unseal(row.body, database().home.key("token"), row.id)))
+
+
+def _moved(session: ClinicSession, run: Running, channel: str, hashes: dict[str, str]) -> set[str]:
+    columns = (
+        Client.id, Client.email, Client.phone, Client.address, Client.city, Client.region, Client.postal_code
+    )  # fmt: skip
+    found = set()
+    for some in chunks(hashes):
+        for client in session.execute(select(*columns).where(Client.id.in_(some))):
+            address = address_of(channel, client)
+            if address and address_hash(run.key, channel, address) != hashes[client.id]:
+                found.add(client.id)
+    return found
+
+
+def _patients_of(session: ClinicSession, ids: Collection[str]) -> dict[str, tuple[str, bool]]:
+    found = {}
+    for some in chunks(ids):
+        rows = session.execute(select(Patient.id, Patient.client_id, Patient.died_on).where(Patient.id.in_(some)))
+        found |= {patient: (client, died is not None) for patient, client, died in rows}
+    return found
+
+
+def _about_patients(row: Any, about: Sequence[str], patients: dict[str, tuple[str, bool]]) -> str:
+    for patient in about:
+        client, died = patients.get(patient, ("", False))
+        if died:
+            return "a patient it is about has died"
+        if client != row.client_id:
+            return "a patient it is about belongs to somebody else by now"
+    return ""
+
+
+def _changed(
+    session: ClinicSession, run: Running, rows: Sequence[Any], told: dict[str, dict[str, Any]]
+) -> list[tuple[Any, str]]:
+    """Those whose text tells of an appointment that was cancelled or moved since."""
+    volatile = {
+        row.id: run.compiled.of(row.variant, row.channel).volatile for row in rows
+    }  # fmt: skip
+    fields = frozenset().union(*volatile.values()) if volatile else frozenset()
+    if not fields:
+        return []
+    about = [About(row.client_id, tuple(told[row.id]["patients"])) for row in rows]
+    now = texts().values(session, about, fields)
+    found = []
+    for row in rows:
+        before, after = told[row.id]["values"], now.get(row.client_id, {})
+        if any(_plain(before.get(name)) != _plain(after.get(name)) for name in volatile[row.id]):
+            found.append((row, "the appointment it is about was cancelled or moved"))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value as it comes back from where it was frozen."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def compose(clinic_id: str, row: Any) -> Content:
+    """The text of one recipient, of the frozen template and the frozen values."""
+    run = _of_process(clinic_id, row.run_id)
+    told = told_of(row)
+    written = run.compiled.of(row.variant, row.channel).write(told["values"])
+    if row.channel != "email":
+        return Content(written.text)
+    text, html, headers = written.text, written.html, [("Auto-Submitted", "auto-generated")]
+    way_out = ""
+    if run.campaign.purpose == "marketing" and run.frozen.get("site"):
+        out = token(run.key, Out(clinic_id, "email", row.address_hash))
+        way_out = f"{run.frozen['site']}/u/{out}?r={row.run_id.replace('-', '')}"
+        headers += list(list_unsubscribe_headers(way_out).items())
+    text, html = _footed(text, html, run.frozen, way_out)
+    return Content(
+        text, html, subject=" ".join(written.subject.split())[:300], sender_name=_one_line(run.frozen["sender"]),
+        headers=tuple(headers),
+    )  # fmt: skip
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())[:120]
+
+
+def _footed(text: str, html: str, frozen: dict[str, Any], way_out: str) -> tuple[str, str]:
+    """Who writes, from where, and how to have no more of it, wherever the template does not say it."""
+    postal = _one_line(frozen.get("postal", ""))
+    who = f"{_one_line(frozen['sender'])}, {postal}" if postal else _one_line(frozen["sender"])
+    lines = [] if postal and postal in " ".join(text.split()) else [who]
+    if way_out and way_out not in text:
+        lines.append(f"You can say that you want no more of these messages: {way_out}")
+    if lines:
+        text = text.rstrip() + "\n\n-- \n" + "\n".join(lines) + "\n"
+    if html:
+        feet = [] if postal and escape(postal) in " ".join(html.split()) else [escape(who)]
+        if way_out and escape(way_out) not in html:
+            feet.append(f'<a href="{escape(way_out)}">Unsubscribe</a>')
+        if feet:
+            foot = f'<p style="font-size:12px;color:#666666">{" · ".join(feet)}</p>'
+            head, end, tail = html.rpartition("</body>")
+            html = head + foot + end + tail if end else html + foot
+    return text, html
+
+
+def _of_process(clinic_id: str, run_id: str) -> Running:
+    key = (str(database().engine.url), clinic_id, run_id)
+    with _lock:
+        found = _known.get(key)
+    if found is not None:
+        return found
+    with read(clinic_id) as session:
+        return running(session, run_id)
+
+
+def broken(clinic_id: str, run_ids: Collection[str], reason: str) -> None:
+    """Pause runs that the mail server takes nothing of."""
+    by = Actor.worker(clinic_id)
+    with act(by, "campaigns.use") as work:
+        for run_id in run_ids:
+            run = work.session.get_one(CampaignRun, (clinic_id, run_id))
+            if run.state == "running":
+                run.state = "paused"
+                run.reason = f"The mail server takes nothing: {' '.join(reason.split())}"[:300]
+                work.audit("campaign.paused", "campaign_run", run_id, why="mail server")
+
+
+def tend(clinic_id: str) -> bool:
+    """Start runs whose hour has come, go on with preparations that broke off, end what is all out; returns whether
+    something was done."""
+    with read(clinic_id) as session:
+        runs = session.execute(
+            select(CampaignRun.id, CampaignRun.state, CampaignRun.begins_at, CampaignRun.entered_at).where(
+                CampaignRun.state.in_(("preparing", "waiting", "running"))
+            )
+        ).all()
+        over = [run.id for run in runs if run.state == "running" and not _is_left(session, run.id)]
+        letters = [run.id for run in runs if run.state == "running" and _is_left(session, run.id, "letter")]
+    now = clock.now()
+    due = [run.id for run in runs if run.state == "waiting" and run.begins_at <= now]
+    stale = [run.id for run in runs if run.state == "preparing" and run.entered_at + STALE < now]
+    by = Actor.worker(clinic_id)
+    for run_id in stale:
+        _go_on(run_id, by)
+    if due or over:
+        _turn(clinic_id, due, over, by)
+    if letters:
+        with write(clinic_id) as session:
+            for run_id in letters:
+                jobs.enqueue(session, "letters", f"letters:{run_id}", {"run": run_id})
+    return bool(due or over or stale)
+
+
+def _is_left(session: ClinicSession, run_id: str, channel: str = "") -> bool:
+    """Whether something of a run is still to go out."""
+    left = select(OutboxMessage.id).where(OutboxMessage.run_id == run_id)
+    if channel:
+        left = left.where(OutboxMessage.channel == channel)
+    return any(session.scalar(left.where(OutboxMessage.state == state).limit(1)) for state in _LEFT)
+
+
+def _go_on(run_id: str, by: Actor) -> None:
+    with contextlib.suppress(Refusal):  # it is written at the run
+        prepare(run_id, by=by)
+
+
+def _turn(clinic_id: str, due: Sequence[str], over: Sequence[str], by: Actor) -> None:
+    with act(by, "campaigns.use") as work:
+        for run_id in due:
+            run = work.session.get_one(CampaignRun, (clinic_id, run_id))
+            if run.state == "waiting":
+                run.state, run.began_at = "running", clock.now()
+                work.audit("campaign.began", "campaign_run", run_id)
+        for run_id in over:
+            run = work.session.get_one(CampaignRun, (clinic_id, run_id))
+            if run.state == "running" and not _is_left(work.session, run_id):
+                run.state, run.ended_at = "finished", clock.now()
+                work.audit("campaign.finished", "campaign_run", run_id)
+
+
+delivery.COMPOSERS[delivery.CAMPAIGN] = compose
+delivery.GROUP_JUDGES[delivery.CAMPAIGN] = judge
+delivery.ALLOWED.append(allowed)
+delivery.BROKEN.append(broken)

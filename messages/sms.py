@@ -1,0 +1,139 @@
+"""Text messages, through Twilio's HTTP API: one request for each, marked one by one, as nothing tells afterwards which
+of them was taken over.
+
+``ClinicSecret`` "sms" holds the account as JSON: ``account``, ``token``, and ``sender``, a phone number or the SID of
+a messaging service.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from data.session import ClinicSession, read
+from messages.delivery import OutboxRow, Round, content_for, is_paused
+from messages.mime import Unsendable
+from messages.wire import Told
+
+API = "https://api.twilio.com"
+TIMEOUT = httpx.Timeout(20.0, connect=8.0)
+LONGEST = 1600
+"""Characters that Twilio takes in one message."""
+SECRET = "sms"  # noqa: S105 - a name
+
+
+@dataclass(frozen=True)
+class Account:
+    """What signs the clinic in."""
+
+    account: str
+    token: str
+    sender: str
+
+
+READ_SECRET: list[Any] = []
+"""How a clinic's secret of a name is read; ``security``, which lies above, says it."""
+
+
+def account_of(session: ClinicSession) -> Account | None:
+    """The clinic's account; None where none is set up."""
+    text = READ_SECRET[0](session, SECRET) if READ_SECRET else ""
+    if not text:
+        return None
+    told = json.loads(text)
+    return Account(told["account"], told["token"], told["sender"])
+
+
+def is_set_up(session: ClinicSession) -> bool:
+    """Whether this clinic can send text messages."""
+    return account_of(session) is not None
+
+
+def deliver(clinic_id: str, owner: str, *, limit: int = 20, seconds: float = 5.0) -> dict[str, int]:
+    """Send the text messages that are due for one clinic; returns how many ended in which state."""
+    if is_paused():
+        return {}
+    with read(clinic_id) as session:
+        account = account_of(session)
+    return TextRound(clinic_id, owner, limit, account).run(seconds) if account else {}
+
+
+class TextRound(Round):
+    """Text messages, one by one."""
+
+    channel = "sms"
+    group = 1
+
+    def __init__(self, clinic_id: str, owner: str, limit: int, account: Account) -> None:
+        super().__init__(clinic_id, owner, limit)
+        self.account = account
+        self.client = httpx.Client(
+            base_url=os.environ.get("BALLAST_SMS_AT", "") or API, auth=(account.account, account.token),
+            timeout=TIMEOUT, follow_redirects=False,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.client.close()
+
+    def compose(self, row: OutboxRow) -> dict[str, str]:
+        text = content_for(self.clinic_id, row).text.strip()
+        if not text or len(text) > LONGEST:
+            raise Unsendable(f"a text message has 1 to {LONGEST:,} characters, this one {len(text):,}")
+        whom = "MessagingServiceSid" if self.account.sender.startswith("MG") else "From"
+        return {"To": number_of(row.recipient), whom: self.account.sender, "Body": text}
+
+    def send(self, parcels: Sequence[tuple[OutboxRow, Any]]) -> list[tuple[OutboxRow, Told]]:
+        return [(row, self._post(form)) for row, form in parcels]
+
+    def _post(self, form: dict[str, str]) -> Told:
+        try:
+            answer = self.client.post(f"/2010-04-01/Accounts/{self.account.account}/Messages.json", data=form)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            return Told(0, "the text message service cannot be reached", "connection")
+        except httpx.HTTPError:
+            return Told(0, "the text message service did not answer in time", "connection", may_have_arrived=True)
+        return _told(answer)
+
+
+def number_of(typed: str) -> str:
+    """A phone number as the API takes it: ``+`` and digits. Ten digits are of North America. Raises Unsendable."""
+    digits = re.sub(r"\D", "", typed)
+    if typed.strip().startswith("+") or (len(digits) == 11 and digits.startswith("1")):
+        whole = f"+{digits}"
+    elif len(digits) == 10:
+        whole = f"+1{digits}"
+    else:
+        whole = ""
+    if not 8 <= len(whole) <= 16:
+        raise Unsendable("the phone number has no country code, or is not one")
+    return whole
+
+
+def _told(answer: httpx.Response) -> Told:
+    """The answer in the codes of mail: 429 and troubles of theirs pass, a number that is none does not."""
+    status = answer.status_code
+    words = _words(answer)
+    if status in (200, 201):
+        return Told(250, words)
+    if status in (502, 504):  # something in between answered: it may have been taken
+        return Told(0, f"the text message service did not answer: {words}", "connection", may_have_arrived=True)
+    if status == 429 or status >= 500:
+        return Told(450, f"the text message service is busy: {words}")
+    if status in (401, 403):
+        return Told(530, f"the text message service does not let us in: {words}", "sender")
+    return Told(550, words, "recipient")
+
+
+def _words(answer: httpx.Response) -> str:
+    try:
+        told = answer.json()
+    except ValueError:
+        return f"HTTP {answer.status_code}"
+    code = told.get("code") or ""
+    return f"{code} {told.get('message') or told.get('sid') or ''}".strip()[:300]
