@@ -1,15 +1,23 @@
 """The watcher's own server over real connections: subscribing by mail, leaving by one click, questions of the app, the
 form, and those who try to break in."""
 
+import contextlib
 import http.client
+import ipaddress
 import json
 import re
 import socket
+import ssl
 import threading
 import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import inbox
 from tests.conftest import free_port
@@ -331,6 +339,47 @@ def test_every_page_carries_the_headers_that_shut_others_out(bench):
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Server"] == "watcher"
         assert headers["Referrer-Policy"] == "same-origin"  # under no-referrer browsers say that a form is from null
     assert bench.ask("HEAD", "/")[2] == ""
+
+
+def test_over_tls_too_and_who_speaks_no_tls_takes_no_place(tmp_path):
+    from dataclasses import replace
+
+    cert, key = certificate(tmp_path)
+    port = free_port()
+    made = config(tmp_path, port=port)
+    made = replace(made, url=f"https://127.0.0.1:{port}", server=replace(made.server, certificate=cert, key=key))
+    clock, store = Turned(), Store(made.store)
+    Watch(made, store, clock, look=lambda _: UP).round()
+    serving = server.Server(made, store, clock, threading.Event())
+    threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", port)) as plain:
+                plain.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                plain.settimeout(5)
+                with contextlib.suppress(ConnectionError):
+                    assert b"200" not in plain.recv(100)
+        trusted = ssl.create_default_context(cafile=cert)
+        asked = urllib.request.Request(f"https://127.0.0.1:{port}/post")
+        with urllib.request.urlopen(asked, timeout=10, context=trusted) as answer:
+            assert answer.status == 200 and answer.headers["Strict-Transport-Security"]
+    finally:
+        serving.shutdown()
+        serving.server_close()
+
+
+def certificate(folder):
+    """A self-signed certificate for loopback: its file and its key's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "status")]), datetime.now(UTC)
+    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = made.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    signed = made.add_extension(x509.SubjectAlternativeName(places), critical=False).sign(key, hashes.SHA256())
+    (folder / "tls.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "tls.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    return str(folder / "tls.pem"), str(folder / "tls.key")
 
 
 # mail
