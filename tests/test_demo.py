@@ -49,6 +49,9 @@ from outage.slips import slips
 from security import audit, sign_in
 from security.actor import Actor
 
+pytestmark = pytest.mark.slow
+"""A whole sample clinic is made for them."""
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):

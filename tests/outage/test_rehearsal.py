@@ -45,6 +45,7 @@ def rehearsed(sqlite_clinic):
     return sam, practice, read_scan(scan, by=practice), rehearse.truth_of(by=practice)
 
 
+@pytest.mark.slow
 def test_a_practised_day_comes_back_as_it_was_written_and_touches_no_real_record(sqlite_clinic, rehearsed):
     sam, practice, lines, truth = rehearsed
     comes_back_as_written(sam, practice, lines, truth)

@@ -133,6 +133,7 @@ def restrict(clinic, client_id: str, *, on: bool = True) -> None:
         everything.seal(session, clinic)
 
 
+@pytest.mark.slow
 def test_no_rule_that_reads_tells_of_a_restricted_record(sqlite_clinic):
     kept = everything.record(sqlite_clinic, CANARY)
     olive = sqlite_clinic.actor("olive")

@@ -123,7 +123,7 @@ def test_killed_at_every_step_of_booking_a_payment(till):
 
 
 @each
-@pytest.mark.parametrize("settled", [True, False])
+@pytest.mark.parametrize("settled", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_killed_at_every_step_of_a_refund(till, settled):
     kept = 0
     for step in range(100):
@@ -155,6 +155,7 @@ def test_killed_at_every_step_of_a_refund(till, settled):
     assert step > 6
 
 
+@pytest.mark.slow
 @each
 def test_killed_at_every_step_of_giving_services_back(till):
     for step in range(100):
@@ -188,6 +189,7 @@ def test_killed_at_every_step_of_giving_services_back(till):
     assert step > 6
 
 
+@pytest.mark.slow
 @each
 def test_killed_at_every_step_of_withdrawing_a_request(till):
     held = 0
