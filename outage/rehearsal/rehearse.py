@@ -13,20 +13,25 @@ from typing import Any
 from sqlalchemy import func, select
 
 from appointments.times import instant_of
+from billing import deposits, matching
+from billing.processors.settings import PROCESSOR
+from billing.settlement.files import import_settlement
+from data import definitions
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import Refusal
-from data.models import Appointment, DocumentPage, Outage, Rehearsal, ScanFile
+from data.models import Appointment, Clinic, DocumentPage, Outage, Rehearsal, ScanFile
 from data.session import ClinicSession, write
 from data.types import clock
 from outage.entry_queue import Waiting, to_enter
 from outage.outages import declare
 from outage.pack import Pack, make_pack
-from outage.rehearsal import by_truth
+from outage.rehearsal import by_truth, till
 from outage.rehearsal.by_truth import STACK_NAME
 from outage.rehearsal.practice import close_practice, make_practice_clinic
 from outage.rehearsal.stack import Stack, make_stack
 from outage.rehearsal.story import Story, tell
+from outage.rehearsal.till import Dealt
 from outage.review import count_waiting
 from outage.scanning import receive
 from security import audit
@@ -59,6 +64,18 @@ class PrintFirst(Refusal):
 
 class FillFirst(Refusal):
     """The paper is not filled in yet. Let the day happen first."""
+
+
+class EnterFirst(Refusal):
+    """What was done is not keyed yet, so nobody knows what it costs. Finish Back entry first."""
+
+
+class DealFirst(Refusal):
+    """No card slip was written yet. Let the cards be taken first."""
+
+
+class KeyFirst(Refusal):
+    """Card slips that are not keyed yet: {count}. Key them first, or let the rest be keyed."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +114,20 @@ class Progress:
     """Visits and logs of bottles that are to be keyed."""
     entered: int
     closed: bool
+    dealt: bool = False
+    """Whether the cards were taken: card slips lie there, or nothing was open."""
+    slips: tuple[Dealt, ...] = ()
+    """The slips as they were written."""
+    to_slip: tuple[Dealt, ...] = ()
+    """Those that nobody keyed yet."""
+    met: int = 0
+    """Slips whose money was met by the terminal's settlement."""
+    money_closed: bool = False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every slip is keyed and met its settlement."""
+        return self.dealt and not self.to_slip and self.met == len(self.slips)
 
 
 def begin(*, by: Actor, visits: int = VISITS, seed: int = 1, key: str | None = None) -> str:
@@ -257,6 +288,68 @@ def go_on(*, by: Actor, told: Callable[[float, str], None] | None = None) -> tup
     return settled, entered
 
 
+def take_cards(*, by: Actor) -> int:
+    """Write a card slip for every ticket of the day with something open, once the day is keyed; returns how many.
+    Raises EnterFirst, FillFirst, NothingToPractise, NotPermitted."""
+    with look(by, "outage.print") as session:
+        row = _mine(session)
+        day, state = row.day, _state(row)
+    if "slips" in state:
+        return len(state["slips"])
+    if not state.get("outage"):
+        raise FillFirst()
+    outage_id = str(state["outage"])
+    waiting = to_enter(by=by, outage_id=outage_id)
+    if any(_to_key(one) for one in waiting) or not any(one.state == "entered" for one in waiting):
+        raise EnterFirst()
+    slips = till.deal_over(outage_id, day, state["serials"], by=by, seed=int(state["seed"]))
+    _keep(by, slips=till.kept(slips))
+    return len(slips)
+
+
+def key_slips(*, by: Actor) -> int:
+    """Let the machine key the slips that are left, complete the tickets and shred the paper, through the same rules;
+    returns how many slips it keyed. Raises DealFirst, NothingToPractise, NotPermitted and what those rules raise."""
+    day, slips = _slips(by)
+    return till.key_rest(slips, day, by=by)
+
+
+def batch_file(*, by: Actor) -> bytes:
+    """What the practised terminal sent in at night: a settlement file of the kind ``plain``. The terminal is added to
+    the practice clinic's processors. Raises DealFirst, KeyFirst, NothingToPractise, NotPermitted."""
+    _, slips = _slips(by)
+    if left := till.unkeyed(slips, by=by):
+        raise KeyFirst(count=len(left))
+    with act(by, "outage.print") as work:
+        clinic = work.session.get_one(Clinic, by.clinic_id)
+        if till.TERMINAL not in definitions.load_all(work.session, PROCESSOR):
+            definitions.save(
+                work.session, PROCESSOR, till.TERMINAL, till.terminal(), by_user_id=by.user_id, comment="to practise"
+            )
+            work.audit("rehearsal.went_on", "clinic", by.clinic_id, fields=["terminal"])
+        return till.batch_of(slips, _mine(work.session).day + timedelta(days=1), clinic)
+
+
+def settle_up(*, by: Actor) -> int:
+    """Import the terminal's batch and match it with the slips, as a manager does; returns how many slips met it. Raises
+    DealFirst, KeyFirst, NothingToPractise, NotPermitted."""
+    _, slips = _slips(by)
+    content = batch_file(by=by)
+    import_settlement(content, by=by, name="practice-batch.csv", make="mapping:plain", processor=till.TERMINAL)
+    matching.reconcile_days(by=by)
+    deposits.find_deposits(by=by)
+    with look(by, "reconciliation.use") as session:
+        return till.met(session, slips)
+
+
+def _slips(by: Actor) -> tuple[date, list[Dealt]]:
+    with look(by, "outage.enter") as session:
+        row = _mine(session)
+        if "slips" not in row.result:
+            raise DealFirst()
+        return row.day, till.again(row.result["slips"])
+
+
 def _to_key(one: Waiting) -> bool:
     """Whether it waits to be keyed. Of a visit that is keyed but for a sheet that never came back, the board says so:
     nobody can key what was lost."""
@@ -277,6 +370,8 @@ def progress(*, by: Actor) -> Progress | None:
         attached = session.scalar(select(func.count()).where(DocumentPage.state == "attached"))
         scans = session.scalars(select(ScanFile)).all()
         visits = session.scalar(select(func.count()).select_from(Appointment))
+        slips = till.again(state.get("slips", ()))
+        to_slip, met = till.left_of(session, slips), till.met(session, slips)
     keying = to_enter(by=by, outage_id=outage_id) if outage_id else []
     found = Progress(
         day=row.day, real=clinic_of(state["real"]).name, began_at=datetime.fromisoformat(state["began"]),
@@ -287,6 +382,8 @@ def progress(*, by: Actor) -> Progress | None:
         review=count_waiting(by=by), to_enter=sum(_to_key(one) for one in keying),
         entered=sum(one.state == "entered" for one in keying),
         closed=outage is not None and outage.clinical_closed_at is not None,
+        dealt="slips" in state, slips=tuple(slips), to_slip=tuple(to_slip), met=met,
+        money_closed=outage is not None and outage.money_closed_at is not None,
     )  # fmt: skip
     if found.closed and not done:
         _finish(by.clinic_id, found)

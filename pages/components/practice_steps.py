@@ -1,4 +1,4 @@
-"""The six steps of a practised outage: how far each is, and what to do now."""
+"""The nine steps of a practised outage: how far each is, and what to do now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import streamlit as st
 from outage import reading
 from outage.rehearsal import rehearse
 from outage.rehearsal.rehearse import Progress
-from pages.components import frame, show
+from pages.components import folding, frame, show
 
-PACK, STACK = "_practice_pack", "_practice_stack"
+PACK, STACK, BATCH = "_practice_pack", "_practice_stack", "_practice_batch"
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,16 @@ def draw(now: Progress) -> None:
         "Practise an outage", f"{show.day(now.day, style='weekday')} on paper · {done} of {len(steps)} steps done"
     )
     st.progress(done / len(steps))
-    if now.closed:
+    if now.money_closed and now.closed:
         st.success(
-            "The outage is closed and its report is signed. That was the whole way; the date is kept in your clinic.",
+            "Both parts of the outage are closed and their reports are signed. That was the whole way; the date is "
+            "kept in your clinic.",
             icon=":material/celebration:",
+        )
+    elif now.closed:
+        st.success(
+            "The clinical part is closed and its report is signed; the date is kept in your clinic. The money is left.",
+            icon=":material/check:",
         )
     current = next((place for place, step in enumerate(steps) if not step.done), len(steps))
     for place, step in enumerate(steps):
@@ -85,6 +91,17 @@ def _steps(now: Progress) -> list[Step]:
         Step("Recovery board", now.closed,
              "See what is still missing, let go by name what nobody found, and close the clinical part (a manager "
              "does that).", _board),
+        Step("Card slips", now.dealt and not now.to_slip,
+             f"{show.count(len(now.to_slip), 'slip')} {'lies' if len(now.to_slip) == 1 else 'lie'} there. Key two or "
+             "three by hand, then let the rest be keyed and shredded." if now.dealt else
+             "What was done is keyed, so every ticket says what it costs. Cards were taken on paper: see the slips.",
+             _cards),
+        Step("The terminal's batch", now.is_settled,
+             "The terminal sent in its batch last night. Import its file in Settlements and match it on the page "
+             "Reconciliation, or let both be done (a manager does that).", _batch),
+        Step("The money part", now.money_closed,
+             "On slips, in payments, settled: three sums that must be equal. Let go by name what was never billed, and "
+             "close the money part (a manager does that).", _board),
     ]  # fmt: skip
 
 
@@ -154,6 +171,58 @@ def _rest(label: str) -> None:
 
 def _board(_: Progress, __: bool) -> None:
     _link("paper/recovery.py", "Open the recovery board", ":material/checklist:")
+
+
+def _cards(now: Progress, is_current: bool) -> None:
+    """The slips as they were written, to be keyed from."""
+    if not is_current:
+        st.caption(f"{show.count(len(now.slips), 'slip')} keyed.", width="content")
+        return
+    if not now.dealt:
+        if st.button("Take out the card slips", type="primary", icon=":material/credit_card:", key="practice_cards"):
+            rehearse.take_cards(by=frame.actor())
+            st.rerun()
+        return
+    folding.table(
+        {
+            "Slip": [one.name for one in now.to_slip],
+            "Visit": [str(one.visit) for one in now.to_slip],
+            "Paid by": [one.payer for one in now.to_slip],
+            "Card": [f"{one.brand} ···{one.last4}" for one in now.to_slip],
+            "Authorization": [one.authorization for one in now.to_slip],
+            "Time": [show.clock_time(one.at) for one in now.to_slip],
+            "Total": [show.money(one.amount_cents) for one in now.to_slip],
+        },
+        label="Card slips to key", right=["Total"],
+    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="center"):
+        first = now.to_slip[0]
+        st.page_link("paper/slips.py", label="Open Card slips", icon=":material/credit_card:", width="content",
+                     query_params={"serial": str(first.serial)})  # fmt: skip
+        if st.button("Key the rest for me", icon=":material/fast_forward:", key="practice_key"):
+            with st.spinner("Keying the slips, completing the tickets …", show_time=False):
+                rehearse.key_slips(by=frame.actor())
+            st.rerun()
+
+
+def _batch(_: Progress, is_current: bool) -> None:
+    """The terminal's file, and what a manager does with it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        may = "reconciliation.use" in frame.may()
+        if is_current:
+            if may and st.button("Import the batch and match it", type="primary", icon=":material/point_of_sale:",
+                                 key="practice_settle"):  # fmt: skip
+                with st.spinner("Matching payments with settlements …", show_time=False):
+                    rehearse.settle_up(by=frame.actor())
+                st.rerun()
+            if st.button("Get it as a file", icon=":material/description:", key="practice_batch", type="tertiary"):
+                st.session_state[BATCH] = rehearse.batch_file(by=frame.actor())
+            if content := st.session_state.get(BATCH):
+                st.download_button("Download the batch", content, "practice-batch.csv", "text/csv",
+                                   key="practice_batch_file", icon=":material/download:", type="tertiary")  # fmt: skip
+        if may:
+            _link("money/settlements.py", "Open Settlements", ":material/upload_file:")
+            _link("money/reconciliation.py", "Open Reconciliation", ":material/balance:")
 
 
 def _link(page: str, label: str, icon: str) -> None:

@@ -15,7 +15,10 @@ WHAT = (
     ("Scan", "One shuffled stack comes back, a card slip in it that has no business there."),
     ("Review", "What the machine could not settle is shown page by page."),
     ("Back entry", "Visits are keyed from their pages: as many as you like, the rest is typed for you."),
-    ("Recovery board", "Everything is accounted for, and the outage is closed."),
+    ("Recovery board", "Everything is accounted for, and the clinical part is closed."),
+    ("Card slips", "Cards were taken on paper: each slip is keyed once and shredded."),
+    ("The terminal's batch", "The terminal sends in what it took. It is imported and matched with the slips."),
+    ("The money part", "On slips, in payments, settled: three equal sums, and the money part is closed."),
 )
 
 

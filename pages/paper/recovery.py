@@ -208,10 +208,14 @@ def _practise() -> None:
     if "outage.print" not in frame.may():
         return
     now = rehearse.progress(by=frame.actor())
-    if now is not None:  # in a practice clinic every page leads back to its steps; closing is the last of them
-        if now.closed:
+    if now is not None:  # in a practice clinic every page leads back to its steps; closing is two of them
+        if now.money_closed and now.closed:
             st.success("That was the whole way. The date of this practice is kept in your clinic.",
                        icon=":material/celebration:")  # fmt: skip
+        elif now.closed:
+            st.success("The date of this practice is kept in your clinic. Go on with the card slips.",
+                       icon=":material/check:")  # fmt: skip
+            st.page_link("paper/practise.py", label="Steps of the practice", icon=":material/school:", width="content")
         return
     last = rehearse.last(by=frame.actor())
     with st.container(horizontal=True, vertical_alignment="center", key="practise_line"):

@@ -56,6 +56,7 @@ RULES = {
     "outage.rehearsal.by_truth.enter_rest": PAPER, "outage.rehearsal.by_truth.enter_walk_ins": PAPER,
     "outage.rehearsal.by_truth.settle_rest": PAPER, "outage.rehearsal.practice.book_day": DROPS,
     "outage.rehearsal.rehearse.begin": PAPER, "outage.rehearsal.rehearse.go_on": PAPER,
+    "outage.rehearsal.rehearse.key_slips": PAPER, "outage.rehearsal.till.key_rest": PAPER,
 }  # fmt: skip
 """Every public rule from which a line that writes a payment, orders a refund or lets go of an invoice is reached."""
 

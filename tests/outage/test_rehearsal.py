@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
+from data.errors import NotPermitted
 from data.models import (
     Appointment,
     AuditLog,
@@ -15,11 +16,13 @@ from data.models import (
     User,
 )
 from data.session import everywhere, read
-from outage.board import StillMissing, board, close
+from outage.board import StillMissing, board, close, waive_rows
+from outage.identities import sides
 from outage.rehearsal import by_truth, rehearse
 from outage.rehearsal.held import held_against
 from outage.rehearsal.pens import in_cells
 from outage.scanning import read_scan
+from outage.slips import NewSlip, key_slip
 from security.actor import Actor
 from security.clinics import find_clinic
 from security.sessions import redeem_ticket, resume
@@ -52,6 +55,7 @@ def test_a_practised_day_comes_back_as_it_was_written_and_touches_no_real_record
     leaves_the_real_clinic_alone(sqlite_clinic, practice)
     is_entered_by_stepping_over(sam, practice)
     closes_with_equal_sums(sam, practice, truth)
+    closes_the_money_too(practice)
 
 
 def comes_back_as_written(sam, practice, lines, truth):
@@ -134,6 +138,40 @@ def closes_with_equal_sums(sam, practice, truth):
     close(outage_id, "clinical", by=manager)
     assert rehearse.progress(by=staff).closed
     assert rehearse.last(by=sam).finished_at is not None
+
+
+def closes_the_money_too(practice):
+    """Slips over what is open, keyed by hand and by machine; the terminal's batch meets every one; three equal sums."""
+    with read(practice.clinic_id) as session:
+        people = {user.role: user.id for user in session.scalars(select(User))}
+    staff, manager = (Actor(practice.clinic_id, "demo", people[role]) for role in ("staff", "manager"))
+    with pytest.raises(rehearse.DealFirst):
+        rehearse.batch_file(by=staff)
+    count = rehearse.take_cards(by=staff)
+    assert rehearse.take_cards(by=staff) == count > 8, "the same slips again"
+    now = rehearse.progress(by=staff)
+    assert (now.dealt, len(now.slips), len(now.to_slip), now.is_settled) == (True, count, count, False)
+    with pytest.raises(rehearse.KeyFirst):
+        rehearse.batch_file(by=staff)
+    first = now.slips[0]
+    typed = NewSlip(first.serial, first.part, first.amount_cents, first.at, first.last4, first.brand,
+                    first.authorization, first.payer, first.appointment_id)  # fmt: skip
+    assert key_slip(typed, by=staff).reference
+    assert rehearse.key_slips(by=staff) == count - 1
+    assert rehearse.key_slips(by=staff) == 0
+    with pytest.raises(NotPermitted):
+        rehearse.settle_up(by=staff)
+    assert rehearse.settle_up(by=manager) == rehearse.settle_up(by=manager) == count
+    now = rehearse.progress(by=staff)
+    assert now.is_settled and not now.money_closed
+    third = board(now.outage_id, by=manager).identities[-1]
+    assert third.is_equal and sides(third.lines[0]) == [sum(one.amount_cents for one in now.slips)] * 3
+    assert not third.note, "nothing waits for a later batch"
+    left = board(now.outage_id, by=manager).missing("money")
+    assert [row.money.words for row in left] == ["No ticket yet"], "of the sheet that was lost"
+    waive_rows(now.outage_id, [(row.entity, row.entity_id) for row in left], "Never billed", by=manager)
+    close(now.outage_id, "money", by=manager)
+    assert rehearse.progress(by=staff).money_closed
 
 
 def test_a_new_practice_begins_once_and_closes_the_one_before(sqlite_clinic):
