@@ -186,7 +186,7 @@ def _cards(now: Progress, is_current: bool) -> None:
     folding.table(
         {
             "Slip": [one.name for one in now.to_slip],
-            "Visit": [str(one.visit) for one in now.to_slip],
+            "Visit": [f"Visit {one.visit}" for one in now.to_slip],
             "Paid by": [one.payer for one in now.to_slip],
             "Card": [f"{one.brand} ···{one.last4}" for one in now.to_slip],
             "Authorization": [one.authorization for one in now.to_slip],
