@@ -7,6 +7,7 @@ that finds nothing new writes nothing.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 MARGIN = timedelta(days=40)
 """So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
-CHUNK = 400
+CHUNK = 200
 DIFFER = ("amount_typo", "decimal_slip", "amount_diff")
 OPEN = ("open", "carried")
 
@@ -117,6 +118,7 @@ def _looked(first: date | None, last: date | None, by: Actor) -> tuple[_Changes,
             return _Changes(), nothing, period.closed
         loaded = load(session, begins and begins - MARGIN, last and last + MARGIN)
         outcome = _engine(loaded)
+        loaded.payments = loaded.settled = None  # the engine has read them
         found = _judged(loaded, outcome, period)
         return _changes(session, loaded, found, period), found, period.closed
 
@@ -350,6 +352,15 @@ def _stored(session: ClinicSession, signatures: list[str], period: _Period) -> d
 def _store(changes: _Changes, found: Ran, closed: list[tuple[date, date]], by: Actor) -> bool:
     """What is new, a few hundred rows at a time: what goes first, so that its rows are free. Whether all was written:
     once a period was closed or opened meanwhile, nothing more is, and the run has to look again."""
+    gc.collect()
+    gc.freeze()  # what was read stays until all is written: looking for garbage in it would hold a transaction up
+    try:
+        return _stored_all(changes, found, closed, by)
+    finally:
+        gc.unfreeze()
+
+
+def _stored_all(changes: _Changes, found: Ran, closed: list[tuple[date, date]], by: Actor) -> bool:
     for part in _parts(changes.gone):
         with act(by, "reconciliation.use") as work:
             if _closed(work.session) != closed:

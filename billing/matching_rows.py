@@ -47,7 +47,7 @@ class TheirRow:
     status: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Standing:
     """A match the engine made earlier and nobody decided yet: it may be made again, or go."""
 
@@ -56,8 +56,8 @@ class Standing:
     state: str
     is_auto: bool
     day: date
-    payments: set[str] = field(default_factory=set)
-    settled: set[str] = field(default_factory=set)
+    payments: list[str] = field(default_factory=list)
+    settled: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> Key:
@@ -96,7 +96,6 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
     held_ours = {row for one in fixed for row in matches[one].payments}
     held_theirs = {row for one in fixed for row in matches[one].settled}
     ours = [row for row in _payments(session, first, last) if row.id not in held_ours]
-    theirs = [row for row in _settled(session, first, last) if row.id not in held_theirs]
     names = {row.id: row.name for row in session.execute(select(Location.id, Location.name))}
     zones = _zones(session)
     by_id = {row.id: row.reference for row in ours}
@@ -119,6 +118,11 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
             "reverses": [by_id.get(row.reverses_id, "") if row.reverses_id else "" for row in ours],
         }
     )
+    by_reference = {
+        row.reference: OurRow(row.id, row.reference, row.event_at, row.counts, row.amount_cents) for row in ours
+    }
+    del ours, by_id  # one side at a time: together the rows of 200,000 payments would double what is held
+    theirs = [row for row in _settled(session, first, last) if row.id not in held_theirs]
     settled = pd.DataFrame(
         {
             "reference": [row.reference for row in theirs],
@@ -141,7 +145,7 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
         }
     )
     found = Loaded(
-        {row.reference: OurRow(row.id, row.reference, row.event_at, row.counts, row.amount_cents) for row in ours},
+        by_reference,
         {
             row.reference: TheirRow(
                 row.id, row.reference, row.event_at, row.counts_on,
@@ -217,7 +221,7 @@ def _matches(session: ClinicSession, first: date | None) -> dict[str, Standing]:
     for match_id, payment_id, settled_id in session.execute(parts):
         one = found.get(match_id)
         if one is not None:
-            (one.payments if payment_id else one.settled).add(str(payment_id or settled_id))
+            (one.payments if payment_id else one.settled).append(str(payment_id or settled_id))
     return found
 
 

@@ -89,6 +89,11 @@ class Last:
     practice_clinic_id: str | None
     result: dict[str, Any]
 
+    @property
+    def is_through(self) -> bool:
+        """Whether both of its parts are closed."""
+        return self.finished_at is not None and bool(self.result.get("money"))
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -347,7 +352,7 @@ def _slips(by: Actor) -> tuple[date, list[Dealt]]:
         row = _mine(session)
         if "slips" not in row.result:
             raise DealFirst()
-        return row.day, till.again(row.result["slips"])
+        return row.day, till.again(_state(row)["slips"])
 
 
 def _to_key(one: Waiting) -> bool:
@@ -387,6 +392,8 @@ def progress(*, by: Actor) -> Progress | None:
     )  # fmt: skip
     if found.closed and not done:
         _finish(by.clinic_id, found)
+    if found.money_closed and not state.get("money"):
+        _finish_money(by.clinic_id)
     return found
 
 
@@ -402,6 +409,19 @@ def _finish(practice: str, found: Progress) -> None:
         mine.finished_at = clock.now()
         mine.result = mine.result | {"pages": found.stack_pages, "entered": found.entered}
         audit.append(session, Actor(real, "command", name="rehearsal"), "rehearsal.finished", "rehearsal", mine.id)
+
+
+def _finish_money(practice: str) -> None:
+    """The money part is through as well: nothing leads back into this practice any more."""
+    with write(practice) as session:
+        row = _mine(session)
+        row.result = row.result | {"money": True}
+        real, rehearsal_id = str(row.result["real"]), str(row.result["rehearsal"])
+        audit.append(session, _self(practice), "rehearsal.settled", "rehearsal", row.id)
+    with write(real) as session:
+        mine = session.scalars(select(Rehearsal).where(Rehearsal.id == rehearsal_id)).one()
+        mine.result = mine.result | {"money": True}
+        audit.append(session, _self(real), "rehearsal.settled", "rehearsal", mine.id)
 
 
 def _self(clinic_id: str) -> Actor:

@@ -47,7 +47,7 @@ def _begin() -> None:
                 st.markdown(f"**{number} · {title}**")
                 st.caption(text)
     with st.container(horizontal=True, key="practise_ways"):
-        if going_on is not None and going_on.finished_at is None:
+        if going_on is not None and not going_on.is_through:
             _way_in()
             label, kind = "Begin a new practice", "secondary"
         else:

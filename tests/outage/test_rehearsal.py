@@ -55,7 +55,7 @@ def test_a_practised_day_comes_back_as_it_was_written_and_touches_no_real_record
     leaves_the_real_clinic_alone(sqlite_clinic, practice)
     is_entered_by_stepping_over(sam, practice)
     closes_with_equal_sums(sam, practice, truth)
-    closes_the_money_too(practice)
+    closes_the_money_too(sam, practice)
 
 
 def comes_back_as_written(sam, practice, lines, truth):
@@ -140,7 +140,7 @@ def closes_with_equal_sums(sam, practice, truth):
     assert rehearse.last(by=sam).finished_at is not None
 
 
-def closes_the_money_too(practice):
+def closes_the_money_too(sam, practice):
     """Slips over what is open, keyed by hand and by machine; the terminal's batch meets every one; three equal sums."""
     with read(practice.clinic_id) as session:
         people = {user.role: user.id for user in session.scalars(select(User))}
@@ -170,8 +170,10 @@ def closes_the_money_too(practice):
     left = board(now.outage_id, by=manager).missing("money")
     assert [row.money.words for row in left] == ["No ticket yet"], "of the sheet that was lost"
     waive_rows(now.outage_id, [(row.entity, row.entity_id) for row in left], "Never billed", by=manager)
+    assert not rehearse.open_practice(by=sam).is_through, "there is a way back until the money is through"
     close(now.outage_id, "money", by=manager)
     assert rehearse.progress(by=staff).money_closed
+    assert rehearse.open_practice(by=sam).is_through
 
 
 def test_a_new_practice_begins_once_and_closes_the_one_before(sqlite_clinic):
