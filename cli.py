@@ -25,7 +25,7 @@ COMMANDS = {
     "rehearse": "rehearse",
     "settlement": "settlement", "bank": "settlement", "schema": "schema",
     "reconcile": "reconcile", "billing": "billing",
-    "watch": "watch", "incident": "watch", "vault": "vault",
+    "watch": "watch", "incident": "watch", "vault": "vault", "snapshot": "snapshot",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 

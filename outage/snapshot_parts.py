@@ -25,13 +25,16 @@ _ELSEWHERE = {
 }  # fmt: skip
 
 
-def policy(script: str = "'self'", style: str = "'self'", image: str = "'self'") -> str:
-    """What the page may load and where it may send: itself. No text can become a script in it."""
+def policy(script: str = "'self'", style: str = "'self'", image: str = "'self'", *, inside: bool = True) -> str:
+    """What the page may load and where it may send: itself, and from a stick nowhere. No text can become a script in
+    it."""
+    here = "'self'" if inside else "'none'"
+    ancestors = ("frame-ancestors 'none'",) if inside else ()  # counts in a header alone
     return "; ".join(
         (
             "default-src 'none'", f"script-src {script}", f"style-src {style}", f"img-src {image}",
-            "connect-src 'self'", "worker-src 'self'", "manifest-src 'self'", "base-uri 'none'", "form-action 'none'",
-            "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types ballast-worker",
+            f"connect-src {here}", f"worker-src {here}", f"manifest-src {here}", "base-uri 'none'",
+            "form-action 'none'", *ancestors, "require-trusted-types-for 'script'", "trusted-types ballast-worker",
         )
     )  # fmt: skip
 

@@ -159,7 +159,7 @@ const Pdf = (() => {
   function wrapped(font, words, size, width) {
     const lines = [];
     let line = "";
-    for (let word of words.split(/\s+/).filter(Boolean)) {
+    for (let word of words.split(/[ \n\t]+/).filter(Boolean)) {
       const longer = line ? `${line} ${word}` : word;
       if (font.width(longer, size) <= width) { line = longer; continue; }
       if (line) lines.push(line);
@@ -185,9 +185,9 @@ const Pdf = (() => {
     const least = columns.map((column, i) => {
       let most = fonts.bold.width(column.label.split(" ").sort((a, b) => b.length - a.length)[0] || "", size);
       for (const row of rows) {
-        for (const word of (row[i] || "").split(/\s+/)) most = Math.max(most, fonts.bold.width(word, size));
+        for (const word of (row[i] || "").split(/[ \n\t]+/)) most = Math.max(most, fonts.bold.width(word, size));
       }
-      return Math.min(most, 120) + 2 * PAD;
+      return column.whole ? natural[i] : Math.min(most, 120) + 2 * PAD;
     });
     const sum = (all) => all.reduce((one, other) => one + other, 0);
     if (sum(natural) <= room) return natural.map((one) => one * room / sum(natural));

@@ -6,7 +6,7 @@
   const KIND = "ballast-snapshot-1";
   const page = document.getElementById("page");
   const stick = document.getElementById("stick") ? JSON.parse(document.getElementById("stick").textContent) : null;
-  const on = {facts: null, forms: null, about: null, secret: null, tab: "roster", day: "", find: "", state: "", seen: Date.now()};
+  const on = {facts: null, forms: null, about: null, secret: null, tab: "roster", day: "", find: "", state: "", loose: "", seen: Date.now()};
 
   // --- small things ----------------------------------------------------------------------------------------------
 
@@ -57,7 +57,7 @@
 
   function banner() {
     const {words, age, level} = asOf();
-    const said = stick ? "A copy on a stick: it does not change. What was written on paper since is not in it." : STATES[on.state] || "";
+    const said = stick ? "A copy on a stick: it does not change. What was written on paper since is not in it." : STATES[on.state] || on.loose;
     return h("div", {class: `asof ${level}`, id: "asof", role: "status"}, h("strong", {}, words), h("span", {class: "age"}, age), said ? h("span", {class: "said"}, said) : null);
   }
 
@@ -74,7 +74,7 @@
   }
 
   function suggestion() {
-    const drawn = crypto.getRandomValues(new Uint32Array(5));
+    const drawn = crypto.getRandomValues(new Uint32Array(6));
     return [...drawn].map((one) => WORDS[one % WORDS.length]).join(" ");
   }
 
@@ -415,14 +415,15 @@
   }
 
   function install() {
-    if (!("serviceWorker" in navigator)) return;
+    const loose = "This browser does not keep the page itself, so that it opens only while Ballast answers. Leave it open, or use another browser.";
+    if (!("serviceWorker" in navigator)) { on.loose = loose; return; }
     let address = "/snapshot/worker.js";
     if (self.trustedTypes) address = trustedTypes.createPolicy("ballast-worker", {createScriptURL: (words) => { if (words !== "/snapshot/worker.js") throw new TypeError(words); return words; }}).createScriptURL(address);
     install = () => {};  // once
     navigator.serviceWorker.register(address, {scope: "/snapshot/", updateViaCache: "none"}).then(async (there) => {
       await navigator.serviceWorker.ready;
       try { await there.periodicSync.register("snapshot", {minInterval: 15 * 60000}); } catch { /* not in this browser, or not installed */ }
-    }).catch(() => {});
+    }).catch(() => { on.loose = loose; tick(); });
     if (navigator.storage && navigator.storage.persist) navigator.storage.persist();
   }
 

@@ -1,6 +1,5 @@
-"use strict";
 // Keeps the page itself (never what it shows) so that it opens with no network, and refreshes the copy in the background.
-importScripts("/snapshot/store.js");
+// It is served behind store.js, as one file.
 
 const VERSION = "";
 const SHELL = `ballast-snapshot-page-${VERSION}`;

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -174,9 +173,11 @@ async def asset(request: Request) -> Response:
 
 @functools.cache
 def _worker() -> bytes:
-    """The worker with the version of all parts in it, so that browsers fetch them anew when one changes."""
-    whole = hashlib.sha256(b"".join(part(name) for name in sorted(KINDS)))
-    return re.sub(rb'VERSION = "[^"]*"', f'VERSION = "{whole.hexdigest()[:16]}"'.encode(), part("worker.js"), count=1)
+    """The worker behind the store it uses, with the version of all parts in it, so that browsers fetch them anew when
+    one changes."""
+    version = hashlib.sha256(b"".join(part(name) for name in sorted(KINDS))).hexdigest()[:16]
+    numbered = part("worker.js").replace(b'VERSION = ""', f'VERSION = "{version}"'.encode(), 1)
+    return part("store.js") + b"\n" + numbered
 
 
 async def inside(_request: Request) -> Response:
