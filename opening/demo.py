@@ -26,7 +26,7 @@ from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
-from opening import demo_money, demo_paper, demo_reports
+from opening import demo_money, demo_paper, demo_reports, demo_snapshot
 from opening.demo_history import SEASON, Draws, Maker, Row, Setting
 from opening.demo_loader import Loader
 from opening.start import furnish
@@ -95,6 +95,7 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int, load
         setting = _set_up(session, zone, rng)
         demo_reports.keep(session, str(zone))
         demo_money.set_up(session)
+        demo_snapshot.keep(session)
         session.flush()
         audit.append(session, by, "demo.settings", "clinic", clinic_id, {"seed": seed})
     loader.begin(clinic_id)
