@@ -204,6 +204,8 @@ def _by_looks(table: Table, of: str, found: dict[str, Source], order: str) -> No
         _first_like(table, found, "amount", _money)
     if of == "settlement" and "last4" not in found:
         _first_like(table, found, "last4", _masked)
+    if of == "settlement" and "kind" not in found:
+        _first_like(table, found, "kind", _kind)
 
 
 def _first_like(table: Table, found: dict[str, Source], field: str, read: Callable[[str], Any]) -> None:
@@ -230,6 +232,13 @@ def _money(text: str) -> int:
     if not any(sign in text for sign in ".,$€£") or ":" in text:
         raise Unreadable(text)
     return amount(text, 2, mark=_mark([text]))
+
+
+def _kind(text: str) -> str:
+    """A kind of transaction; "credit" and "debit" alone may as well be kinds of cards."""
+    if text.strip().casefold() in ("credit", "debit"):
+        raise Unreadable(text)
+    return word(text, KIND_WORDS, "kind")
 
 
 def _masked(text: str) -> str:

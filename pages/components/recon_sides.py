@@ -25,7 +25,7 @@ def by_hand(first: date, last: date) -> None:
         return
     words = st.text_input("Find", key="recon_find", placeholder="Client, card, code or amount", width=320,
                           icon=":material/search:", autocomplete="off")  # fmt: skip
-    decision = st.container(horizontal=True, vertical_alignment="bottom", key="recon_hand")
+    decision, told = st.container(horizontal=True, vertical_alignment="bottom", key="recon_hand"), st.container()
     left, right = st.columns(2, gap="medium")
     with left:
         ours = _choose("Payments without a partner", _like(found.payments, words or ""), "ours")
@@ -35,7 +35,14 @@ def by_hand(first: date, last: date) -> None:
     with decision:
         reason = st.text_input("Reason", key="recon_hand_why", max_chars=300, width=320, autocomplete="off",
                                placeholder="Needed where the amounts differ")  # fmt: skip
-        if st.button("Match these", type="primary", key="recon_hand_match", disabled=not ours):
+        chosen = st.button("Match these", type="primary", key="recon_hand_match", disabled=not ours)
+        if ours or theirs:
+            st.markdown(
+                f"{show.plain(show.money(settled))} settled less {show.plain(show.money(paid))} paid: "
+                f"**{show.plain(show.money(settled - paid))}**"
+            )
+    with told:
+        if chosen:
             with frame.refusals():
                 variances.match_by_hand(
                     [row.id for row in ours], [row.id for row in theirs], reason or "", by=frame.actor(),
@@ -45,10 +52,6 @@ def by_hand(first: date, last: date) -> None:
                 st.session_state["_recon_hand"] = st.session_state.get("_recon_hand", 0) + 1
                 st.session_state[recon_case.TOLD] = "Matched by hand."
                 st.rerun()
-        st.markdown(
-            f"{show.plain(show.money(settled))} settled less {show.plain(show.money(paid))} paid: "
-            f"**{show.plain(show.money(settled - paid))}**"
-        )
 
 
 def _like(rows: Sequence[Money], words: str) -> list[Money]:
@@ -70,10 +73,10 @@ def _choose(title: str, rows: list[Money], name: str) -> list[Money]:
         return []
     table: dict[str, list[Any]] = {
         "Day": [show.day(row.day, style="short") for row in rows],
+        "Amount": [show.money(row.cents) for row in rows],
         "Who or where": [row.about or row.reference for row in rows],
         "Card": [case_words.card(row) for row in rows],
         "Code": [row.authorization for row in rows],
-        "Amount": [show.money(row.cents) for row in rows],
     }
     chosen = st.dataframe(
         table, hide_index=True, height="content" if len(rows) <= 12 else 420, selection_mode="multi-row",
@@ -247,7 +250,9 @@ def _table(rows: Sequence[Case], label: str) -> None:
 
 def _names(rows: Sequence[Case]) -> dict[str, str]:
     return {
-        one.key: f"{show.day(one.day, style='short')} · {case_words.title(one)} · {case_words.sum_of(one)}"
+        one.key: " · ".join(
+            (show.day(one.day, style="short"), case_words.title(one), case_words.kind(one), case_words.sum_of(one))
+        )
         for one in rows
     }
 

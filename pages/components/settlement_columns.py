@@ -49,7 +49,7 @@ def choose(
         if start.fields and begin is not start:
             st.warning("This file lacks columns of that mapping, so the columns below are guessed.",
                        icon=":material/warning:")  # fmt: skip
-        place = f"{place}-{'-'.join(table.columns)[:80]}-{len(table.columns)}"
+        begun, place = place, f"{place}-{'-'.join(table.columns)[:80]}-{len(table.columns)}"
         mapping = _values(written, begin, place)
         st.markdown("## Which column is what")
         chosen: dict[str, Source] = {}
@@ -72,13 +72,14 @@ def choose(
             if field.kind == "choice" and field.name in chosen and chosen[field.name].names:
                 chosen[field.name] = word_table(table, field, chosen[field.name], place)
         mapping = mapping.model_copy(update={"fields": chosen})
-        _keep(mapping, place, by)
+        _keep(mapping, place, begun, by)
     return mapping
 
 
 def _start(file_id: str, purpose: str, offered: Choices) -> tuple[SettlementMapping, str]:
     """What to begin with: a guess, a mapping that was kept, or one out of a file."""
     own = {one.label or slug: one for slug, one in offered.mappings.items() if one.of == purpose}
+    slugs = {one.label or slug: slug for slug, one in offered.mappings.items() if one.of == purpose}
     brought = st.session_state.get(f"_brought-{file_id}")
     if brought is not None and brought.of == purpose:
         own = {f"{brought.label or 'The mapping you opened'} (opened)": brought, **own}
@@ -93,7 +94,10 @@ def _start(file_id: str, purpose: str, offered: Choices) -> tuple[SettlementMapp
                         st.session_state[f"_brought-{file_id}"] = found
                         st.rerun()
     chosen = own.get(str(begin)) or SettlementMapping(of=cast(Any, purpose), fields={})
-    return chosen, f"{file_id}-{purpose}-{begin}"
+    place = f"{file_id}-{purpose}-{begin}"
+    if str(begin) in slugs:  # one that was kept before can be shared as well
+        st.session_state[f"_kept-{place}"] = slugs[str(begin)]
+    return chosen, place
 
 
 def _writing(start: SettlementMapping, place: str) -> SettlementMapping:
@@ -141,11 +145,14 @@ def _pick(label: str, options: dict[str, str], begin: str, key: str, width: int)
     return str(st.selectbox(label, keys, index=index, format_func=options.__getitem__, key=key, width=width))
 
 
-def _keep(mapping: SettlementMapping, place: str, by: Actor) -> None:
+def _keep(mapping: SettlementMapping, place: str, begun: str, by: Actor) -> None:
     """Keep the mapping for the next file, and take it along as a file."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input(
-            "Keep these choices as", key=f"name-{place}", placeholder="First Bank, checking", width=320
+            "Keep these choices as",
+            key=f"name-{place}",
+            width=320,
+            placeholder="First Bank, checking" if mapping.of == "bank" else "Terminal at the front desk",
         )
         if st.button("Keep mapping", icon=":material/bookmark:", key=f"keep-{place}"):
             with frame.refusals():
@@ -153,7 +160,7 @@ def _keep(mapping: SettlementMapping, place: str, by: Actor) -> None:
                 frame.new_form_key(f"mapping-{place}")
                 st.session_state[f"_kept-{place}"] = slug_of(name)
                 st.toast("Kept. It is offered for the next file.")
-        if kept := st.session_state.get(f"_kept-{place}"):
+        if kept := st.session_state.get(f"_kept-{place}") or st.session_state.get(f"_kept-{begun}"):
             st.download_button(
                 "Take it along as a file", data=export_mapping(kept, by=by), file_name=f"{kept}.toml",
                 mime="application/toml", icon=":material/ios_share:", key=f"share-{place}",

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 
 from billing.settlement import overview, runs, saved
+from billing.settlement.mapping import SettlementMapping
 from data.models import BankLine, SettledTransaction
 from data.session import read
 from tests.screen import opened
@@ -62,6 +63,16 @@ def test_a_dropped_file_is_checked_imported_known_again_and_taken_back(sqlite_cl
     assert again.button(key="undo-yes").label == "Take it back"
 
 
+def test_a_column_of_refunds_is_known_by_its_words_and_one_of_card_types_is_not(sqlite_clinic):
+    table = (
+        b"Nr;Sold;Was;Paid with;Sum\nA1;19/11/2026 10:02;sale;Credit;125,00\nA2;20/11/2026 11:30;refund;Debit;20,00\n"
+    )
+    _, mapping = overview.guess_mapping(
+        table, "odd.csv", SettlementMapping(of="settlement", fields={}), by=sqlite_clinic.actor("mona")
+    )
+    assert mapping.fields["kind"].column == "Was"
+
+
 def test_an_unknown_table_is_guessed_corrected_kept_and_known_the_next_time(sqlite_clinic):
     at = dropped(sqlite_clinic, TERMINAL, "terminal.csv")
     the(at, "selectbox", "purpose-").set_value("settlement").run()
@@ -77,6 +88,9 @@ def test_an_unknown_table_is_guessed_corrected_kept_and_known_the_next_time(sqli
     assert not at.exception, at.exception
     mapping = saved.saved_mappings(by=sqlite_clinic.operator)["corner-terminal"]
     assert (mapping.label, mapping.date_order, mapping.fields["amount"].column) == ("Corner terminal", "mdy", "Sum")
+    again = dropped(sqlite_clinic, TERMINAL, "terminal.csv")
+    the(again, "selectbox", "purpose-").set_value("settlement").run()
+    assert "Take it along as a file" in str(again.get("download_button")), "one that was kept before is shared as well"
     text = saved.export_mapping("corner-terminal", by=sqlite_clinic.operator)
     assert saved.read_mapping_text(text, "shared.toml") == mapping
     trial = overview.try_file(TERMINAL, "t.csv", "settlement", mapping=mapping, by=sqlite_clinic.operator)
