@@ -21,6 +21,7 @@ import billing.portal.door  # noqa: F401 - says which codes are too old to be se
 from billing.processors import polling
 from billing.settlement.land import take_back_unfinished
 from campaigns import sending
+from campaigns.returns import mailbox_in
 from data import jobs
 from data.engine import Database, database, use
 from data.errors import Refusal
@@ -96,11 +97,18 @@ def check_books(clinic: Clinic, job: Job) -> dict[str, object]:
     return {"invoices": told.invoices, "faults": len(told.faults)}
 
 
+def read_returns(clinic: Clinic, job: Job) -> dict[str, object]:
+    """Bounces and complaints out of the mailbox they come to."""
+    from campaigns.mailbox import read_mailbox
+
+    return dict(vars(read_mailbox(by=Actor.worker(clinic.id, job.id))))
+
+
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
-    "reconcile": reconcile, "books": check_books, "vault": vault.carry_out,
+    "reconcile": reconcile, "books": check_books, "vault": vault.carry_out, "mailbox": read_returns,
 }  # fmt: skip
-BESIDE = frozenset(("schedule", "reconcile", "books"))
+BESIDE = frozenset(("schedule", "reconcile", "books", "mailbox"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
 RECURRING = {
@@ -108,6 +116,8 @@ RECURRING = {
     "books": "daily 04:40",
 }  # fmt: skip
 """Kind to local rule. A whole-home job such as the backup runs for the first clinic only."""
+READ_MAILBOX = "every 10 minutes"
+"""For clinics that have set a mailbox for bounces."""
 
 
 class Worker:
@@ -245,6 +255,8 @@ class Worker:
             for kind, rule in RECURRING.items():
                 if whole_home or kind != "backup":
                     jobs.ensure(session, kind, rule, clinic.zone)
+            if mailbox_in(session).active:
+                jobs.ensure(session, "mailbox", READ_MAILBOX, clinic.zone)
 
     @staticmethod
     def _carry_out(clinic: Clinic, job: Job) -> None:

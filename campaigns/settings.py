@@ -147,8 +147,8 @@ class Mailbox(definitions.Document):
     active: bool = False
     host: str = Field(default="", max_length=253, pattern=r"^[A-Za-z0-9.:-]*$")
     port: int = Field(default=993, ge=1, le=65_535)
-    user: str = Field(default="", max_length=254)
-    folder: str = Field(default="INBOX", max_length=100)
+    user: str = Field(default="", max_length=254, pattern=r"^[^\x00-\x1f\x7f]*$")
+    folder: str = Field(default="INBOX", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")
     soft_bounces: int = Field(default=4, ge=2, le=20)
     """So many passing bounces in a row, and the address counts as gone."""
 

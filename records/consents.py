@@ -142,9 +142,9 @@ def is_strict(session: ClinicSession) -> bool:
 def record_consent(
     client_id: str, channel: str, purpose: str, given: bool, wording: str, origin: str, *, by: Actor,
     key: str | None = None,
-) -> None:  # fmt: skip
-    """Keep one answer of a client. Raises what ``record_consents`` raises."""
-    record_consents(client_id, [Answer(channel, purpose, given, wording)], origin, by=by, key=key)
+) -> int:  # fmt: skip
+    """Keep one answer of a client; returns 1. Raises what ``record_consents`` raises."""
+    return record_consents(client_id, [Answer(channel, purpose, given, wording)], origin, by=by, key=key)
 
 
 def record_consents(

@@ -34,6 +34,7 @@ ANONYMOUS_PREFIXES = (
     "/icons/",
     "/u/",
     "/hooks/",
+    "/bounces/",
     "/pay/",
     "/portal/",
     "/snapshot/",

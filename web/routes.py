@@ -20,6 +20,7 @@ from data.errors import SessionEnded
 from data.home import Home
 from security import devices, sessions
 from web import faults
+from web.bounces import came_back
 from web.children import Child, start_worker
 from web.documents import document, scanned_page
 from web.gate import Gate, browser_cookie, client_address, is_secure, read_cookies, session_cookie, station_cookie
@@ -160,6 +161,7 @@ routes: list[BaseRoute] = [
     Route("/statements/{id}", statement),
     Route("/report-files/{id}", report_file),
     Route("/hooks/{clinic}/{processor}", told, methods=["POST"]),
+    Route("/bounces/{clinic}/{token}", came_back, methods=["POST"]),
     Route("/pay/{id}", pay, methods=["GET"]),
     Route("/u/{token}/choices", choices, methods=["GET", "POST"]),
     Route("/u/{token:path}", way_out, methods=["GET", "POST"]),

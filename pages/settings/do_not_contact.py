@@ -7,7 +7,7 @@ import streamlit as st
 from campaigns import suppressions
 from campaigns.consents import REASONS, SCOPES
 from campaigns.suppressions import Stop, Stops
-from pages.components import frame, show
+from pages.components import bounce_mailbox, frame, show
 from pages.components.draft_form import DraftForm
 from records.reach import CHANNELS
 
@@ -26,6 +26,7 @@ def main() -> None:
         add()
     look_up()
     newest(found)
+    bounce_mailbox.draw()
 
 
 def facts(found: Stops) -> str:

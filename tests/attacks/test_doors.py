@@ -160,6 +160,7 @@ def test_the_allow_list_for_strangers_is_exactly_this():
         "/icons/",
         "/u/",
         "/hooks/",
+        "/bounces/",
         "/pay/",
         "/portal/",
         "/snapshot/",
