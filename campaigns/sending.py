@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from html import escape
 from typing import Any
@@ -20,7 +21,7 @@ from sqlalchemy import func, select
 from campaigns.audience import Compiled, compile_texts, recently_reached
 from campaigns.consents import known_links_key, may_send
 from campaigns.launch import documents_of, prepare
-from campaigns.links import Out, address_hash, list_unsubscribe_headers, token
+from campaigns.links import Out, token
 from campaigns.settings import Campaign
 from campaigns.texts import About, texts
 from data import jobs
@@ -35,7 +36,7 @@ from messages.delivery import Held
 from messages.outbox import Content
 from messages.pace import quiet_until
 from records.consents import chunks
-from records.reach import address_of
+from records.reach import folded_address
 from security.actor import Actor
 from security.rules import act
 
@@ -55,9 +56,12 @@ class Running:
     frozen: dict[str, Any]
     key: bytes
     zones: tuple[str, ...]
+    says_who: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """Whether a text of it names the clinic's postal address by itself, found out with the first."""
 
 
 _known: OrderedDict[tuple[str, str, str], Running] = OrderedDict()
+_told: OrderedDict[str, dict[str, Any]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -158,7 +162,7 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
         hashes = {row.client_id: row.address_hash for row in own}
         why = may_send(session, hashes, channel, run.campaign.purpose, hashes)
         hold((row, why[row.client_id]) for row in own)
-        moved = _moved(session, run, channel, hashes)
+        moved = _moved(session, channel, {row.client_id: row.recipient for row in own})
         hold((row, "another address was entered meanwhile") for row in own if row.client_id in moved)
     patients = _patients_of(session, {one for about in told.values() for one in about["patients"]})
     hold((row, _about_patients(row, told[row.id]["patients"], patients)) for row in rows)
@@ -179,19 +183,26 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
 
 def told_of(row: Any) -> dict[str, Any]:
     """What was frozen for one recipient: ``values``, ``patients``, ``zone``."""
-    return dict(json.loads(unseal(row.body, database().home.key("token"), row.id)))
+    with _lock:
+        told = _told.get(row.id)
+    if told is None:
+        told = dict(json.loads(unseal(row.body, database().home.key("token"), row.id)))
+        with _lock:
+            _told[row.id] = told
+            while len(_told) > 2 * delivery.BATCH:
+                _told.popitem(last=False)
+    return told
 
 
-def _moved(session: ClinicSession, run: Running, channel: str, hashes: dict[str, str]) -> set[str]:
-    columns = (
-        Client.id, Client.email, Client.phone, Client.address, Client.city, Client.region, Client.postal_code
-    )  # fmt: skip
+def _moved(session: ClinicSession, channel: str, recipients: dict[str, str]) -> set[str]:
+    """The clients of whom another address is on record than the one that was frozen."""
+    column = Client.email if channel == "email" else Client.phone
     found = set()
-    for some in chunks(hashes):
-        for client in session.execute(select(*columns).where(Client.id.in_(some))):
-            address = address_of(channel, client)
-            if address and address_hash(run.key, channel, address) != hashes[client.id]:
-                found.add(client.id)
+    for some in chunks(recipients):
+        for client, address in session.execute(select(Client.id, column).where(Client.id.in_(some))):
+            before = recipients[client]
+            if address and address != before and folded_address(channel, address) != folded_address(channel, before):
+                found.add(client)
     return found
 
 
@@ -250,8 +261,8 @@ def compose(clinic_id: str, row: Any) -> Content:
     if run.campaign.purpose == "marketing" and run.frozen.get("site"):
         out = token(run.key, Out(clinic_id, "email", row.address_hash))
         way_out = f"{run.frozen['site']}/u/{out}?r={row.run_id.replace('-', '')}"
-        headers += list(list_unsubscribe_headers(way_out).items())
-    text, html = _footed(text, html, run.frozen, way_out)
+        headers += [("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
+    text, html = _footed(run, row, text, html, way_out)
     return Content(
         text, html, subject=" ".join(written.subject.split())[:300], sender_name=_one_line(run.frozen["sender"]),
         headers=tuple(headers),
@@ -262,24 +273,31 @@ def _one_line(text: str) -> str:
     return " ".join(str(text).split())[:120]
 
 
-def _footed(text: str, html: str, frozen: dict[str, Any], way_out: str) -> tuple[str, str]:
+def _footed(run: Running, row: Any, text: str, html: str, way_out: str) -> tuple[str, str]:
     """Who writes, from where, and how to have no more of it, wherever the template does not say it."""
-    postal = _one_line(frozen.get("postal", ""))
-    who = f"{_one_line(frozen['sender'])}, {postal}" if postal else _one_line(frozen["sender"])
-    lines = [] if postal and postal in " ".join(text.split()) else [who]
+    postal, sender = _one_line(run.frozen.get("postal", "")), _one_line(run.frozen["sender"])
+    feet: list[str] = []
+    if not _says(run, (row.variant, "text"), postal, text):
+        feet.append(f"{sender}, {postal}" if postal else sender)
     if way_out and way_out not in text:
-        lines.append(f"You can say that you want no more of these messages: {way_out}")
-    if lines:
-        text = text.rstrip() + "\n\n-- \n" + "\n".join(lines) + "\n"
+        feet.append(f"You can say that you want no more of these messages: {way_out}")
+    if feet:
+        text = text.rstrip() + "\n\n-- \n" + "\n".join(feet) + "\n"
     if html:
-        feet = [] if postal and escape(postal) in " ".join(html.split()) else [escape(who)]
-        if way_out and escape(way_out) not in html:
+        feet = [] if _says(run, (row.variant, "html"), escape(postal), html) else [escape(f"{sender}, {postal}")]
+        if way_out and way_out not in html and escape(way_out) not in html:
             feet.append(f'<a href="{escape(way_out)}">Unsubscribe</a>')
         if feet:
             foot = f'<p style="font-size:12px;color:#666666">{" · ".join(feet)}</p>'
             head, end, tail = html.rpartition("</body>")
             html = head + foot + end + tail if end else html + foot
     return text, html
+
+
+def _says(run: Running, which: tuple[str, str], postal: str, text: str) -> bool:
+    if which not in run.says_who:
+        run.says_who[which] = bool(postal) and postal in " ".join(re.sub("<br[^>]*>", " ", text).split())
+    return run.says_who[which]
 
 
 def _of_process(clinic_id: str, run_id: str) -> Running:

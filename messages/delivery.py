@@ -16,6 +16,7 @@ import smtplib
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ RETRY = (1, 5, 15, 60, 240, 720)
 """Minutes until the next try after a passing failure."""
 GROUP = 10
 """Mails of a campaign that are marked together."""
-BATCH = 100
+BATCH = 200
 """Mails of a campaign that are claimed together."""
 RESEND = {"alert", "invitation", "reset", "vault", "reminder", "notice", "portal-code"}
 """Purposes for which a duplicate is better than a miss."""
@@ -167,6 +168,8 @@ class Round:
         self._judged_at: int | None = None
         self._ends: list[_End] = []
         self._broken = ""
+        self._unsendable: list[_End] = []
+        self._beside = ThreadPoolExecutor(1, "compose")
 
     def run(self, seconds: float) -> dict[str, int]:
         """Send until nothing is due or the time is over."""
@@ -177,6 +180,7 @@ class Round:
                 if not rows or not self._send_claimed(rows):
                     break
         finally:
+            self._beside.shutdown()
             self.close()
         return dict(self.ended)
 
@@ -232,21 +236,31 @@ class Round:
         return rows
 
     def _send_claimed(self, rows: list[OutboxRow]) -> bool:
-        """Judge, compose and send what was claimed, group by group; whether the connection still holds."""
-        ready = self._composed(self._judged(rows))
-        goes_on = True
-        while goes_on and ready:
-            size = self.group if ready[0][0].run_id else 1
-            group, ready = ready[:size], ready[size:]
+        """Judge, compose and send what was claimed, group by group; whether the connection still holds. The next group
+        is composed beside, while the disk and the mail server are waited for."""
+        rows = self._judged(rows)
+        size = self.group if rows and rows[0].run_id else 1
+        groups = [rows[at : at + size] for at in range(0, len(rows), size)]
+        goes_on, following = True, self._beside.submit(self._composed, groups[0]) if groups else None
+        for number, _ in enumerate(groups):
+            assert following is not None
+            group = following.result()
+            following = self._beside.submit(self._composed, groups[number + 1]) if number + 1 < len(groups) else None
             going = self._begin([row for row, _ in group])
             group = [parcel for parcel in group if parcel[0].id in going]
             told = self.send(group) if group else []
             goes_on = self._take_in(told)
-        self._ends += [
-            _End(row, "pending") if row.run_id else _End(row, "deferred", self._broken, tried=1) for row, _ in ready
-        ]
+            if not goes_on:
+                self._give_back(following.result() if following else [], groups[number + 2 :])
+                break
         self._finish()
         return goes_on
+
+    def _give_back(self, composed: Sequence[tuple[OutboxRow, Any]], groups: Sequence[Sequence[OutboxRow]]) -> None:
+        """Nothing of these goes out now: the connection is broken."""
+        for row in [*(row for row, _ in composed), *(row for group in groups for row in group)]:
+            back = _End(row, "pending") if row.run_id else _End(row, "deferred", self._broken, tried=1)
+            self._ends.append(back)
 
     def _judged(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         with read(self.clinic_id) as session:
@@ -268,7 +282,9 @@ class Round:
             try:
                 parcels.append((row, self.compose(row)))
             except (ValueError, UnicodeError, Refusal) as unsendable:
-                self._ends.append(_End(row, "failed", str(unsendable), tried=1))  # this one alone
+                self._unsendable.append(_End(row, "failed", str(unsendable), tried=1))  # this one alone
+            except Exception as failure:
+                self._unsendable.append(_End(row, "failed", f"its text could not be made: {type(failure).__name__}"))
         return parcels
 
     def _begin(self, rows: list[OutboxRow]) -> set[str]:
@@ -293,13 +309,16 @@ class Round:
             return set(session.connection().execute(_BEGIN, self._about(session) | mark).scalars())
 
     def _finish(self) -> None:
-        if self._ends:
-            with write(self.clinic_id, quiet=all(end.row.run_id for end in self._ends)) as session:
+        ends = [*self._ends, *self._unsendable]
+        if ends:
+            with write(self.clinic_id, quiet=all(end.row.run_id for end in ends)) as session:
                 session.head()
                 self._write_ends(session)
 
     def _write_ends(self, session: ClinicSession) -> None:
         about, now = self._about(session), clock.now()
+        while self._unsendable:  # filled beside
+            self._ends.append(self._unsendable.pop())
         sent = [end.row.id for end in self._ends if end.state == "sent"]
         if sent:
             session.connection().execute(_SENT, about | {"ids": sent, "now": now})
