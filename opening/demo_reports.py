@@ -9,7 +9,7 @@ from sqlalchemy import select
 from data import definitions
 from data.models import User
 from data.session import ClinicSession
-from opening import demo_subscriptions
+from opening import demo_outage, demo_subscriptions
 from reports.dashboards import DASHBOARD, Dashboard
 from reports.queries import QUERY, SavedQuery
 from reports.saved import REPORT, SavedReport
@@ -140,3 +140,4 @@ def keep(session: ClinicSession, zone: str) -> None:
         board = Dashboard.model_validate(body | {"tiles": placed, "owner": owner, "shared": True})
         definitions.save(session, DASHBOARD, name, board, by_user_id=owner or None)
     demo_subscriptions.keep(session, zone, people)
+    demo_outage.keep(session, zone, people)

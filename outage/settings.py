@@ -75,3 +75,34 @@ STATUS_PAGE = definitions.register("status-page", "Status page", StatusPage, _ch
 def status_page(session: ClinicSession) -> StatusPage:
     """Where the clinic's status page stands; empty where none was set."""
     return definitions.load_all(session, STATUS_PAGE).get("status") or StatusPage()
+
+
+CARD_WAYS = {
+    "slips": "Card slips", "terminal": "A terminal that works by itself", "links": "Payment requests afterwards",
+    "imprinter": "An imprinter", "second": "A second processor or a phone app", "none": "Cash and checks alone",
+}  # fmt: skip
+
+
+class OutagePlan(definitions.Document):
+    """Settings > Cards in an outage: what is done where cards cannot be taken as usual."""
+
+    slips: bool = False
+    terminal: bool = False
+    links: bool = False
+    imprinter: bool = False
+    second: bool = False
+    none: bool = False
+    where: str = Field(default="", max_length=160)
+
+    @property
+    def ways(self) -> list[str]:
+        """The ways that were chosen, in words."""
+        return [words for name, words in CARD_WAYS.items() if getattr(self, name)]
+
+
+PLAN = definitions.register("outage-readiness", "Cards in an outage", OutagePlan)
+
+
+def outage_plan(session: ClinicSession) -> OutagePlan:
+    """How cards are taken in an outage; nothing is chosen where none was saved."""
+    return definitions.load_all(session, PLAN).get("outage") or OutagePlan()

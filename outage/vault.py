@@ -320,9 +320,9 @@ def _todo(session: ClinicSession, zone: str) -> Sequence[Callable[[ClinicSession
         for mail in _of_night(session, today)
         if mail.state == "deferred" and mail.due_at > now + AGAIN
     ]
-    overdue = _overdue(session, today, zone)
-    if overdue and f"vault-alarm:{today}" not in known:
-        todo.append(partial(_tell_owners, day=today, count=len(overdue)))
+    without = overdue(session, today, zone)
+    if without and f"vault-alarm:{today}" not in known:
+        todo.append(partial(_tell_owners, day=today, count=len(without)))
     return todo
 
 
@@ -339,9 +339,9 @@ def _is_due(mail: OutboxMessage, day: date, zone: str) -> bool:
     return LATE not in mail.subject and mail.entered_at <= begins(day, zone) + LATEST
 
 
-def _overdue(session: ClinicSession, day: date, zone: str) -> list[VaultAddress]:
-    """The addresses that ought to have got a day's roster by now. One added since, or a password set since, has as long
-    as midnight has."""
+def overdue(session: ClinicSession, day: date, zone: str) -> list[VaultAddress]:
+    """Within a rule: the addresses that ought to have got a day's roster by now. One added since, or a password set
+    since, has as long as midnight has."""
     set_at = since(session)
     if set_at is None:
         return []
@@ -357,7 +357,7 @@ def alarms(*, by: Actor) -> list[Alert]:
     """For the home page of those who set the Vault up: that today's did not go out. Raises NotPermitted."""
     with look(by, "settings.edit") as session:
         zone = session.get_one(Clinic, session.clinic_id).zone
-        late = len(_overdue(session, clock.today(zone), zone))
+        late = len(overdue(session, clock.today(zone), zone))
     if not late:
         return []
     words = "one address" if late == 1 else f"{late} addresses"

@@ -228,6 +228,11 @@ def confirmed(session: ClinicSession) -> list[VaultAddress]:
     return [row for row in _rows(session) if row.confirmed_at is not None]
 
 
+def unconfirmed(session: ClinicSession) -> list[str]:
+    """Within a rule: the addresses whose code was not entered yet."""
+    return [row.email for row in _rows(session) if row.confirmed_at is None]
+
+
 def _rows(session: ClinicSession) -> list[VaultAddress]:
     return list(session.scalars(select(VaultAddress).order_by(VaultAddress.id)))
 

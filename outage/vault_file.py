@@ -28,6 +28,9 @@ ALWAYS = ("time", "number", "owner", "phone", "animal", "details", "services", "
 """The columns that stand there even where nobody has anything in them."""
 
 
+NO_BREAK = "\u00a0"
+
+
 @dataclass(frozen=True)
 class RosterFile:
     """A day's roster, encrypted."""
@@ -52,6 +55,8 @@ def roster_file(clinic_id: str, day: date, password: str) -> RosterFile:
             sheets.setdefault(appointment, []).append(str(serial))
     heads = HEADS | {"owner": words.owner, "sheets": "Sheets"}
     lines = [facts.line(row, words) | {"sheets": ", ".join(sheets.get(row.id, []))} for row in rows]
+    for line in lines:
+        line["phone"] = line["phone"].replace(" ", NO_BREAK)
     shown = [name for name in heads if name in ALWAYS or any(line[name] for line in lines)]
     columns = [
         Column(heads[name], align="right" if name in ("owed", "deposit") else "left", width=WIDE.get(name, 0.0),

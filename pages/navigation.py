@@ -42,6 +42,14 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("paper/back_entry.py", "Back entry", "keyboard", "outage.enter", "back-entry", beside="recovery"),
         Page("paper/slips.py", "Card slips", "credit_card", "outage.enter", "card-slips", beside="recovery"),
         Page("paper/print.py", "Print forms", "print", "outage.print", "print-forms", beside="recovery"),
+        Page(
+            "paper/readiness.py",
+            "Readiness",
+            "health_and_safety",
+            ("settings.edit", "outage.declare"),
+            "readiness",
+            beside="recovery",
+        ),
         Page("paper/practise.py", "Practise an outage", "school", "outage.print", "practise", in_menu=False),
     ),
     "Money": (
@@ -72,6 +80,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
     ),
     "Settings": (
+        Page("staff/memos.py", "Memos", "campaign", None, "memos", in_menu=False),
         Page("staff/people.py", "Staff", "badge", "staff.view", "staff", in_menu=False),
         Page("staff/profile.py", "Staff profile", "badge", "staff.view", "staff-profile", in_menu=False),
         Page(
@@ -84,6 +93,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/editor.py", "Setting", "tune", "settings.edit", "setting", in_menu=False),
         Page("settings/price_list.py", "Price list", "sell", "settings.edit", "price-list", in_menu=False),
         Page("settings/processors.py", "Card processors", "credit_card", "settings.edit", "processors", in_menu=False),
+        Page("settings/vault.py", "The Vault", "lock_clock", "settings.edit", "vault", in_menu=False),
         Page("settings/status_page.py", "Status page", "monitor_heart", "settings.edit", "status-page", in_menu=False),
         Page("settings/do_not_contact.py", "Do not contact", "block", "settings.edit", "do-not-contact", in_menu=False),
         Page("settings/snapshots.py", "Snapshot computers", "offline_pin", "settings.edit", "snapshots", in_menu=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from outage import vault
 from pages.components import frame
 from pages.home.cards import Card, Wait, cards
 from pages.home.links import Link
@@ -12,14 +13,17 @@ HELPS = {
     "reviews": (Link("settings/reviews.py", "reviews"), "Review"),
     "backups": (Link("settings/backups.py", "backups"), "Open backups"),
     "reconciliation": (Link("money/reconciliation.py", "reconciliation"), "Open reconciliation"),
+    "vault": (Link("settings/vault.py", "vault"), "Open the Vault"),
     "subscriptions": (Link("reporting/subscriptions.py", "subscriptions"), "Open subscriptions"),
 }
 GRADES = {"danger": "Urgent", "warning": "Look soon"}
 
 
-def draw(may: frozenset[str]) -> None:  # noqa: ARG001 - every block is called alike
+def draw(may: frozenset[str]) -> None:
     """Draw it."""
     found = alerts(by=frame.actor())
+    if "settings.edit" in may:
+        found = vault.alarms(by=frame.actor()) + found
     lines = [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
     title = f"Needs a look ({len(found)})" if found else "Needs a look"
     nothing = "Nothing. Nobody is locked out, backups are fresh, and every task has run."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import frame, outage_dialogs, show
-from pages.home import alerts, day, first_steps, money, months, queues
+from pages.home import alerts, day, first_steps, memos, money, months, queues
 
 ORDER = {
     "owner": ("money", "alerts", "queues", "day"),
@@ -28,6 +28,7 @@ def main() -> None:
         if outage_dialogs.button("home_outage"):
             outage_dialogs.declare()
     with frame.refusals():
+        memos.draw()
         first_steps.draw(may)
     drawn = False
     for name in ORDER.get(who.role, ("day", "queues")):

@@ -11,6 +11,7 @@ from pages.home.cards import Card, Wait
 from pages.home.links import Link
 
 PRINT = "paper/print.py", "print-forms"
+ACTIONS = Link("paper/readiness.py", "readiness")
 PRACTISE = Link("paper/practise.py", "practise")
 
 
@@ -24,6 +25,8 @@ def card() -> Card:
         Wait("Blank stock", stock if found.low else "Enough of every form", "", Link(*PRINT, {"tab": "Blank stock"})),
         Wait("Practice", show.practised(found.practised), _when(found.practised), PRACTISE),
     ]
+    if frame.may() & {"settings.edit", "outage.declare"}:
+        lines.append(Wait("The six actions", "See what is ready and print the card", "", ACTIONS))
     return Card("Ready for an outage", lines, "", shape="minmax(0, 1fr) minmax(0, 1.5fr) auto")
 
 

@@ -7,6 +7,10 @@ from pages.components import cards, close_account, frame
 from pages.settings.kinds import GROUPS, SETTINGS
 
 PEOPLE = (
+    ("staff/memos.py", "Memos", "campaign", "Notices on everybody's home page, and who has read them.",
+     "settings.edit"),
+    ("paper/readiness.py", "Outage readiness", "health_and_safety", "The six actions, measured, and the card to print.",
+     "settings.edit"),
     ("settings/users.py", "Users", "group", "Invite people, give roles, reset passwords, sign out.", "security.users"),
     ("settings/roles.py", "Roles", "shield_person", "What each role may see and do.", "security.roles"),
     ("settings/sessions.py", "Signed in now", "devices", "Who is signed in, where, and a way out.", "security.users"),

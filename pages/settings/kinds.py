@@ -113,6 +113,24 @@ SETTINGS = (
         },
     ),
     Setting(
+        "vault", "The Vault", "address", "lock_clock",
+        "The day's roster by mail at midnight, as a file that opens without Ballast.", PAPER,
+        page="settings/vault.py",
+    ),
+    Setting(
+        "outage-readiness", "Cards in an outage", "plan", "credit_card_off",
+        "How cards are taken when the processor or the network is down. It stands on the outage card.", PAPER,
+        only="outage",
+        fields={
+            "slips": Field("Card slips", help="Total, last four digits and authorization code; settled afterwards."),
+            "terminal": Field("A terminal that works by itself", help="With a line of its own."),
+            "links": Field("Payment requests afterwards", help="Mailed to clients once you are back."),
+            "imprinter": Field("An imprinter"), "second": Field("A second processor or a phone app"),
+            "none": Field("Cash and checks alone", help="Nobody pays by card then."),
+            "where": Field("Where it lies", help="Such as: terminal and slips in the second drawer of the desk."),
+        },
+    ),
+    Setting(
         "status-page", "Status page", "status page", "monitor_heart",
         "Where people look when this app does not answer, and the secret its watcher needs.", CLINIC, only="status",
         page="settings/status_page.py",
