@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from billing.fee_check import find_fees
+from billing.fee_check import find_fees, month_fees
+from billing.fees import MonthFee
 from billing.matching import OPEN, signature
 from billing.matching_rows import MONEY_STATES
 from billing.periods import refuse_closed
@@ -137,8 +138,9 @@ def find_deposits(*, by: Actor) -> int:
         monthly = [one for one in found if one.kind == MONTHLY and one.line]
         explained = {str(one.line) for one in (*links, *monthly)}
         arrived = {batch for one in found for batch in one.batches}
-        variances = seen.variances(explained, arrived)
-        variances += [_fees_of(one) for one in monthly]
+        billed = [one for one in month_fees(session) if one.line not in explained]
+        variances = seen.variances(explained | {one.line for one in billed}, arrived)
+        variances += [_fees_of(one) for one in monthly] + [_billed(one) for one in billed]
         stored = {row.signature: row for row in session.scalars(select(Variance).where(Variance.kind.in_(KINDS)))}
         new = [one for one in variances if one["signature"] not in stored or _is_back(one, stored[one["signature"]])]
         marks = {one["signature"] for one in variances}
@@ -286,6 +288,13 @@ def _fees_of(one: DepositFound) -> dict[str, Any]:
     """A line that is just the fees of a month: told and explained at once."""
     month = one.month or date.min
     told = _variance(MONTHLY, month, 0, lines=[str(one.line)], month=month.isoformat(), fees=one.fee_cents)
+    return told | {"state": "explained"}
+
+
+def _billed(one: MonthFee) -> dict[str, Any]:
+    """A line that is the fee of a month, told at the last batch of it: what is off the rate is a case of its own."""
+    told = _variance(MONTHLY, one.month, 0, lines=[one.line], batches=one.batches, month=one.month.isoformat(),
+                     fees=one.fee_cents)  # fmt: skip
     return told | {"state": "explained"}
 
 

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 
 KIND = "fee_off_rate"
 ROUNDING = 1
 """Cents by which the fee of one transaction may be off: processors round in either direction."""
+
+
+BILLED_LATE = timedelta(days=21)
+"""A month's fees are billed in its last days, or up to so many days into the next month."""
+LIKELY = 3
+"""A debit of the bank is a month's fee where it is at most so many times what was agreed, and at least that part."""
 
 
 @dataclass(frozen=True)
@@ -75,16 +81,38 @@ class FeeFinding:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class MonthFee:
+    """What a processor that bills once a month took for one: by rows of its settlements, or by a line of the bank.
+    ``month`` is its first day."""
+
+    processor: str
+    month: date
+    fee_cents: int
+    day: date
+    batches: tuple[str, ...] = ()
+    line: str = ""
+
+
+def billed_month(day: date) -> date:
+    """The month that a fee of this day is for."""
+    return (day - BILLED_LATE).replace(day=1)
+
+
 def fee_findings(
     rows: Iterable[Charged], terms: Mapping[str, Terms], batches: Iterable[BatchFee] = ()
 ) -> list[FeeFinding]:
     """The fees that are off the rate agreed with their processor, one finding for each batch, in a lasting order.
 
     Rows that state their own fee are held to it one by one. Where none of a batch does, the batch's fee is held to the
-    sum. An account that is charged once a month may take nothing daily; one whose rate is not known is left out.
+    sum, what its chargebacks cost set aside. An account that is charged once a month may take nothing daily; one whose
+    rate is not known is left out.
     """
     of_batch: dict[tuple[str, str], list[Charged]] = defaultdict(list)
+    aside: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
+        if row.kind == "chargeback":
+            aside[row.processor, row.batch] += row.fee_cents or 0
         if row.status == "settled" and row.kind in ("sale", "refund") and terms.get(row.processor, Terms()).is_known:
             of_batch[row.processor, row.batch].append(row)
     stated = {(one.processor, one.batch): one.fee_cents for one in batches}
@@ -94,9 +122,35 @@ def fee_findings(
         if any(row.fee_cents is not None for row in mine):
             one = _of_rows(processor, batch, mine, agreed)
         else:
-            one = _of_batch(processor, batch, mine, agreed, stated.get((processor, batch)))
+            whole = stated.get((processor, batch))
+            one = _of_batch(processor, batch, mine, agreed, whole)
+            if one is not None and whole is not None and aside[processor, batch]:
+                one = _of_batch(processor, batch, mine, agreed, whole - aside[processor, batch])
         if one is not None:
             found.append(one)
+    return found
+
+
+def month_findings(
+    rows: Iterable[Charged], terms: Mapping[str, Terms], billed: Iterable[MonthFee]
+) -> list[tuple[MonthFee, FeeFinding]]:
+    """The fees of a month that are off what its sales come to at the rate agreed, of accounts that bill monthly.
+    ``day`` of a row is that of its batch. A fee that is just what the rows state is held to the rate row by row."""
+    of_month: dict[tuple[str, date], list[Charged]] = defaultdict(list)
+    for row in rows:
+        if row.status == "settled" and row.kind in ("sale", "refund") and row.day is not None:
+            of_month[row.processor, row.day.replace(day=1)].append(row)
+    found = []
+    for one in sorted(billed, key=lambda fee: (fee.processor, fee.month)):
+        agreed, mine = terms.get(one.processor, Terms()), of_month[one.processor, one.month]
+        stated = sum(row.fee_cents or 0 for row in mine)
+        if not (agreed.is_known and agreed.monthly and mine):
+            continue
+        if stated and abs(one.fee_cents - stated) <= ROUNDING * len(mine):
+            continue
+        off = _of_batch(one.processor, f"{one.processor} {one.month:%Y-%m}", mine, agreed, one.fee_cents)
+        if off is not None:
+            found.append((one, replace(off, detail={**off.detail, "month": one.month.isoformat()})))
     return found
 
 

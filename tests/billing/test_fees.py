@@ -1,10 +1,13 @@
 """A fee that is not what was agreed is found to the cent, and a cent of rounding is none."""
 
+from datetime import date, timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.fees import BatchFee, Charged, Terms, fee_findings
+from billing.fees import BatchFee, Charged, MonthFee, Terms, billed_month, fee_findings, month_findings
 
+DAY = timedelta(days=1)
 AGREED = Terms(26_000, 10)
 TERMS = {"terminal": AGREED}
 
@@ -41,6 +44,35 @@ def test_what_was_not_agreed_or_is_no_settled_sale_is_no_finding():
     for fee in (0, 10, -10, -36, -26):
         assert not fee_findings([sale("R", -1_000, fee, kind="refund")], TERMS), fee
     assert fee_findings([sale("R", -1_000, 90, kind="refund")], TERMS)
+
+
+def test_what_a_chargeback_costs_is_no_fee_of_its_batch_where_the_sales_state_none():
+    rows = [sale("A", 10_000, None), sale("B", 5_000, None), sale("C", -9_000, 1_500, kind="chargeback")]
+    wanted = 270 + 140
+    assert not fee_findings(rows, TERMS, [BatchFee("B1", "terminal", wanted + 1_500)])
+    assert not fee_findings(rows, TERMS, [BatchFee("B1", "terminal", wanted)]), "billed apart"
+    (found,) = fee_findings(rows, TERMS, [BatchFee("B1", "terminal", wanted + 1_550)])
+    assert (found.charged_cents, found.difference_cents) == (wanted + 50, 50)
+
+
+def test_a_months_fee_is_held_to_the_months_sales_a_cent_for_each():
+    monthly = {"terminal": Terms(26_000, 10, monthly=True)}
+    month, day = date(2026, 3, 1), date(2026, 3, 17)
+    rows = [sale("A", 10_000, None, day=day), sale("B", 5_000, None, day=day), sale("X", 7_000, None, day=month - DAY)]
+
+    def off(cents, terms=monthly, rows=rows):
+        return [one for _, one in month_findings(rows, terms, [MonthFee("terminal", month, cents, date(2026, 4, 2))])]
+
+    assert not off(410) and not off(412) and not off(408)
+    (found,) = off(413)
+    assert (found.difference_cents, found.settled, found.detail["month"]) == (3, ("A", "B"), "2026-03-01")
+    assert off(300)[0].difference_cents == -110
+    assert not off(900, TERMS), "taken daily: its batches are held to the rate"
+    stated = [sale("A", 10_000, 300, day=day), sale("B", 5_000, 150, day=day)]
+    assert not off(450, rows=stated) and off(520, rows=stated), "what the rows state is held to the rate row by row"
+    assert [billed_month(one) for one in (date(2026, 3, 30), date(2026, 4, 21), date(2026, 4, 22))] == [
+        month, month, date(2026, 4, 1)
+    ]  # fmt: skip
 
 
 @given(st.lists(st.tuples(st.integers(1, 500_000), st.integers(-1, 1)), max_size=30), st.integers(0, 60_000),

@@ -141,6 +141,20 @@ def test_the_fee_of_a_chargeback_is_no_fee_off_the_contract(clinic, week, books)
     ]  # fmt: skip
 
 
+def test_a_fee_that_is_billed_monthly_stands_beside_the_months_sales(clinic, week, books):
+    with write(clinic.id) as session:
+        document = Processor(label="Old terminal", type="terminal", fees="monthly", rate_millionths=20_000)
+        definitions.save(session, PROCESSOR, "term", document, by_user_id=None)
+    names = ("processor", "fees", "agreed", "off_agreed")
+    assert told(ask(clinic, "processor-fees"), *names)[1] == ("Old terminal", 90, 80, 10)
+    books.settle(cents=-25, kind="fee", processor="term", day=NEXT + timedelta(days=31), batch_id=None,
+                 settled_on=NEXT.replace(day=1) + timedelta(days=35))  # fmt: skip
+    assert told(ask(clinic, "processor-fees"), *names)[1] == ("Old terminal", 115, 80, 35)
+    line = books.line(-95, NEXT + timedelta(days=32), "FEES")
+    case(clinic, "monthly_fees", 0, state="explained", bank_line_ids=[line], batch_ids=[week[2]])
+    assert told(ask(clinic, "processor-fees"), *names)[1] == ("Old terminal", 95 + 25, 80, 40), "for the row's 90"
+
+
 def test_lines_of_the_bank_that_are_no_batches_stand_apart(clinic, week):
     found = ask(clinic, "bank-deposits")
     days = found.columns[found.index("days_to_deposit")]
