@@ -285,11 +285,13 @@
     if (none) none.hidden = left > 0 || !words.length;
   }
 
-  function table(columns, rows, label, empty) {
+  function table(columns, rows, label, empty, shape) {
     if (!rows.length) return h("p", {class: "empty"}, empty);
-    return h("div", {class: "scroll"}, h("table", {"aria-label": label},
-      h("thead", {}, h("tr", {}, columns.map((one) => h("th", {scope: "col", class: one.right ? "right" : null}, one.label)))),
-      h("tbody", {}, rows.map((row) => h("tr", {"data-find": true}, row.map((words, i) => h("td", {"data-label": columns[i].label, class: [columns[i].right ? "right" : "", columns[i].bold ? "strong" : "", columns[i].whole ? "whole" : "", words ? "" : "bare", columns[i].box && !words ? "box" : ""].join(" ").trim() || null}, String(words ?? ""))))))));
+    const bare = (i) => !columns[i].box && rows.every((row) => !row[i]);
+    const shown = (cells) => cells.filter((_one, i) => !bare(i));
+    return h("div", {class: "scroll"}, h("table", {"aria-label": label, class: shape},
+      h("thead", {}, h("tr", {}, shown(columns.map((one) => h("th", {scope: "col", class: one.right ? "right" : null}, one.label))))),
+      h("tbody", {}, rows.map((row) => h("tr", {"data-find": true}, shown(row.map((words, i) => h("td", {"data-label": columns[i].label, class: [`c${i}`, columns[i].right ? "right" : "", columns[i].bold ? "strong" : "", columns[i].whole ? "whole" : "", words ? "" : "bare", columns[i].box && !words ? "box" : ""].join(" ").trim()}, String(words ?? "")))))))));
   }
 
   const plain = (...labels) => labels.map((label) => ({label}));
@@ -305,7 +307,7 @@
       csv: {columns: columns.map((one) => one.label), rows: day.rows},
     });
     return [tools(`roster-${day.day}`, `Roster, ${day.heading}`, made, true), h("h2", {}, day.heading), h("p", {class: "soft"}, day.facts),
-      day.withheld ? h("p", {class: "note"}, withheld(day)) : null, table(columns, day.rows, `Roster of ${day.heading}`, "Nobody is booked for this day."), none()].filter(Boolean);
+      day.withheld ? h("p", {class: "note"}, withheld(day)) : null, table(columns, day.rows, `Roster of ${day.heading}`, "Nobody is booked for this day.", "visits"), none()].filter(Boolean);
   }
 
   const DRUG = ["Time", "Drug", "Given", "Wasted", "Bottle", "Route", "By", "Witness"];
@@ -330,8 +332,8 @@
         h("div", {class: "cardhead"}, h("h3", {}, one.name), h("span", {class: "soft"}, [one.owner, one.details].filter(Boolean).join(" · ")), one.weight ? h("b", {class: "weight"}, one.weight) : null, h("span", {class: "stage"}, one.stage)),
         h("p", {class: "soft small"}, [`Visit ${one.number}`, one.since || one.time, one.services].filter(Boolean).join(" · ")),
         one.caution ? h("p", {class: "caution"}, one.caution) : null,
-        one.lines.length ? h("div", {class: "scroll"}, h("table", {"aria-label": `Drugs of ${one.name}`}, h("thead", {}, h("tr", {}, DRUG.map((label) => h("th", {scope: "col"}, label)))),
-          h("tbody", {}, one.lines.map((line) => h("tr", {}, drugCells(line, on.day).map((words, i) => h("td", {"data-label": DRUG[i], class: [i === 1 ? "strong" : "", words ? "" : "bare"].join(" ").trim() || null}, words)))))))
+        one.lines.length ? h("div", {class: "scroll"}, h("table", {"aria-label": `Drugs of ${one.name}`, class: "given"}, h("thead", {}, h("tr", {}, DRUG.map((label) => h("th", {scope: "col"}, label)))),
+          h("tbody", {}, one.lines.map((line) => h("tr", {}, drugCells(line, on.day).map((words, i) => h("td", {"data-label": DRUG[i], class: [`c${i}`, i === 1 ? "strong" : "", words ? "" : "bare"].join(" ").trim() || null}, words)))))))
           : h("p", {class: "soft small"}, "Nothing given yet."))), none()];
   }
 
@@ -376,9 +378,11 @@
     busy = true;
     const button = document.getElementById("refresh");
     if (button) { button.disabled = true; button.textContent = "Refreshing…"; }
-    const state = await Store.refresh().catch(() => "trouble");
-    await heard(state);
-    busy = false;
+    try {
+      await heard(await Store.refresh().catch(() => "trouble"));
+    } finally {
+      busy = false;
+    }
     const after = document.getElementById("refresh");
     if (after) { after.disabled = false; after.textContent = "Refresh"; }
   }
@@ -393,7 +397,7 @@
     if (state === "none") return;
     on.about = {...await Store.get("about"), tries: on.about ? on.about.tries : 0};
     if (!on.secret) { tick(); return; }
-    if (state === "new" || !on.facts || !on.forms.length) { await load(); draw(); } else tick();
+    if (state === "new" || !on.facts || !on.forms || !on.forms.length) { await load(); draw(); } else tick();
   }
 
   function tick() {

@@ -85,6 +85,8 @@ def _about(one: SnapshotComputer) -> str:
     if one.refreshed_at is None:
         return f"Set up {show.moment(one.enrolled_at)}, and has not stored a copy yet"
     minutes = int((clock.now() - one.refreshed_at).total_seconds() // 60)
+    if minutes < 1:
+        return "Last copy just now"
     age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h" if minutes < 2880 else f"{minutes // 1440} days"
     return f"Last copy {age} ago, {show.moment(one.refreshed_at)}"
 

@@ -156,7 +156,7 @@ def test_it_opens_with_the_server_dead_and_keeps_nothing_in_the_clear(app, _chro
     page.get_by_text(CANARY).first.wait_for()
     page.get_by_text("just now").wait_for()
     assert page.evaluate("document.querySelector('img, iframe') === null && window.hacked === undefined")
-    page.wait_for_function("navigator.serviceWorker.ready.then(() => true)")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     with app.clinic() as clinic:
         states = {one.name: one.state for one in snapshot_devices.computers(by=clinic.operator)}
         assert states["Front desk"] == "fresh"
