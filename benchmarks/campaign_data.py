@@ -1,26 +1,19 @@
-"""A campaign to many made-up people, with templates of the plainest kind."""
+"""A campaign to many made-up people, and what it is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import StrictUndefined, UndefinedError
-from jinja2.sandbox import SandboxedEnvironment
-from sqlalchemy import select
-
-from campaigns import launch, texts
+from campaigns import launch
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, Campaign, Segment, Template
 from data import definitions
-from data.models import Appointment, Client, Clinic, Consent, Patient
+from data.models import Client, Clinic, Consent
 from data.session import write
 from data.types import clock, new_id
 from security import audit
 from security.actor import Actor
 from security.profile import PROFILE, ClinicProfile
-
-SOURCE = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-PAGE = SandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
 
 
 @dataclass
@@ -29,55 +22,7 @@ class Member:
     patient_id: str | None = None
 
 
-class Plain:
-    """A template without a layout; a value that is empty is unresolved."""
-
-    def __init__(self, template):
-        self.subject, self.text = SOURCE.from_string(template.subject), SOURCE.from_string(template.body)
-        self.html = PAGE.from_string(f"<html><body><p>{template.body}</p></body></html>")
-        both = template.subject + template.body
-        self.fields = frozenset(name for name in ("first_name", "patient_name", "next_visit") if name in both)
-        self.names_phi = "patient_name" in self.fields
-        self.volatile = self.fields & {"next_visit"}
-
-    def write(self, values):
-        for name in self.fields:
-            if values.get(name) in (None, ""):
-                raise texts.UnresolvedValue(field=name)
-        try:
-            return texts.Written(self.subject.render(values), self.text.render(values), self.html.render(values))
-        except UndefinedError:
-            raise texts.UnresolvedValue(field="?") from None
-
-
-class PlainTexts:
-    """Templates as ``campaigns.texts`` wants them."""
-
-    def compile(self, session, template, purpose):
-        return Plain(template)
-
-    def problems(self, session, template):
-        return []
-
-    def values(self, session, recipients, fields):
-        names = dict(session.execute(select(Client.id, Client.first_name)).tuples().all())
-        patients = dict(session.execute(select(Patient.id, Patient.name)).tuples().all())
-        visits = {}
-        for client, at in session.execute(
-            select(Appointment.client_id, Appointment.starts_at).where(Appointment.stage == "booked")
-        ):
-            visits[client] = at.isoformat()
-        found = {}
-        for one in recipients:
-            own = {
-                "first_name": names.get(one.client_id, ""), "next_visit": visits.get(one.client_id, ""),
-                "patient_name": ", ".join(patients.get(patient, "") for patient in one.patient_ids),
-            }  # fmt: skip
-            found[one.client_id] = {name: own[name] for name in fields}
-        return found
-
-
-def furnish(clinic_id, people, *, body="Dear {{ first_name }}, come and see us.", subject="News", **campaign):
+def furnish(clinic_id, people, *, body="Dear {{ client_first_name }}, come and see us.", subject="News", **campaign):
     """The rows: consenting clients, the campaign ``news`` with its segment and template."""
     by = Actor.operator(clinic_id)
     with write(clinic_id) as session:
@@ -85,7 +30,8 @@ def furnish(clinic_id, people, *, body="Dear {{ first_name }}, come and see us."
         start = 90_000
         clients = [
             {
-                "id": one, "number": start + index, "first_name": name, "last_name": "Vane", "email": address,
+                "id": one, "number": start + index, "first_name": name, "email": address,
+                "last_name": "Vane" if name else "",
                 "phone": "555-010-" + f"{index:04d}", "address": f"{index} Elm St", "city": "Troy", "region": "NY",
                 "postal_code": "12180", "search": "",
             }
@@ -123,7 +69,6 @@ def furnish(clinic_id, people, *, body="Dear {{ first_name }}, come and see us."
     return ids
 
 
-def use_plain(ids: Sequence[str]) -> None:
-    """Let the templates be the plain ones, and every segment find these clients."""
-    texts.use_texts(PlainTexts())
+def find_only(ids: Sequence[str]) -> None:
+    """Let every segment find these clients."""
     launch.members = lambda *_, **__: [Member(one) for one in ids]  # type: ignore[assignment]

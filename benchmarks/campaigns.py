@@ -30,7 +30,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 import campaigns.sending  # noqa: F401 - says how runs are sent
-from benchmarks.campaign_data import furnish, use_plain
+from benchmarks.campaign_data import find_only, furnish
 from benchmarks.smtp_sink import sinking, taken
 from campaigns import launch
 from data.engine import Database, use
@@ -46,8 +46,8 @@ from security.clinics import NewClinic, create_clinic
 
 ROOT = Path(__file__).parent.parent
 WORDS = "Your companion is due for a visit, and spring is the time of ticks. "
-BODY = "Dear {{ first_name }},\n\n" + "\n".join(WORDS + str(line) for line in range(140))
-HTML = "<html><body><h1>Hello {{ first_name }}</h1>" + "".join(
+BODY = "Dear {{ client_first_name }},\n\n" + "\n".join(WORDS + str(line) for line in range(140))
+HTML = "<html><body><h1>Hello {{ client_first_name }}</h1>" + "".join(
     f'<p style="margin:0 0 12px;font-family:sans-serif">{WORDS}{line}</p>' for line in range(70)
 )  # fmt: skip
 
@@ -96,7 +96,7 @@ def launched(folder: Path, count: int, **campaign: Any) -> tuple[str, str]:
     clinic_id = create_clinic(NewClinic("bench", "Bench"))
     people = [(f"Pat {number}", f"p{number}@example.org") for number in range(count)]
     ids = furnish(clinic_id, people, **({"body": BODY} | campaign))
-    use_plain(ids)
+    find_only(ids)
     began = time.perf_counter()
     run_id = launch.launch("news", key="bench", by=Actor.operator(clinic_id))
     launched.seconds = round(time.perf_counter() - began, 2)  # type: ignore[attr-defined]
@@ -150,7 +150,7 @@ def _plain_loop(url: str, count: int) -> dict[str, float]:
 def child(clinic_id: str, owner: str, at: str) -> None:
     """One sender, as the worker is one: settles what is left of the one before, then sends until nothing is due."""
     clock.set(datetime.fromisoformat(at))
-    use_plain([])
+    find_only([])
     print("ready", flush=True)
     delivery.settle_expired(clinic_id)
     while delivery.deliver(clinic_id, owner, seconds=60):

@@ -15,10 +15,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from campaigns.braces import UnresolvedField
 from campaigns.consents import BY, known_links_key, may_name_phi, may_send
 from campaigns.links import address_hash
+from campaigns.merging import Recipient
 from campaigns.settings import Campaign, Template
-from campaigns.texts import About, Ready, UnresolvedValue, texts
+from campaigns.texts import Text, ready, values_for
 from campaigns.zones import zone_of
 from data.models import Client, OutboxMessage
 from data.session import ClinicSession
@@ -48,6 +50,7 @@ class Place:
     reason: str = ""
     zone: str = ""
     name: str = ""
+    names_phi: bool = False
     values: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,30 +91,30 @@ class Plan:
 class Compiled:
     """The texts of a run, by variant and channel."""
 
-    by_variant: Mapping[str, Mapping[str, Ready]]
+    by_variant: Mapping[str, Mapping[str, Text]]
 
-    def of(self, variant: str, channel: str) -> Ready:
+    def of(self, variant: str, channel: str) -> Text:
         """The text of one variant by one channel; A's where B has none of its own."""
         return self.by_variant.get(variant, {}).get(channel) or self.by_variant["a"][channel]
 
-    def by(self, channel: str) -> list[Ready]:
+    def by(self, channel: str) -> list[Text]:
         """Every text that goes out by a channel."""
-        return [ready[channel] for ready in self.by_variant.values() if channel in ready]
+        return [texts[channel] for texts in self.by_variant.values() if channel in texts]
 
     @property
     def fields(self) -> frozenset[str]:
         """Every field that any of them names."""
-        return frozenset().union(*(one.fields for ready in self.by_variant.values() for one in ready.values()))
+        return frozenset().union(*(one.fields for texts in self.by_variant.values() for one in texts.values()))
 
 
 def compile_texts(session: ClinicSession, campaign: Campaign, templates: Mapping[str, Template]) -> Compiled:
     """Compile the texts of a campaign once. Raises what is wrong with one."""
-    found: dict[str, dict[str, Ready]] = {"a": {}, "b": {}}
+    found: dict[str, dict[str, Text]] = {"a": {}, "b": {}}
     for variant, slugs in (("a", campaign.templates), ("b", campaign.b_templates)):
         for channel, slug in slugs.items():
             if channel in campaign.channels:
-                found[variant][channel] = texts().compile(session, templates[slug], campaign.purpose)
-    return Compiled({variant: ready for variant, ready in found.items() if ready})
+                found[variant][channel] = ready(session, templates[slug], campaign.purpose)
+    return Compiled({variant: texts for variant, texts in found.items() if texts})
 
 
 def plan(
@@ -162,11 +165,12 @@ def _reached(
         for channel in campaign.channels:
             address = address_of(channel, row)
             why = allowed[channel][row.id] or _malformed(channel, address)
-            if not why and channel in named and row.id not in named[channel]:
-                why = f"has not permitted details of the patient by {BY[channel]}"
             if not why:
                 hashed = address_hash(key, channel, address)
-                base = replace(base, channel=channel, address=address, address_hash=hashed, state="pending")
+                base = replace(
+                    base, channel=channel, address=address, address_hash=hashed, state="pending",
+                    names_phi=row.id in named.get(channel, ()),
+                )  # fmt: skip
                 whys = []
                 break
             whys.append((channel, why))
@@ -262,16 +266,17 @@ def _dealt(place: Place, name: str, campaign: Campaign) -> Place:
 def _resolved(session: ClinicSession, compiled: Compiled, places: list[Place]) -> Plan:
     """Every text rendered once, so that nothing is found missing when half of them are out."""
     going = [place for place in places if place.state == "pending"]
-    about = [About(place.client_id, place.patient_ids) for place in going]
-    values = texts().values(session, about, compiled.fields) if going else {}
+    about = [Recipient(place.client_id, place.patient_ids) for place in going]
+    values = values_for(session, about, compiled.fields) if going else {}
     missing: dict[str, list[int]] = {}
     filled = {}
     for place in going:
         own = values.get(place.client_id, {})
         try:
-            compiled.of(place.variant, place.channel).write(own)
-        except UnresolvedValue as unresolved:
-            missing.setdefault(str(unresolved.facts["field"]), []).append(place.number)
+            compiled.of(place.variant, place.channel).write(own, names_phi=place.names_phi)
+        except UnresolvedField as unresolved:
+            missing.setdefault(unresolved.field, []).append(place.number)
+        own = {name: own[name] for name in compiled.of(place.variant, place.channel).fields if name in own}
         filled[place.client_id] = replace(place, values=own)
     return Plan(
         [filled.get(place.client_id, place) if place.state == "pending" else place for place in places],

@@ -10,7 +10,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -19,8 +18,9 @@ from sqlalchemy import select, update
 
 from billing.client_billing import NoPortalAddress, public_address
 from campaigns.audience import Compiled, Place, Plan, compile_texts, plan
+from campaigns.segments import members
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, Campaign, Segment, Template
-from campaigns.texts import texts
+from campaigns.texts import problems as problems_of
 from data import definitions
 from data.engine import database
 from data.errors import NotFound, Refusal
@@ -71,11 +71,6 @@ class _Look:
     clinic: str
 
 
-def members(segment: Segment, *, by: Actor) -> list[Any]:
-    """Everybody a segment finds now."""
-    return list(import_module("campaigns.segments").members(segment, by=by))
-
-
 def check(slug: str, *, by: Actor) -> list[Problem]:
     """Everything that stands against a launch, all texts of all recipients included. Raises NotPermitted, NotFound."""
     return _looked_over(slug, by).problems
@@ -114,7 +109,7 @@ def _looked_over(slug: str, by: Actor) -> _Look:
         segment, templates = _parts(session, campaign, problems)
     found: Plan | None = None
     clinic = clinic_of(by.clinic_id)
-    if segment is not None and not any(one.what == "template" for one in problems):
+    if segment is not None and not any(one.what == "template" and one.blocks for one in problems):
         try:
             people = members(segment, by=by)
             with look(by, "campaigns.use") as session:
@@ -164,7 +159,7 @@ def _parts(
     for slug in {*campaign.templates.values(), *campaign.b_templates.values()}:
         try:
             templates[slug] = definitions.load(session, TEMPLATE, slug)
-            problems += [Problem("template", text) for text in texts().problems(session, templates[slug])]
+            problems += [Problem("template", text, stops) for text, stops in problems_of(session, templates[slug])]
         except NotFound as refusal:
             problems.append(Problem("template", refusal.message))
     return segment, templates
@@ -250,8 +245,6 @@ def _row(run: CampaignRun, campaign: Campaign, place: Place) -> dict[str, Any]:
     if campaign.quiet_hours and place.channel != "letter":
         due = first_outside(campaign.quiet_hours.begin, campaign.quiet_hours.end, place.zone, due)
     told = {"values": place.values, "patients": place.patient_ids, "zone": place.zone}
-    if place.channel == "letter":
-        told |= {"name": place.name, "address": place.address}
     stays = place.state != "pending"
     return {
         "id": new_id(), "channel": place.channel, "purpose": campaign.purpose,

@@ -7,23 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from html import escape
 from typing import Any
 
 from sqlalchemy import func, select
 
 from campaigns.audience import Compiled, compile_texts, recently_reached
-from campaigns.consents import known_links_key, may_send
+from campaigns.consents import known_links_key, may_name_phi, may_send
 from campaigns.launch import documents_of, prepare
-from campaigns.links import Out, token
+from campaigns.links import Out, address_hash, token
+from campaigns.merging import Recipient
 from campaigns.settings import Campaign
-from campaigns.texts import About, texts
+from campaigns.templates import Rendered
+from campaigns.texts import values_for
 from data import jobs
 from data.engine import database
 from data.errors import Refusal
@@ -36,7 +36,7 @@ from messages.delivery import Held
 from messages.outbox import Content
 from messages.pace import quiet_until
 from records.consents import chunks
-from records.reach import folded_address
+from records.reach import address_of
 from security.actor import Actor
 from security.rules import act
 
@@ -56,8 +56,6 @@ class Running:
     frozen: dict[str, Any]
     key: bytes
     zones: tuple[str, ...]
-    says_who: dict[tuple[str, str], bool] = field(default_factory=dict)
-    """Whether a text of it names the clinic's postal address by itself, found out with the first."""
 
 
 _known: OrderedDict[tuple[str, str, str], Running] = OrderedDict()
@@ -162,7 +160,7 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
         hashes = {row.client_id: row.address_hash for row in own}
         why = may_send(session, hashes, channel, run.campaign.purpose, hashes)
         hold((row, why[row.client_id]) for row in own)
-        moved = _moved(session, channel, {row.client_id: row.recipient for row in own})
+        moved = _moved(session, run, channel, own)
         hold((row, "another address was entered meanwhile") for row in own if row.client_id in moved)
     patients = _patients_of(session, {one for about in told.values() for one in about["patients"]})
     hold((row, _about_patients(row, told[row.id]["patients"], patients)) for row in rows)
@@ -171,6 +169,8 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
         clients = [row.client_id for row in rows if row.id not in held]
         reached = recently_reached(session, clients, days, run.run_id, sent_only=True)
         hold((row, "got another message meanwhile") for row in rows if row.client_id in reached)
+    for row in _less_permitted(session, run, rows, told):
+        held.setdefault(row.id, Held("may no longer name the patient", clock.now()))
     hold(_changed(session, run, [row for row in rows if row.id not in held], told))
     hours = run.campaign.quiet_hours
     if hours and len(run.zones) > 1:
@@ -179,6 +179,23 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
             if until and row.id not in held:
                 held[row.id] = Held("quiet hours", until)
     return held
+
+
+def _less_permitted(
+    session: ClinicSession, run: Running, rows: Sequence[Any], told: dict[str, dict[str, Any]]
+) -> list[Any]:
+    """Note of each whether it may name the patient; those that were written when it still might are written anew."""
+    found = []
+    for channel in {row.channel for row in rows}:
+        if any(text.names_phi for text in run.compiled.by(channel)):
+            own = [row for row in rows if row.channel == channel]
+            allowed = may_name_phi(session, {row.client_id for row in own}, channel)
+            for row in own:
+                before, now = told[row.id].get("names_phi"), row.client_id in allowed
+                told[row.id]["names_phi"] = now
+                if before and not now:
+                    found.append(row)
+    return found
 
 
 def told_of(row: Any) -> dict[str, Any]:
@@ -194,15 +211,18 @@ def told_of(row: Any) -> dict[str, Any]:
     return told
 
 
-def _moved(session: ClinicSession, channel: str, recipients: dict[str, str]) -> set[str]:
+def _moved(session: ClinicSession, run: Running, channel: str, rows: Sequence[Any]) -> set[str]:
     """The clients of whom another address is on record than the one that was frozen."""
-    column = Client.email if channel == "email" else Client.phone
+    before = {row.client_id: row for row in rows}
+    columns = (
+        Client.id, Client.email, Client.phone, Client.address, Client.city, Client.region, Client.postal_code
+    )  # fmt: skip
     found = set()
-    for some in chunks(recipients):
-        for client, address in session.execute(select(Client.id, column).where(Client.id.in_(some))):
-            before = recipients[client]
-            if address and address != before and folded_address(channel, address) != folded_address(channel, before):
-                found.add(client)
+    for some in chunks(before):
+        for client in session.execute(select(*columns).where(Client.id.in_(some))):
+            address, row = address_of(channel, client), before[client.id]
+            if address and address != row.recipient and address_hash(run.key, channel, address) != row.address_hash:
+                found.add(client.id)
     return found
 
 
@@ -227,20 +247,20 @@ def _about_patients(row: Any, about: Sequence[str], patients: dict[str, tuple[st
 def _changed(
     session: ClinicSession, run: Running, rows: Sequence[Any], told: dict[str, dict[str, Any]]
 ) -> list[tuple[Any, str]]:
-    """Those whose text tells of an appointment that was cancelled or moved since."""
+    """Those whose text tells of a visit, or of something due, that is otherwise by now."""
     volatile = {
         row.id: run.compiled.of(row.variant, row.channel).volatile for row in rows
     }  # fmt: skip
     fields = frozenset().union(*volatile.values()) if volatile else frozenset()
     if not fields:
         return []
-    about = [About(row.client_id, tuple(told[row.id]["patients"])) for row in rows]
-    now = texts().values(session, about, fields)
+    about = [Recipient(row.client_id, tuple(told[row.id]["patients"])) for row in rows]
+    now = values_for(session, about, fields)
     found = []
     for row in rows:
         before, after = told[row.id]["values"], now.get(row.client_id, {})
         if any(_plain(before.get(name)) != _plain(after.get(name)) for name in volatile[row.id]):
-            found.append((row, "the appointment it is about was cancelled or moved"))
+            found.append((row, "what it says of a visit or of what is due changed meanwhile"))
     return found
 
 
@@ -252,52 +272,30 @@ def _plain(value: Any) -> Any:
 def compose(clinic_id: str, row: Any) -> Content:
     """The text of one recipient, of the frozen template and the frozen values."""
     run = _of_process(clinic_id, row.run_id)
-    told = told_of(row)
-    written = run.compiled.of(row.variant, row.channel).write(told["values"])
-    if row.channel != "email":
-        return Content(written.text)
-    text, html, headers = written.text, written.html, [("Auto-Submitted", "auto-generated")]
-    way_out = ""
-    if run.campaign.purpose == "marketing" and run.frozen.get("site"):
-        out = token(run.key, Out(clinic_id, "email", row.address_hash))
+    headers, way_out = [("Auto-Submitted", "auto-generated")], ""
+    if run.frozen.get("site"):
+        out = token(run.key, Out(clinic_id, row.channel, row.address_hash))
         way_out = f"{run.frozen['site']}/u/{out}?r={row.run_id.replace('-', '')}"
+    made = written(run, row, way_out)
+    if row.channel != "email":
+        return Content(made.text)
+    if run.campaign.purpose == "marketing" and way_out:
         headers += [("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
-    text, html = _footed(run, row, text, html, way_out)
     return Content(
-        text, html, subject=" ".join(written.subject.split())[:300], sender_name=_one_line(run.frozen["sender"]),
-        headers=tuple(headers),
+        made.text, made.html, subject=" ".join(made.subject.split())[:300],
+        sender_name=_one_line(run.frozen["sender"]), headers=tuple(headers),
     )  # fmt: skip
+
+
+def written(run: Running, row: Any, way_out: str = "", *, names_phi: bool | None = None) -> Rendered:
+    """The text of one recipient; what is protected only where the last judgement found that it may be named."""
+    told = told_of(row)
+    may = bool(told.get("names_phi")) if names_phi is None else names_phi
+    return run.compiled.of(row.variant, row.channel).write(told["values"], names_phi=may, way_out=way_out)
 
 
 def _one_line(text: str) -> str:
     return " ".join(str(text).split())[:120]
-
-
-def _footed(run: Running, row: Any, text: str, html: str, way_out: str) -> tuple[str, str]:
-    """Who writes, from where, and how to have no more of it, wherever the template does not say it."""
-    postal, sender = _one_line(run.frozen.get("postal", "")), _one_line(run.frozen["sender"])
-    feet: list[str] = []
-    if not _says(run, (row.variant, "text"), postal, text):
-        feet.append(f"{sender}, {postal}" if postal else sender)
-    if way_out and way_out not in text:
-        feet.append(f"You can say that you want no more of these messages: {way_out}")
-    if feet:
-        text = text.rstrip() + "\n\n-- \n" + "\n".join(feet) + "\n"
-    if html:
-        feet = [] if _says(run, (row.variant, "html"), escape(postal), html) else [escape(f"{sender}, {postal}")]
-        if way_out and way_out not in html and escape(way_out) not in html:
-            feet.append(f'<a href="{escape(way_out)}">Unsubscribe</a>')
-        if feet:
-            foot = f'<p style="font-size:12px;color:#666666">{" · ".join(feet)}</p>'
-            head, end, tail = html.rpartition("</body>")
-            html = head + foot + end + tail if end else html + foot
-    return text, html
-
-
-def _says(run: Running, which: tuple[str, str], postal: str, text: str) -> bool:
-    if which not in run.says_who:
-        run.says_who[which] = bool(postal) and postal in " ".join(re.sub("<br[^>]*>", " ", text).split())
-    return run.says_who[which]
 
 
 def _of_process(clinic_id: str, run_id: str) -> Running:
@@ -327,12 +325,12 @@ def tend(clinic_id: str) -> bool:
     something was done."""
     with read(clinic_id) as session:
         runs = session.execute(
-            select(CampaignRun.id, CampaignRun.state, CampaignRun.begins_at, CampaignRun.entered_at).where(
-                CampaignRun.state.in_(("preparing", "waiting", "running"))
-            )
+            select(
+                CampaignRun.id, CampaignRun.state, CampaignRun.begins_at, CampaignRun.entered_at, CampaignRun.version
+            ).where(CampaignRun.state.in_(("preparing", "waiting", "running")))
         ).all()
         over = [run.id for run in runs if run.state == "running" and not _is_left(session, run.id)]
-        letters = [run.id for run in runs if run.state == "running" and _is_left(session, run.id, "letter")]
+        letters = [run for run in runs if run.state == "running" and _is_left(session, run.id, "letter")]
     now = clock.now()
     due = [run.id for run in runs if run.state == "waiting" and run.begins_at <= now]
     stale = [run.id for run in runs if run.state == "preparing" and run.entered_at + STALE < now]
@@ -343,8 +341,8 @@ def tend(clinic_id: str) -> bool:
         _turn(clinic_id, due, over, by)
     if letters:
         with write(clinic_id) as session:
-            for run_id in letters:
-                jobs.enqueue(session, "letters", f"letters:{run_id}", {"run": run_id})
+            for run in letters:  # anew after each that was made, and each time it was resumed
+                jobs.enqueue(session, "letters", f"letters:{run.id}:{run.version}", {"run": run.id})
     return bool(due or over or stale)
 
 

@@ -1,85 +1,68 @@
-"""What launching and sending ask of templates: compile once, tell values for many, render one."""
+"""A campaign's texts made ready once, as launching and sending use them: which fields they name, what of them needs a
+permission, what may have changed by the time they go out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from campaigns.settings import Template
-from data.errors import BadInput
+from campaigns.merging import FIELDS, Recipient, values_of
+from campaigns.settings import Purpose, Template
+from campaigns.templates import Compiled, Rendered, check, compile, kind_of
 from data.session import ClinicSession
+from security.profile import profile
 
-
-class UnresolvedValue(BadInput):
-    """The merge field {field} is empty for this recipient."""
+WAY_OUT = "unsubscribe_link"
+_SAMPLE = "https://example.org/u/x"
+_PHI = frozenset(name for name, one in FIELDS.items() if one.phi)
+_MAY_CHANGE = frozenset(("next_visit_day", "next_visit_time", "due_day"))
 
 
 @dataclass(frozen=True)
-class Written:
-    """A text as one recipient gets it."""
+class Text:
+    """One template, ready for all its recipients."""
 
-    subject: str
-    text: str
-    html: str = ""
-
-
-class Ready(Protocol):
-    """A template, compiled once for all its recipients."""
+    compiled: Compiled
 
     @property
     def fields(self) -> frozenset[str]:
-        """The merge fields it names."""
+        """The merge fields whose values it needs; the way out is put in by whoever sends."""
+        return self.compiled.fields - {WAY_OUT}
 
     @property
     def names_phi(self) -> bool:
-        """Whether it says something that needs the client's permission on its channel."""
+        """Whether it names something protected to those who permitted it."""
+        return bool(self.compiled.fields & _PHI)
 
     @property
     def volatile(self) -> frozenset[str]:
-        """Those of its fields that tell of an appointment, and are asked again when it goes out."""
+        """Its fields that tell of a visit or of what is due, and are asked again when it goes out."""
+        return self.compiled.fields & _MAY_CHANGE
 
-    def write(self, values: Mapping[str, Any]) -> Written:
-        """The text of one recipient; raises UnresolvedValue."""
+    @property
+    def has_way_out(self) -> bool:
+        """Whether it holds a link by which one wants no more of it."""
+        return WAY_OUT in self.compiled.fields
 
-
-@dataclass(frozen=True)
-class About:
-    """One recipient, and the patients the message is about."""
-
-    client_id: str
-    patient_ids: tuple[str, ...] = ()
-
-
-class Texts(Protocol):
-    """Templates as launching and sending use them."""
-
-    def compile(self, session: ClinicSession, template: Template, purpose: str) -> Ready:
-        """A template ready to be rendered for many; raises what is wrong with it."""
-
-    def values(
-        self, session: ClinicSession, recipients: Sequence[About], fields: frozenset[str]
-    ) -> dict[str, dict[str, Any]]:
-        """The values of these fields by client, read for all at once."""
-
-    def problems(self, session: ClinicSession, template: Template) -> list[str]:
-        """What keeps a template from being sent, in sentences."""
+    def write(self, values: Mapping[str, str], *, names_phi: bool, way_out: str = _SAMPLE) -> Rendered:
+        """The text of one recipient. Raises UnresolvedField."""
+        return self.compiled.render({**values, WAY_OUT: way_out}, names_phi=names_phi)
 
 
-@dataclass
-class _Engine:
-    texts: Texts | None = field(default=None)
+def ready(session: ClinicSession, template: Template, purpose: Purpose) -> Text:
+    """Make a template ready. Raises CannotSend, TooLarge."""
+    paper = profile(session).paper
+    return Text(compile(template, kind=kind_of(session), purpose=purpose, paper=paper))
 
 
-_engine = _Engine()
+def values_for(
+    session: ClinicSession, recipients: Sequence[Recipient], fields: Collection[str]
+) -> dict[str, dict[str, str]]:
+    """The values of fields by client, read for all at once."""
+    return {one.client_id: told for one, told in values_of(session, recipients, fields).items()}
 
 
-def use_texts(texts: Texts | None) -> None:
-    """Let these be the templates."""
-    _engine.texts = texts
-
-
-def texts() -> Texts:
-    """The templates in use."""
-    assert _engine.texts is not None, "no templates are registered"
-    return _engine.texts
+def problems(session: ClinicSession, template: Template) -> list[tuple[str, bool]]:
+    """What its author should know about a template, and whether that keeps it from being sent."""
+    found = check(template, kind_of(session))
+    return [(f"{template.label}, {one.place.lower()}: {one.words}", one.stops) for one in found]

@@ -4,8 +4,8 @@ import contextlib
 
 from sqlalchemy import select
 
-from benchmarks.campaign_data import Member, PlainTexts, furnish
-from campaigns import launch, sending, texts
+from benchmarks.campaign_data import Member, furnish
+from campaigns import launch, sending
 from data.models import OutboxMessage
 from data.session import read
 from security.clinics import clinic_of
@@ -19,9 +19,7 @@ def furnished(clinic, monkeypatch, people, **campaign):
     ids = furnish(clinic.id, people, **campaign)
     monkeypatch.setattr(launch, "members", lambda *_, **__: [Member(one) for one in ids])
     sending._known.clear()
-    texts.use_texts(PlainTexts())
     yield ids
-    texts.use_texts(None)
 
 
 def zone(clinic):

@@ -98,7 +98,7 @@ def test_one_address_gets_one_message_and_everybody_else_a_reason(clinic, inbox,
 
 def test_a_field_that_is_empty_for_anyone_keeps_all_from_going(clinic, inbox, monkeypatch):
     with furnished(clinic, monkeypatch, [*PEOPLE, ("", "x@example.org")]):
-        with pytest.raises(launch.NotReady, match="'first_name' is empty for client 90003"):
+        with pytest.raises(launch.NotReady, match="'client_first_name' is empty for client 90003"):
             launch.launch("news", key="k", by=by(clinic))
         assert rows(clinic) == []
 
@@ -303,7 +303,7 @@ def test_a_restored_backup_sends_nothing_of_a_campaign(clinic, inbox, monkeypatc
 
 def test_no_merge_value_makes_a_header(clinic, inbox, monkeypatch):
     bad = "Amy\r\nBcc: all@example.org\r\n\r\n.\r\nRCPT TO:<evil@example.org>"
-    with furnished(clinic, monkeypatch, [(bad, "amy@example.org")], subject="For {{ first_name }}"):
+    with furnished(clinic, monkeypatch, [(bad, "amy@example.org")], subject="For {{ client_first_name }}"):
         launch.launch("news", key="k", by=by(clinic))
         send(clinic)
         [mail] = inbox.to("amy@example.org")

@@ -6,7 +6,6 @@ The whole of it (15 kills in 6,000 messages) is ``benchmarks.campaigns``.
 import pytest
 
 from benchmarks import campaigns as bench
-from campaigns import texts
 from data.engine import database, use
 
 pytestmark = pytest.mark.slow
@@ -25,7 +24,6 @@ def folder(tmp_path, monkeypatch):
     database().close()
     use(None)
     bench.clock.set(None)
-    texts.use_texts(None)
 
 
 def test_with_the_relays_log_nothing_is_lost_doubled_or_in_doubt(folder):
