@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from campaigns.consents import suppress
+from campaigns.consents import REASONS, known_links_key, suppress, suppressed
 from campaigns.links import CODES, address_hash
 from campaigns.notices import Notice
 from campaigns.settings import MAILBOX, ONLY_MAILBOX, Mailbox
@@ -21,6 +21,7 @@ from data.errors import BadInput
 from data.models import Clinic, MailEvent, OutboxMessage, Suppression
 from data.session import ClinicSession, everywhere, read
 from data.types import clock, is_id
+from messages import delivery
 from security.actor import Actor
 from security.clinic_secrets import keep_secret, links_key, secret
 from security.rules import act, look
@@ -132,6 +133,21 @@ def _soft_in_a_row(session: ClinicSession, hashed: str, channel: str) -> int:
         MailEvent.address_hash == hashed, MailEvent.kind == "soft_bounce", MailEvent.event_at > max(since)
     )
     return session.scalar(counted) or 0
+
+
+def _still_reached(session: ClinicSession, row: OutboxMessage) -> str:
+    """Why a mail about an invoice goes out no more: its address is stopped altogether. Alerts to the clinic's own people
+    go in any case."""
+    key = known_links_key(session)
+    if not key or not row.dedupe_key.startswith(TO_CLIENTS):
+        return ""
+    hashed = address_hash(key, row.channel, row.recipient)
+    why = suppressed(session, [hashed], row.channel, "invoice").get(hashed, "")
+    return REASONS.get(why, why)
+
+
+TO_CLIENTS = ("invoice-", "request-")
+delivery.JUDGES["alert"] = _still_reached
 
 
 # --- told by a mail service --------------------------------------------------------------------------------------

@@ -70,14 +70,13 @@ def record(client_id: str) -> None:
 
 def history(found: consents.Consents, names: dict[str, str]) -> None:
     """All answers, the newest first."""
-    import pandas as pd
-
     channels = consent_words.channels()
-    lines = [
-        {
-            "When": consent_words.when(said), "About": names[said.purpose], "By": channels.get(said.channel, ""),
-            "Answer": ANSWERS[said.given], "How": consent_words.how(said), "Asked with": said.wording,
-        }
-        for said in found.history
-    ]  # fmt: skip
-    st.dataframe(pd.DataFrame(lines), hide_index=True, key="consent_history")
+    for said in found.history[:50]:
+        answer = f"{names[said.purpose]}, {channels.get(said.channel, '').lower()}: {ANSWERS[said.given].lower()}"
+        st.text(answer)
+        st.caption(frame.plain(f"{consent_words.when(said)} · {consent_words.how(said)}"), help=asked_with(said))
+
+
+def asked_with(said: consents.Said) -> str | None:
+    """The question it was given to."""
+    return f"Asked: {frame.plain(said.wording)}" if said.wording else None

@@ -94,7 +94,7 @@ def newest(found: Stops) -> None:
     for one in found.newest[:20]:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute",
                           key=f"stop_{one.id}"):  # fmt: skip
-            st.text(sentence(one), width="content")
+            st.text(sentence(one), width="stretch")
             lift(one, "listed")
     rest = found.total - min(20, len(found.newest))
     if rest:

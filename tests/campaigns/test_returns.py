@@ -17,6 +17,7 @@ from campaigns.settings import Mailbox
 from data.models import ClinicSecret, MailEvent, OutboxMessage
 from data.session import read, write
 from data.types import clock, new_id
+from messages import delivery
 from messages.outbox import queue
 from tests import fake_imap
 from tests.campaigns.test_consents import MAIL, a_client, seal, why
@@ -70,6 +71,19 @@ def test_an_address_that_takes_nothing_again_and_again_is_stopped(clinic):
         for _ in range(2):
             take(clinic, Notice(kind, messages[number], "452"))
     assert why(clinic, client) == "the address takes no messages"
+
+
+def test_a_mail_about_an_invoice_goes_to_no_address_that_is_gone(clinic):
+    take(clinic, Notice("hard_bounce", sent(clinic, recipient="gone@example.org"), "550 5.1.1"))
+    take(clinic, Notice("complaint", sent(clinic, 1, recipient="angry@example.org"), "abuse"))
+    judge = delivery.JUDGES["alert"]
+    with read(clinic.id) as session:
+        for key, recipient, why in (
+            ("invoice-1", "Gone@example.org", "the address takes no messages"), ("invoice-2", "angry@example.org", ""),
+            ("request-3", "gone@example.org", "the address takes no messages"), ("backup-4", "gone@example.org", ""),
+        ):  # fmt: skip
+            mail = OutboxMessage(channel="email", purpose="alert", dedupe_key=key, recipient=recipient)
+            assert judge(session, mail) == why, key
 
 
 def test_a_complaint_stops_marketing_alone_and_an_event_settles_what_was_uncertain(clinic):
