@@ -136,8 +136,8 @@ def _soft_in_a_row(session: ClinicSession, hashed: str, channel: str) -> int:
 
 
 def _still_reached(session: ClinicSession, row: OutboxMessage) -> str:
-    """Why a mail about an invoice goes out no more: its address is stopped altogether. Alerts to the clinic's own people
-    go in any case."""
+    """Why a mail about an invoice goes out no more: its address is stopped altogether. Alerts to the clinic's own
+    people go in any case."""
     key = known_links_key(session)
     if not key or not row.dedupe_key.startswith(TO_CLIENTS):
         return ""
