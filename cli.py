@@ -26,6 +26,7 @@ COMMANDS = {
     "settlement": "settlement", "bank": "settlement", "schema": "schema",
     "reconcile": "reconcile", "billing": "billing",
     "watch": "watch", "incident": "watch", "vault": "vault", "snapshot": "snapshot",
+    "campaign": "campaign",
 }  # fmt: skip
 """Command name to the module in commands/ that holds it; loaded only when called."""
 
