@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -183,12 +183,23 @@ def statement_in(session: ClinicSession, first: date, last: date) -> Statement:
     paid, paid_count, settled, settled_count = moved_in(session, first, last)
     sums = _Sums(session, first, last)
     found = deposits_in(session, first, last)
-    return Statement(
+    one = Statement(
         first, last, paid, paid_count, settled, settled_count, sums.matched, sums.by_people, sums.to_confirm,
         sums.timing, sums.waiting, sums.written_off, sums.unexplained, sum(row.amount for row in found.arrived),
         sum(row.fees for row in found.arrived) - sum(row.amount for row in found.monthly),
         sum(row.net for row in found.expected), sum(row.net for row in found.missing), _closed_as(session, first, last),
     )  # fmt: skip
+    return _as_signed(one)
+
+
+def _as_signed(one: Statement) -> Statement:
+    """The sums of just a closed period are those that were signed: what was decided or arrived since counts later."""
+    if one.closed is None or (one.closed.first, one.closed.last) != (one.first, one.last):
+        return one
+    signed: dict[str, Any] = {
+        field.name: one.closed.totals[field.name] for field in fields(Statement) if field.name in one.closed.totals
+    }
+    return replace(one, **signed)
 
 
 def moved_in(session: ClinicSession, first: date, last: date) -> tuple[int, int, int, int]:

@@ -167,6 +167,7 @@ def write_off(variance_ids: Sequence[str], reason: str, *, by: Actor, key: str |
     """Settle cases without a counterpart, with a reason; posts no money. Returns how many.
 
     Whoever writes off the difference of a match has decided that it is one: the engine leaves it alone from then on.
+    A case that was carried out of a closed period is written off on the first open day after it.
 
     Raises NotPermitted, WhyMissing, SettledCase, CardNumberTyped.
     """
@@ -181,6 +182,8 @@ def write_off(variance_ids: Sequence[str], reason: str, *, by: Actor, key: str |
             row = _case(work.session, variance_id)
             if row.state not in OPEN:
                 raise SettledCase()
+            if row.state == "carried":
+                row.day = counting_day(work.session, row.day)
             row.state, row.reason = "written_off", reason
             row.settled_at, row.settled_by_id = clock.now(), by.user_id
             if row.kind in DIFFER:

@@ -78,6 +78,36 @@ def test_closing_signs_carries_and_locks_and_late_rows_count_afterwards(clinic, 
     assert after.difference == after.timing + after.waiting + after.written_off + after.unexplained
 
 
+def test_what_is_decided_of_carried_cases_counts_afterwards_and_leaves_the_signed_figures(clinic, month):
+    by, after = clinic.actor("mona"), LAST + timedelta(days=1)
+    lost = month.pay(4_400, day=DAY + timedelta(days=2))
+    reconcile_days(by=by)
+    closing.close_period(DAY, LAST, "Mona Marsh", "the processor looks into it", by=by)
+
+    def shown():
+        return {name: value for name, value in vars(statement(DAY, LAST, by=by)).items() if name != "closed"}
+
+    signed = shown()
+    assert signed["unexplained"] == -13_200
+    one, other = sorted(stored(clinic, Variance), key=lambda row: row.amount_cents)
+    assert (one.state, other.payment_ids) == ("carried", [lost])
+    variances.write_off([one.id], "Never arrives", by=by)
+    variances.match_by_hand([lost], [month.settle(cents=4_400, day=after)], by=by)
+    assert shown() == signed, "what stands on screen is what was signed"
+    assert closing.told_again(by=by).faults == ()
+    rows = {row.id: row for row in stored(clinic, Variance)}
+    assert (rows[one.id].state, rows[one.id].day) == ("written_off", after)
+    assert [row.day for row in stored(clinic, PaymentMatch) if row.kind == variances.BY_HAND] == [after]
+    variances.reopen_case(one.id, by=by)
+    assert shown() == signed
+    variances.write_off([one.id], "Never arrives", by=by)
+    (period,) = stored(clinic, BooksPeriod)
+    closing.reopen_period(period.id, "A refund was overlooked", by=by)
+    again = statement(DAY, LAST, by=by)
+    assert again.closed is None and (again.written_off, again.unexplained) == (-8_800, 0)
+    assert again.difference == again.timing + again.waiting + again.written_off + again.unexplained
+
+
 def test_the_report_kept_with_a_period_says_whether_it_is_the_one_that_was_signed(clinic, month):
     by = clinic.actor("mona")
     closing.close_period(DAY, LAST - timedelta(days=1), "Mona Marsh", "later", by=by)
