@@ -10,9 +10,9 @@ from html import escape
 
 FONT = "-apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 FOOTERS = {
-    "marketing": ("You get this because you agreed to news from {clinic}.", "Unsubscribe"),
-    "reminder": ("A reminder about care at {clinic}.", "Choose what we send you"),
-    "notice": ("A notice to clients of {clinic}.", "Choose what we send you"),
+    "marketing": ("You agreed to news from {clinic}", "Unsubscribe"),
+    "reminder": ("A reminder about care at {clinic}", "Choose what we send you"),
+    "notice": ("A notice to clients of {clinic}", "Choose what we send you"),
 }  # fmt: skip
 """By purpose: why it was sent, and the words of the way out."""
 
@@ -50,7 +50,7 @@ body {{ font-family: DejaVuSans, Helvetica, sans-serif; font-size: 10.5pt; line-
 .sender {{ font-size: 8pt; color: #444444; }} .to {{ height: 42mm; padding-top: 4mm; }}
 p {{ margin: 0 0 9pt; }} h1 {{ font-size: 14pt; margin: 0 0 9pt; }} h2 {{ font-size: 12pt; margin: 12pt 0 6pt; }}
 .day {{ margin: 0 0 14pt; text-align: right; }}
-</style></head><body><div class="sender">{clinic} · {place}</div><div class="to">{to}</div>
+</style></head><body><div class="sender">{clinic}{place}</div><div class="to">{to}</div>
 <div class="day">{today}</div>{body}</body></html>"""
 
 
@@ -85,8 +85,8 @@ def footer(purpose: str, clinic: str, place: str, link: str) -> tuple[str, str]:
     """The end of an e-mail, as HTML and as plain text."""
     why, out = FOOTERS[purpose]
     why = why.format(clinic=clinic)
-    html = f'{why}<br>{clinic} · {place}<br><a href="{link}">{escape(out)}</a>'
-    return html, f"-- \n{why}\n{clinic} · {place}\n{out}: {link}"
+    html = f'{why}<br>{clinic}{place}<br><a href="{link}">{escape(out)}</a>'
+    return html, f"-- \n{why}\n{clinic}{place}\n{out}: {link}"
 
 
 def _on(colour: str) -> str:

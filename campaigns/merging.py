@@ -134,7 +134,7 @@ def _clinic(session: ClinicSession, clinic: Clinic, wording: Wording, day: date)
     told = profile(session)
     website = told.website if re.match(r"https?://\S+$", told.website) else ""
     return {
-        "clinic_name": told.legal_name or clinic.name, "clinic_address": ", ".join(told.address.split("\n")),
+        "clinic_name": told.legal_name or clinic.name, "clinic_address": " ".join(told.address.split()),
         "clinic_phone": told.phone, "clinic_email": told.email,
         "clinic_website": website or (f"https://{told.website}" if "." in told.website else ""),
         "today": wording.day(day, style="long"),

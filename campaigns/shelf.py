@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from sqlalchemy import select
+
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, slug_for
 from data import definitions
 from data.definitions import Document, Kind, VersionRow
 from data.errors import Refusal
+from data.models import User
 from data.session import ClinicSession
 from security.actor import Actor
 from security.rules import act, look, remembered
+from security.settings import Version
 
 D = TypeVar("D", bound=Document)
 
@@ -52,6 +56,18 @@ def versions(kind: Kind[Any], slug: str, *, by: Actor) -> list[VersionRow]:
     """Every version, the newest first. Raises NotPermitted, NotFound."""
     with look(by, "campaigns.use") as session:
         return definitions.history(session, kind, slug)
+
+
+@remembered("campaigns.use")
+def told_versions(kind: Kind[Any], slug: str, *, by: Actor) -> list[Version]:
+    """The same with the name of whoever saved each. Raises NotPermitted, NotFound."""
+    with look(by, "campaigns.use") as session:
+        rows = definitions.history(session, kind, slug)
+        ids = {row.by_user_id for row in rows if row.by_user_id}
+        names = dict(session.execute(select(User.id, User.name).where(User.id.in_(ids))).tuples())
+    return [
+        Version(row.number, row.at, names.get(row.by_user_id or "", "Ballast"), row.comment, row.body) for row in rows
+    ]
 
 
 def keep(

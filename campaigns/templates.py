@@ -98,6 +98,8 @@ class Compiled:
         return Rendered(subject, self._html.put(lines), _tidied(self._text.put(told)), blocks, address)
 
 
+_PLACE = "{% if clinic_address %}, {{ clinic_address }}{% endif %}"
+"""Where the clinic is; a launch is held up elsewhere while that is not known."""
 _END, _KIND = "\u241e", "\u241f"
 
 
@@ -123,8 +125,10 @@ def compile(
 
 
 def _mail_of(template: Template, kind: str, purpose: Purpose, held: _Held, body: str, plain: str) -> Compiled:
-    clinic, place, link = (
-        held.put_away(f"{{{{ {name} }}}}") for name in ("clinic_name", "clinic_address", "unsubscribe_link")
+    clinic, link, place = (
+        held.put_away("{{ clinic_name }}"),
+        held.put_away("{{ unsubscribe_link }}"),
+        held.put_away(_PLACE),
     )
     foot, foot_text = mail_layout.footer(purpose, clinic, place, link)
     button, button_link = held.put_away(template.button), held.put_away(template.button_link)
@@ -143,9 +147,8 @@ def _mail_of(template: Template, kind: str, purpose: Purpose, held: _Held, body:
 
 
 def _letter_of(kind: str, held: _Held, tokens: list[Token], body: str, plain: str, paper: str) -> Compiled:
-    clinic, place, to, today = (
-        held.put_away(f"{{{{ {name} }}}}") for name in ("clinic_name", "clinic_address", "client_address", "today")
-    )
+    clinic, to, today = (held.put_away(f"{{{{ {name} }}}}") for name in ("clinic_name", "client_address", "today"))
+    place = held.put_away(_PLACE)
     html = mail_layout.letter(body=body, clinic=clinic, place=place, to=to, today=today, paper=paper)
     blocks = _END.join(f"{kind_}{_KIND}{markup}" for kind_, markup in _blocks(tokens))
     made = Ready(held.bring_back(html), kind, escaped=True)

@@ -78,6 +78,10 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/dashboard.py", "Dashboard", "dashboard", "reports.view", "dashboard", in_menu=False),
         Page("reporting/versions.py", "Versions", "history", "reports.view", "report-versions", in_menu=False),
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
+        Page("campaigns/segments.py", "Segments", "group_work", "campaigns.use", "segments", menu="Campaigns"),
+        Page("campaigns/templates.py", "Templates", "draft", "campaigns.use", "templates", beside="segments"),
+        Page("campaigns/segment.py", "Segment", "group_work", "campaigns.use", "segment", in_menu=False),
+        Page("campaigns/template.py", "Template", "draft", "campaigns.use", "template", in_menu=False),
     ),
     "Settings": (
         Page("staff/memos.py", "Memos", "campaign", None, "memos", in_menu=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -90,6 +90,9 @@ class Built:
             return self.model.resolve(self.entity, path)[2]
         except UnknownWord:
             return None
+
+    values: Callable[[str, str], Sequence[Any]] | None = None
+    """Finds the values that exist in a field of an entity; none where the builder's own way is meant."""
 
     def words(self, path: str) -> str:
         """A field in words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ from pages.components import frame, show
 from pages.components.build_state import Built, add, pick, remove, typed
 from reports import building, offers
 from reports.model import Column
-from reports.periods import PERIODS
+from reports.periods import PERIODS, UNITS, Away, away_of
 from reports.told import OF_DAYS, OPERATORS
 from reports.values import WEEKDAYS, choice
 
@@ -19,14 +20,14 @@ LISTED = ("choice", "weekday", "hour")
 NUMBERS = ("whole", "number", "money", "minutes", "ratio", "per_10000")
 
 
-def blocks(made: Built) -> None:
-    """All of these must hold; within one of them any."""
+def blocks(made: Built, *, ask: bool = True) -> None:
+    """All of these must hold; within one of them any. ``ask`` offers to ask each time."""
     for block in list(made.choices["filters"]):
         with st.container(border=True, gap="small", key=made.key("block", block["id"])):
             for place, line in enumerate(list(block["any"])):
                 if place:
                     st.caption("or")
-                _one(made, line, block["any"], made.key(block["id"]), ask=True)
+                _one(made, line, block["any"], made.key(block["id"]), ask=ask)
             _foot(made, block)
         if not block["any"]:
             made.choices["filters"].remove(block)
@@ -78,7 +79,9 @@ def _one(made: Built, line: building.Choices, among: list[Any], key: str, *, ask
         if op != line["op"]:
             line |= {"op": op, "value": _beginning(column, op)}
         if op not in ("empty", "not_empty"):
-            line["value"] = value(made.entity, field, column, op, line["value"], f"{key}:value:{field}:{op}")
+            line["value"] = value(
+                made.entity, field, column, op, line["value"], f"{key}:value:{field}:{op}", values=made.values
+            )  # fmt: skip
     if ask and op not in ("empty", "not_empty"):
         _asked(made, line, key)
 
@@ -124,16 +127,18 @@ def _beginning(column: Column | None, op: str) -> Any:
     return True if column.type == "yes_no" else "" if column.type in ("text", "choice") else None
 
 
-def value(entity: str, field: str, column: Column, op: str, now: Any, key: str, *, label: str = "") -> Any:
-    """The entry for what a field is tested against, as JSON holds it; only screen readers hear a label not given."""
+def value(
+    entity: str, field: str, column: Column, op: str, now: Any, key: str, *, label: str = "",
+    values: Callable[[str, str], Sequence[Any]] | None = None,
+) -> Any:  # fmt: skip
+    """The entry for what a field is tested against, as JSON holds it; only screen readers hear a label not given.
+    ``values`` finds those that exist in a field."""
     words = label or f"What {column.label} is compared with"
     seen: dict[str, Any] = {} if label else {"label_visibility": "collapsed"}
     if op in ("in", "not_in"):
-        return _several(entity, field, column, words, now, key, seen)
+        return _several(values or _values, entity, field, column, words, now, key, seen)
     if op == "within":
-        return pick(
-            words, PERIODS if not label else {"": "Any day"} | PERIODS, now or ("" if label else now), key, **seen
-        )
+        return _within(words, now, key, seen, any_day=bool(label))
     if column.type == "day":
         day = typed(st.date_input, words, date.fromisoformat(now) if now else None, key, format=show.date_format(),
                     **seen)  # fmt: skip
@@ -147,6 +152,33 @@ def value(entity: str, field: str, column: Column, op: str, now: Any, key: str, 
     return typed(st.text_input, words, str(now or ""), key, **seen).strip() or None
 
 
+AWAY = {
+    "ago": "… to … ago", "before": "More than … ago", "ahead": "In … to … from now", "after": "In more than …",
+}  # fmt: skip
+
+
+def _within(words: str, now: Any, key: str, seen: dict[str, Any], *, any_day: bool) -> Any:
+    """A named period, or a stretch so far away from today."""
+    away = away_of(str(now or ""))
+    options = ({"": "Any day"} if any_day else {}) | AWAY | PERIODS
+    chosen = pick(words, options, away.way if away else now or ("" if any_day else now), key, **seen)
+    if chosen not in AWAY:
+        return chosen
+    away = away if away and away.way == chosen else Away(chosen, 11 if chosen == "ago" else 1, 13, "months")
+    both = chosen in ("ago", "ahead")
+    least = typed(st.number_input, "From" if both else "More than", away.least, f"{key}:{chosen}:least", step=1,
+                  min_value=0, max_value=9999, label_visibility="collapsed", width=88)  # fmt: skip
+    most = least
+    if both:
+        st.caption("to", width="content")
+        most = typed(st.number_input, "To", away.most, f"{key}:{chosen}:most", step=1, min_value=0, max_value=9999,
+                     label_visibility="collapsed", width=88)  # fmt: skip
+    unit = pick("Unit", {one: one for one in UNITS}, away.unit, f"{key}:{chosen}:unit", width=112,
+                label_visibility="collapsed")  # fmt: skip
+    least, most = sorted((int(least or 0), int(most or 0)))
+    return Away(chosen, least, most, unit).period
+
+
 def _amount(column: Column, words: str, now: Any, key: str, seen: dict[str, Any]) -> Any:
     whole = column.type == "whole"
     scale = 100 if column.type == "money" else 1
@@ -156,14 +188,23 @@ def _amount(column: Column, words: str, now: Any, key: str, seen: dict[str, Any]
     return None if number is None else round(number * 100) if scale == 100 else number
 
 
-def _several(entity: str, field: str, column: Column, words: str, now: Any, key: str, seen: dict[str, Any]) -> Any:
+def _several(
+    values: Callable[[str, str], Sequence[Any]],
+    entity: str,
+    field: str,
+    column: Column,
+    words: str,
+    now: Any,
+    key: str,
+    seen: dict[str, Any],
+) -> Any:
     chosen = now if isinstance(now, list) else [now] if now not in (None, "") else []
     if column.type == "weekday":
         options: list[Any] = list(range(1, 8))
     elif column.type == "hour":
         options = list(range(24))
     else:
-        options = list(_values(entity, field))
+        options = list(values(entity, field))
     options = [*options, *(one for one in chosen if one not in options)]
     begun = typed(st.multiselect, words, chosen, key, options=options, placeholder="Choose",
                   format_func=lambda one: _said(column, one), **seen)  # fmt: skip
