@@ -220,12 +220,21 @@ def _spec(segment: Segment, *, sampled: bool = False) -> ReportSpec:
         columns = [Shown(field=client, name="client")]
         columns += [Shown(field=patient, name="patient")] if patient else []
     else:
-        shown = list(dict.fromkeys([*_SHOWN[segment.entity], *_asked_of(segment)]))
-        columns = [Shown(field=path) for path in shown[:8]]
+        columns = [Shown(field=path) for path in _sampled(segment)]
     return ReportSpec(
         title=segment.label, entity=segment.entity, filters=[*_NEVER[segment.entity], *segment.filters],
         columns=columns, total=False,
     )  # fmt: skip
+
+
+def _sampled(segment: Segment) -> list[str]:
+    """What a sample shows: what tells people apart, and what was asked of them where the answers differ."""
+    same = {
+        one.field for one in segment.filters
+        if isinstance(one, Condition) and (one.op in ("empty", "is") or one.field.endswith("category"))
+    }  # fmt: skip
+    shown = _SHOWN[segment.entity]
+    return [*shown, *(path for path in _asked_of(segment) if path not in same and path not in shown)][:7]
 
 
 def _patient(segment: Segment) -> str:
