@@ -15,7 +15,7 @@ from outage.vault import begins
 from outage.vault_addresses import VAULT
 from security.clinic_secrets import keep_secret
 
-NIGHTS = 12
+NIGHTS = 13
 LATE = 4
 """So many nights ago the mail server was away until the morning."""
 PASSWORD = "tide-7kmq-pier-4xwn"  # noqa: S105 - of made-up rosters

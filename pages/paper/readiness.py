@@ -28,13 +28,14 @@ OUTSIDE = {"status": "Open the status page", "group": "Open the group"}
 
 def main() -> None:
     """The page."""
-    found = actions(by=frame.actor())
+    by = frame.actor()
+    found = actions(by=by)
     ready = sum(line.state == "ready" for line in found)
     first = next_step(found)
     facts = f"{show.number(ready)} of {len(found)} are ready." + ("" if first else " Nothing is left to do.")
     place = frame.head("Outage readiness", facts)
     place.download_button(
-        "Print the outage card", lambda: readiness_card(by=frame.actor()), "outage-card.pdf", "application/pdf",
+        "Print the outage card", lambda: readiness_card(by=by), "outage-card.pdf", "application/pdf",
         key="readiness_card", icon=":material/print:", on_click="ignore",
         type="secondary" if first else "primary",
     )  # fmt: skip
@@ -57,7 +58,7 @@ def draw(number: int, line: Line, *, first: bool) -> None:
             st.caption(frame.plain(line.fact))
             if line.names:
                 rest = f" and {len(line.names) - 8} more" if len(line.names) > 8 else ""
-                st.caption(frame.plain(", ".join(line.names[:8]) + rest))
+                st.text(", ".join(line.names[:8]) + rest)
         with row.container(horizontal=True, width="content", horizontal_alignment="right"):
             if line.link:
                 st.link_button(OUTSIDE[line.name], line.link, type="tertiary", icon=":material/open_in_new:")

@@ -155,7 +155,7 @@ def nights() -> None:
         return
     rows = [
         {
-            "Roster of": show.day(mail.day, style="weekday"), "": f"{MARKS[mail.state]} {word(mail)}",
+            "Roster of": show.day(mail.day, style="weekday"), "How it went": f"{MARKS[mail.state]} {word(mail)}",
             "To": mail.email, "Went out": show.moment(mail.at) if mail.at and mail.state == "sent" else show.NONE,
             "Why": mail.reason,
         }

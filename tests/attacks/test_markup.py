@@ -135,6 +135,7 @@ def spoil(clinic) -> dict[str, str]:
                 "ended_at": clock.now(),
             },
             models.Memo: {"posted_at": clock.now(), "by_user_id": clinic.users["olive"]},
+            models.SnapshotDevice: {"enrolled_at": clock.now(), "refreshed_at": clock.now()},
             models.VaultAddress: {"email": f"{MARKUP}@example.org"},
             models.ScanFile: {"size": 1, "sha256": "0" * 64, "state": "read"},
             models.BackupRun: {"kind": "backup", "state": "done", "sha256": "", "began_at": clock.now()},

@@ -100,3 +100,14 @@ def test_a_memo_is_posted_read_on_the_home_page_and_withdrawn(sqlite_clinic):
     assert "In its place" in text_of(at)
     at.button(key=f"memo-out-{memo}").click().run()
     assert memos.posted(by=adam)[0].state == "withdrawn"
+
+
+@pytest.mark.browser
+def test_the_outage_card_is_made_when_it_is_asked_for(browser):
+    page = browser("adam", path="/readiness")
+    button = page.get_by_role("button", name="Print the outage card")
+    button.wait_for(timeout=30_000)
+    with page.expect_download(timeout=30_000) as download:
+        button.click()
+    assert download.value.suggested_filename == "outage-card.pdf"
+    assert download.value.path().read_bytes().startswith(b"%PDF")
