@@ -208,6 +208,7 @@ _KEPT: dict[str, Callable[[str, FormField, Any], list[tuple[str, Any]]]] = {
     "exam.body_condition": _score, "exam.approved": _yes_no, "check_in.fasted": _yes_no, "patient.altered": _yes_no,
     "check_in.consent": _consent, "surgery.marks": _marks, "flow.stage": _outcome, "client.owner_type": _owner,
     "checkout.services": _listed, "appointment.services": _listed, "consent.channels": _listed,
+    "consent.marketing": _listed, "consent.phi": _yes_no,
     "exam.abnormalities": _findings, "surgery.complications": _findings, "recovery.complications": _findings,
     "patient.born_on": _born,
 }  # fmt: skip

@@ -27,6 +27,8 @@ from outage.charged import codes_of, take_off
 from outage.landing import STAGES, Landing
 from outage.typed import NotReadable, Problem, joined_text
 from records import clients, custom, patients
+from records.consents import EVERY, is_strict, wordings_in
+from records.reach import CHANNELS
 from security.actor import Actor
 from security.rules import Work
 
@@ -173,12 +175,29 @@ def _own_answer(place: Target | None, value: Any) -> Any:
 
 
 def channels(session: ClinicSession, found: Landing, client_id: str, by: Actor) -> None:
-    """By which way the client may be reminded, as they marked it, within a rule."""
-    for channel in found.got.get("consent.channels", ()):
-        session.add(
-            Consent(client_id=client_id, channel=channel, purpose="reminders", given=True, origin="form",
-                    event_at=found.got.get("check_in.event_at") or clock.now(), source="paper", by_user_id=by.user_id)
-        )  # fmt: skip
+    """By which way the client may be reminded and get news, and whether messages may name the patient, as they marked
+    it, within a rule. What a sheet said before is not said again when it is entered anew."""
+    told = [(channel, "reminders", True) for channel in found.got.get("consent.channels", ())]
+    told += [(channel, "marketing", True) for channel in found.got.get("consent.marketing", ())]
+    if "consent.phi" in found.got:
+        told += [(channel, "phi", found.got["consent.phi"]) for channel in _named_by(session)]
+    at, words = found.got.get("check_in.event_at"), wordings_in(session)
+    same = select(Consent.channel, Consent.purpose, Consent.given).where(
+        Consent.client_id == client_id, Consent.source == "paper", Consent.event_at == at
+    )
+    known = {tuple(row) for row in session.execute(same)} if at else set()
+    for channel, purpose, given in told:
+        if (channel, purpose, given) not in known:
+            session.add(
+                Consent(client_id=client_id, channel=channel, purpose=purpose, given=given, origin="form",
+                        wording=words[channel, purpose], event_at=at or clock.now(), source="paper",
+                        by_user_id=by.user_id)
+            )  # fmt: skip
+
+
+def _named_by(session: ClinicSession) -> tuple[str, ...]:
+    """A clinic for people needs each channel by itself; a mark on its paper is for all of them."""
+    return tuple(CHANNELS) if is_strict(session) else (EVERY,)
 
 
 def _of(found: Landing, entity: str, kind: type[Any]) -> dict[str, Any]:

@@ -104,7 +104,8 @@ PEOPLE = {
     "client.first_name": "Ada", "client.last_name": "Marsh", "client.phone": "(212) 555-0142",
     "client.other_phone": "(212) 555-0143", "client.email": "ada@example.org", "client.address": "3 Pier Street",
     "client.city": "Brooklyn", "client.region": "NY", "client.postal_code": "01231", "client.owner_type": "rescue",
-    "client.caution": "Call first", "consent.channels": ["email"], "patient.name": "Moon", "patient.species": "Cat",
+    "client.caution": "Call first", "consent.channels": ["email"], "consent.marketing": ["letter"],
+    "consent.phi": "yes", "patient.name": "Moon", "patient.species": "Cat",
     "patient.breed": "Siamese", "patient.colour": "Seal point", "patient.sex": "female", "patient.altered": "no",
     "patient.born_on": "2024-05-06", "patient.microchip": "985112001234567", "patient.caution": "Bites",
     "appointment.notes": "Came early", "appointment.caution": "Fearful", "check_in.event_at": "7:45",
@@ -139,8 +140,10 @@ def kept(clinic, client, patient, visit):
                 "appointment": session.get_one(Appointment, (clinic.id, visit))}  # fmt: skip
         found = {name: getattr(rows[name.split(".")[0]], name.split(".")[1])
                  for name in PEOPLE if name.split(".")[0] in rows}  # fmt: skip
-        channels = session.scalars(select(Consent.channel).where(Consent.client_id == client)).all()
-    return found, channels
+        said = session.scalars(select(Consent).where(Consent.client_id == client, Consent.source == "paper")).all()
+        assert all(one.wording and one.origin == "form" for one in said)
+        allowed = {(one.channel, one.purpose) for one in said if one.given}
+    return found, allowed
 
 
 RECORDS = ("client", "patient", "appointment")
@@ -155,10 +158,10 @@ def test_what_a_visits_form_says_of_client_and_patient_reaches_their_records(eve
     with read(evening.id) as session:
         row = session.get_one(Appointment, (evening.id, paper.visit))
         client, patient = row.client_id, row.patient_id
-    found, channels = kept(evening, client, patient, paper.visit)
+    found, allowed = kept(evening, client, patient, paper.visit)
     found["patient.born_on"] = str(found["patient.born_on"])
     assert {name: found[name] for name in EXPECTED if found[name] != EXPECTED[name]} == {}
-    assert channels == ["email"]
+    assert allowed == {("email", "reminders"), ("letter", "marketing"), ("any", "phi")}
 
 
 def test_what_a_walk_in_form_says_makes_client_patient_and_visit(evening):  # noqa: F811
@@ -172,7 +175,7 @@ def test_what_a_walk_in_form_says_makes_client_patient_and_visit(evening):  # no
     with read(evening.id) as session:
         row = session.get_one(Appointment, (evening.id, visit))
         client, patient, services = row.client_id, row.patient_id, row.services
-    found, channels = kept(evening, client, patient, visit)
+    found, allowed = kept(evening, client, patient, visit)
     assert found.pop("patient.born_on") is not None and services == ["rabies"]
     assert {name: found[name] for name in found if found[name] != EXPECTED[name]} == {}
-    assert channels == ["email"]
+    assert allowed == {("email", "reminders"), ("letter", "marketing"), ("any", "phi")}
