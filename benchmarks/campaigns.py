@@ -32,7 +32,9 @@ from sqlalchemy import func, select
 import campaigns.sending  # noqa: F401 - says how runs are sent
 from benchmarks.campaign_data import find_only, furnish
 from benchmarks.smtp_sink import sinking, taken
-from campaigns import launch
+from campaigns import launch, letters
+from campaigns.settings import Template
+from campaigns.templates import compile
 from data.engine import Database, use
 from data.home import Home
 from data.models import CampaignRun, OutboxMessage
@@ -46,16 +48,14 @@ from security.clinics import NewClinic, create_clinic
 
 ROOT = Path(__file__).parent.parent
 WORDS = "Your companion is due for a visit, and spring is the time of ticks. "
-BODY = "Dear {{ client_first_name }},\n\n" + "\n".join(WORDS + str(line) for line in range(140))
-HTML = "<html><body><h1>Hello {{ client_first_name }}</h1>" + "".join(
-    f'<p style="margin:0 0 12px;font-family:sans-serif">{WORDS}{line}</p>' for line in range(70)
-)  # fmt: skip
+BODY = "Dear {{ client_first_name }},\n\n" + "\n".join(WORDS + str(line) for line in range(100))
 
 
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--messages", type=int, default=6000)
+    parser.add_argument("--letters", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=15)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", default="")
@@ -66,6 +66,7 @@ def main() -> None:
         return
     parts = {
         "speed": lambda folder: speed(folder, options.messages),
+        "letters": lambda folder: letter_files(folder, options.letters),
         "kills_with_log": lambda folder: kills(folder, options.messages, options.kills, True, options.workers),
         "kills_without_log": lambda folder: kills(folder, options.messages, options.kills, False, options.workers),
     }
@@ -127,15 +128,29 @@ def speed(folder: Path, count: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain_loop(url: str, count: int) -> dict[str, float]:
-    from benchmarks.campaign_data import Plain
-    from campaigns.settings import Template
+def letter_files(folder: Path, count: int) -> dict[str, Any]:
+    """Letters and labels of a whole run, as the worker makes them."""
+    texts = {"channels": ["letter"], "templates": {"letter": "hello-letter"}, "purpose": "reminder"}
+    body = "Dear {{ client_name }},\n\n" + "\n\n".join(WORDS * 3 for _ in range(4)) + "\n\n{{ clinic_name }}"
+    clinic_id, run_id = launched(folder, count, body=body, **texts)
+    by, told = Actor.operator(clinic_id), []
+    began = time.perf_counter()
+    letters.make_letters(run_id, by=by, progress=lambda done, _: told.append(done))
+    seconds = time.perf_counter() - began
+    sizes = [len(letters.open_file(run_id, file_id, by=by)) for _, file_id in letters.files_of(run_id, by=by)]
+    return {
+        "letters": count, "seconds": round(seconds, 1), "told_how_far": len(told),
+        "megabytes": round(sizes[0] / 1e6, 1), "launch_s": launched.seconds,  # type: ignore[attr-defined]
+    }  # fmt: skip
 
-    template = Plain(Template(label="x", subject="News", body=BODY))
+
+def _plain_loop(url: str, count: int) -> dict[str, float]:
+    template = compile(Template(label="x", subject="News", body=BODY))
+    values = {"clinic_name": "Bench", "clinic_address": "1 Main St, Troy", "unsubscribe_link": "https://x.example/u/1"}
     began, cpu = time.perf_counter(), time.process_time()
     with smtp_connection(url) as server:
         for number in range(count):
-            written = template.write({"first_name": f"Pat {number}"})
+            written = template.render({**values, "client_first_name": f"Pat {number}"})
             message = EmailMessage(policy=SMTP)
             message["From"], message["To"] = "hello@clinic.example.org", f"p{number}@example.org"
             message["Subject"], message["Date"] = written.subject, format_datetime(clock.now())

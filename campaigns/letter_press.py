@@ -116,6 +116,7 @@ class _Desk:
 
     def _block(self, kind: str, markup: str, y: float) -> float:
         key = (kind, markup)
+        y -= 6 if kind in ("h1", "h2") else 0
         size, lead, gap = _STYLES.get(kind, _STYLES["p"])
         if key not in self.forms:
             paragraph = self._paragraph(kind, markup, size, lead)

@@ -1,5 +1,6 @@
 """A campaign reaches each address once, says of everybody else why not, and looks again before each message."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -273,7 +274,7 @@ def test_a_launch_that_broke_off_goes_on_and_doubles_nobody(clinic, inbox, monke
         with pytest.raises(KeyboardInterrupt):
             launch.launch("news", key="k", by=by(clinic))
         monkeypatch.setattr(launch, "_freeze", real)
-        assert run_of(clinic).state == "preparing" and by_state(clinic) == {"pending": 100}
+        assert run_of(clinic).state == "preparing" and by_state(clinic) == {"pending": launch.CHUNK}
         send(clinic)
         assert inbox.mails == [], "what is in preparation sends nothing"
         clock.set(clock.now() + timedelta(minutes=3))
@@ -299,6 +300,20 @@ def test_a_restored_backup_sends_nothing_of_a_campaign(clinic, inbox, monkeypatc
         (clinic.home.path / "sending-paused").write_text("restored")
         send(clinic)
         assert inbox.mails == [] and by_state(clinic) == {"pending": 3} and run_of(clinic).state == "running"
+
+
+def test_two_workers_at_once_send_nothing_twice(clinic, inbox, monkeypatch):
+    people = [(f"p{n:02d}", f"p{n:02d}@example.org") for n in range(60)]
+    with furnished(clinic, monkeypatch, people):
+        launch.launch("news", key="k", by=by(clinic))
+        monkeypatch.setattr(delivery, "BATCH", 15)
+        workers = [threading.Thread(target=delivery.deliver, args=(clinic.id, f"w{n}")) for n in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert sorted(mail.rcpt_tos[0] for mail in inbox.mails) == [address for _, address in people]
+        assert by_state(clinic) == {"sent": 60}
 
 
 def test_no_merge_value_makes_a_header(clinic, inbox, monkeypatch):
