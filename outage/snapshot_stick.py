@@ -110,7 +110,7 @@ def _page(document: dict[str, Any], text: str, forms: SpareForms, made_at: datet
 <style>{style}</style>
 </head>
 <body>
-<div id="page" aria-live="polite"></div>
+<div id="page"></div>
 <noscript><p>This page needs JavaScript, which is switched off in this browser.</p></noscript>
 {chr(10).join(blocks)}
 </body>

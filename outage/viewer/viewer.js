@@ -58,7 +58,7 @@
   function banner() {
     const {words, age, level} = asOf();
     const said = stick ? "A copy on a stick: it does not change. What was written on paper since is not in it." : STATES[on.state] || on.loose;
-    return h("div", {class: `asof ${level}`, id: "asof", role: "status"}, h("strong", {}, words), h("span", {class: "age"}, age), said ? h("span", {class: "said"}, said) : null);
+    return h("div", {class: `asof ${level}`, id: "asof"}, h("strong", {}, words), h("span", {class: "age"}, age), said ? h("span", {class: "said", role: "status"}, said) : null);
   }
 
   function strength(passphrase) {

@@ -13,7 +13,10 @@ import sys
 import httpx
 import pypdf
 import pytest
+from sqlalchemy import select
 
+from data.models import AuditLog
+from data.session import read
 from outage import snapshot_devices
 from tests.conftest import ROOT, Home, Served, start_app
 from tests.flow.conftest import Day
@@ -120,8 +123,8 @@ def window(chromium, folder):
     )  # fmt: skip
 
 
-def set_up(context, url, code, words=WORDS):
-    page = context.new_page()
+def set_up(context, url, code, words=WORDS, page=None):
+    page = page or context.new_page()
     page.problems = []
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.goto(f"{url}/snapshot")
@@ -222,6 +225,66 @@ def test_a_computer_that_was_taken_away_erases_its_copy_when_it_next_asks(served
     page.reload()
     page.locator("#code").wait_for()
     assert page.problems == []
+    context.close()
+
+
+@pytest.mark.browser
+def test_the_worker_refreshes_a_locked_copy_in_the_background(served, _chromium, tmp_path):
+    context = window(_chromium, tmp_path / "profile")
+    page = set_up(context, served.url, new_code(served, "Background"))
+    page.locator("#shown").wait_for(timeout=60_000)
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.close()
+    with served.clinic() as clinic:
+        Day(clinic).visit("Nightowl")
+    page = context.new_page()
+    page.goto(f"{served.url}/healthz")  # no page of the snapshot is open
+    session, found = context.new_cdp_session(page), []
+    session.on("ServiceWorker.workerRegistrationUpdated", lambda told: found.extend(told["registrations"]))
+    session.send("ServiceWorker.enable")
+    for _ in range(50):
+        if found:
+            break
+        page.wait_for_timeout(100)
+    one = next(one for one in found if one["scopeURL"].endswith("/snapshot/"))
+    asked = {"origin": served.url, "registrationId": one["registrationId"], "tag": "snapshot"}
+    session.send("ServiceWorker.dispatchPeriodicSyncEvent", asked)
+    with served.clinic() as clinic:
+        for _ in range(100):
+            rows = audits(clinic, "Background")
+            if len(rows) == 2:
+                break
+            page.wait_for_timeout(100)
+    assert len(rows) == 2, "the second reading was the worker's"
+    context.set_offline(True)
+    page.goto(f"{served.url}/snapshot/")
+    unlock(page)
+    page.get_by_text("Nightowl").first.wait_for(timeout=30_000)
+    context.close()
+
+
+def audits(clinic, name):
+    """How often a computer was given the snapshot."""
+    with read(clinic.id) as session:
+        given = select(AuditLog.id).where(AuditLog.action == "snapshot.read", AuditLog.actor == f"snapshot on {name}")
+        return session.scalars(given).all()
+
+
+@pytest.mark.browser
+def test_it_locks_itself_and_tells_how_old_it_is(served, _chromium, tmp_path):
+    context = window(_chromium, tmp_path / "profile")
+    page = context.new_page()
+    page.clock.install()
+    page = set_up(context, served.url, new_code(served, "Idle"), page=page)
+    page.locator("#shown").wait_for(timeout=60_000)
+    context.set_offline(True)
+    page.clock.fast_forward("11:00")
+    page.get_by_text("Locked after ten minutes").wait_for()
+    assert page.locator("#shown").count() == 0
+    for minutes, level in (("21:00", "amber"), ("04:00:00", "red")):
+        page.clock.fast_forward(minutes)
+        page.locator(f".asof.{level}").wait_for()
+    page.get_by_text("4 hours old").wait_for()
     context.close()
 
 
