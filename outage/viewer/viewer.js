@@ -372,9 +372,9 @@
 
   // --- staying fresh, and locking --------------------------------------------------------------------------------
 
-  let busy = false;
+  let busy = false, asked = false;
   async function refresh() {
-    if (busy) return;
+    if (busy) { asked = true; return; }
     busy = true;
     const button = document.getElementById("refresh");
     if (button) { button.disabled = true; button.textContent = "Refreshing…"; }
@@ -383,6 +383,7 @@
     } finally {
       busy = false;
     }
+    if (asked) { asked = false; await refresh(); }
     const after = document.getElementById("refresh");
     if (after) { after.disabled = false; after.textContent = "Refresh"; }
   }
