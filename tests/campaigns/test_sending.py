@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from campaigns import launch, sending
 from campaigns.consents import suppress
-from data.models import CampaignRun, Client, OutboxMessage, Patient
+from data.models import Appointment, CampaignRun, Client, Consent, Location, OutboxMessage, Patient
 from data.session import read, write
 from data.types import clock, new_id
 from messages import delivery
@@ -139,6 +139,40 @@ def test_what_changes_after_the_launch_is_seen_before_each_message(clinic, inbox
         assert by_state(clinic) == {"sent": 1, "suppressed": 4}
         whys = {row.client_id: row.reply for row in rows(clinic)}
         assert whys[ids[1]] and "address" in whys[ids[3]] and whys[ids[4]] == "no such client any more"
+
+
+def test_a_permission_withdrawn_and_a_visit_cancelled_after_the_launch_count(sqlite_clinic, inbox, monkeypatch):
+    clinic = sqlite_clinic
+    body = "Dear {{ client_first_name }}, about {{ patient_name }} on {{ next_visit_day }}."
+    with furnished(clinic, monkeypatch, PEOPLE, body=body, purpose="reminder") as ids:
+        pets, visits = [new_id() for _ in ids], [new_id() for _ in ids]
+        at = clock.now() + timedelta(days=3)
+        with write(clinic.id) as session:
+            place = Location(name="L", zone="UTC")
+            session.add(place)
+            session.flush()
+            pairs = list(zip(pets, ids, visits, strict=True))
+            session.bulk(Patient, [{"id": pet, "client_id": one, "name": "Rexine"} for pet, one, _ in pairs])
+            session.bulk(Appointment, [
+                {"id": visit, "number": 70_000 + n, "client_id": one, "patient_id": pet, "location_id": place.id,
+                 "type": "spay", "starts_at": at, "day": at.date(), "stage_at": clock.now()}
+                for n, (pet, one, visit) in enumerate(pairs)
+            ])  # fmt: skip
+            audit.append(session, by(clinic), "sample.made", "clinic", "", {})
+        monkeypatch.setattr(launch, "members", lambda *_, **__: [*map(Member, ids, pets)])
+        launch.launch("news", key="k", by=by(clinic))
+
+        def later(session):
+            refusal = {"client_id": ids[1], "channel": "any", "purpose": "phi", "given": False, "origin": "phone"}
+            session.add(Consent(event_at=clock.now() + timedelta(seconds=1), **refusal))
+            session.get_one(Appointment, (clinic.id, visits[2])).stage = "cancelled"
+
+        change(clinic, later)
+        send(clinic)
+        texts = {who: inbox.to(f"{who}@example.org") for who in ("amy", "bea", "cal")}
+        assert "about Rexine" in texts["amy"][0].get_body(("plain",)).get_content()
+        assert "Rexine" not in str(texts["bea"][0]) and "your pet" in texts["bea"][0].get_body(("plain",)).get_content()
+        assert texts["cal"] == [] and by_state(clinic) == {"sent": 2, "suppressed": 1}
 
 
 def test_a_way_out_taken_while_it_runs_counts_for_the_very_next_group(sqlite_clinic, inbox, monkeypatch):
