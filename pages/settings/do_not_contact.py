@@ -92,9 +92,9 @@ def newest(found: Stops) -> None:
         return
     st.subheader("Newest", anchor=False)
     for one in found.newest[:20]:
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute",
-                          key=f"stop_{one.id}"):  # fmt: skip
-            st.text(sentence(one), width="stretch")
+        left, right = st.columns([7, 3], vertical_alignment="center")
+        left.text(sentence(one))
+        with right:
             lift(one, "listed")
     rest = found.total - min(20, len(found.newest))
     if rest:
