@@ -77,6 +77,8 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/subscribe.py", "Subscribe", "schedule_send", "reports.schedule", "subscribe", in_menu=False),
         Page("reporting/dashboard.py", "Dashboard", "dashboard", "reports.view", "dashboard", in_menu=False),
         Page("reporting/versions.py", "Versions", "history", "reports.view", "report-versions", in_menu=False),
+        Page("campaigns/campaigns.py", "Campaigns", "campaign", "campaigns.use", "campaigns"),
+        Page("campaigns/campaign.py", "Campaign", "campaign", "campaigns.use", "campaign", in_menu=False),
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
         Page("campaigns/segments.py", "Segments", "group_work", "campaigns.use", "segments", menu="Campaigns"),
         Page("campaigns/templates.py", "Templates", "draft", "campaigns.use", "templates", beside="segments"),

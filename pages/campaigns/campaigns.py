@@ -1,0 +1,65 @@
+"""Campaigns: what is written to many clients, each with how its last launch stands."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from campaigns import runs
+from campaigns.runs import Line
+from campaigns.settings import CHANNELS, PURPOSES
+from pages.components import campaign_words, frame, show
+
+
+def main() -> None:
+    """The page."""
+    found = runs.lines(by=frame.actor())
+    with frame.head("Campaigns", _facts(found)):
+        if st.button("New campaign", type="primary", icon=":material/add:", key="new_campaign"):
+            st.switch_page("campaigns/campaign.py")
+    if not found:
+        st.info(
+            "A campaign writes to everybody a segment finds, once or by itself: by e-mail, text message or letter. "
+            "First choose whom to write to (Segments) and what to say (Templates), then put them together here.",
+            icon=":material/campaign:",
+        )
+    for one in found:
+        _line(one)
+
+
+def _facts(found: list[Line]) -> str:
+    if not found:
+        return "Messages to many, sent once to each address"
+    going = sum(bool(one.run and one.run.state == "running") for one in found)
+    rest = sum(bool(one.run and one.run.state == "paused") for one in found)
+    told = [show.count(len(found), "campaign")]
+    told += [f"{going} going out"] if going else []
+    told += [f"{rest} paused"] if rest else []
+    return ", ".join(told)
+
+
+def _line(one: Line) -> None:
+    with st.container(border=True, gap="xxsmall", key=f"campaign-{one.slug}"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.page_link(
+                "campaigns/campaign.py", label=f"**{frame.plain(one.document.label)}**", width="content",
+                query_params={"name": one.slug},
+            )  # fmt: skip
+            state = one.run.state if one.run else "never"
+            st.badge(campaign_words.STATES[state], color=campaign_words.TONES[state])  # type: ignore[arg-type]
+        channels = ", ".join(CHANNELS[channel] for channel in one.document.channels)
+        when = campaign_words.when(one.document.when)
+        st.caption(frame.plain(f"{PURPOSES[one.document.purpose]} · {channels} · {when}"))
+        if one.run:
+            st.caption(frame.plain(_run(one)))
+
+
+def _run(one: Line) -> str:
+    run = one.run
+    assert run is not None
+    told = f"{show.day(run.day)}: {run.reached:,} of {run.meant:,} written to"
+    if run.counts.get("held_out"):
+        told += f", {run.counts['held_out']:,} held out to compare"
+    return told + (f" · {run.reason}" if run.reason else "")
+
+
+main()
