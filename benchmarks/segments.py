@@ -47,7 +47,8 @@ def fill(clinic_id: str, clients: int) -> None:
         f"has_email, has_phone, has_address, change) SELECT {client}, i, 'Kim', 'C' || i, 'Kim C' || i, "
         f"CASE WHEN i % 4 > 0 THEN 'c' || i || '@example.org' ELSE '' END, '555', 'Troy', 'public', i % 5000 = 0, "
         f"i % 4 > 0, true, i % 3 > 0, 1 {rows}",
-        f"INSERT INTO patient (id, client_id, name, species, sex, altered, died_on, change) SELECT {patient}, {client}, "
+        f"INSERT INTO patient (id, client_id, name, species, sex, altered, died_on, change) "
+        f"SELECT {patient}, {client}, "
         f"'Milo', CASE WHEN i % 2 = 0 THEN 'cat' ELSE 'dog' END, 'female', true, "
         f"CASE WHEN i % 50 = 0 THEN DATE '{today}' END, 1 {rows}",
         f"INSERT INTO service (id, code, name, category, reminder_days, change) SELECT {service}, 's' || i, "

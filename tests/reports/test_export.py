@@ -160,6 +160,8 @@ def test_no_question_reads_a_name_or_an_amount_for_who_may_see_none(entity):
     known, lot, compiled = model.built_in(), random.Random(5), 0
     here, reader = known.entity(entity), Reader(frozenset(PERMISSIONS) - {"clients.view", "reports.money"})
     paths = [one.path for one in offers.fields(known, entity, frozenset(PERMISSIONS))]
+    if not paths:
+        return  # it only helps others, and shows nothing itself
     paths = [
         path for path in paths if path.split(".")[-1] not in ("is_open", "deposit", "discount_given")
     ]  # yes or no, no amount
