@@ -20,7 +20,7 @@ from sqlalchemy import select
 import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
 from billing.processors import polling
 from billing.settlement.land import take_back_unfinished
-from campaigns import letters, sending
+from campaigns import letters, recurring, sending
 from campaigns.returns import mailbox_in
 from data import jobs
 from data.engine import Database, database, use
@@ -107,9 +107,10 @@ def read_returns(clinic: Clinic, job: Job) -> dict[str, object]:
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
     "reconcile": reconcile, "books": check_books, "letters": letters.carry_out, "vault": vault.carry_out,
+    "campaign": recurring.carry_out,
     "mailbox": read_returns,
 }  # fmt: skip
-BESIDE = frozenset(("schedule", "reconcile", "books", "letters", "mailbox"))
+BESIDE = frozenset(("schedule", "reconcile", "books", "campaign", "letters", "mailbox"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
 RECURRING = {
@@ -242,6 +243,10 @@ class Worker:
             mailing.plan(clinic.id, clinic.zone)
         except Exception as failure:  # the rest of the worker's work does not wait for it
             log.error("subscriptions could not be looked at: %s", place(failure))
+        try:
+            recurring.plan(clinic.id, clinic.zone)
+        except Exception as failure:
+            log.error("campaigns that go out by themselves could not be looked at: %s", place(failure))
         try:
             vault.plan(clinic.id, clinic.zone)
         except Exception as failure:

@@ -18,6 +18,7 @@ from sqlalchemy import select, update
 
 from billing.client_billing import NoPortalAddress, public_address
 from campaigns.audience import Compiled, Place, Plan, compile_texts, plan
+from campaigns.occasions import about, narrowed
 from campaigns.segments import members
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, Campaign, Segment, Template
 from campaigns.texts import problems as problems_of
@@ -76,9 +77,9 @@ def check(slug: str, *, by: Actor) -> list[Problem]:
     return _looked_over(slug, by).problems
 
 
-def preview(slug: str, *, by: Actor) -> tuple[list[Problem], Plan | None]:
-    """The same with the audience as it would be frozen now. Raises NotPermitted, NotFound."""
-    seen = _looked_over(slug, by)
+def preview(slug: str, *, by: Actor, day: date | None = None) -> tuple[list[Problem], Plan | None]:
+    """The same with the audience as it would be frozen now, or for a day. Raises NotPermitted, NotFound."""
+    seen = _looked_over(slug, by, day)
     return seen.problems, seen.plan
 
 
@@ -96,7 +97,7 @@ def launch(
     if run_id is None and done is not None:
         return str(done.result)
     if run_id is None:
-        seen = _looked_over(slug, by)
+        seen = _looked_over(slug, by, day)
         blocking = [one.text for one in seen.problems if one.blocks]
         if blocking:
             raise NotReady(label=seen.campaign.label, problems=" ".join(blocking))
@@ -105,7 +106,7 @@ def launch(
     return run_id
 
 
-def _looked_over(slug: str, by: Actor) -> _Look:
+def _looked_over(slug: str, by: Actor, day: date | None = None) -> _Look:
     with look(by, "campaigns.use") as session:
         campaign = definitions.load(session, CAMPAIGN, slug)
         problems = _of_clinic(session, campaign)
@@ -116,6 +117,7 @@ def _looked_over(slug: str, by: Actor) -> _Look:
         try:
             people = members(segment, by=by)
             with look(by, "campaigns.use") as session:
+                people = narrowed(session, slug, campaign, people, day or clock.today(clinic.zone), clinic.zone)
                 compiled = compile_texts(session, campaign, templates)
                 found = plan(session, slug, campaign, compiled, people, zone=clinic.zone)
         except Refusal as refusal:
@@ -231,6 +233,7 @@ def prepare(run_id: str, *, by: Actor) -> None:
     campaign, segment, templates = documents_of(frozen)
     people = members(segment, by=by)
     with look(by, "campaigns.use") as session:
+        people = narrowed(session, run.campaign, campaign, people, run.day, frozen["zone"], run_id)
         compiled: Compiled = compile_texts(session, campaign, templates)
         found = plan(session, run.campaign, campaign, compiled, people, zone=frozen["zone"], run_id=run_id)
     problems = _of_audience(found)
@@ -240,7 +243,9 @@ def prepare(run_id: str, *, by: Actor) -> None:
     rows = [_row(run, campaign, place) for place in found.places]
     for at in range(0, len(rows), CHUNK):
         _freeze(by.clinic_id, run_id, rows[at : at + CHUNK])
-    _let_go(run_id, by, sorted({place.zone for place in found.places if place.state == "pending"}))
+    told = {place.client_id for place in found.places if place.state in ("pending", "held_out")}
+    zones = sorted({place.zone for place in found.places if place.state == "pending"})
+    _let_go(run_id, by, zones, about(campaign, people, told))
 
 
 def _row(run: CampaignRun, campaign: Campaign, place: Place) -> dict[str, Any]:
@@ -290,12 +295,12 @@ def _freeze(clinic_id: str, run_id: str, rows: Sequence[dict[str, Any]]) -> None
             session.bulk(OutboxMessage, new)
 
 
-def _let_go(run_id: str, by: Actor, zones: list[str]) -> None:
+def _let_go(run_id: str, by: Actor, zones: list[str], whom: list[str]) -> None:
     with act(by, "campaigns.use") as work:
         run = work.session.get_one(CampaignRun, (by.clinic_id, run_id))
         if run.state != "preparing":
             return
-        frozen = {**run.frozen, "zones": zones}
+        frozen = {**run.frozen, "zones": zones, "about": whom}
         run.frozen = frozen
         run.audience = len(
             work.session.scalars(select(OutboxMessage.id).where(OutboxMessage.run_id == run_id)).all()

@@ -1,0 +1,111 @@
+"""What goes out by itself does so once a day by its key, makes up for missed days by its rule, and doubles nobody."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+import worker
+from campaigns import launch, recurring, runs
+from data import definitions
+from data.models import Appointment, Client, FlowEvent, Job
+from data.session import read, write
+from data.types import clock
+from security.actor import Actor
+from tests.campaigns.launched import book
+from tests.campaigns.reach import Member, furnished, zone
+
+BEGAN = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)  # a Thursday, three days before New York goes to summer time
+PEOPLE = [("Amy", "amy@example.org"), ("Bea", "bea@example.org")]
+
+
+@pytest.fixture
+def going(clinic, monkeypatch):
+    monkeypatch.setenv("BALLAST_SMTP_URL", "smtp://127.0.0.1:9")
+    clock.set(BEGAN)
+
+    def furnish(**when):
+        return furnished(clinic, monkeypatch, PEOPLE, when={"kind": "recurring", "active": True, "at": "09:00"} | when)
+
+    return furnish
+
+
+def work(clinic):
+    """What the worker does of it."""
+    recurring.plan(clinic.id, zone(clinic))
+    done = []
+    while (job := worker.jobs.claim(clinic.id, "w", zone(clinic), only=["campaign"])) is not None:
+        done.append(recurring.carry_out(clinic_row(clinic), job))
+        worker.jobs.finish(clinic.id, job, zone(clinic), done[-1])
+    return done
+
+
+def clinic_row(clinic):
+    from security.clinics import clinic_of
+
+    return clinic_of(clinic.id)
+
+
+def days(clinic):
+    with read(clinic.id) as session:
+        keys = session.scalars(select(Job.dedupe_key).where(Job.kind == "campaign").order_by(Job.dedupe_key))
+        return [key.rpartition(":")[2] for key in keys]
+
+
+def launches(clinic):
+    return runs.runs_of("news", by=Actor.operator(clinic.id))
+
+
+def test_a_daily_one_runs_once_a_day_and_makes_up_for_a_gap_once(clinic, going):
+    with going() as ids:
+        assert work(clinic) == []  # 7 in the morning
+        clock.set(datetime(2026, 3, 5, 14, 1, tzinfo=UTC))
+        assert len(work(clinic)) == 1 and work(clinic) == []
+        clock.set(datetime(2026, 3, 9, 12, 59, tzinfo=UTC))  # 8:59 in summer time; three days were missed
+        assert [list(one) for one in work(clinic)] == [["skipped"]]  # both had it
+        assert days(clinic) == ["2026-03-05", "2026-03-08"]
+        book(clinic, ids[0], clock.now() - timedelta(days=9), stage="checked_out")  # was here on the 5th
+        clock.set(datetime(2026, 3, 9, 13, 0, tzinfo=UTC))
+        assert days(clinic)[-1] == "2026-03-08" and work(clinic)
+        with write(clinic.id) as session:
+            session.query(Appointment).one().starts_at = clock.now() - timedelta(days=1)
+        clock.set(datetime(2026, 3, 10, 13, 0, tzinfo=UTC))
+        work(clinic)
+        assert [run.counts for run in launches(clinic)] == [{"pending": 1}, {"pending": 2}]
+        clock.set(datetime(2026, 3, 9, 20, 0, tzinfo=UTC))  # the clock goes back: nothing again
+        assert work(clinic) == [] and len(launches(clinic)) == 2
+
+
+def test_the_31st_is_the_last_day_and_what_is_off_rests(clinic, going):
+    with going(every="month", day=31):
+        clock.set(datetime(2026, 4, 30, 13, 0, tzinfo=UTC))
+        work(clinic)
+        assert days(clinic) == ["2026-04-30"] and launches(clinic)[0].day.isoformat() == "2026-04-30"
+        with write(clinic.id) as session:
+            off = definitions.load(session, launch.CAMPAIGN, "news")
+            off = off.model_copy(update={"when": off.when.model_copy(update={"active": False})})
+            definitions.save(session, launch.CAMPAIGN, "news", off, by_user_id=None)
+        clock.set(datetime(2026, 6, 2, 13, 0, tzinfo=UTC))
+        assert work(clinic) == [] and days(clinic) == ["2026-04-30"]
+
+
+def test_after_a_stage_each_missed_day_is_made_up_for_and_nobody_else_is_written_to(clinic, going, monkeypatch):
+    with going(kind="stage", stage="checked_out", after_days=1) as ids:
+        patients = [book(clinic, one, BEGAN, stage="checked_out") for one in ids]
+        with write(clinic.id) as session:
+            visits = {row.patient_id: row for row in session.query(Appointment)}
+            for patient, at in zip(patients, (BEGAN, BEGAN + timedelta(days=1)), strict=True):
+                visits[patient].day = at.date()
+                session.add(FlowEvent(
+                    appointment_id=visits[patient].id, from_stage="ready", to_stage="checked_out", event_at=at
+                ))  # fmt: skip
+            assert session.get_one(Client, (clinic.id, ids[0]))
+        monkeypatch.setattr(
+            launch, "members", lambda *_, **__: [Member(a, b) for a, b in zip(ids, patients, strict=True)]
+        )
+        clock.set(BEGAN + timedelta(days=4))
+        done = work(clinic)
+        assert days(clinic) == ["2026-03-05", "2026-03-06", "2026-03-07", "2026-03-08"]
+        assert [list(one) for one in done] == [["skipped"], ["run"], ["run"], ["skipped"]]
+        assert sorted((run.day.day, run.audience) for run in launches(clinic)) == [(6, 1), (7, 1)]
+        assert work(clinic) == []
