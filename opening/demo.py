@@ -26,7 +26,7 @@ from data.engine import database
 from data.models import Base, Clinic, Drug, Fund, Location, Service
 from data.session import ClinicSession, everywhere, write
 from data.types import clock
-from opening import demo_money, demo_paper, demo_reports, demo_snapshot
+from opening import demo_campaigns, demo_money, demo_paper, demo_reports, demo_snapshot
 from opening.demo_history import SEASON, Draws, Maker, Row, Setting
 from opening.demo_loader import Loader
 from opening.start import furnish
@@ -109,6 +109,7 @@ def _fill(clinic_id: str, by: Actor, zone: ZoneInfo, years: int, seed: int, load
         loader.load(others)
         loader.finish()
     demo_money.reconcile(clinic_id, maker)
+    demo_campaigns.keep(clinic_id, by, str(zone), seed)
     loaded = loader.counts + Counter({name: len(rows) for name, rows in of_paper.items()})
     with write(clinic_id) as session:
         for name, count in loaded.items():
