@@ -37,16 +37,17 @@ def work_on(content: bytes, file_id: str, name: str, by: Actor) -> None:
     person = f"{by.clinic_id}/{by.user_id}"
     seems = _kind(content, file_id, name, person, by)
     offered = overview.choices(by=by)
-    if seems.label:
-        st.markdown(f"**{frame.plain(name)}** looks like a {frame.plain(seems.label)}.")
-    else:
-        st.markdown(f"Nobody here knows files like **{frame.plain(name)}** yet. Say what it is and choose its columns.")
+    told = st.empty()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         purpose = st.selectbox(
             "This file is", list(PURPOSES), index=list(PURPOSES).index(seems.purpose), format_func=PURPOSES.__getitem__,
             key=f"purpose-{file_id}", width=260,
         )  # fmt: skip
         make = seems.make if purpose == seems.purpose else ""
+        if make and seems.label:
+            told.markdown(f"**{frame.plain(name)}** looks like a {frame.plain(seems.label)}.")
+        else:
+            told.markdown(f"Say what the columns of **{frame.plain(name)}** are.")
         target = _target(str(purpose), make, offered, file_id)
         by_hand = (
             bool(make) and st.toggle("Choose the columns myself", key=f"columns-{file_id}")

@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from billing.processors.orders import PaidMeanwhile
+from data.errors import Refusal, SessionEnded
 from outage.slip_claims import (
     Asked,
     Offer,
@@ -122,7 +124,8 @@ def _charging(one: SlipRow, place: Terminal | None, mine: bool) -> None:
     if offers is not None and len(offers) == 1 and f"_took_{one.id}" not in st.session_state:
         st.session_state[slot] = offers[0].authorization  # one fits: it is offered, and a person presses the button
         st.session_state[f"_took_{one.id}"] = True
-    with st.container(horizontal=True, vertical_alignment="bottom", key=f"slip_charge_{one.id}"):
+    row, below = st.container(horizontal=True, vertical_alignment="bottom", key=f"slip_charge_{one.id}"), st.container()
+    with row:
         if place and place.address and mine:
             st.link_button(f"Open {place.label}", place.address, icon=":material/open_in_new:",
                            help="The processor's own virtual terminal opens in a new tab. The card number is typed "
@@ -135,18 +138,18 @@ def _charging(one: SlipRow, place: Terminal | None, mine: bool) -> None:
             _choose(one, offers)
         code = st.text_input("Authorization code", key=slot, max_chars=20, width=150, autocomplete="off")
         if st.button("It was charged", type="primary", key=f"slip_charged_{one.id}"):
-            with _settled():
+            with _settled(below):
                 done = charge_slip(one.id, code or "", last4=last4 or "", by=frame.actor(),
                                    key=frame.form_key(f"charge_{one.id}"))  # fmt: skip
                 told = f"paid, {done.reference}" if done.reference else f"kept. {done.why}"
                 _done(f"charge_{one.id}", f"Slip {one.name}, {show.money(one.amount_cents)}: {told.rstrip('.')}.")
         if place and st.button("Look for the charge", key=f"slip_look_{one.id}", icon=":material/search:"):
-            with _settled():
+            with _settled(below):
                 st.session_state[f"_offers_{one.id}"] = charges_like(one.id, place.slug, by=frame.actor())
                 st.session_state.pop(f"_took_{one.id}", None)
                 st.rerun()
         if st.button("It was not charged", key=f"slip_release_{one.id}", type="tertiary"):
-            with _settled():
+            with _settled(below):
                 release_slip(one.id, by=frame.actor(), key=frame.form_key(f"release_{one.id}"))
                 _done(f"release_{one.id}", f"Slip {one.name} is open again.")
     if offers is not None and not offers:
@@ -187,14 +190,18 @@ def _unsent() -> None:
 
 
 @contextlib.contextmanager
-def _settled() -> Iterator[None]:
-    """Show a refusal as its sentence. Money that a client paid meanwhile is news, and the list is drawn anew."""
-    with frame.refusals():
-        try:
-            yield
-        except PaidMeanwhile as paid:
-            st.session_state[TOLD] = paid.message
-            st.rerun()
+def _settled(below: DeltaGenerator | None = None) -> Iterator[None]:
+    """Show a refusal as its sentence, ``below`` what it is about. Money that a client paid meanwhile is news, and the
+    list is drawn anew."""
+    try:
+        yield
+    except SessionEnded:
+        st.rerun()
+    except PaidMeanwhile as paid:
+        st.session_state[TOLD] = paid.message
+        st.rerun()
+    except Refusal as refusal:
+        (below or st).error(frame.said(refusal.message), icon=":material/error:")
 
 
 def _done(key: str, told: str) -> None:

@@ -94,8 +94,7 @@ def _run(first: date, last: date) -> None:
 
 def _cases(found: list[Queue], one: Statement, slips: int, first: date, last: date) -> None:
     if not found:
-        if not slips:
-            _nothing(one)
+        _nothing(one, slips)
         return
     names = {queue.key: f"{queue.label} ({show.number(queue.count)})" for queue in found}
     if st.session_state.get(QUEUE) not in names:
@@ -150,14 +149,15 @@ def _several(cases: list[Case]) -> None:
             st.rerun()
 
 
-def _nothing(one: Statement) -> None:
-    if not one.settled_count and not one.matched:
+def _nothing(one: Statement, slips: int) -> None:
+    if not slips and not one.settled_count and not one.matched:
         st.info(
             "No settlement of these days is here yet. Import the processor's file, or fetch it, then match again. "
             "Payments taken by card wait until then."
         )
         return
-    st.success("Nothing waits for you in this period.", icon=":material/check_circle:")
+    if not slips:
+        st.success("Nothing waits for you in this period.", icon=":material/check_circle:")
     found = books.waiting(by=frame.actor())
     if found.count and found.first is not None:
         with st.container(horizontal=True, vertical_alignment="center", key="recon_elsewhere"):
