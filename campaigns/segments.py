@@ -57,7 +57,7 @@ _NEVER["service_had"] = _NEVER["due"] = [
 _SHOWN: dict[str, list[str]] = {
     "client": ["number", "name", "city", "last_attended", "next_booked"],
     "patient": ["client.name", "name", "species", "last_attended", "next_booked"],
-    "service_had": ["client.name", "patient.name", "patient.species", "service", "last_day"],
+    "service_had": ["client.name", "patient.name", "patient.species", "had", "last_day"],
     "due": ["client.name", "patient.name", "patient.species", "service", "due_on"],
 }
 _AGAIN_SECONDS = 300

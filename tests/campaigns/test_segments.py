@@ -25,7 +25,7 @@ CATS = Segment.model_validate({
     "label": "Cats due", "entity": "service_had",
     "filters": [
         {"field": "patient.species", "op": "in", "value": ["cat"]},
-        {"field": "service", "op": "contains", "value": "rabies"},
+        {"field": "had", "op": "contains", "value": "rabies"},
         {"field": "last_day", "op": "within", "value": "11_to_13_months_ago"},
         {"field": "patient.next_booked", "op": "empty"},
         {"field": "client.agreed_email", "op": "is", "value": True},
