@@ -16,6 +16,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from data import definitions
+from data.card_numbers import refuse_card_numbers
 from data.errors import BadInput
 from data.models import Client, Clinic, Consent, User
 from data.session import ClinicSession
@@ -178,9 +179,14 @@ def record_consents(
 
 
 def _check(answers: Sequence[Answer], origin: str) -> None:
+    if origin not in ORIGINS:
+        raise BadInput(
+            problem="Say where the client answered: at check-in, at the counter, on the phone or in writing."
+        )
     for one in answers:
-        if one.channel not in (EVERY, *CHANNELS) or one.purpose not in PURPOSES or origin not in ORIGINS:
-            raise BadInput(problem=f"There is no consent to {one.purpose} by {one.channel}, {origin}.")
+        if one.channel not in (EVERY, *CHANNELS) or one.purpose not in PURPOSES:
+            raise BadInput(problem=f"There is no consent to {one.purpose} by {one.channel}.")
+        refuse_card_numbers({"The question": one.wording})
 
 
 def consents_of(client_id: str, *, by: Actor) -> Consents:
