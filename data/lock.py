@@ -63,6 +63,8 @@ class WriterLock:
             fcntl.flock(self._writer, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Give the files back."""
-        os.close(self._turnstile)
-        os.close(self._writer)
+        """Give the files back, once: their numbers may belong to another lock by now."""
+        open_files, self._turnstile, self._writer = (self._turnstile, self._writer), -1, -1
+        for number in open_files:
+            if number >= 0:
+                os.close(number)

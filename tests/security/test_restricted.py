@@ -173,6 +173,8 @@ def test_no_field_of_any_report_tells_of_a_restricted_record(sqlite_clinic):
         telling = set()
         for name in model.built_in().entities:
             paths = _paths(name, 2)
+            if not paths:  # it only helps others: nothing of its own can be asked about
+                continue
             spec = library.ReportSpec.model_validate(
                 {"title": name, "group": "Clinic days", "purpose": "x", "definition": "x", "entity": name,
                  "columns": [{"field": path, "name": f"c{place}"} for place, path in enumerate(paths)]}
