@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -19,14 +18,13 @@ from data.session import ClinicSession
 from data.types import new_id
 from messages.outbox import queue
 from records.access import client_for
+from security import looks
 from security.actor import Actor
 from security.profile import profile
 from security.rules import act, look
 
 NOT_YET = "https://link.invalid/"
 """Stands for the way out where nothing is sent."""
-_AGAIN_SECONDS = 300
-_SEEN: dict[tuple[str, str], float] = {}
 
 
 class NoAddressOfYours(BadInput):
@@ -112,12 +110,8 @@ def _previewed(
 
 def _note(client_id: str, by: Actor) -> None:
     """Write down that a client's values were looked at; again within five minutes is one look."""
-    key, now = (by.session_id or by.name, client_id), time.monotonic()
-    if now - _SEEN.get(key, -1e9) < _AGAIN_SECONDS:
+    if not looks.is_new(by, "template", client_id):
         return
-    if len(_SEEN) > 10_000:
-        _SEEN.clear()
-    _SEEN[key] = now
     with act(by, "campaigns.use") as work:
         work.session.quiet = True
         work.audit("template.previewed", "client", client_id)

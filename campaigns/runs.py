@@ -3,7 +3,6 @@ who got what, when, and of everybody else why not."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from data.errors import NotFound
 from data.models import CampaignRun, Client, MailEvent, OutboxMessage, User
 from data.session import ClinicSession
 from records.access import NAME, Closed
+from security import looks
 from security.actor import Actor
 from security.rules import act, authorize, look, remembered
 
@@ -25,8 +25,6 @@ OPEN = ("preparing", "waiting", "running", "paused")
 WAITS = ("pending", "deferred", "claimed", "sending")
 """States of a message that is still to go out."""
 NAMES = "clients.view"
-_AGAIN_SECONDS = 300
-_SEEN: dict[tuple[str, str], float] = {}
 
 
 @dataclass(frozen=True)
@@ -264,12 +262,8 @@ def _told(session: ClinicSession, rows: list[CampaignRun]) -> list[Run]:
 
 def _note(run_id: str, rows: int, by: Actor) -> None:
     """Write down that somebody looked at the people of a launch; again within five minutes is one look."""
-    key, now = (by.session_id or by.name, run_id), time.monotonic()
-    if now - _SEEN.get(key, -1e9) < _AGAIN_SECONDS:
+    if not looks.is_new(by, "run", run_id):
         return
-    if len(_SEEN) > 10_000:
-        _SEEN.clear()
-    _SEEN[key] = now
     with act(by, "campaigns.use") as work:
         work.session.quiet = True
         work.audit("campaign.log_looked_at", "campaign_run", run_id, rows=rows)

@@ -28,6 +28,7 @@ from reports.offers import values_for
 from reports.reading import read, watched
 from reports.result import Result
 from reports.spec import ReportSpec, Shown
+from security import looks
 from security.actor import Actor
 from security.clinics import clinic_of
 from security.rules import act, authorize, look
@@ -60,8 +61,6 @@ _SHOWN: dict[str, list[str]] = {
     "service_had": ["client.name", "patient.name", "patient.species", "had", "last_day"],
     "due": ["client.name", "patient.name", "patient.species", "service", "due_on"],
 }
-_AGAIN_SECONDS = 300
-_SEEN: dict[tuple[str, str, str], float] = {}
 
 
 class FieldGone(BadInput):
@@ -290,12 +289,8 @@ def _change(by: Actor) -> int | None:
 def _note(segment: Segment, name: str, rows: int, by: Actor) -> None:
     """Write down that somebody looked at the people of a segment; again within five minutes is one look."""
     shape = repr((segment.entity, _asked_of(segment)))
-    key, now = (by.session_id or by.name, name, shape), time.monotonic()
-    if now - _SEEN.get(key, -1e9) < _AGAIN_SECONDS:
+    if not looks.is_new(by, "segment", name, shape):
         return
-    if len(_SEEN) > 10_000:
-        _SEEN.clear()
-    _SEEN[key] = now
     with act(by, "campaigns.use") as work:
         work.session.quiet = True
         work.audit("segment.looked_at", "segment", name, over=segment.entity, where=_asked_of(segment), rows=rows)

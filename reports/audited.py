@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from reports.model import Model
 from reports.spec import ReportSpec
+from security import looks
 from security.actor import Actor
 from security.rules import act
 
@@ -15,8 +15,6 @@ UNASKED = frozenset(("refresh", "choices"))
 """Looks that nobody asked for just now: a screen that refreshes by itself, whose opening was recorded, and the values
 that a filter offers. They leave no audit row, and so never count as input by the person."""
 SCREENS = UNASKED | {"screen"}
-_NOTED: dict[tuple[str, ...], float] = {}
-_AGAIN_SECONDS = 300
 
 
 def permission_for(form: str) -> str:
@@ -29,14 +27,8 @@ def note(name: str, detail: Mapping[str, Any], rows: int, form: str, by: Actor) 
     look."""
     if form in UNASKED:
         return
-    if form == "screen":
-        key = (by.clinic_id, by.session_id or by.name, name, repr(sorted(detail.items(), key=str)))
-        now = time.monotonic()
-        if now - _NOTED.get(key, -1e9) < _AGAIN_SECONDS:
-            return
-        if len(_NOTED) > 10_000:
-            _NOTED.clear()
-        _NOTED[key] = now
+    if form == "screen" and not looks.is_new(by, "report", name, repr(sorted(detail.items(), key=str))):
+        return
     with act(by, permission_for(form)) as work:
         work.session.quiet = True
         action = "report.viewed" if form == "screen" else "report.exported"
