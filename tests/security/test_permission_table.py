@@ -29,6 +29,7 @@ TEXT = table.DOCUMENT.read_text()
 PERSON = {role: person for person, (role, _) in PEOPLE.items()}
 LABELS = {role: label for role, (label, _, _) in DEFAULT_ROLES.items()}
 CHECKS_ITSELF = {
+    "security.looks.is_new": "remembers who looked at what, and reads nothing",
     "security.confirm.confirm_password": "asks for the actor's own password and nothing else",
     "security.reach.check_not_self": "compares two ids",
     "security.viewing.note_view": "writes the audit row of a read that a rule has allowed",
@@ -100,7 +101,7 @@ def stand_in(annotation: object) -> object:
     plain = {
         str: "a reason for it", int: 1, float: 1.0, bool: False, bytes: PICTURE, dict: {}, list: [],
         tuple: (), set: set(), frozenset: frozenset(),
-        dt.date: clock.today("UTC"), dt.datetime: clock.now(), dt.time: dt.time(9),
+        dt.date: clock.today("America/New_York"), dt.datetime: clock.now(), dt.time: dt.time(9),
         Decimal: Decimal(1), Path: Path("nowhere"),
     }  # fmt: skip
     if annotation in plain:
