@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MARGIN = timedelta(days=40)
 """So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
 CHUNK = 200
+MANY = 2_000
+"""New matches and differences from which a collection of garbage would be felt by others."""
 DIFFER = ("amount_typo", "decimal_slip", "amount_diff")
 OPEN = ("open", "carried")
 
@@ -352,6 +354,8 @@ def _stored(session: ClinicSession, signatures: list[str], period: _Period) -> d
 def _store(changes: _Changes, found: Ran, closed: list[tuple[date, date]], by: Actor) -> bool:
     """What is new, a few hundred rows at a time: what goes first, so that its rows are free. Whether all was written:
     once a period was closed or opened meanwhile, nothing more is, and the run has to look again."""
+    if len(changes.made) + len(changes.variances) < MANY:
+        return _stored_all(changes, found, closed, by)
     gc.collect()
     gc.freeze()  # what was read stays until all is written: looking for garbage in it would hold a transaction up
     try:

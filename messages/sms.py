@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from data.session import ClinicSession, read
+from data.tls import trusted
 from messages.delivery import OutboxRow, Round, content_for, is_paused
 from messages.mime import Unsendable
 from messages.wire import Told
@@ -75,7 +76,7 @@ class TextRound(Round):
         self.account = account
         self.client = httpx.Client(
             base_url=os.environ.get("BALLAST_SMS_AT", "") or API, auth=(account.account, account.token),
-            timeout=TIMEOUT, follow_redirects=False,
+            timeout=TIMEOUT, follow_redirects=False, verify=trusted(),
         )  # fmt: skip
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from data.errors import BadInput, EnvironmentFailure
 from data.kept import kept
 from data.models import Clinic
 from data.session import everywhere, read
+from data.tls import trusted
 from data.types import clock
 from outage.settings import StatusPage, is_safe_address, status_page
 from outage.status_secret import secret_of
@@ -191,7 +192,7 @@ def _asked(method: str, url: str, secret: str = "", body: Mapping[str, Any] | No
     headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {secret}"} if secret else {})
     try:
         with (
-            httpx.Client(timeout=PATIENCE, follow_redirects=False) as client,
+            httpx.Client(timeout=PATIENCE, follow_redirects=False, verify=trusted()) as client,
             client.stream(method, url, headers=headers, json=body) as answer,
         ):
             text = bytearray()

@@ -54,6 +54,7 @@ from security import sessions, sign_in
 from security.actor import Actor
 from security.clinics import NewClinic, add_user, create_clinic
 
+httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)  # 20 ms for each call else
 hypothesis.settings.register_profile("bench", deadline=None)  # how long an example takes is for benchmarks
 hypothesis.settings.load_profile("bench")
 
@@ -383,6 +384,7 @@ def fake(_fake: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The same, with nothing in its books."""
     _fake.world.__init__()
     monkeypatch.setenv("BALLAST_PROCESSORS_AT", _fake.url)
+    monkeypatch.setattr("billing.processors.wire.PAUSES", (0.01, 0.02))
     return _fake
 
 

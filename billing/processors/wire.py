@@ -20,6 +20,7 @@ import httpx
 
 from billing.processors.base import ProcessorRefused, ProcessorSilent
 from data.errors import EnvironmentFailure
+from data.tls import trusted
 
 TIMEOUT = httpx.Timeout(20.0, connect=6.0)
 LARGEST = 8_000_000
@@ -89,7 +90,7 @@ class Wire:
         headers: Mapping[str, str] | None,
     ) -> httpx.Response:  # fmt: skip
         with (
-            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=True) as client,
+            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=True, verify=trusted()) as client,
             client.stream(
                 method, self.base + path, content=content, params=params, headers=self.headers | dict(headers or {})
             ) as answer,

@@ -218,6 +218,7 @@ for turn in range(int(start), 10_000):
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_payment_or_refund_is_there_once_and_whole_or_not_at_all(sqlite_clinic):
     clinic, ticket, told, any_ = sqlite_clinic, ticket_of(sqlite_clinic), {}, random.Random(5)
     for _ in range(5):

@@ -140,8 +140,8 @@ class World:
         self.refunds[refund.id] = refund
         return refund
 
-    def settle(self, kind: str) -> str:
-        """Close the batch of today; returns its id."""
+    def settle(self, kind: str, at: float | None = None) -> str:
+        """Close the batch of now, or of a moment in seconds; returns its id."""
         batch = self.number("po_" if kind == "stripe" else "9")
         rows = [c for c in self.charges.values() if c.kind == kind and c.state == "pending"]
         for charge in rows:
@@ -150,7 +150,7 @@ class World:
         for refund in backs:
             refund.state, refund.batch = "settled", batch
         self.batches[batch] = {
-            "kind": kind, "at": time.time(), "gross": sum(c.amount for c in rows) - sum(r.amount for r in backs),
+            "kind": kind, "at": at or time.time(), "gross": sum(c.amount for c in rows) - sum(r.amount for r in backs),
             "fee": sum(fee(c.amount) for c in rows),
         }  # fmt: skip
         return batch

@@ -13,7 +13,7 @@ from data.models import UserSession
 from data.session import read, write
 from data.types import clock
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 def column(page, stage):

@@ -212,7 +212,7 @@ def test_every_cent_of_a_day_without_the_card_line_is_explained(app, _chromium):
     # the next day: the terminal's batch, the processor's payout, the bank
     with served.clinic() as clinic:
         mona = clinic.actor("mona")
-        fake.world.settle("stripe")
+        fake.world.settle("stripe", datetime.combine(day.today, datetime.min.time(), UTC).timestamp())
         import_settlement(terminal_batch(day), by=mona, name="terminal.csv", make="mapping:plain", processor="terminal")
         fetch_settlements("stripe", day.day, day.today, by=mona)
         with read(clinic.id) as session:

@@ -124,6 +124,7 @@ def test_a_file_is_taken_once_though_the_worker_ends_between_taking_and_marking(
     assert [path.name for path in tmp_path.iterdir()] == ["harbor"]
 
 
+@pytest.mark.slow
 def test_a_worker_killed_in_the_middle_of_a_stack_leaves_it_to_the_next(sqlite_clinic, tmp_path):
     clinic = sqlite_clinic
     pdf = print_blank("walk-in", 40, by=clinic.operator).pdf

@@ -149,6 +149,7 @@ def test_a_better_scan_takes_the_place_of_one_whose_corners_were_hidden(clinic, 
     assert printed.serials
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_files_every_page_exactly_once(clinic, paper, monkeypatch):
     _, _, pages = paper
     sam = clinic.actor("sam")

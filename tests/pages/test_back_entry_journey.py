@@ -73,6 +73,7 @@ def fill(page, typed, until):
     raise AssertionError(f"never came to {until}")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_travel_sheet_is_keyed_by_keyboard_alone(browser, served, paper):
     yesterday, visit, _, (number, bottle) = paper
@@ -116,6 +117,7 @@ def test_a_travel_sheet_is_keyed_by_keyboard_alone(browser, served, paper):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.browser
 def test_what_cannot_be_read_is_told_at_its_field_and_a_second_person_verifies(browser, served, paper):

@@ -9,7 +9,7 @@ from records.clients import ClientForm
 from records.patients import PatientForm
 from tests.window import settled, turn_to
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAYLOAD = (
     "<img src=x onerror=alert(1)><b>b</b> [link](javascript:alert(1)) $\\frac{a}{b}$ :red[x] :material/home: {{7*7}}"

@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_signed_in_person_sees_the_clinic_and_their_name(browser):
     page = browser("sam")
@@ -12,6 +13,7 @@ def test_a_signed_in_person_sees_the_clinic_and_their_name(browser):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_facts_stand_below_the_title(browser):
     page = browser("sam")
@@ -22,6 +24,7 @@ def test_the_facts_stand_below_the_title(browser):
         assert facts.bounding_box()["y"] >= title.bounding_box()["y"] + title.bounding_box()["height"] - 1
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_signing_out_ends_the_session_and_leads_to_the_sign_in_page(browser, served):
     page = browser("sam")
@@ -30,6 +33,7 @@ def test_signing_out_ends_the_session_and_leads_to_the_sign_in_page(browser, ser
     assert not any(cookie["name"] == "ballast_session" for cookie in page.context.cookies())
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_page_that_a_role_does_not_open_says_so_and_shows_nothing_of_it(browser):
     page = browser("sam", "/audit-log")

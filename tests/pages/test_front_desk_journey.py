@@ -17,6 +17,7 @@ def appointment_of(served, animal):
         return session.scalars(joined).one()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_book_move_cancel_and_take_back(browser, served):
     monday = next_monday()
@@ -60,6 +61,7 @@ def test_book_move_cancel_and_take_back(browser, served):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_roster_checks_in_with_one_click_and_prints(browser, served):
     from tests.appointments.conftest import Desk
@@ -83,6 +85,7 @@ def test_the_roster_checks_in_with_one_click_and_prints(browser, served):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.parametrize("path", ["/appointments", "/roster"])
 def test_nothing_is_wider_than_a_phone(browser, path):
@@ -93,6 +96,7 @@ def test_nothing_is_wider_than_a_phone(browser, path):
     assert page.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_calendar_is_walked_by_arrow_keys(browser, served):
     from tests.appointments.conftest import Desk

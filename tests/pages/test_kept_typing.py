@@ -306,6 +306,7 @@ def test_the_matching_of_a_file_is_there_again_when_the_file_is_chosen_again(sql
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_reload_in_the_middle_of_a_booking_loses_nothing(browser, served):
     from playwright.sync_api import expect

@@ -10,7 +10,7 @@ from reports.dashboards import Dashboard, Tile
 from reports.spec import ReportSpec
 from tests.reports.small_clinic import Small
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

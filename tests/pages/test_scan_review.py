@@ -127,6 +127,7 @@ def test_a_page_with_a_card_number_is_destroyed_after_a_second_look(sqlite_clini
     assert not [button for button in at.button if button.key == "review_undo"]
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_files_are_dropped_read_in_the_background_and_looked_at(served, browser):
     with served.clinic() as clinic:
@@ -145,6 +146,7 @@ def test_files_are_dropped_read_in_the_background_and_looked_at(served, browser)
     assert not page.problems
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_pages_are_settled_by_the_keyboard_alone(served, browser):
     with served.clinic() as clinic:

@@ -205,6 +205,7 @@ closing.close_period(date.fromisoformat(first), date.fromisoformat(last), "Mona 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["blob", "carried", "commit"])
 def test_killed_while_closing_nothing_is_closed_and_closing_again_works(sqlite_clinic, step):
     clinic = sqlite_clinic

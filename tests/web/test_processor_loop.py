@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 from tests.fake_processor import authorize_net_api, mx_api, stripe_api
 from tests.window import settled
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SIGNED = ("stripe", "authorize_net")
 TICKET, SECOND, BACK = 8_450, 6_010, 1_010

@@ -212,6 +212,7 @@ def test_it_opens_with_the_server_dead_and_keeps_nothing_in_the_clear(app, _chro
             assert not leaks, (canary, leaks)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_computer_that_was_taken_away_erases_its_copy_when_it_next_asks(served, _chromium, tmp_path):
     context = window(_chromium, tmp_path / "profile")
@@ -228,6 +229,7 @@ def test_a_computer_that_was_taken_away_erases_its_copy_when_it_next_asks(served
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_worker_refreshes_a_locked_copy_in_the_background(served, _chromium, tmp_path):
     context = window(_chromium, tmp_path / "profile")
@@ -270,6 +272,7 @@ def audits(clinic, name):
         return session.scalars(given).all()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_it_locks_itself_and_tells_how_old_it_is(served, _chromium, tmp_path):
     context = window(_chromium, tmp_path / "profile")
@@ -288,6 +291,7 @@ def test_it_locks_itself_and_tells_how_old_it_is(served, _chromium, tmp_path):
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_forgotten_passphrase_means_starting_over_with_a_new_code(served, _chromium, tmp_path):
     context = window(_chromium, tmp_path / "profile")
@@ -302,6 +306,7 @@ def test_a_forgotten_passphrase_means_starting_over_with_a_new_code(served, _chr
     context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_stick_opens_from_its_folder_with_the_passphrase_alone(sqlite_clinic, _chromium, tmp_path):
     Day(sqlite_clinic).visit(f"{CANARY}</script><script>window.hacked=1</script>")
