@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import select
 
@@ -13,9 +16,10 @@ from campaigns.merging import Recipient
 from campaigns.settings import Purpose, Template
 from campaigns.templates import CannotSend, Rendered, check, kind_of
 from data.errors import BadInput
-from data.models import Patient, User
+from data.models import Clinic, Patient, User
 from data.session import ClinicSession
-from data.types import new_id
+from data.types import clock, new_id
+from data.wording import Wording
 from messages.outbox import queue
 from records.access import client_for
 from security import looks
@@ -43,12 +47,16 @@ class Preview:
 
 
 def preview(
-    template: Template, client_id: str = "", *, purpose: Purpose = "marketing", permitted: bool = False, by: Actor
-) -> Preview:
-    """A template as a client would get it; without one, with made-up values, ``permitted`` or not. The look at a client
-    is written down. Raises NotPermitted, NotFound, RestrictedRecord."""
+    template: Template, client_id: str = "", *, purpose: Purpose = "marketing", permitted: bool = False,
+    patient_ids: tuple[str, ...] | None = None, by: Actor,
+) -> Preview:  # fmt: skip
+    """A template as a client would get it, about these patients or all that live; without a client with made-up
+    values, ``permitted`` or not. The look at a client is written down.
+
+    Raises NotPermitted, NotFound, RestrictedRecord.
+    """
     with look(by, "campaigns.use") as session:
-        found = _previewed(session, template, client_id, purpose, permitted, by)
+        found = _previewed(session, template, client_id, purpose, permitted, by, patient_ids)
     if client_id:
         _note(client_id, by)
     return found
@@ -82,18 +90,21 @@ def send_test(
 
 
 def _previewed(
-    session: ClinicSession, template: Template, client_id: str, purpose: Purpose, permitted: bool, by: Actor
-) -> Preview:
+    session: ClinicSession, template: Template, client_id: str, purpose: Purpose, permitted: bool, by: Actor,
+    patient_ids: tuple[str, ...] | None = None,
+) -> Preview:  # fmt: skip
     kind = kind_of(session)
-    problems = tuple(check(template, kind))
+    problems = _problems(template.model_dump_json(), kind)
     if any(one.stops for one in problems):
         first = next(one for one in problems if one.stops)
         return Preview(None, problems, f"{first.place}: {first.words}")
-    compiled = templates.compile(template, kind=kind, purpose=purpose, paper=profile(session).paper)
+    compiled = _compiled(template.model_dump_json(), kind, purpose, profile(session).paper)
     if client_id:
         client = client_for(session, client_id, by)
-        living = select(Patient.id).where(Patient.client_id == client.id, Patient.died_on.is_(None))
-        who = Recipient(client.id, tuple(session.scalars(living.order_by(Patient.id))))
+        if patient_ids is None:
+            living = select(Patient.id).where(Patient.client_id == client.id, Patient.died_on.is_(None))
+            patient_ids = tuple(session.scalars(living.order_by(Patient.id)))
+        who = Recipient(client.id, patient_ids)
         values = merging.values_of(session, [who], compiled.fields)[who]
         permitted = client.id in may_name_phi(session, [client.id], template.channel)
     else:
@@ -106,6 +117,48 @@ def _previewed(
         return Preview(compiled.render(values, names_phi=permitted), problems, permitted=permitted)
     except UnresolvedField as missing:
         return Preview(None, problems, missing.message, permitted)
+
+
+@lru_cache(maxsize=64)
+def _problems(template: str, kind: str) -> tuple[Problem, ...]:
+    return tuple(check(Template.model_validate_json(template), kind))
+
+
+@lru_cache(maxsize=32)
+def _compiled(template: str, kind: str, purpose: Purpose, paper: str) -> templates.Compiled:
+    """A template made ready, kept while a page is drawn again and again."""
+    return templates.compile(Template.model_validate_json(template), kind=kind, purpose=purpose, paper=paper)
+
+
+def letter_page(made: Rendered, *, by: Actor) -> bytes:
+    """The first page of a letter as it will be printed, as a picture (PNG). Raises NotPermitted."""
+    with look(by, "campaigns.use") as session:
+        own, clinic = profile(session), session.get_one(Clinic, session.clinic_id)
+        day = Wording.of(clinic).day(clock.today(clinic.zone), style="long")
+        head = own.legal_name or clinic.name, ", ".join(own.address.split("\n"))
+    return _page(head, made.address, made.blocks, day, own.paper)
+
+
+@lru_cache(maxsize=16)
+def _page(
+    head: tuple[str, str], address: tuple[str, ...], blocks: tuple[tuple[str, str], ...], day: str, paper: str
+) -> bytes:
+    import pypdfium2
+
+    from campaigns.letter_press import press
+    from forms.print import DRAWING
+
+    name, place = head
+    letters, _ = press(
+        {"name": name, "place": place}, [{"address": list(address), "blocks": list(blocks), "day": day}], paper
+    )
+    with DRAWING:
+        document = pypdfium2.PdfDocument(letters)
+        drawn: Any = document[0].render(scale=1.6).to_pil()
+        document.close()
+    out = io.BytesIO()
+    drawn.save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 def _note(client_id: str, by: Actor) -> None:

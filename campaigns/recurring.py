@@ -7,6 +7,7 @@ a week.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,16 +16,40 @@ from sqlalchemy import func, select
 from campaigns import launch
 from campaigns.settings import CAMPAIGN, Campaign
 from data import definitions, jobs
-from data.models import Clinic, Job
+from data.errors import BadInput
+from data.models import CampaignRun, Clinic, Job
 from data.session import ClinicSession, read, write
 from data.types import clock
 from reports.when import When as Rhythm
 from reports.when import runs_between
 from security.actor import Actor
+from security.clinics import clinic_of
+from security.rules import look, remembered
 
 KIND = "campaign"
 LATE = timedelta(days=7)
 """A day that was missed longer ago than this is left."""
+SHOWN = timedelta(days=30)
+"""For so long a launch that did not come about is shown."""
+
+
+class NotByItself(BadInput):
+    """{label} does not go out by itself, so there is no day to launch it for. Launch it without a day."""
+
+
+class NotThatDay(BadInput):
+    """{label} can be launched for a day from {first} to {last}, and for no other."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A launch that did not come about: for which day, why, and when it is tried again by itself, if it is."""
+
+    slug: str
+    label: str
+    day: date
+    why: str
+    again: datetime | None
 
 
 def rhythm(campaign: Campaign) -> Rhythm:
@@ -88,4 +113,73 @@ def carry_out(clinic: Clinic, job: Job) -> dict[str, object]:
     problems, audience = launch.preview(slug, by=by, day=day)
     if audience is not None and not audience.counts["pending"] and all(one.what == "audience" for one in problems):
         return {"skipped": " ".join(one.text for one in problems)}
-    return {"run": launch.launch(slug, key=f"auto:{slug}:{day.isoformat()}", by=by, day=day)}
+    return {"run": launch_day(slug, day, by=by)}
+
+
+def launch_day(slug: str, day: date | None = None, *, by: Actor) -> str:
+    """Launch a campaign that goes out by itself for one day of the clinic, today where none is named; returns the
+    run's id. It is the launch that the worker would make, so whoever comes second changes nothing; one that failed
+    before anything was sent is made anew. Raises NotPermitted, NotFound, NotReady, NotByItself, NotThatDay.
+    """
+    today = clock.today(clinic_of(by.clinic_id).zone)
+    day = day or today
+    with look(by, "campaigns.use") as session:
+        found = definitions.load(session, CAMPAIGN, slug)
+        if found.when.kind == "once":
+            raise NotByItself(label=found.label)
+        key = _key_of(session, slug, day)
+    if not today - LATE <= day <= today:
+        raise NotThatDay(label=found.label, first=(today - LATE).isoformat(), last=today.isoformat())
+    return launch.launch(slug, key=key, by=by, day=day)
+
+
+def _key_of(session: ClinicSession, slug: str, day: date) -> str:
+    """The key of a day's launch: of the one that stands, or of the next try where all of them failed."""
+    first = f"auto:{slug}:{day.isoformat()}"
+    tries = select(CampaignRun.key, CampaignRun.state).where(
+        (CampaignRun.key == first) | CampaignRun.key.startswith(f"{first}:", autoescape=True)
+    )
+    rows = session.execute(tries).tuples().all()
+    stands = [key for key, state in rows if state != "failed"]
+    return stands[0] if stands else f"{first}:{len(rows) + 1}" if rows else first
+
+
+@remembered("campaigns.use")
+def failures(slug: str = "", *, by: Actor) -> list[Failure]:
+    """The campaigns whose last launch of their own did not come about, or the one asked for. Raises NotPermitted."""
+    since = clock.now() - SHOWN
+    with look(by, "campaigns.use") as session:
+        documents = definitions.load_all(session, CAMPAIGN)
+        rows = session.scalars(select(Job).where(Job.kind == KIND, Job.due_at > since).order_by(Job.dedupe_key)).all()
+        newest = {str(job.payload["campaign"]): job for job in rows}
+        found = []
+        for name, job in newest.items():
+            document, day = documents.get(name), date.fromisoformat(str(job.payload["day"]))
+            if document is None or not document.when.active or (slug and name != slug) or not _went_wrong(job):
+                continue
+            if not _launched(session, name, day):
+                again = job.due_at if job.state == "waiting" else None
+                found.append(Failure(name, document.label, day, _why(job.error), again))
+    return sorted(found, key=lambda one: one.label.casefold())
+
+
+def _went_wrong(job: Job) -> bool:
+    return job.state == "failed" or (job.state in ("waiting", "running") and job.attempts > 0 and bool(job.error))
+
+
+def _launched(session: ClinicSession, slug: str, day: date) -> bool:
+    """Whether somebody launched it for the day after all, or for a later one."""
+    later = select(CampaignRun.id).where(
+        CampaignRun.campaign == slug, CampaignRun.day >= day, CampaignRun.state != "failed"
+    )
+    return session.scalar(later.limit(1)) is not None
+
+
+def _why(error: str) -> str:
+    """A sentence; what went wrong in a way that nobody foresaw has only a name."""
+    if " " in error:
+        return error
+    return (
+        f"Something unexpected went wrong ({error or 'no more is known'}). Launch it by hand; if that fails too, "
+        "restart Ballast."
+    )

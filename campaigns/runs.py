@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from campaigns.settings import CAMPAIGN, Campaign
+from campaigns.shelf import OPEN
 from data import definitions
 from data.errors import NotFound
 from data.models import CampaignRun, Client, MailEvent, OutboxMessage, User
@@ -20,8 +21,6 @@ from security.actor import Actor
 from security.rules import act, authorize, look, remembered
 
 PAGE = 50
-OPEN = ("preparing", "waiting", "running", "paused")
-"""States of a launch that is not over."""
 WAITS = ("pending", "deferred", "claimed", "sending")
 """States of a message that is still to go out."""
 NAMES = "clients.view"

@@ -8,17 +8,24 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import select
 
-from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, slug_for
+from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, Campaign, slug_for
 from data import definitions
 from data.definitions import Document, Kind, VersionRow
-from data.errors import Refusal
-from data.models import User
+from data.errors import NotFound, Refusal
+from data.models import CampaignRun, Definition, User
 from data.session import ClinicSession
+from reports.shelf import Removed
 from security.actor import Actor
 from security.rules import act, look, remembered
 from security.settings import Version
 
 D = TypeVar("D", bound=Document)
+OPEN = ("preparing", "waiting", "running", "paused")
+"""States of a launch that is not over."""
+
+
+class StillGoing(Refusal):
+    """{label} has a launch that is not over. Stop it, or wait until it is, then remove the campaign."""
 
 
 class StillUsed(Refusal):
@@ -113,8 +120,70 @@ def remove(kind: Kind[Any], slug: str, *, by: Actor, key: str | None = None) -> 
         users = sorted(_users(work.session, kind, slug))
         if users:
             raise StillUsed(label=label_of(document), users=", ".join(users))
+        if kind is CAMPAIGN and work.session.scalar(_open_runs(slug)) is not None:
+            raise StillGoing(label=label_of(document))
         definitions.remove(work.session, kind, slug)
         work.audit(f"{kind.name}.removed", kind.name, slug)
+
+
+def removed(kind: Kind[Any], *, by: Actor) -> list[Removed]:
+    """What was taken off the shelf, by its name. Raises NotPermitted."""
+    with look(by, "campaigns.use") as session:
+        rows = session.execute(
+            select(Definition.slug, Definition.body, Definition.deleted_at).where(
+                Definition.kind == kind.name, Definition.deleted_at.is_not(None)
+            ),
+            execution_options={"include_deleted": True},
+        ).tuples()
+        found = [Removed(slug, str(body.get("label", slug)), at) for slug, body, at in rows if at]
+    return sorted(found, key=lambda one: one.title.casefold())
+
+
+def restore(kind: Kind[Any], slug: str, *, by: Actor, key: str | None = None) -> None:
+    """Put one back on the shelf as it was; a campaign does not go out by itself again until somebody says so.
+
+    Raises NotPermitted, NotFound.
+    """
+    with act(by, "campaigns.use", key=key) as work:
+        if work.repeated:
+            return
+        history = definitions.history(work.session, kind, slug)
+        if slug in definitions.load_all(work.session, kind) or not history:
+            raise NotFound(what=f"removed {kind.label.lower()} called", name=slug)
+        document = asleep(kind.parse(history[0].body, slug))
+        number = definitions.save(
+            work.session, kind, slug, document, by_user_id=by.user_id, comment="put back"
+        )  # fmt: skip
+        work.audit(f"{kind.name}.saved", kind.name, slug, version=number, restored=True)
+
+
+def asleep(document: D) -> D:
+    """The same; a campaign that would go out by itself does not."""
+    if isinstance(document, Campaign) and document.when.active:
+        when = document.when.model_copy(update={"active": False})
+        return document.model_copy(update={"when": when})  # type: ignore[return-value]
+    return document
+
+
+def copy(kind: Kind[D], slug: str, *, by: Actor, key: str | None = None) -> str:
+    """A copy under a name of its own; returns its slug. One that went out by itself does not yet.
+
+    Raises NotPermitted, NotFound.
+    """
+    with act(by, "campaigns.use", key=key) as work:
+        if work.repeated:
+            return str(work.result)
+        document = definitions.load(work.session, kind, slug)
+        made = asleep(document.model_copy(update={"label": f"{label_of(document)}, copy"[:80]}))
+        copied = _free(work.session, kind, slug_for(label_of(made)))
+        number = definitions.save(work.session, kind, copied, made, by_user_id=by.user_id)
+        work.audit(f"{kind.name}.saved", kind.name, copied, version=number, copy_of=slug)
+        work.result = copied
+        return copied
+
+
+def _open_runs(slug: str) -> Any:
+    return select(CampaignRun.id).where(CampaignRun.campaign == slug, CampaignRun.state.in_(OPEN)).limit(1)
 
 
 def label_of(document: Document) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from campaigns import launch, outcomes, runs, shelf
+from campaigns import launch, outcomes, recurring, runs, shelf
 from campaigns.outcomes import Difference, Group, Outcome
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE
 from commands.context import common, operator, tell
@@ -103,10 +104,24 @@ def campaign_preview(name: str) -> int:
 @campaign.command("launch")
 @click.argument("name")
 @click.option("--again", is_flag=True, help="Another launch on the same day.")
+@click.option(
+    "--day", type=click.DateTime(["%Y-%m-%d"]), help="Of a campaign that goes out by itself: the day, of the last week."
+)
 @common
-def campaign_launch(name: str, again: bool) -> None:
-    """Freeze who gets it and let it go; the worker sends it. A second time on the same day changes nothing."""
+def campaign_launch(name: str, again: bool, day: datetime | None) -> None:
+    """Freeze who gets it and let it go; the worker sends it. A second time on the same day changes nothing.
+
+    A campaign that goes out by itself is launched for one day, today where none is named: once, whether by hand or by
+    itself.
+    """
     by = operator()
+    if day is not None or shelf.one(CAMPAIGN, name, by=by).document.when.kind != "once":
+        if again:
+            raise BadInput(problem=f"{name} goes out by itself, once for each day: leave --again away.")
+        run_id = recurring.launch_day(name, day.date() if day else None, by=by)
+        one = runs.run(run_id, by=by)
+        tell(_run(one), f"{one.name} is {one.state} for {one.day}: {one.meant:,} messages of {one.audience:,} found.")
+        return
     key = os.urandom(8).hex() if again else clock.today(clinic_of(by.clinic_id).zone).isoformat()
     run_id = launch.launch(name, key=f"command:{name}:{key}", by=by)
     one = runs.run(run_id, by=by)

@@ -89,12 +89,17 @@ def _books(session: ClinicSession) -> list[Alert]:
 
 
 def _work(session: ClinicSession) -> list[Alert]:
+    """What of a campaign went wrong stands in its own log, and is told by campaigns.recurring.failures."""
     found = _books(session)
-    failed = session.scalar(select(func.count()).select_from(Job).where(Job.state == "failed")) or 0
+    tasks = select(func.count()).select_from(Job).where(Job.state == "failed", Job.kind != "campaign")
+    failed = session.scalar(tasks) or 0
     if failed:
         words = "One task" if failed == 1 else f"{failed} tasks"
         found.append(Alert("warning", f"{words} of the background worker failed.", "backups"))
-    stuck = session.scalar(select(func.count()).select_from(OutboxMessage).where(OutboxMessage.state == "failed")) or 0
+    mails = select(func.count()).select_from(OutboxMessage).where(
+        OutboxMessage.state == "failed", OutboxMessage.run_id.is_(None)
+    )  # fmt: skip
+    stuck = session.scalar(mails) or 0
     if stuck:
         words = "One message" if stuck == 1 else f"{stuck} messages"
         found.append(Alert("warning", f"{words} could not be sent.", "backups"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from campaigns import runs
+from campaigns import recurring, runs
+from campaigns.recurring import Failure
 from campaigns.runs import Line
-from campaigns.settings import CHANNELS, PURPOSES
-from pages.components import campaign_words, frame, show
+from campaigns.settings import CAMPAIGN, CHANNELS, PURPOSES
+from pages.components import campaign_shelf, campaign_words, frame, show
 
 
 def main() -> None:
@@ -22,8 +23,10 @@ def main() -> None:
             "First choose whom to write to (Segments) and what to say (Templates), then put them together here.",
             icon=":material/campaign:",
         )
+    failed = {one.slug: one for one in recurring.failures(by=frame.actor())}
     for one in found:
-        _line(one)
+        _line(one, failed.get(one.slug))
+    campaign_shelf.taken_out(CAMPAIGN)
 
 
 def _facts(found: list[Line]) -> str:
@@ -37,7 +40,7 @@ def _facts(found: list[Line]) -> str:
     return ", ".join(told)
 
 
-def _line(one: Line) -> None:
+def _line(one: Line, failed: Failure | None) -> None:
     with st.container(border=True, gap="xxsmall", key=f"campaign-{one.slug}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.page_link(
@@ -51,6 +54,9 @@ def _line(one: Line) -> None:
         st.caption(frame.plain(f"{PURPOSES[one.document.purpose]} · {channels} · {when}"))
         if one.run:
             st.caption(frame.plain(_run(one)))
+        if failed:
+            told = f"It did not go out on {show.day(failed.day)}. {failed.why}"
+            st.caption(f":red[:material/error: {frame.plain(told)}]")
 
 
 def _run(one: Line) -> str:

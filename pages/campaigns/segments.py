@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from campaigns import segments, starting
+from campaigns.settings import SEGMENT
 from data.errors import Refusal
-from pages.components import frame, show
+from pages.components import campaign_shelf, frame, show
 
 
 def main() -> None:
@@ -22,10 +23,11 @@ def main() -> None:
             "agreed to. Begin with one of these, and change it.", icon=":material/group_work:",
         )  # fmt: skip
         _beginnings()
-        return
-    with st.container(key="report_cards_segments"):
-        for one in found:
-            _card(one)
+    else:
+        with st.container(key="report_cards_segments"):
+            for one in found:
+                _card(one)
+    campaign_shelf.taken_out(SEGMENT)
 
 
 def _card(one: segments.Line) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from campaigns import shelf, starting
 from campaigns.settings import CHANNELS, TEMPLATE, Template
-from pages.components import frame, show
+from pages.components import campaign_shelf, frame, show
 
 ICONS = {"email": "mail", "sms": "sms", "letter": "drafts"}
 
@@ -24,15 +24,16 @@ def main() -> None:
             icon=":material/draft:",
         )  # fmt: skip
         _beginnings()
-        return
-    with st.container(key="report_cards_templates"):
-        for one in found:
-            with st.container(key=f"report_card_{one.slug}", gap=None):
-                st.page_link(
-                    "campaigns/template.py", label=f"**{frame.plain(one.document.label)}**",
-                    query_params={"name": one.slug},
-                )  # fmt: skip
-                _about(one.document)
+    else:
+        with st.container(key="report_cards_templates"):
+            for one in found:
+                with st.container(key=f"report_card_{one.slug}", gap=None):
+                    st.page_link(
+                        "campaigns/template.py", label=f"**{frame.plain(one.document.label)}**",
+                        query_params={"name": one.slug},
+                    )  # fmt: skip
+                    _about(one.document)
+    campaign_shelf.taken_out(TEMPLATE)
 
 
 def _about(template: Template) -> None:

@@ -86,6 +86,11 @@ def draw(form: DraftForm) -> None:
     form.keep()
 
 
+def first_steps() -> None:
+    """Beside a new campaign: what is still to be done, with the ways there."""
+    st.info("Save it to see the message as clients get it, how many it reaches, who is left out and why.")
+
+
 def _when(form: DraftForm) -> None:
     st.selectbox("When", list(KINDS), format_func=KINDS.get, key=form.key("kind"))
     kind = form["kind"]

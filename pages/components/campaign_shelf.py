@@ -1,4 +1,4 @@
-"""What segments and templates are offered alike: copies, versions and removal."""
+"""What campaigns, segments and templates are offered alike: copies, versions, removal and the way back."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import streamlit as st
 from campaigns import shelf
 from data.definitions import Kind
 from pages.components import definition_history, frame
-from pages.components.shelf import item
+from pages.components.shelf import ask_removal, item
+from pages.components.shelf import taken_out as removed
 
-LIST = {"segment": "campaigns/segments.py", "template": "campaigns/templates.py"}
-ONE = {"segment": "campaigns/segment.py", "template": "campaigns/template.py"}
+LIST = {"campaign": "campaigns/campaigns.py", "segment": "campaigns/segments.py", "template": "campaigns/templates.py"}
+ONE = {"campaign": "campaigns/campaign.py", "segment": "campaigns/segment.py", "template": "campaigns/template.py"}
 
 
 def menu(kind: Kind[Any], slug: str, label: str) -> None:
@@ -27,11 +28,9 @@ def menu(kind: Kind[Any], slug: str, label: str) -> None:
 
 
 def _copy(kind: Kind[Any], slug: str) -> None:
-    one = shelf.one(kind, slug, by=frame.actor()).document
-    made = one.model_copy(update={"label": f"{one.label}, copy"[:80]})
     form = f"copy-{kind.name}-{slug}"
     with frame.refusals():
-        copied = shelf.keep(kind, made, by=frame.actor(), key=frame.form_key(form))
+        copied = shelf.copy(kind, slug, by=frame.actor(), key=frame.form_key(form))
         frame.new_form_key(form)
         st.switch_page(ONE[kind.name], query_params={"name": copied})
 
@@ -50,12 +49,19 @@ def _versions(kind: Kind[Any], slug: str) -> None:
 
 @st.dialog("Remove it?")
 def _remove(kind: Kind[Any], slug: str, label: str) -> None:
-    st.markdown(f"**{frame.plain(label)}** leaves the list. What was sent with it keeps its own copy.")
-    form = f"remove-{kind.name}-{slug}"
-    with frame.refusals(), st.container(horizontal=True):
-        if st.button(f"Remove the {kind.name}", type="primary", key="remove_yes"):
-            shelf.remove(kind, slug, by=frame.actor(), key=frame.form_key(form))
-            frame.new_form_key(form)
-            st.switch_page(LIST[kind.name])
-        if st.button("Keep it", key="remove_no"):
-            st.rerun()
+    ask_removal(
+        kind.name,
+        f"**{frame.plain(label)}** leaves the list, where it can be put back at the end. "
+        "What was sent with it keeps its own copy.",
+        f"remove-{kind.name}-{slug}",
+        lambda key: shelf.remove(kind, slug, by=frame.actor(), key=key),
+        key="remove", leads_to=LIST[kind.name],
+    )  # fmt: skip
+
+
+def taken_out(kind: Kind[Any]) -> None:
+    """At the end of a list: what was removed, and the way back."""
+    removed(
+        f"{kind.name}s", shelf.removed(kind, by=frame.actor()),
+        lambda slug, key: shelf.restore(kind, slug, by=frame.actor(), key=key), key=f"restore_{kind.name}",
+    )  # fmt: skip

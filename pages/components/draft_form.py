@@ -37,7 +37,7 @@ from data.errors import EditedMeanwhile
 from pages.components import frame, show
 from security import drafts
 
-_DRAWN, _PAGE = "_draft_drawn", "_draft_page"
+_DRAWN, _PAGE, _VISITS = "_draft_drawn", "_draft_page", "_page_visits"
 
 
 def turn_page(path: str) -> None:
@@ -45,6 +45,12 @@ def turn_page(path: str) -> None:
     if st.session_state.get(_PAGE) != path:
         st.session_state[_PAGE] = path
         st.session_state.pop(_DRAWN, None)
+        st.session_state[_VISITS] = visits() + 1
+
+
+def visits() -> int:
+    """How many pages were opened in this browser window so far: with the next one, what was read before is old."""
+    return int(st.session_state.get(_VISITS, 0))
 
 
 UNDRAWN = 3.0

@@ -18,14 +18,16 @@ def item(label: str, icon: str, key: str) -> bool:
     return st.button(label, icon=f":material/{icon}:", key=key, type="tertiary", width="stretch")
 
 
-def ask_removal(what: str, words: str, form: str, remove: Act, *, key: str) -> None:
-    """The inside of a dialog that asks once more before ``what`` leaves the library."""
+def ask_removal(
+    what: str, words: str, form: str, remove: Act, *, key: str, leads_to: str = "reporting/library.py"
+) -> None:  # fmt: skip
+    """The inside of a dialog that asks once more before ``what`` leaves its list; then that list is shown."""
     st.markdown(words)
     with frame.refusals(), st.container(horizontal=True):
         if st.button(f"Remove the {what}", type="primary", key=f"{key}_yes"):
             remove(frame.form_key(form))
             frame.new_form_key(form)
-            st.switch_page("reporting/library.py")
+            st.switch_page(leads_to)
         if st.button("Keep it", key=f"{key}_no"):
             st.rerun()
 

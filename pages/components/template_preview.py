@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from campaigns import previews
-from campaigns.settings import PURPOSES, Template
+from campaigns.settings import PURPOSES, Purpose, Template
 from campaigns.sms import parts_of
-from pages.components import frame, show
+from pages.components import frame, page_view, show
 from records import search
 
 NIGHT = "@media (prefers-color-scheme: dark)"
@@ -23,13 +23,36 @@ def draw(template: Template) -> None:
     client, permitted = _recipient()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         purpose = st.selectbox("Sent as", list(PURPOSES), format_func=PURPOSES.get, key="preview_purpose", width=150)
-        look = "Light"
-        wide = "Desk"
-        if template.channel == "email":
-            look = st.segmented_control("Screen", ["Light", "Dark"], default="Light", key="preview_look", required=True)
-            wide = st.segmented_control("Width", ["Desk", "Phone"], default="Desk", key="preview_wide", required=True)
+        look, wide = _screens(template)
         _send_test(template, client, purpose, permitted)
-    found = previews.preview(template, client, purpose=purpose, permitted=permitted, by=frame.actor())
+    _message(template, client, purpose, permitted, None, look, wide)
+
+
+def message(
+    template: Template, client: str, *, purpose: Purpose, patient_ids: tuple[str, ...] | None = None
+) -> None:  # fmt: skip
+    """The message of a campaign as a client gets it, about these patients; without one with made-up values."""
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        look, wide = _screens(template)
+        _send_test(template, client, purpose, True)
+    _message(template, client, purpose, True, patient_ids, look, wide)
+
+
+def _screens(template: Template) -> tuple[str, str]:
+    if template.channel != "email":
+        return "Light", "Desk"
+    look = st.segmented_control("Screen", ["Light", "Dark"], default="Light", key="preview_look", required=True)
+    wide = st.segmented_control("Width", ["Desk", "Phone"], default="Desk", key="preview_wide", required=True)
+    return look or "Light", wide or "Desk"
+
+
+def _message(
+    template: Template, client: str, purpose: Purpose, permitted: bool, patient_ids: tuple[str, ...] | None,
+    look: str, wide: str,
+) -> None:  # fmt: skip
+    found = previews.preview(
+        template, client, purpose=purpose, permitted=permitted, patient_ids=patient_ids, by=frame.actor()
+    )
     for one in found.problems:
         if one.stops:
             st.error(f"{one.place}: {frame.said(one.words)}", icon=":material/error:")
@@ -37,7 +60,11 @@ def draw(template: Template) -> None:
         if not any(one.stops for one in found.problems):
             st.warning(frame.said(found.missing), icon=":material/person_off:")
         return
-    if template.channel == "sms":
+    if template.channel == "letter" and found.made.address:
+        picture = previews.letter_page(found.made, by=frame.actor())
+        with st.container(key="letter_preview", border=True):
+            st.image(page_view.address(picture), width="stretch", output_format="PNG")
+    elif template.channel == "sms":
         _text_message(found.made.text)
     else:
         _page(template, found.made, look == "Dark", wide == "Phone")

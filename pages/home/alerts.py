@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from campaigns import recurring
 from outage import vault
-from pages.components import frame
+from pages.components import frame, show
 from pages.home.cards import Card, Wait, cards
 from pages.home.links import Link
 from security.alerts import alerts
@@ -24,7 +25,19 @@ def draw(may: frozenset[str]) -> None:
     found = alerts(by=frame.actor())
     if "settings.edit" in may:
         found = vault.alarms(by=frame.actor()) + found
-    lines = [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
-    title = f"Needs a look ({len(found)})" if found else "Needs a look"
+    lines = _not_launched() if "campaigns.use" in may else []
+    lines += [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
+    title = f"Needs a look ({len(lines)})" if lines else "Needs a look"
     nothing = "Nothing. Nobody is locked out, backups are fresh, and every task has run."
     cards([Card(title, lines, nothing, shape="5.5rem minmax(0, 1fr) auto")], key="home_alerts")
+
+
+def _not_launched() -> list[Wait]:
+    """Campaigns that should have gone out by themselves and did not."""
+    return [
+        Wait(
+            GRADES["warning"], f"{one.label} did not go out on {show.day(one.day)}. {one.why}", "Open campaign",
+            Link("campaigns/campaign.py", "campaign", {"name": one.slug}),
+        )
+        for one in recurring.failures(by=frame.actor())
+    ]  # fmt: skip

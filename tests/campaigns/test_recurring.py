@@ -8,6 +8,7 @@ from sqlalchemy import select
 import worker
 from campaigns import launch, recurring, runs
 from data import definitions
+from data.errors import NotPermitted
 from data.models import Appointment, Client, FlowEvent, Job
 from data.session import read, write
 from data.types import clock
@@ -109,3 +110,56 @@ def test_after_a_stage_each_missed_day_is_made_up_for_and_nobody_else_is_written
         assert [list(one) for one in done] == [["skipped"], ["run"], ["run"], ["skipped"]]
         assert sorted((run.day.day, run.audience) for run in launches(clinic)) == [(6, 1), (7, 1)]
         assert work(clinic) == []
+
+
+def fail(clinic, tries):
+    """What the worker does where a launch does not come about."""
+    with write(clinic.id) as session:
+        for job in session.query(Job).where(Job.state == "waiting"):
+            job.due_at = clock.now()
+    for _ in range(tries):
+        job = worker.jobs.claim(clinic.id, "w", zone(clinic), only=["campaign"])
+        worker.Worker._carry_out(clinic_row(clinic), job)
+        with write(clinic.id) as session:
+            row = session.get_one(Job, (clinic.id, job.id))
+            row.due_at = clock.now() if row.state == "waiting" else row.due_at
+
+
+def test_a_launch_that_failed_is_told_until_the_day_is_launched_by_hand_once(clinic, going, monkeypatch):
+    with going():
+        monkeypatch.delenv("BALLAST_SMTP_URL")
+        clock.set(datetime(2026, 3, 5, 14, 1, tzinfo=UTC))
+        by = clinic.actor("adam")
+        recurring.plan(clinic.id, zone(clinic))
+        fail(clinic, 1)
+        [told] = recurring.failures(by=by)
+        assert (told.slug, told.day.day, told.why[:21]) == ("news", 5, "News cannot be launch")
+        assert told.again is not None and "mail server" in told.why
+        fail(clinic, 4)
+        [told] = recurring.failures("news", by=by)
+        assert told.again is None and recurring.failures("other", by=by) == []
+        with pytest.raises(launch.NotReady):
+            recurring.launch_day("news", told.day, by=by)
+        monkeypatch.setenv("BALLAST_SMTP_URL", "smtp://127.0.0.1:9")
+        run = recurring.launch_day("news", told.day, by=by)
+        assert recurring.launch_day("news", by=by) == run and len(launches(clinic)) == 1
+        assert recurring.failures(by=by) == []
+
+
+def test_the_worker_and_a_person_make_one_launch_of_a_day_and_one_that_failed_is_made_anew(clinic, going, monkeypatch):
+    with going():
+        clock.set(datetime(2026, 3, 5, 14, 1, tzinfo=UTC))
+        by = clinic.actor("adam")
+        prepare = launch.prepare
+        monkeypatch.setattr(launch, "prepare", lambda run_id, by: launch._fail(run_id, "the segment changed", by))
+        recurring.launch_day("news", by=by)
+        monkeypatch.setattr(launch, "prepare", prepare)
+        assert len(work(clinic)) == 1
+        assert sorted(one.state for one in launches(clinic)) == ["failed", "running"]
+        recurring.launch_day("news", by=by)
+        assert len(launches(clinic)) == 2
+        for day in (datetime(2026, 3, 6), datetime(2026, 2, 20)):
+            with pytest.raises(recurring.NotThatDay):
+                recurring.launch_day("news", day.date(), by=by)
+    with pytest.raises(NotPermitted):
+        recurring.launch_day("news", by=clinic.actor("sam"))

@@ -7,6 +7,9 @@ import pytest
 from campaigns import shelf
 from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE, Campaign, Segment, Template
 from data.errors import EditedMeanwhile, NotFound, NotPermitted
+from data.models import CampaignRun
+from data.session import write
+from tests.campaigns.launched import launched
 
 
 def test_a_segment_is_saved_changed_and_brought_back(clinic):
@@ -38,3 +41,29 @@ def test_what_a_campaign_uses_cannot_be_removed(clinic):
     shelf.remove(SEGMENT, segment, by=by)
     with pytest.raises(NotFound):
         shelf.one(SEGMENT, segment, by=by)
+
+
+def test_what_was_removed_can_be_put_back_and_no_copy_goes_out_by_itself(clinic):
+    by = clinic.actor("adam")
+    daily = Campaign(
+        label="Daily", segment="all", templates={"email": "hi"}, when={"kind": "recurring", "active": True}
+    )
+    slug = shelf.keep(CAMPAIGN, daily, by=by)
+    copied = shelf.copy(CAMPAIGN, slug, by=by)
+    assert shelf.one(CAMPAIGN, copied, by=by).document.label == "Daily, copy"
+    assert not shelf.one(CAMPAIGN, copied, by=by).document.when.active
+    run_id, _ = launched(clinic, [("pending", "a", "")], slug=slug, state="running")
+    with pytest.raises(shelf.StillGoing):
+        shelf.remove(CAMPAIGN, slug, by=by)
+    with write(clinic.id) as session:
+        session.get_one(CampaignRun, (clinic.id, run_id)).state = "stopped"
+    shelf.remove(CAMPAIGN, slug, by=by, key="r")
+    shelf.remove(CAMPAIGN, slug, by=by, key="r")
+    assert [one.name for one in shelf.removed(CAMPAIGN, by=by)] == [slug]
+    shelf.restore(CAMPAIGN, slug, by=by, key="b")
+    shelf.restore(CAMPAIGN, slug, by=by, key="b")
+    back = shelf.one(CAMPAIGN, slug, by=by)
+    assert (back.number, back.document.when.active, back.document.when.kind) == (2, False, "recurring")
+    assert shelf.removed(CAMPAIGN, by=by) == []
+    with pytest.raises(NotFound):
+        shelf.restore(CAMPAIGN, slug, by=by)
