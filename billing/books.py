@@ -59,6 +59,7 @@ QUEUE_OF = {kind: name for name, (_, kinds) in QUEUES.items() for kind in kinds}
 DEPOSITS = ("deposit_missing", "deposit_unknown")
 AGES = ((2, "Up to 2 days"), (7, "3 to 7 days"), (30, "8 to 30 days"), (None, "Over 30 days"))
 NEAR_DAYS = 10
+CLOSED_OF_LATE = timedelta(days=62)
 MOST = 300
 """So many cases of a queue are listed."""
 
@@ -647,6 +648,24 @@ def waiting(*, by: Actor) -> Waiting:
     money = [cents for kind, cents, _ in rows if QUEUE_OF.get(kind) not in DEPOSITS]
     days = [day for _, _, day in rows] + ([first] if first else [])
     return Waiting(len(money), sum(money), int(proposed), len(rows) - len(money), min(days, default=None))
+
+
+@remembered("reconciliation.use")
+def not_closed(today: date, *, by: Actor) -> tuple[date, date]:
+    """The days a manager has before them: all since the last closed period. Raises NotPermitted."""
+    with look(by, "reconciliation.use") as session:
+        last = session.scalar(select(func.max(BooksPeriod.last)).where(BooksPeriod.state == "closed"))
+    return days_left(today, last)
+
+
+def days_left(today: date, closed: date | None) -> tuple[date, date]:
+    """From the day after the last closed one until today. A clinic that closed nothing for two months begins with last
+    week's Monday, one that closed today with it looks at the last seven days."""
+    if closed is not None and closed >= today:
+        return today - timedelta(days=6), today
+    if closed is None or closed < today - CLOSED_OF_LATE:
+        return today - timedelta(days=today.weekday() + 7), today
+    return closed + timedelta(days=1), today
 
 
 @remembered("reconciliation.use")

@@ -55,8 +55,9 @@ def _rows(case: Case) -> None:
 def _beside(found: Opened) -> None:
     """The first of two, or the sale that money went back for."""
     if found.beside:
-        st.markdown("**It goes back to**")
-        _table([("Here" if side == "payments" else "Processor", row) for side, row in found.beside], "It goes back to")
+        name = "The first of the two" if found.case.kind in ("duplicate_payment", "duplicate_charge") else "It goes back to"
+        st.markdown(f"**{name}**")
+        _table([("Here" if side == "payments" else "Processor", row) for side, row in found.beside], name)
 
 
 def _near(found: Opened) -> None:
@@ -94,7 +95,7 @@ def _evidence(found: Opened) -> None:
     case = found.case
     words = [case_words.sureness(case.score) + "."] if case.is_match and case.score else []
     ours, theirs = sum(row.cents for row in case.payments), sum(row.cents for row in case.settled)
-    if case.cents and case.payments and case.settled:
+    if case.cents and case.payments and case.settled and ours != theirs:
         words += [f"The processor has {show.money(theirs - ours)} more than was paid." if theirs > ours else
                   f"The processor has {show.money(ours - theirs)} less than was paid."]  # fmt: skip
         words += [case_words.slip(ours, theirs)]

@@ -91,6 +91,7 @@ def _close(one: Statement, found: list[Queue]) -> None:
             )
             frame.new_form_key("recon_close")
             st.session_state[recon_case.TOLD] = "The period is closed and locked, and its report is signed."
+            recon_period.keep(one.first, one.last)
             st.rerun()
 
 

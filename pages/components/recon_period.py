@@ -8,17 +8,21 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from billing import books
 from billing.books import Statement
 from outage import outages
 from pages.components import frame, show
 
-PERIODS = {"week": "Last 7 days", "last-week": "Last week", "month": "This month", "last-month": "Last month",
-           "outage": "This outage", "days": "Choose days"}  # fmt: skip
+PERIODS = {"open": "Not closed yet", "week": "Last 7 days", "last-week": "Last week", "month": "This month",
+           "last-month": "Last month", "outage": "This outage", "days": "Choose days"}  # fmt: skip
+KEEP = "_recon_keep"
 
 
 def choose() -> tuple[date, date]:
     """The period picker; a link may name it: ``?period=last-month`` or ``?from=2026-03-01&to=2026-03-31``."""
     _asked_for()
+    if kept := st.session_state.pop(KEEP, None):
+        st.session_state["recon_days"], st.session_state["recon_period"] = kept, "days"
     struck = _outage_days()
     known = [name for name in PERIODS if name != "outage" or struck]
     with st.container(horizontal=True, vertical_alignment="bottom", key="recon_period_row"):
@@ -33,7 +37,14 @@ def choose() -> tuple[date, date]:
             )  # fmt: skip
             days = chosen if isinstance(chosen, tuple) else (chosen, chosen)
             return days[0], days[-1]
+    if name == "open":
+        return books.not_closed(show.today(), by=frame.actor())
     return _days(str(name), show.today(), struck)
+
+
+def keep(first: date, last: date) -> None:
+    """Stay with these days on the next run, such as those that were just closed."""
+    st.session_state[KEEP] = first, last
 
 
 def _asked_for() -> None:

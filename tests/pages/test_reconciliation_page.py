@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from billing import closing, deposits, variances
+from billing import books, closing, deposits, variances
 from billing.matching import reconcile_days
 from data.models import Document, FormSheet, Payment, PaymentMatch, SettledTransaction, Variance, VarianceComment
 from data.session import read, write
 from outage.slips import NewSlip, key_slip
+from pages.components import recon_period
 from tests import screen
 from tests.billing.visits import today
 from tests.outage.paper_day import PaperDay
@@ -120,6 +121,20 @@ def test_a_closed_period_says_so_and_its_buttons_are_gone(week):
     assert "it is not as signed" in said(at) and "This report is as" not in said(at)
 
 
+def test_what_was_just_closed_stays_on_screen_and_the_next_visit_begins_after_it(week):
+    clinic, _ = week
+    by, day = clinic.actor("mona"), today() - timedelta(days=1)
+    variances.accept([one.id for one in stored(clinic, PaymentMatch, PaymentMatch.state == "proposed")], by=by)
+    at = opened(clinic)
+    assert at.selectbox(key="recon_period").value == "open" and "3 cases to decide" in said(at)
+    closing.close_period(day - timedelta(days=7), day, "Mona Marsh", "The processor looks into it", by=by)
+    at.session_state[recon_period.KEEP] = day - timedelta(days=7), day
+    at.run()
+    assert not at.exception and "closed and locked, signed by Mona Marsh" in said(at)
+    assert books.not_closed(today(), by=by) == (today(), today())
+    assert "closed and locked" not in said(opened(clinic))
+
+
 def test_closing_says_whether_every_total_is_the_sum_of_its_rows(week):
     clinic, _ = week
     at = opened(clinic)
@@ -190,7 +205,7 @@ def test_a_second_charge_shows_the_first_and_a_missing_deposit_the_line_that_is_
     at = opened(clinic)
     at.session_state["recon_queue"] = "twice"
     at.run()
-    assert not at.exception and "It goes back to" in said(at)
+    assert not at.exception and "The first of the two" in said(at)
     assert sum(reference in str(one.value) for one in at.get("html")) == 1
     at.session_state["recon_queue"] = "deposit_missing"
     at.run()

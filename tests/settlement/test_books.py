@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import numpy as np
@@ -17,6 +17,7 @@ from billing.reconciliation import classify, outcome
 from data.errors import Refusal
 from data.models import PaymentMatch, Variance
 from data.session import write
+from opening import demo_money
 from security import audit
 from tests.settlement.books import DAY, Books
 from tests.settlement.test_matching import stored
@@ -50,6 +51,18 @@ def test_the_three_sums_the_queues_and_the_ageing(clinic):
     assert books.waiting(by=by).cases >= 2
     free = books.loose(DAY, last, by=by)
     assert [row.id for row in free.payments] == [lost] and len(free.settled) == 1
+
+
+def test_a_manager_opens_on_what_nobody_closed_whatever_the_day():
+    for day in range(14):
+        today = date(2026, 11, 16) + timedelta(days=day)
+        monday, sunday = demo_money.last_week(today)
+        first, last = books.days_left(today, monday - timedelta(days=1))
+        assert first <= monday <= sunday < today == last, "the demo's differences lie in the week before this one"
+        assert books.days_left(today, None) == (monday, today), "nothing was ever closed"
+        assert books.days_left(today, today - timedelta(days=90)) == (monday, today), "nor of late"
+        assert books.days_left(today, today) == (today - timedelta(days=6), today)
+        assert books.days_left(today, today - timedelta(days=1)) == (today, today)
 
 
 steps = st.lists(
