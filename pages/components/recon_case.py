@@ -55,7 +55,11 @@ def _rows(case: Case) -> None:
 def _beside(found: Opened) -> None:
     """The first of two, or the sale that money went back for."""
     if found.beside:
-        name = "The first of the two" if found.case.kind in ("duplicate_payment", "duplicate_charge") else "It goes back to"
+        name = (
+            "The first of the two"
+            if found.case.kind in ("duplicate_payment", "duplicate_charge")
+            else "It goes back to"
+        )
         st.markdown(f"**{name}**")
         _table([("Here" if side == "payments" else "Processor", row) for side, row in found.beside], name)
 
