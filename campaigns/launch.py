@@ -209,6 +209,7 @@ def _begun(
         run = CampaignRun(
             campaign=slug, key=key, name=seen.campaign.label, day=day or clock.today(clinic.zone),
             frozen=frozen, begins_at=begins_at or clock.now(), launched_by_id=by.user_id,
+            goal=seen.campaign.goal.what, goal_days=seen.campaign.goal.days,
         )  # fmt: skip
         session.add(run)
         work.audit("campaign.launched", "campaign_run", run.id, campaign=slug)

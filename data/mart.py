@@ -176,7 +176,7 @@ FACTS: tuple[Fact, ...] = (
     Fact(
         models.Appointment,
         "number client_id patient_id location_id type starts_at day minutes stage stage_at walk_in scheduled_on "
-        "provider_id services funding notes caution",
+        "provider_id services funding notes caution entered_at",
         moment="starts_at",
         place="d.location_id",
         derived=(
@@ -223,7 +223,7 @@ FACTS: tuple[Fact, ...] = (
         models.InvoiceLine,
         "invoice_id day patient_id service_id description quantity unit_price_cents discount_cents subsidy_cents "
         "discount_code package_code fund_id net_cents tax_cents tax_code tax_rate_millionths tax_included provider_id "
-        "reverses_id",
+        "reverses_id event_at",
         through="invoice",
         derived=(
             ("client_id", "UUID", "p.client_id"),
@@ -277,6 +277,13 @@ FACTS: tuple[Fact, ...] = (
     Fact(models.DrugCount, "bottle_id day session counted expected by_user_id witness_id reason"),
     Fact(models.Reminder, "patient_id service_code due_on sent_at done_at"),
     Fact(models.Consent, "client_id channel purpose given event_at", settled=_of_who_stayed("consent")),
+    Fact(models.CampaignRun, "campaign name day state goal goal_days began_at ended_at launched_by_id"),
+    Fact(
+        models.OutboxMessage,
+        "run_id client_id patient_id channel purpose variant state reply sent_at attempts",
+        "sent_at",
+    ),
+    Fact(models.MailEvent, "outbox_id kind event_at"),
     Fact(models.FormSheet, "serial form appointment_id bottle_id state"),
     Fact(models.CustomValue, "entity entity_id field value"),
     Fact(models.AuditLog, "seq logged_at user_id actor source action entity", "logged_at"),

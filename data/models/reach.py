@@ -32,6 +32,9 @@ class CampaignRun(Record, Base):
     frozen: Mapped[dict[str, object]] = mapped_column(JSON, default=dict)
     """The definitions of the campaign, its segment and its templates as they were."""
     audience: Mapped[int] = mapped_column(Integer, default=0)
+    goal: Mapped[str] = mapped_column(String(8), default="booked")
+    goal_days: Mapped[int] = mapped_column(Integer, default=30)
+    """What counts as success within so many days, as in ``frozen``: a visit booked, or kept."""
     begins_at: Mapped[datetime] = mapped_column(UTCDateTime())
     began_at: Mapped[datetime | None] = mapped_column(UTCDateTime())
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime())

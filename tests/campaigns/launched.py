@@ -27,6 +27,7 @@ def launched(clinic, people, *, slug="news", began=None, state="finished", **val
         run = CampaignRun(
             campaign=slug, key=new_id(), name="News", day=began.date(), state=state, frozen=frozen(slug, **values),
             audience=len(people), begins_at=began, began_at=began,
+            goal=values.get("goal", {}).get("what", "booked"), goal_days=values.get("goal", {}).get("days", 30),
         )  # fmt: skip
         session.add(run)
         session.flush()

@@ -153,6 +153,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=300), nullable=False),
         sa.Column("frozen", sa.JSON(), nullable=False),
         sa.Column("audience", sa.Integer(), nullable=False),
+        sa.Column("goal", sa.String(length=8), nullable=False),
+        sa.Column("goal_days", sa.Integer(), nullable=False),
         sa.Column("begins_at", data.types.UTCDateTime(timezone=True), nullable=False),
         sa.Column("began_at", data.types.UTCDateTime(timezone=True), nullable=True),
         sa.Column("ended_at", data.types.UTCDateTime(timezone=True), nullable=True),
