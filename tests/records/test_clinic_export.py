@@ -78,24 +78,45 @@ def stored(clinic):
         return rows(clinic.id, connection)
 
 
+@pytest.fixture(scope="module")
+def _empty(tmp_path_factory):
+    """An installation without a clinic, and its key: copied, as making its tables takes half a second."""
+    root = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BALLAST_KEY_FILE", str(root / "root.key"))
+        patch.delenv("BALLAST_DATABASE_URL", raising=False)
+        home = Home(root / "home")
+        home.create()
+        database = Database(home)
+        upgrade(database)
+        database.close()
+    return root
+
+
 @pytest.fixture
-def elsewhere(tmp_path, monkeypatch, request):
+def elsewhere(tmp_path, monkeypatch, _empty):
     """Opens another, empty installation; ``key`` keeps the old root key, ``url`` puts it on PostgreSQL."""
     opened = []
 
     def open_another(clinic, *, same_key=False, url=None):
         home = tmp_path / f"other{len(opened)}"
         if not same_key:
-            monkeypatch.setenv("BALLAST_KEY_FILE", str(tmp_path / f"other{len(opened)}.key"))
+            key = tmp_path / f"other{len(opened)}.key"
+            monkeypatch.setenv("BALLAST_KEY_FILE", str(key))
         monkeypatch.setenv("BALLAST_HOME", str(home))
         if url:
             monkeypatch.setenv("BALLAST_DATABASE_URL", url)
         else:
             monkeypatch.delenv("BALLAST_DATABASE_URL", raising=False)
-        other = Home(home)
-        other.create()
-        database = Database(other)
-        upgrade(database)
+        is_copied = not (same_key or url or opened)
+        if is_copied:
+            shutil.copytree(_empty / "home", home)
+            shutil.copy(_empty / "root.key", key)
+        else:
+            Home(home).create()
+        database = Database(Home(home))
+        if not is_copied:
+            upgrade(database)
         use(database)
         opened.append(database)
         return database

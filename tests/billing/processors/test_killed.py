@@ -22,8 +22,8 @@ from data.session import read
 from data.types import clock
 from tests.billing.processors.conftest import BACK, SECRETS
 
-SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in (*SECRETS, "stripe on postgres") if kind != "mx"]
-each = pytest.mark.parametrize("till", ["mx", *SLOW], indirect=True)
+pytestmark = pytest.mark.slow
+each = pytest.mark.parametrize("till", [*SECRETS, "stripe on postgres"], indirect=True)
 
 
 def die_at(step: int) -> None:
@@ -123,7 +123,7 @@ def test_killed_at_every_step_of_booking_a_payment(till):
 
 
 @each
-@pytest.mark.parametrize("settled", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("settled", [True, False])
 def test_killed_at_every_step_of_a_refund(till, settled):
     kept = 0
     for step in range(100):
@@ -155,7 +155,6 @@ def test_killed_at_every_step_of_a_refund(till, settled):
     assert step > 6
 
 
-@pytest.mark.slow
 @each
 def test_killed_at_every_step_of_giving_services_back(till):
     for step in range(100):
@@ -189,7 +188,6 @@ def test_killed_at_every_step_of_giving_services_back(till):
     assert step > 6
 
 
-@pytest.mark.slow
 @each
 def test_killed_at_every_step_of_withdrawing_a_request(till):
     held = 0

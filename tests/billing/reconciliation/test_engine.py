@@ -202,7 +202,8 @@ their_rows = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None)
 @given(our_rows, their_rows, st.randoms(use_true_random=False))
 def test_every_row_is_told_once_and_the_order_of_rows_tells_nothing(ours, theirs, shuffle):
     payments = [
