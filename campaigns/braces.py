@@ -117,6 +117,11 @@ def names_in(tree: nodes.Node) -> list[str]:
     return list(dict.fromkeys(one.name for one in tree.find_all(nodes.Name)))
 
 
+def words_in(tree: nodes.Node) -> list[str]:
+    """The words a text puts where a field is empty, or compares one with."""
+    return [str(one.value) for one in tree.find_all(nodes.Const)]
+
+
 def unknown(names: list[str], place: str) -> Iterator[Problem]:
     """What is no field."""
     for name in names:

@@ -16,6 +16,8 @@ from email.message import Message
 LARGEST = 512 * 1024
 """Bytes of a mail that are looked at."""
 PARTS = 60
+BOUNDARIES = 40
+"""Times the word may stand in a report; with hundreds of parts in each other a mail takes seconds to be taken apart."""
 TEXT = 64 * 1024
 _ID = r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
 _OURS = re.compile(rf"(?:X-Ballast-Message:[ \t]*|<){_ID}(?=[@\s>]|$)", re.IGNORECASE)
@@ -31,6 +33,7 @@ _GONE = re.compile(
 )
 _FULL = re.compile(r"quota|mailbox (?:is )?full|over ?quota|insufficient (?:system )?storage|try again|temporar",
                    re.IGNORECASE)  # fmt: skip
+_BOUNDARY = re.compile(rb"boundary", re.IGNORECASE)
 _DAEMON = re.compile(r"mailer-daemon|postmaster|mail delivery (?:system|subsystem)|<>", re.IGNORECASE)
 _BOUNCED = re.compile(
     r"undeliver|deliver[a-z]* (?:status|fail|problem|has failed)|fail(?:ure|ed)|returned (?:mail|to sender)|"
@@ -52,8 +55,11 @@ class Notice:
 
 def read_notices(raw: bytes) -> list[Notice]:
     """Everything a mail reports about messages of ours; nothing for any other mail."""
+    raw = raw[:LARGEST]
+    if len(_BOUNDARY.findall(raw)) > BOUNDARIES:
+        return []
     try:
-        mail = message_from_bytes(raw[:LARGEST])
+        mail = message_from_bytes(raw)
         found = _read(mail)
     except Exception:  # the parser of the standard library trips over many things strangers can write
         return []

@@ -100,6 +100,9 @@ def _previewed(
         return Preview(None, problems, f"{first.place}: {first.words}")
     compiled = _compiled(template.model_dump_json(), kind, purpose, profile(session).paper)
     if client_id:
+        may = authorize(session, by, "campaigns.use")
+        if not by.is_trusted and not {"clients.view"} <= may:
+            authorize(session, by, "clients.view")
         client = client_for(session, client_id, by)
         if patient_ids is None:
             living = select(Patient.id).where(Patient.client_id == client.id, Patient.died_on.is_(None))

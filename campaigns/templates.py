@@ -21,7 +21,7 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 from campaigns import mail_layout
-from campaigns.braces import BRACED, NotAText, Problem, Ready, UnresolvedField, names_in, parsed, unknown
+from campaigns.braces import BRACED, NotAText, Problem, Ready, UnresolvedField, names_in, parsed, unknown, words_in
 from campaigns.merging import FIELDS, cleaned, withheld
 from campaigns.settings import Channel, Purpose, Template
 from campaigns.sms import MOST_PARTS, parts_of, strange_signs
@@ -177,8 +177,10 @@ def check(template: Template, kind: str = "veterinary") -> list[Problem]:  # noq
     for name in named.get("Link of the button", []):
         if name in FIELDS and not FIELDS[name].link:
             found.append(Problem("Link of the button", f"{FIELDS[name].label} is no address on the web."))
-    if template.button_link and not named.get("Link of the button") and not _SAFE_LINK.fullmatch(template.button_link):
-        found.append(Problem("Link of the button", "Write a whole address, such as https://www.example.org."))
+    if template.button_link and "Link of the button" in named:
+        held = _Held()
+        if not held.leads_somewhere(held.put_away(template.button_link)):
+            found.append(Problem("Link of the button", "Write a whole address, such as https://www.example.org."))
     if any(one.stops for one in found):
         return found
     found += _of_body(template, named.get("Text", []))
@@ -218,11 +220,11 @@ def _of_links(body: str) -> list[Problem]:
             target = str(one.attrs.get("href") or one.attrs.get("src") or "")
             if not target or one.type not in ("link_open", "image"):
                 continue
-            inside = held.names(target)
-            if inside and (not held.is_one(target) or any(name in FIELDS and not FIELDS[name].link for name in inside)):
+            inside = held.holds(target)
+            if inside and not held.leads_somewhere(target):
                 found.append(Problem("Text", "A merge field stands inside the address of a link. Addresses are kept "
                                              "by many: link to a page, and name nobody in it."))  # fmt: skip
-            elif not inside and not _SAFE_LINK.fullmatch(target):
+            elif not held.leads_somewhere(target):
                 found.append(Problem("Text", f"The link to {target[:60]} leads nowhere. Write a whole address, such as "
                                              "https://www.example.org."))  # fmt: skip
             elif one.type == "image" and not inside and not target.lower().startswith("https://"):
@@ -260,13 +262,23 @@ class _Held:
         own = re.sub(r"\{(?=[{%#])", "{ ", made)
         return self._any.sub(lambda found: self._held[int(found[1])], own)
 
-    def names(self, text: str) -> list[str]:
-        """The fields named by what was put away here."""
-        return [name for one in self._any.findall(text) for name in names_in(parsed(self._held[int(one)]))]
+    def holds(self, text: str) -> bool:
+        """Whether something of this was put away."""
+        return bool(self._any.search(text))
 
-    def is_one(self, text: str) -> bool:
-        """Whether it is nothing but one of them."""
-        return bool(self._any.fullmatch(text))
+    def leads_somewhere(self, address: str) -> bool:
+        """Whether a link can go there: a whole address, or nothing but one field that is an address on the web, with
+        none but whole addresses in its place."""
+        found = self._any.fullmatch(address)
+        if not found:
+            return not self.holds(address) and bool(_SAFE_LINK.fullmatch(address))
+        braced = self._held[int(found[1])]
+        if not braced.startswith("{{"):
+            return False
+        tree = parsed(braced)
+        return all(name not in FIELDS or FIELDS[name].link for name in names_in(tree)) and all(
+            _SAFE_LINK.fullmatch(str(words)) for words in words_in(tree)
+        )
 
     def alone(self, html: str) -> str:
         """Choices that stand on a line of their own are no paragraphs."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import smtplib
 import sqlite3
 import ssl
@@ -23,6 +24,7 @@ from watcher.clock import Clock
 from watcher.settings import Config, Smtp, smtp_of
 from watcher.store import Store
 
+log = logging.getLogger("watcher.mail")
 PAUSES = (30, 60, 120, 300, 900, 1800, 3600)
 """Seconds until the next try."""
 GIVE_UP = 86_400.0
@@ -47,7 +49,8 @@ class Mailer:
             self.wake.clear()
             try:
                 more = self.send_due(stopping) == IN_ONE_GO
-            except (sqlite3.Error, OSError):
+            except Exception:  # a locked store, a full disk, whatever: this thread must not end, or nobody is told
+                log.exception("mails could not be sent")
                 more = False
             if not more:
                 self.wake.wait(2)
@@ -88,7 +91,12 @@ class Mailer:
     def _send(self, connection: smtplib.SMTP, row: sqlite3.Row) -> bool:
         """Send one; false when the connection is of no more use."""
         with self.store.write() as db:
-            mail = self._made(db, row)
+            try:
+                mail = self._made(db, row)
+            except Exception as failure:  # this one alone: those behind it still go out
+                log.exception("a mail could not be made")
+                _fail(db, row, f"it could not be made: {type(failure).__name__}")
+                return True
             if mail is None:
                 db.execute("DELETE FROM mail WHERE id = ?", (row["id"],))
                 return True
@@ -119,10 +127,7 @@ class Mailer:
             self._put_off(row, words)
             return
         with self.store.write() as db:
-            db.execute(
-                "UPDATE mail SET state = 'failed', attempts = attempts + 1, reply = ? WHERE id = ?",
-                (words[:300], row["id"]),
-            )
+            _fail(db, row, words)
 
     def _put_off(self, row: sqlite3.Row, why: str) -> None:
         pause = PAUSES[min(row["attempts"], len(PAUSES) - 1)]
@@ -227,6 +232,11 @@ def connect(server: Smtp, plain: bool = False) -> smtplib.SMTP:
         connection.close()
         raise
     return connection
+
+
+def _fail(db: sqlite3.Connection, row: sqlite3.Row, why: str) -> None:
+    db.execute("UPDATE mail SET state = 'failed', attempts = attempts + 1, reply = ? WHERE id = ?",
+               (why[:300], row["id"]))  # fmt: skip
 
 
 def _alive(connection: smtplib.SMTP) -> bool:

@@ -45,6 +45,8 @@ def clean(email: str) -> str:
     email = email.strip()
     if len(email) > 254 or not ADDRESS.fullmatch(email) or ".." in email:
         raise BadAddress(email[:80])
+    if "=?" in email:  # an encoded word: mail programs, and our own, would read another address in it
+        raise BadAddress(email[:80])
     name, _, host = email.rpartition("@")
     return f"{name}@{host.lower()}"
 

@@ -166,7 +166,8 @@ def test_a_link_is_good_for_a_day_and_only_as_it_was_made(bench):
     "email",
     ["", "ann", "ann@", "@example.org", "ann@example", "ann@example.org\r\nBcc: all@example.org", "a b@example.org",
      "ann@example.org,bob@example.org", "<ann@example.org>", '"a\nb"@example.org', "a" * 300 + "@example.org",
-     "ann@exam\x00ple.org", "ann@ex..ample.org", "änn@example.org"],
+     "ann@exam\x00ple.org", "ann@ex..ample.org", "änn@example.org",
+     "=?utf-8?b?DQpCY2M6IHg=?=@x.org", "=?utf-8?q?a=40b.org=2C_c?=@x.org", "=?hex?b?}?=@x.org"],
 )  # fmt: skip
 def test_what_is_no_address_gets_no_mail(bench, email):
     status, _, text = bench.ask("POST", "/subscribe", {"email": email})
@@ -427,3 +428,29 @@ def test_a_mail_waits_for_no_time_that_a_wrong_clock_gave_it(bench):
     bench.clock.set(-30 * 86_400)
     bench.box.reply = None
     assert bench.mailer.send_due() == 1 and len(bench.box.mails) == 1
+
+
+def test_an_address_that_no_mail_can_be_made_for_costs_nobody_else_theirs(bench, monkeypatch):
+    """An address that the library trips over ended the thread that tells of outages."""
+    bench.confirmed()
+    bench.ask("POST", "/subscribe", {"email": "bob@example.org"})
+    with bench.store.write() as db:
+        db.execute("UPDATE subscriber SET email = '=?utf-8?b?DQpCY2M6IHg=?=@x.org' WHERE email LIKE 'bob%'")
+        db.execute("UPDATE mail SET recipient = '=?utf-8?b?DQpCY2M6IHg=?=@x.org' WHERE recipient LIKE 'bob%'")
+        incidents.open_incident(db, bench.config, bench.clock.now(), "Down", "x", by="x")
+    bench.mailer.send_due()
+    assert any(mail["subject"].startswith("Harbor Spay & Neuter: Down") for mail in bench.box.to("ann@example.org"))
+    with bench.store.read() as db:
+        assert {row["state"] for row in db.execute("SELECT state FROM mail WHERE recipient LIKE '=?%'")} == {"failed"}
+    tried, stopping = [], threading.Event()
+
+    def broken(_):
+        tried.append(1)
+        bench.mailer.wake.set()
+        if len(tried) == 2:
+            stopping.set()
+        raise ValueError("whatever")
+
+    monkeypatch.setattr(bench.mailer, "send_due", broken)
+    bench.mailer.run(stopping)
+    assert len(tried) == 2
