@@ -174,17 +174,22 @@ def check(template: Template, kind: str = "veterinary") -> list[Problem]:  # noq
             if name in FIELDS and FIELDS[name].phi:
                 found.append(Problem(place, f"{FIELDS[name].label} names what is protected. A subject is seen by "
                                             "everybody who sees the mailbox: say it in the text."))  # fmt: skip
-    for name in named.get("Link of the button", []):
-        if name in FIELDS and not FIELDS[name].link:
-            found.append(Problem("Link of the button", f"{FIELDS[name].label} is no address on the web."))
-    if template.button_link and "Link of the button" in named:
-        held = _Held()
-        if not held.leads_somewhere(held.put_away(template.button_link)):
-            found.append(Problem("Link of the button", "Write a whole address, such as https://www.example.org."))
+    if "Link of the button" in named:
+        found += _of_button(template.button_link, named["Link of the button"])
     if any(one.stops for one in found):
         return found
     found += _of_body(template, named.get("Text", []))
     return found
+
+
+def _of_button(link: str, named: list[str]) -> list[Problem]:
+    place, held = "Link of the button", _Held()
+    strange = [FIELDS[name].label for name in named if name in FIELDS and not FIELDS[name].link]
+    if strange:
+        return [Problem(place, f"{label} is no address on the web.") for label in strange]
+    if not held.leads_somewhere(held.put_away(link)):
+        return [Problem(place, "Write a whole address, such as https://www.example.org.")]
+    return []
 
 
 def _of_body(template: Template, named: list[str]) -> list[Problem]:

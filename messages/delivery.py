@@ -21,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.header import Header
 from email.utils import formataddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -413,7 +414,11 @@ class MailRound(Round):
 
 
 def _named(name: str, address: str) -> str:
-    return formataddr((name, address)) if name else address
+    if not name:
+        return address
+    if "=?" in name:  # as it is, a mailbox would read another name in it
+        return f"{Header(name, 'utf-8').encode()} <{address}>"
+    return formataddr((name, address))
 
 
 def content_for(clinic_id: str, row: OutboxRow) -> Content:

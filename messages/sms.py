@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from data.session import ClinicSession, read
 from data.tls import trusted
 from messages.delivery import OutboxRow, Round, content_for, is_paused
 from messages.mime import Unsendable
+from messages.phone import dialled
 from messages.wire import Told
 
 API = "https://api.twilio.com"
@@ -103,15 +103,9 @@ class TextRound(Round):
 
 
 def number_of(typed: str) -> str:
-    """A phone number as the API takes it: ``+`` and digits. Ten digits are of North America. Raises Unsendable."""
-    digits = re.sub(r"\D", "", typed)
-    if typed.strip().startswith("+") or (len(digits) == 11 and digits.startswith("1")):
-        whole = f"+{digits}"
-    elif len(digits) == 10:
-        whole = f"+1{digits}"
-    else:
-        whole = ""
-    if not 8 <= len(whole) <= 16:
+    """A phone number as the API takes it. Raises Unsendable."""
+    whole = dialled(typed)
+    if not whole:
         raise Unsendable("the phone number has no country code, or is not one")
     return whole
 

@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Any
 
+from messages.phone import dialled
+
 CHANNELS = {"email": "E-mail", "sms": "Text message", "letter": "Letter"}
 """The ways a clinic writes by."""
 
@@ -25,11 +27,23 @@ def address_of(channel: str, client: Any) -> str:
 
 
 def folded_address(channel: str, address: str) -> str:
-    """An address as it is compared: mail in lower case, a phone by its digits, a letter's without white space, marks
-    and case. Dots and what follows a plus stay: only their owner's mail server knows what they mean."""
+    """An address as it is compared: mail in lower case with its domain in ASCII, a phone as it is dialled, a letter's
+    without white space, marks and case. Dots and what follows a plus stay: only their owner's mail server knows what
+    they mean."""
     text = unicodedata.normalize("NFKC", address).strip()
     if channel == "email":
-        return text.lower()
+        local, at, domain = text.lower().rpartition("@")
+        return local + at + _in_ascii(domain)
     if channel == "sms":
-        return ("+" if text.startswith("+") else "") + re.sub(r"\D", "", text)
+        return dialled(text) or re.sub(r"\D", "", text)
     return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+
+
+def _in_ascii(domain: str) -> str:
+    """A domain as mail servers are told it, whichever way it was typed."""
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain

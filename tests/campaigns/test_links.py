@@ -40,6 +40,10 @@ def test_a_token_names_its_clinic_and_address_and_takes_no_other(clinic):
 def test_one_address_has_one_name_however_it_is_written():
     assert address_hash(KEY, "email", " ANN@example.org") == address_hash(KEY, "email", "ann@example.org")
     assert address_hash(KEY, "sms", "+1 (555) 010-0199") == address_hash(KEY, "sms", "+15550100199")
+    for typed in ("(555) 010-0199", "5550100199", "1 555 010 0199", "\uff0b1 555 010 0199"):  # one phone rings
+        assert address_hash(KEY, "sms", typed) == address_hash(KEY, "sms", "+15550100199"), typed
+    assert address_hash(KEY, "sms", "+44 20 7946 0018") != address_hash(KEY, "sms", "+1 20 7946 0018")
+    assert address_hash(KEY, "email", "a@B\u00fccher.example") == address_hash(KEY, "email", "a@xn--bcher-kva.example")
     assert address_hash(KEY, "letter", "1 Main St,\nTown") == address_hash(KEY, "letter", "1 main st town")
     assert address_hash(KEY, "email", "a@example.org") != address_hash(KEY, "sms", "a@example.org")
 

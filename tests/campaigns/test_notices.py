@@ -155,6 +155,11 @@ def test_mails_made_to_do_harm_are_over_quickly():
     wide = b'Content-Type: multipart/mixed; boundary="w"\n\n' + b"--w\n\nx\n" * 60_000
     long = b"Subject: " + b"=?utf-8?q?" * 50_000 + b"\n\n" + f"<{ONE}@".encode() * 9_000
     slow = b"From: <>\nSubject: failure\n\n" + f"<{ONE}@x> ".encode() + b"recipient mailbox " * 30_000
+    deep = b"".join(b"Content-Type: multipart/mixed; Boundary=b%d\n\n--b%d\n" % (n, n) for n in range(300))
+    deep += b"Content-Type: text/plain\n\n" + b"a\n" * 240_000
+    began = time.process_time()
+    read_notices(deep)
+    assert time.process_time() - began < 1, "two hundred of them are read in one look"
     for mail in (nested, wide, long, slow, b"Content-Type: message/rfc822\n\n" * 20_000, b"a:" * 250_000):
         began = time.process_time()
         read_notices(mail)

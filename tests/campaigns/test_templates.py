@@ -242,3 +242,28 @@ def test_a_letter_needs_an_address():
     assert made.blocks == (("h1", "Hello"), ("p", "Dear <b>Kim Rivera</b>,"), ("li", "one"))
     with pytest.raises(UnresolvedField, match="postal address"):
         one.render(merging.examples() | {"client_address": ""})
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "javascript:alert(1)//{{ clinic_website }}", '{{ clinic_website or "javascript:alert(1)" }}',
+        "{{ clinic_website }}javascript:{{ clinic_website }}", '{{ "javascript:alert(1)" }}', "{{ clinic_website",
+        '{% if clinic_website == "x" %}javascript:alert(1){% endif %}', "data:text/html,x", "//evil.example",
+        '{{ clinic_website or client_name or "https://x.example" }}',
+    ],
+)  # fmt: skip
+def test_a_link_leads_to_a_whole_address_whatever_is_put_into_it(link):
+    """What stands before, after or instead of a field made it a script."""
+    assert any(one.stops for one in check(template(button="Book", button_link=link)))
+    for fine in ("{{ clinic_website }}", '{{ clinic_website or "https://x.example" }}', "https://x.example/a?b=c"):
+        assert not any(one.stops for one in check(template(button="Book", button_link=fine)))
+
+
+@pytest.mark.parametrize(
+    "link",
+    ['{{ clinic_website or "javascript:alert(1)" }}', '{% if clinic_website == "x" %}https://x.example{% endif %}',
+     "https://x.example/{{ client_name }}", "{{ client_name }}", '{{ "javascript:alert(1)" }}'],
+)  # fmt: skip
+def test_a_link_in_the_text_does_too(link):
+    assert any(one.stops for one in check(template(f"[Book]({link})")))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from messages.delivery import _named
 from messages.mime import Unsendable, check_address, dot_stuffed, mail
 from messages.outbox import File
 
@@ -77,3 +78,11 @@ def test_files_arrive_with_their_names():
     content = made("t", html="<p>h</p>", files=[File('Plan "ü".pdf', "application/pdf", b"%PDF\x00\xff" * 50)])
     [part] = read(content).iter_attachments()
     assert part.get_filename() == 'Plan "ü".pdf' and part.get_content() == b"%PDF\x00\xff" * 50
+
+
+@pytest.mark.parametrize("name", ["=?utf-8?q?Bank_=3Cpay=40bank.example=3E?=", 'Harbor, "Inc"', "Klinik am Überweg"])
+def test_a_senders_name_is_read_as_it_was_typed(name):
+    """Words that look encoded were decoded by mailboxes into another sender."""
+    mail = read(made("x", sender=_named(name, "hello@clinic.example.org")))
+    assert mail["from"].addresses[0].display_name == name
+    assert mail["from"].addresses[0].addr_spec == "hello@clinic.example.org"
