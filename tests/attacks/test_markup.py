@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from benchmarks.campaign_data import furnish
 from data import definitions, models
 from data.engine import use
 from data.home import Home
@@ -22,6 +23,7 @@ from security import audit
 from security.actor import Actor
 from security.sessions import open_session
 from tests import everything
+from tests.campaigns.launched import launched
 from tests.conftest import Served, start_app
 from tests.security import permission_table as table
 from tests.window import turn_to
@@ -38,14 +40,16 @@ IDS = {
     "money/invoice.py": "id={invoice_id}", "staff/profile.py": "id={user_id}", "reporting/report.py": "name=roster",
     "settings/editor.py": "kind=location", "settings/form_designer.py": "form=markup",
     "reporting/subscription.py": "name=markup", "reporting/subscribe.py": "name=markup",
+    "campaigns/campaign.py": "name=news", "campaigns/segment.py": "name=all", "campaigns/template.py": "name=hello",
 }  # fmt: skip
+VIEWS = {"campaigns/campaign.py": ("setup", "check", "progress", "outcome", "log")}
 TABS = {
     "clients/client.py": ("Appointments", "Notes", "Documents", "Billing"),
     "money/reconciliation.py": ("hand", "deposits", "matched", "age"),
     "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
-    "BackEntry", "CampaignRun", "CustomValue", "DocumentPage", "Draft", "FormEdition", "MailEvent",
+    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "MailEvent",
     "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
     "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
     "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder",
@@ -88,6 +92,9 @@ def test_every_coded_column_is_one():
 def spoil(clinic) -> dict[str, str]:
     """Markup into everything that people type."""
     kept = everything.record(clinic, MARKUP)
+    furnish(clinic.id, [("Kim", "kim@example.org")], body=f"{MARKUP} {{{{ client_name }}}}", subject=MARKUP,
+            hold_out_percent=10)  # fmt: skip
+    launched(clinic, [("sent", "a", ""), ("failed", "a", MARKUP), ("excluded", "a", MARKUP), ("held_out", "hold", "")])
     printed = plates(["consent", "card-slip"], by=clinic.operator)
     with write(clinic.id) as session:
         session.info["flushed"] = True
@@ -277,8 +284,9 @@ def test_no_page_takes_what_was_typed_for_markup(spoilt, _chromium):
     for pages in table.navigation().SECTIONS.values():
         for one in pages:
             address = IDS.get(one.script, "").format(**ids)
-            for tab in ("", *TABS.get(one.script, ())):
-                turn_to(page, f"/{one.path}?{address}" + (f"&tab={tab}" if tab else ""))
+            views = [f"&tab={tab}" for tab in TABS.get(one.script, ())]
+            for tab in ("", *views, *(f"&view={view}" for view in VIEWS.get(one.script, ()))):
+                turn_to(page, f"/{one.path}?{address}{tab}")
                 page.wait_for_timeout(150)
                 found, ran = page.evaluate(FAULTS)
                 if found or ran or asked:

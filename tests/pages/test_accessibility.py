@@ -11,14 +11,18 @@ from sqlalchemy import select
 
 from appointments import drug_log, drug_register
 from appointments.drug_log import NewBottle
+from benchmarks.campaign_data import furnish
 from billing import checkout
+from campaigns.links import Out, address_hash, token
 from data.models import Appointment
-from data.session import read
+from data.session import read, write
 from reports import dashboards
 from reports.dashboards import Dashboard
 from reports.schedules import Only, Schedule, save_schedule
-from security import devices, invitations
+from security import audit, devices, invitations
+from security.clinic_secrets import links_key
 from tests.billing.visits import today, visit
+from tests.campaigns.launched import launched
 from tests.conftest import ROOT, start_app
 from tests.window import turn_to
 
@@ -200,6 +204,51 @@ def test_dialogs_wall_board_and_invitation_can_be_read_and_worked_by_everybody(s
     page.locator(".wall h1").wait_for()
     scan("wall board")
     assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
+
+
+def test_campaigns_ways_out_and_snapshot_can_be_read_and_worked_by_everybody(served, browser):
+    with served.clinic() as clinic:
+        furnish(clinic.id, [("Kim", "kim.axe@example.org")], b_templates={"email": "other"})
+        launched(clinic, [("sent", "a", ""), ("uncertain", "b", ""), ("excluded", "a", "no e-mail address"),
+                          ("held_out", "hold", "")], hold_out_percent=25)  # fmt: skip
+        with write(clinic.id) as session:
+            out = token(links_key(session), Out(clinic.id, "email", address_hash(links_key(session), "email", "a@b.c")))
+            audit.append(session, clinic.operator, "test.prepared", "clinic", "", {})
+    page = browser("olive", "/home")
+    wrong: dict[str, list[str]] = {}
+    for path in (
+        *(f"/campaign?name=news&view={view}" for view in ("setup", "check", "progress", "outcome", "log")),
+        "/segment?name=all", "/segment?like=0", "/template?name=hello", "/template?name=hello-sms",
+        "/template?name=hello-letter",
+    ):  # fmt: skip
+        turn_to(page, path)
+        page.get_by_test_id("stMainBlockContainer").locator("h1").first.wait_for(timeout=20_000)
+        assert not page.get_by_test_id("stException").count(), path
+        if found := faults(page):
+            wrong[path] = found
+    for path in (f"/u/{out}", f"/u/{out}/choices", "/u/nothing", "/snapshot/"):
+        page.goto(served.url + path)
+        page.locator("h1").first.wait_for(timeout=20_000)
+        if found := _plain_faults(page):
+            wrong[path] = found
+    assert not wrong, "\n".join(f"{path}\n  " + "\n  ".join(found) for path, found in wrong.items())
+
+
+def _plain_faults(page: Any) -> list[str]:
+    """The same of a page that is not Streamlit's."""
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for wide in (1280, 390):
+            page.set_viewport_size({"width": wide, "height": 844})
+            if not page.evaluate("typeof axe === 'object'"):
+                page.evaluate(AXE)
+            found += [f"{scheme} {wide} {fault}" for fault in page.evaluate(SCAN, [RULES, None, []])]
+            if (width := page.evaluate("document.documentElement.scrollWidth")) > wide:
+                found.append(f"{scheme} {wide}: {width} px wide")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    return found
 
 
 def test_the_first_run_can_be_read_and_worked_by_everybody(tmp_path, browser):
