@@ -66,7 +66,11 @@ class Missing:
         shown = ", ".join(str(number) for number in self.clients[:5])
         more = len(self.clients) - 5
         whom = f"client {shown}" if len(self.clients) == 1 else f"clients {shown}"
-        return f"'{self.field}' is empty for {whom}" + (f" and {more:,} more" if more > 0 else "")
+        words = f'{{{{ {self.field} or "…" }}}}'
+        return (
+            f"'{self.field}' is empty for {whom}{f' and {more:,} more' if more > 0 else ''}. Write words for that case "
+            f"into the template, such as {words}, or leave these people out of the segment"
+        )
 
 
 @dataclass(frozen=True)

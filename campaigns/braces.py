@@ -112,6 +112,17 @@ def _check(node: nodes.Node, depth: int) -> None:
         _check(child, depth + 1)
 
 
+def gist(text: str, most: int = 110) -> str:
+    """The first words of a text with made-up values in the place of its fields: for a list."""
+
+    def example(found: re.Match[str]) -> str:
+        name = re.match(r"\{\{\s*(\w+)", found[0])
+        return FIELDS[name[1]].example if name and name[1] in FIELDS else ""
+
+    told = " ".join(BRACED.sub(example, text).split())
+    return told if len(told) <= most else told[: most - 2].rsplit(" ", 1)[0] + " …"
+
+
 def names_in(tree: nodes.Node) -> list[str]:
     """The fields a text names, each once, in their order."""
     return list(dict.fromkeys(one.name for one in tree.find_all(nodes.Name)))

@@ -133,10 +133,14 @@ def _of_clinic(session: ClinicSession, campaign: Campaign) -> list[Problem]:
         found.append(Problem("address", "The clinic's postal address is empty: enter it under Settings, Clinic."))
     if "email" in campaign.channels:
         if not delivery.mail_server():
-            found.append(Problem("mail-server", "No mail server is set on this installation."))
+            found.append(
+                Problem(
+                    "mail-server", "No mail server is set on this installation. Whoever runs it sets BALLAST_SMTP_URL."
+                )
+            )
         elif delivery.sender().endswith("localdomain"):
             found.append(
-                Problem("sender", "No sender's address is set: the mail server must know whom mails are from.")
+                Problem("sender", "No sender's address is set: whoever runs this installation sets BALLAST_MAIL_FROM.")
             )
     if "sms" in campaign.channels and not sms.is_set_up(session):
         found.append(Problem("sms", "Text messages are not set up: enter the account under Settings."))

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from campaigns import merging, templates
 from campaigns.braces import Problem, UnresolvedField
 from campaigns.consents import may_name_phi
-from campaigns.merging import Recipient
+from campaigns.merging import FIELDS, Recipient
 from campaigns.settings import Purpose, Template
 from campaigns.templates import CannotSend, Rendered, check, kind_of
 from data.errors import BadInput
@@ -38,12 +38,13 @@ class NoAddressOfYours(BadInput):
 @dataclass(frozen=True)
 class Preview:
     """``made`` is None where it cannot be made, and ``missing`` then says why. ``permitted``: this client permitted
-    that messages by this channel name patient and service."""
+    that messages by this channel name patient and service; ``is_protected``: the text names them where permitted."""
 
     made: Rendered | None
     problems: tuple[Problem, ...]
     missing: str = ""
     permitted: bool = False
+    is_protected: bool = False
 
 
 def preview(
@@ -115,7 +116,8 @@ def _previewed(
         values = {name: of_clinic[name] or examples[name] for name in compiled.fields}
     values["unsubscribe_link"] = NOT_YET
     try:
-        return Preview(compiled.render(values, names_phi=permitted), problems, permitted=permitted)
+        protected = any(FIELDS[name].phi for name in compiled.fields)
+        return Preview(compiled.render(values, names_phi=permitted), problems, "", permitted, protected)
     except UnresolvedField as missing:
         return Preview(None, problems, missing.message, permitted)
 

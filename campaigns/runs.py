@@ -47,6 +47,8 @@ class Run:
     counts: dict[str, int]
     channels: dict[str, int]
     came_back: dict[str, int]
+    next_at: datetime | None = None
+    """When the next message may go, of a launch that is not over: later than now in quiet hours."""
 
     @property
     def is_open(self) -> bool:
@@ -246,6 +248,11 @@ def _told(session: ClinicSession, rows: list[CampaignRun]) -> list[Run]:
     ).tuples()
     for run_id, kind, count in events:
         back[str(run_id)][kind] = count
+    going = [row.id for row in rows if row.state in OPEN]
+    due = select(OutboxMessage.run_id, func.min(OutboxMessage.due_at)).where(
+        OutboxMessage.run_id.in_(going), OutboxMessage.state.in_(("pending", "deferred"))
+    )  # fmt: skip
+    following = dict(session.execute(due.group_by(OutboxMessage.run_id)).tuples().all()) if going else {}
     users = {row.launched_by_id for row in rows if row.launched_by_id}
     people = dict(session.execute(select(User.id, User.name).where(User.id.in_(users))).tuples().all()) if users else {}
     return [
@@ -254,6 +261,7 @@ def _told(session: ClinicSession, rows: list[CampaignRun]) -> list[Run]:
             row.name, row.day, row.state, row.reason, row.audience or sum(counts[row.id].values()),
             row.begins_at, row.began_at, row.ended_at, people.get(row.launched_by_id or "", ""),
             row.document_id, counts[row.id], channels[row.id], back[row.id],
+            following.get(row.id),
         )
         for row in rows
     ]  # fmt: skip

@@ -61,6 +61,8 @@ def _view(slug: str, *, launched: bool) -> str:
 
 def _setup(slug: str, document: Campaign | None, number: int | None) -> None:
     form = DraftForm(f"campaign:{slug}", campaign_setup.begin(document), version=number)
+    if number is None:
+        campaign_setup.bring(form, st.query_params.pop("segment", ""), st.query_params.pop("template", ""))
     form.line()
     left, right = st.columns([6, 5], gap="large")
     with left:
@@ -73,7 +75,7 @@ def _setup(slug: str, document: Campaign | None, number: int | None) -> None:
                 st.switch_page("campaigns/campaign.py", query_params={"name": saved, "view": "check"})
     with right:
         if number is None:
-            campaign_setup.first_steps()
+            campaign_setup.first_steps(form)
             return
         if form.begun:
             st.caption("What follows is of the campaign as it is saved.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from campaigns import recurring, runs
+from campaigns import recurring, runs, shelf
 from campaigns.recurring import Failure
 from campaigns.runs import Line
-from campaigns.settings import CAMPAIGN, CHANNELS, PURPOSES
+from campaigns.settings import CAMPAIGN, CHANNELS, PURPOSES, SEGMENT, TEMPLATE
 from pages.components import campaign_shelf, campaign_words, frame, show
 
 
@@ -18,15 +18,28 @@ def main() -> None:
         if st.button("New campaign", type="primary", icon=":material/add:", key="new_campaign"):
             st.switch_page("campaigns/campaign.py")
     if not found:
-        st.info(
-            "A campaign writes to everybody a segment finds, once or by itself: by e-mail, text message or letter. "
-            "First choose whom to write to (Segments) and what to say (Templates), then put them together here.",
-            icon=":material/campaign:",
-        )
+        _first_steps()
     failed = {one.slug: one for one in recurring.failures(by=frame.actor())}
     for one in found:
         _line(one, failed.get(one.slug))
     campaign_shelf.taken_out(CAMPAIGN)
+
+
+def _first_steps() -> None:
+    """What a first campaign takes, in its order, with what is there already."""
+    by = frame.actor()
+    st.markdown("A campaign writes to everybody a segment finds, once or by itself: by e-mail, text message or letter.")
+    steps = (
+        ("Choose whom to write to", "Segments", "campaigns/segments.py", bool(shelf.every(SEGMENT, by=by))),
+        ("Write what they get", "Templates", "campaigns/templates.py", bool(shelf.every(TEMPLATE, by=by))),
+        ("Put both together, look at the message and the checks, and launch it", "New campaign",
+         "campaigns/campaign.py", False),
+    )  # fmt: skip
+    for number, (words, label, script, done) in enumerate(steps, 1):
+        with st.container(border=True, horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            mark = ":green[:material/check_circle:]" if done else f"**{number}.**"
+            st.markdown(f"{mark} {words}", width="content")
+            st.page_link(script, label=label, icon=":material/arrow_forward:", width="content")
 
 
 def _facts(found: list[Line]) -> str:

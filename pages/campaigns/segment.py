@@ -20,6 +20,7 @@ def main() -> None:
     with frame.head(made.stored.label if made.name else "New segment", "The number follows as you choose."):
         if made.name:
             campaign_shelf.menu(SEGMENT, made.name, made.stored.label)
+            campaign_shelf.lead_on(SEGMENT, made.name)
         pressed = st.button("Save segment", type="primary", icon=":material/save:", key="save_segment")
     made.draft.line()
     left, right = st.columns([5, 9], gap="medium")

@@ -17,6 +17,8 @@ def main() -> None:
     with frame.head("Segments", told or "Whom to write to, found by tests instead of lists"):
         if st.button("New segment", type="primary", icon=":material/add:", key="new_segment"):
             _begin()
+    if found and st.query_params.pop("new", ""):
+        _begin()
     if not found:
         st.info(
             "A segment finds people by what is known of them: what they had, what is due, when they came, what they "

@@ -30,22 +30,35 @@ def main() -> None:
     with frame.head(kept.document.label if kept else "New template", "The message follows as you write."):
         if kept:
             campaign_shelf.menu(TEMPLATE, slug, kept.document.label)
+            campaign_shelf.lead_on(TEMPLATE, slug)
         pressed = st.button("Save template", type="primary", icon=":material/save:", key="save_template")
     draft.line()
+    told = st.container()
     left, right = st.columns([6, 8], gap="medium")
     with left, st.container(key="builder"):
         body = _words(draft, draft.over(stored))
     with right:
         try:
-            template_preview.draw(as_document(body))
+            if body["body"].strip():
+                template_preview.draw(as_document(body | {"label": body["label"] or "New template"}))
+            else:
+                _empty()
         except SessionEnded:
             raise
         except Refusal as failure:
             sentence(failure)
     draft.keep(body)
     if pressed:
-        with draft.saving():
+        with told, draft.saving():
             _save(draft, slug, kept.number if kept else None, as_document(body))
+
+
+def _empty() -> None:
+    """In place of the message while there is no text."""
+    with st.container(key="report_empty", horizontal_alignment="center"):
+        st.markdown(
+            ":material/edit_note: Write the subject and the text: the message appears here as a client sees it."
+        )
 
 
 def _beginning(like: str) -> dict[str, Any]:
@@ -81,13 +94,13 @@ def _words(draft: Draft, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields() -> None:
-    rows = "\n".join(
-        f"| `{{{{ {one.name} }}}}` | {one.entity}: {one.label.lower()} | {'only if permitted' if one.phi else ''} |"
-        for one in OFFERED
-    )
-    st.markdown(f"| Write | to say | |\n|---|---|---|\n{rows}")
+    for entity in dict.fromkeys(one.entity for one in OFFERED):
+        own = [one for one in OFFERED if one.entity == entity]
+        lines = [f"- {one.label}{' :material/lock:' if one.phi else ''}: `{{{{ {one.name} }}}}`" for one in own]
+        st.markdown(f"**{entity}**\n\n" + "\n".join(lines))
     st.caption(
-        'What a client did not permit reads in neutral words; write your own with `{{ patient_name or "your pet" }}`. '
+        ":material/lock: stands there only for a client who permitted it on this channel; others read neutral words, "
+        'or your own: `{{ patient_name or "your pet" }}`. '
         'Choose by a field with `{% if species == "cat" %} … {% else %} … {% endif %}`.'
     )
 

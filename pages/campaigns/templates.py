@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from campaigns import shelf, starting
+from campaigns.braces import gist
 from campaigns.settings import CHANNELS, TEMPLATE, Template
 from pages.components import campaign_shelf, frame, show
 
@@ -18,6 +19,8 @@ def main() -> None:
     with frame.head("Templates", told):
         if st.button("New template", type="primary", icon=":material/add:", key="new_template"):
             _begin()
+    if found and st.query_params.pop("new", ""):
+        _begin()
     if not found:
         st.info(
             "A template is written once and greets each client by name. Begin with one of these, and change it.",
@@ -38,7 +41,7 @@ def main() -> None:
 
 def _about(template: Template) -> None:
     st.caption(f":material/{ICONS[template.channel]}: {CHANNELS[template.channel]}")
-    st.caption(frame.plain(template.subject or template.body[:110]))
+    st.caption(frame.plain(template.subject or gist(template.body)))
 
 
 @st.dialog("New template", width="large")

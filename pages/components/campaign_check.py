@@ -14,6 +14,15 @@ from pages.components import draft_form, frame, show
 PATIENCE = 0.3
 """Seconds that a page waits for the first answer: in a small clinic it is there by then."""
 _VISIT = "_campaign_looked_on"
+HELPS = {
+    "address": ("Open the clinic profile", "settings/editor.py", {"kind": "clinic-profile"}, "settings.edit"),
+    "unsubscribe": ("Open client billing", "settings/editor.py", {"kind": "client-billing"}, "settings.edit"),
+    "audience": ("Open the segments", "campaigns/segments.py", {}, "campaigns.use"),
+    "segment": ("Open the segments", "campaigns/segments.py", {}, "campaigns.use"),
+    "template": ("Open the templates", "campaigns/templates.py", {}, "campaigns.use"),
+    "unresolved": ("Open the templates", "campaigns/templates.py", {}, "campaigns.use"),
+}
+"""Where what stands against a launch is mended."""
 
 
 def current(slug: str, number: int, *, anew: bool = False) -> Looking:
@@ -72,10 +81,15 @@ def _numbers(looked: Looked) -> None:
 
 def checks(looked: Looked) -> None:
     """What stands against a launch, each a sentence."""
+    may = frame.may()
     for one in looked.problems:
-        (st.error if one.blocks else st.warning)(
-            frame.plain(one.text), icon=":material/block:" if one.blocks else ":material/info:"
-        )
+        if not one.blocks:
+            st.caption(f":material/info: {frame.plain(one.text)}")
+            continue
+        st.error(frame.plain(one.text), icon=":material/block:")
+        label, script, query, permission = HELPS.get(one.what, ("", "", {}, ""))
+        if label and permission in may:
+            st.page_link(script, label=label, icon=":material/arrow_forward:", query_params=query, width="content")
     if looked.is_ready:
         st.success("Nothing stands against a launch.", icon=":material/check:")
 

@@ -11,6 +11,8 @@ from campaigns.recurring import Failure
 from campaigns.runs import Run
 from campaigns.settings import Campaign
 from campaigns.shelf import Kept
+from data.types import clock
+from messages.pace import first_outside
 from pages.components import campaign_check, frame, show
 
 
@@ -20,12 +22,12 @@ def button(slug: str, kept: Kept[Campaign], launches: list[Run]) -> None:
         if not any(one.is_open for one in launches) and st.button(
             "Launch", type="primary", icon=":material/send:", key="launch_open"
         ):
-            _ask(slug, kept.document.label, kept.number, None)
+            _ask(slug, kept, None)
         return
     today = show.today()
     done = any(one.day == today and one.state != "failed" for one in launches)
     if not done and st.button("Launch for today", icon=":material/send:", key="launch_open"):
-        _ask(slug, kept.document.label, kept.number, today)
+        _ask(slug, kept, today)
 
 
 def failed(one: Failure) -> None:
@@ -41,7 +43,8 @@ def failed(one: Failure) -> None:
 
 
 @st.dialog("Launch it?")
-def _ask(slug: str, label: str, number: int, day: date | None) -> None:
+def _ask(slug: str, kept: Kept[Campaign], day: date | None) -> None:
+    label, number, hours = kept.document.label, kept.number, kept.document.quiet_hours
     with frame.refusals():
         looked = campaign_check.current(slug, number).wait(campaign_check.PATIENCE)
         if looked is None:
@@ -52,11 +55,16 @@ def _ask(slug: str, label: str, number: int, day: date | None) -> None:
             campaign_check.checks(looked)
             return
         people = looked.counts.get("pending", 0)
-        held = f"{looked.counts['held_out']:,} are held out to compare with, " if looked.counts.get("held_out") else ""
+        left = looked.counts.get("excluded", 0)
+        held = f"{looked.counts['held_out']:,} are held out to compare with. " if looked.counts.get("held_out") else ""
         st.markdown(f"**{frame.plain(label)}** goes to **{show.count(people, 'person', 'people')}**"
                     f"{' for ' + frame.plain(show.day(day)) if day else ''}. {held}"
-                    f"{looked.counts.get('excluded', 0):,} are left out. "
+                    f"{f'{left:,} are left out. ' if left else ''}"
                     "It can be paused and stopped, but what is out is out.")  # fmt: skip
+        if hours and (begins := first_outside(hours.begin, hours.end, frame.clinic().zone, clock.now())) > clock.now():
+            st.caption(
+                f":material/bedtime: It is quiet hours now: the first messages go out at {show.clock_time(begins)}."
+            )
         words = f"Launch to {show.count(people, 'person', 'people')}"
         if st.button(words, type="primary", icon=":material/send:", key="launch_go"):
             _go(slug, day)

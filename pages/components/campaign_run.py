@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
 import streamlit as st
 
 from campaigns import launch, outcomes, runs
 from campaigns.outcomes import Difference, Group, Outcome
 from campaigns.runs import PAGE, Delivery, Run
 from campaigns.settings import CHANNELS
+from data.types import clock
 from pages.components import folding, frame, show
 from pages.components.campaign_words import CAME_BACK, MESSAGES, STATES, TONES
 from pages.components.charts import COLOURS, CONFIG, GREY
+
+SOON = timedelta(minutes=2)
 
 
 def progress(one: Run) -> None:
@@ -39,6 +45,9 @@ def _stands(one: Run) -> None:
         st.caption(frame.plain(f"{show.moment(since)}{f' · by {one.by}' if one.by else ''}"), width="content")
     if one.reason:
         st.warning(frame.plain(one.reason), icon=":material/pause:")
+    if one.state == "running" and one.next_at and one.next_at > clock.now() + SOON:
+        st.info(frame.plain(f"It is quiet hours where the clients live: the next message goes out {_at(one.next_at)}."),
+                icon=":material/bedtime:")  # fmt: skip
     st.progress(min(1.0, one.share_done), text=f"{one.meant - one.left:,} of {one.meant:,} dealt with")
     with st.container(horizontal=True, gap="medium"):
         told = [("Written to", one.reached), ("Still to go", one.left), ("Refused", one.counts.get("failed", 0)),
@@ -49,6 +58,13 @@ def _stands(one: Run) -> None:
     back = [f"{count:,} {CAME_BACK[kind]}" for kind, count in one.came_back.items() if kind in CAME_BACK]
     if back:
         st.caption(f"Came back: {', '.join(back)}")
+
+
+def _at(moment: datetime) -> str:
+    """``at 8:00 AM``, with the day where it is another one."""
+    today = clock.today(frame.clinic().zone)
+    local = moment.astimezone(ZoneInfo(frame.clinic().zone)).date()
+    return f"at {show.clock_time(moment)}" if local == today else f"on {show.moment(moment)}"
 
 
 def _hands(one: Run) -> None:

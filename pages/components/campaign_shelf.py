@@ -16,6 +16,16 @@ LIST = {"campaign": "campaigns/campaigns.py", "segment": "campaigns/segments.py"
 ONE = {"campaign": "campaigns/campaign.py", "segment": "campaigns/segment.py", "template": "campaigns/template.py"}
 
 
+LEAD = {"segment": ("Write to them", "send"), "template": ("Use in a campaign", "campaign")}
+
+
+def lead_on(kind: Kind[Any], slug: str) -> None:
+    """From a saved segment or template to a campaign that begins with it."""
+    words, icon = LEAD[kind.name]
+    if st.button(words, icon=f":material/{icon}:", key=f"lead_on_{kind.name}"):
+        st.switch_page(ONE["campaign"], query_params={kind.name: slug})
+
+
 def menu(kind: Kind[Any], slug: str, label: str) -> None:
     """The small menu beside the title of a saved one."""
     with st.popover("More", icon=":material/more_horiz:", key=f"{kind.name}_menu"):

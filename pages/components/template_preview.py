@@ -69,13 +69,21 @@ def _message(
     else:
         _page(template, found.made, look == "Dark", wide == "Phone")
     if client:
-        st.caption(
-            "This client permitted that messages name the patient and the service." if found.permitted
-            else "This client did not permit that messages name the patient and the service: neutral words stand there."
-        )  # fmt: skip
+        st.caption(_permission(found, patient_ids))
     for one in found.problems:
         if not one.stops:
             st.caption(f":material/info: {frame.said(one.words)}")
+
+
+def _permission(found: previews.Preview, patient_ids: tuple[str, ...] | None) -> str:
+    if patient_ids == () and found.is_protected:
+        return (
+            "The segment is about clients, so the message names no patient: neutral words stand there. A segment about "
+            "patients, or about services they had or are due for, names them."
+        )  # fmt: skip
+    if found.permitted:
+        return "This client permitted that messages name the patient and the service."
+    return "This client did not permit that messages name the patient and the service: neutral words stand there."
 
 
 def _recipient() -> tuple[str, bool]:

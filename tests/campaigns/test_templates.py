@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from campaigns import merging, sms, starting, templates
+from campaigns.braces import gist
 from campaigns.merging import FIELDS, Recipient
 from campaigns.settings import Template
 from campaigns.templates import CannotSend, UnresolvedField, check
@@ -267,3 +268,9 @@ def test_a_link_leads_to_a_whole_address_whatever_is_put_into_it(link):
 )  # fmt: skip
 def test_a_link_in_the_text_does_too(link):
     assert any(one.stops for one in check(template(f"[Book]({link})")))
+
+
+def test_a_list_shows_the_first_words_of_a_text_and_no_braces():
+    text = '{{ clinic_name }}: {{ patient_name or "your pet" }}{% if due_day %} soon{% endif %} {{ no_field }}'
+    assert gist(text) == "Harbor Clinic: Milo soon"
+    assert gist("word " * 60).endswith("word …") and len(gist("word " * 60)) <= 110
