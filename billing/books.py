@@ -387,7 +387,8 @@ def cases_in(session: ClinicSession, variances: Any = None, matches: Any = None,
             one.id, False, one.kind, one.day, one.amount_cents,
             tuple(ours[row] for row in one.payment_ids if row in ours),
             tuple(theirs[row] for row in one.settled_ids if row in theirs), one.state, 0, one.reason,
-            names.get(one.assigned_to_id or "", ""), one.assigned_to_id, dict(one.detail), texts.get(one.id, ""),
+            names.get(one.assigned_to_id or "", ""), one.assigned_to_id,
+            dict(one.detail) | {"by": names.get(one.settled_by_id or "", "")}, texts.get(one.id, ""),
         )
         for one in rows
     ]  # fmt: skip

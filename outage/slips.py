@@ -168,14 +168,19 @@ class SlipRow:
     claimed_at: datetime | None = None
     request_id: str = ""
     asked_at: datetime | None = None
-    can_be_asked: bool = False
-    """Whether there is an address to send a payment request to."""
     phone: str = ""
     email: str = ""
     new_phone: str = ""
     """The phone on the slip, where the record of its client has none."""
     new_email: str = ""
     """The same of the e-mail."""
+    ask_at: str = ""
+    """Where a payment request goes: the address on the client's record, else the one on the slip."""
+
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether there is an address to send a payment request to."""
+        return bool(self.ask_at)
 
     @property
     def name(self) -> str:
@@ -412,8 +417,8 @@ def slips(outage_id: str, *, by: Actor) -> list[SlipRow]:
                     channel or "", slip.processor,
                     names.get(slip.claimed_by_id or "", "Operator") if slip.claimed_at else "", slip.claimed_at,
                     request.id if request else "", request.sent_at if request else None,
-                    known and bool(client.email or email), phone, email, phone if known and not client.phone else "",
-                    email if known and not client.email else "",
+                    phone, email, phone if known and not client.phone else "",
+                    email if known and not client.email else "", (client.email or email) if known else "",
                 )
             )  # fmt: skip
         return rows

@@ -82,7 +82,13 @@ def _choose(title: str, rows: list[Money], name: str) -> list[Money]:
         table, hide_index=True, height="content" if len(rows) <= 12 else 420, selection_mode="multi-row",
         on_select="rerun",
         key=f"recon_{name}_{st.session_state.get('_recon_hand', 0)}_{len(rows)}",
-        column_config={"Amount": st.column_config.TextColumn(alignment="right")},
+        column_config={
+            "Day": st.column_config.TextColumn(width=68),
+            "Amount": st.column_config.TextColumn(width=76, alignment="right"),
+            "Who or where": st.column_config.TextColumn(width=112),
+            "Card": st.column_config.TextColumn(width=112),
+            "Code": st.column_config.TextColumn(width=62),
+        },
     )  # fmt: skip
     return [rows[place] for place in chosen["selection"]["rows"] if place < len(rows)]
 
@@ -168,7 +174,8 @@ def _link(found: Deposits) -> None:
 
 @st.dialog("Put a deposit together")
 def _together(found: Deposits) -> None:
-    lines = {one.id: f"{show.day(one.posted_on)} · {show.money(one.amount)} · {one.description}" for one in found.lines}
+    lines = {one.id: f"{show.day(one.posted_on)} · {show.money(one.amount)} · {one.description}" 
+             for one in sorted(found.lines, key=lambda one: not one.named)}  # fmt: skip
     batches = {one.id: f"{one.name} · {show.day(one.settled_on)} · {show.money(one.net)}"
                for one in found.expected}  # fmt: skip
     line = st.selectbox("Line of the bank", list(lines), format_func=lines.__getitem__, key="link_line")
@@ -236,10 +243,7 @@ def _table(rows: Sequence[Case], label: str) -> None:
             "Kind": ["Agrees" if one.kind == "exact" else case_words.kind(one) for one in rows],
             "Day": [show.day(one.day) for one in rows],
             "Card": [", ".join(dict.fromkeys(case_words.card(row) for row in one.payments)) for one in rows],
-            "How": [
-                f"by {one.detail['by']}" if one.detail.get("by") else "by the engine" if one.is_match else "written off"
-                for one in rows
-            ],
+            "How": [_how(one) for one in rows],
             "Reason": [one.reason for one in rows],
             "Paid": [show.money(sum(row.cents for row in one.payments)) for one in rows],
             "Settled": [show.money(sum(row.cents for row in one.settled)) for one in rows],
@@ -248,10 +252,21 @@ def _table(rows: Sequence[Case], label: str) -> None:
     )  # fmt: skip
 
 
+def _how(one: Case) -> str:
+    who = f"by {one.detail['by']}" if one.detail.get("by") else "by the engine" if one.is_match else ""
+    return who if one.state in ("accepted", "open") else f"{one.state.replace('_', ' ')} {who}".strip()
+
+
 def _names(rows: Sequence[Case]) -> dict[str, str]:
     return {
         one.key: " · ".join(
-            (show.day(one.day, style="short"), case_words.title(one), case_words.kind(one), case_words.sum_of(one))
+            (
+                show.day(one.day, style="short"),
+                case_words.title(one),
+                case_words.kind(one),
+                case_words.sum_of(one),
+                *([] if one.is_match else ["written off"]),
+            )
         )
         for one in rows
     }

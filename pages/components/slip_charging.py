@@ -56,7 +56,8 @@ def _place(outage_id: str, rows: Sequence[SlipRow], places: list[Terminal]) -> T
             )  # fmt: skip
         free = [one for one in rows if one.can_be_asked and not one.request_id and not one.claimed_at]
         if len(free) > 1 and st.button(f"Send {len(free)} payment requests", key="slip_ask_all",
-                                       icon=":material/forward_to_inbox:"):  # fmt: skip
+                                       icon=":material/forward_to_inbox:",
+                       help="Each goes to the address shown beside its slip."):  # fmt: skip
             _ask_all(outage_id)
     if not places:
         st.caption("No processor is set up. An administrator adds one in Settings > Processors; the authorization code "
@@ -97,14 +98,20 @@ def _buttons(one: SlipRow, place: Terminal | None) -> None:
                 withdraw_slip_request(one.id, by=frame.actor(), key=frame.form_key(f"withdraw_{one.id}"))
                 _done(f"withdraw_{one.id}", f"The payment request for slip {one.name} is withdrawn: its link is dead.")
     elif one.claimed_at is None and one.visit is not None:
-        no_address = None if one.can_be_asked else "The client has no e-mail address, or the record is restricted."
-        if one.new_email:
-            no_address = f"Goes to {show.plain(one.new_email)} as on the slip, which is added to the client's record."
-        if st.button("Send payment request", key=f"slip_ask_{one.id}", disabled=not one.can_be_asked,
-                     help=no_address):  # fmt: skip
+        _where(one)
+        if st.button("Send payment request", key=f"slip_ask_{one.id}", disabled=not one.can_be_asked):
             with _settled():
                 request_slip(one.id, site=account_actions.site(), by=frame.actor(), key=frame.form_key(f"ask_{one.id}"))
                 _done(f"ask_{one.id}", f"The client of slip {one.name} was asked to pay.")
+
+
+def _where(one: SlipRow) -> None:
+    """The address a payment request goes to, before anybody sends it."""
+    if one.can_be_asked:
+        kept = ", added to the client's record" if one.new_email else ""
+        st.caption(f"Goes to {frame.plain(one.ask_at)}{kept}", width="content")
+    else:
+        st.caption("No e-mail address, or the record is restricted", width="content")
 
 
 def _whose(one: SlipRow) -> None:

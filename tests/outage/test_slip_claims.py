@@ -335,6 +335,7 @@ def test_the_address_on_a_slip_is_where_its_request_goes_and_what_its_client_sig
     one = day.open_slip(1, email="", written="ada@example.org")
     two = day.open_slip(2, email="kept@example.org", written="other@example.org")
     assert day.of(one).can_be_asked and day.of(one).new_email == "ada@example.org"
+    assert (day.of(one).ask_at, day.of(two).ask_at) == ("ada@example.org", "kept@example.org"), "told before it is sent"
     assert [asked.why for asked in request_open_slips(day.id, by=sam)] == ["", ""]
     with read(day.clinic.id) as session:
         sent = select(OutboxMessage.recipient).where(OutboxMessage.purpose == "alert")
