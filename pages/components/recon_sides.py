@@ -174,7 +174,7 @@ def _link(found: Deposits) -> None:
 
 @st.dialog("Put a deposit together")
 def _together(found: Deposits) -> None:
-    lines = {one.id: f"{show.day(one.posted_on)} · {show.money(one.amount)} · {one.description}" 
+    lines = {one.id: f"{show.day(one.posted_on)} · {show.money(one.amount)} · {one.description}"
              for one in sorted(found.lines, key=lambda one: not one.named)}  # fmt: skip
     batches = {one.id: f"{one.name} · {show.day(one.settled_on)} · {show.money(one.net)}"
                for one in found.expected}  # fmt: skip

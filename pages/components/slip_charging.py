@@ -109,9 +109,9 @@ def _where(one: SlipRow) -> None:
     """The address a payment request goes to, before anybody sends it."""
     if one.can_be_asked:
         kept = ", added to the client's record" if one.new_email else ""
-        st.caption(f"Goes to {frame.plain(one.ask_at)}{kept}", width="content")
+        st.text(f"Goes to {one.ask_at}{kept}", width="content")
     else:
-        st.caption("No e-mail address, or the record is restricted", width="content")
+        st.text("No e-mail address, or the record is restricted", width="content")
 
 
 def _whose(one: SlipRow) -> None:
