@@ -50,7 +50,8 @@ def furnish(clinic_id, people, *, body="Dear {{ client_first_name }}, come and s
         session.bulk(Consent, consents)
         clinic = session.get_one(Clinic, clinic_id)
         definitions.save(
-            session, PROFILE, "clinic", ClinicProfile(legal_name=clinic.name, address="1 Main St, Troy"),
+            session, PROFILE, "clinic",
+            ClinicProfile(legal_name=clinic.name, address="1 Main St\nTroy", email="desk@clinic.example.org"),
             by_user_id=None,
         )  # fmt: skip
         definitions.save(session, SEGMENT, "all", Segment(label="All"), by_user_id=None)

@@ -24,6 +24,7 @@ from data.types import clock, is_id
 from messages.outbox import queue
 from records.access import client_for
 from security.actor import Actor
+from security.profile import profile
 from security.rules import Work, act, look, together
 
 __all__ = [
@@ -152,6 +153,7 @@ def tell_client(work: Work, invoice: Invoice, dedupe_key: str, site: str) -> Non
         subject="There is an invoice for you",
         text=f"Hello,\n\nThere is an invoice for you at {clinic}. Sign in with this e-mail address to see it:\n\n"
         f"{where}\n\nYou get a code by mail; there is no password. If you did not expect this, call the clinic.\n",
+        reply_to=profile(session).email,
     )  # fmt: skip
 
 

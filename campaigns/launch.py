@@ -206,6 +206,7 @@ def _begun(
         own = profile(session)
         frozen["sender"] = own.legal_name or clinic.name
         frozen["postal"] = own.address
+        frozen["reply_to"] = own.email
         try:
             frozen["site"] = public_address(session)
         except NoPortalAddress:

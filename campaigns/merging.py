@@ -134,11 +134,17 @@ def _clinic(session: ClinicSession, clinic: Clinic, wording: Wording, day: date)
     told = profile(session)
     website = told.website if re.match(r"https?://\S+$", told.website) else ""
     return {
-        "clinic_name": told.legal_name or clinic.name, "clinic_address": " ".join(told.address.split()),
+        "clinic_name": told.legal_name or clinic.name, "clinic_address": _in_one_line(told.address),
         "clinic_phone": told.phone, "clinic_email": told.email,
         "clinic_website": website or (f"https://{told.website}" if "." in told.website else ""),
         "today": wording.day(day, style="long"),
     }  # fmt: skip
+
+
+def _in_one_line(address: str) -> str:
+    """An address of several lines with a comma between them."""
+    lines = (" ".join(line.split()).rstrip(",") for line in address.splitlines())
+    return ", ".join(line for line in lines if line)
 
 
 def _clients(session: ClinicSession, ids: Collection[str]) -> dict[str, dict[str, str]]:

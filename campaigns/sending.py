@@ -272,7 +272,8 @@ def _plain(value: Any) -> Any:
 def compose(clinic_id: str, row: Any) -> Content:
     """The text of one recipient, of the frozen template and the frozen values."""
     run = _of_process(clinic_id, row.run_id)
-    headers, way_out = [("Auto-Submitted", "auto-generated")], ""
+    headers: tuple[tuple[str, str], ...] = ()
+    way_out = ""
     if run.frozen.get("site"):
         out = token(run.key, Out(clinic_id, row.channel, row.address_hash))
         way_out = f"{run.frozen['site']}/u/{out}?r={row.run_id.replace('-', '')}"
@@ -280,10 +281,10 @@ def compose(clinic_id: str, row: Any) -> Content:
     if row.channel != "email":
         return Content(made.text)
     if run.campaign.purpose == "marketing" and way_out:
-        headers += [("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
+        headers = (("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     return Content(
         made.text, made.html, subject=" ".join(made.subject.split())[:300],
-        sender_name=_one_line(run.frozen["sender"]), headers=tuple(headers),
+        sender_name=_one_line(run.frozen["sender"]), headers=headers, reply_to=run.frozen.get("reply_to", ""),
     )  # fmt: skip
 
 

@@ -100,6 +100,8 @@ class Compiled:
 
 _PLACE = "{% if clinic_address %}, {{ clinic_address }}{% endif %}"
 """Where the clinic is; a launch is held up elsewhere while that is not known."""
+_SIGN = "\n-- \n"
+"""By it a mail program knows where the end of a mail begins."""
 _END, _KIND = "\u241e", "\u241f"
 
 
@@ -375,10 +377,11 @@ def _printed(one: Token) -> str:
 
 
 def _tidied(text: str) -> str:
-    """Without the empty lines that a choice left behind."""
-    if "\n\n\n" not in text and " \n" not in text:  # as most are: taking lines apart is a tenth of a message's work
-        return text.strip()
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in text.split("\n"))).strip()
+    """Without the empty lines that a choice left behind; the sign of a mail's end keeps its space."""
+    if "\n\n\n" not in text and text.count(" \n") == text.count(_SIGN):
+        return text.strip()  # as most are: taking lines apart is a tenth of a message's work
+    lines = (line if line == _SIGN.strip("\n") else line.rstrip() for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def kind_of(session: ClinicSession) -> str:

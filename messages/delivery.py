@@ -30,11 +30,11 @@ from sqlalchemy import Row, bindparam, select, update
 
 from data.engine import database
 from data.errors import Refusal
-from data.models import OutboxMessage
+from data.models import Clinic, OutboxMessage
 from data.session import ClinicSession, read, write
 from data.types import clock
 from messages import relay_log, wire
-from messages.mime import check_address, mail
+from messages.mime import answers_to, check_address, mail
 from messages.outbox import Content, content_of, file_of
 from messages.wire import Mail, Told, smtp_connection
 
@@ -365,6 +365,10 @@ class Round(ABC):
                 report(self.clinic_id, run_ids, reason)
 
 
+AUTOMATIC = ("Auto-Submitted", "auto-generated")
+"""Nobody's absence note answers to a machine."""
+
+
 class MailRound(Round):
     """Mail, over one SMTP connection that is opened anew when it breaks after it has worked."""
 
@@ -375,6 +379,8 @@ class MailRound(Round):
         self._stack = ExitStack()
         self._server: smtplib.SMTP | None = None
         self._from = sender()
+        with read(clinic_id) as session:
+            self._name = " ".join(session.get_one(Clinic, clinic_id).name.split())[:120]
 
     def close(self) -> None:
         self._stack.close()
@@ -388,9 +394,9 @@ class MailRound(Round):
             with read(self.clinic_id) as session:
                 files = [file_of(session, file_id) for file_id in content.files]
         whole = mail(
-            sender=_named(content.sender_name, self._from), recipient=recipient, subject=content.subject or row.subject,
-            message_id=row.message_id, own_id=row.id, at=clock.now(), text=content.text, html=content.html,
-            headers=content.headers, files=files,
+            sender=_named(content.sender_name or self._name, self._from), recipient=recipient,
+            subject=content.subject or row.subject, message_id=row.message_id, own_id=row.id, at=clock.now(),
+            text=content.text, html=content.html, headers=_headers(content), files=files,
         )  # fmt: skip
         return Mail(self._from, recipient, whole)
 
@@ -419,6 +425,11 @@ def _named(name: str, address: str) -> str:
     if "=?" in name:  # as it is, a mailbox would read another name in it
         return f"{Header(name, 'utf-8').encode()} <{address}>"
     return formataddr((name, address))
+
+
+def _headers(content: Content) -> list[tuple[str, str]]:
+    answers = answers_to(content.reply_to)
+    return [AUTOMATIC, *([("Reply-To", answers)] if answers else []), *content.headers]
 
 
 def content_for(clinic_id: str, row: OutboxRow) -> Content:

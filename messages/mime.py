@@ -44,6 +44,14 @@ def check_address(address: str) -> str:
         raise Unsendable(f"{address!r} is not an e-mail address") from None
 
 
+def answers_to(address: str) -> str:
+    """The address as Reply-To, where it is one that a header can name; else an empty text."""
+    try:
+        return check_address(address) if address.isascii() else ""
+    except Unsendable:
+        return ""
+
+
 def header(name: str, value: str) -> str:
     """One header with its line end, encoded by the standard library where it is more than short ASCII.
 

@@ -48,7 +48,8 @@ class File:
 @dataclass(frozen=True)
 class Content:
     """What a mail says; ``files`` are the ids of those it carries. Where it has a ``subject`` that counts, not the
-    row's; ``headers`` are of the machine's own making, such as the way out of a list."""
+    row's; ``headers`` are of the machine's own making, such as the way out of a list. ``reply_to`` is where answers go:
+    what mails come from is often a mailbox for bounces, which nobody reads."""
 
     text: str
     html: str = ""
@@ -56,6 +57,7 @@ class Content:
     subject: str = ""
     sender_name: str = ""
     headers: tuple[tuple[str, str], ...] = ()
+    reply_to: str = ""
 
 
 def queue(
@@ -69,11 +71,12 @@ def queue(
     html: str = "",
     files: Sequence[str] = (),
     due_at: datetime | None = None,
+    reply_to: str = "",
 ) -> str:
     """Add a mail to the outbox; returns its id. The same dedupe key again changes nothing and returns the first id.
 
     ``purpose`` is what consent is judged by: invitation, alert, receipt, vault, campaign … Subjects never hold
-    anything protected. ``files`` are ids from ``attach``.
+    anything protected. ``files`` are ids from ``attach``; ``reply_to`` is who answers.
     """
     known = session.scalars(select(OutboxMessage.id).where(OutboxMessage.dedupe_key == dedupe_key)).one_or_none()
     if known:
@@ -86,7 +89,8 @@ def queue(
         recipient=recipient,
         subject=" ".join(subject.split()),
         body=seal(
-            json.dumps({"text": text, "html": html, "files": list(files)}).encode(), database().home.key("token")
+            json.dumps({"text": text, "html": html, "files": list(files), "reply_to": reply_to}).encode(),
+            database().home.key("token"),
         ),
         due_at=due_at or clock.now(),
     )
@@ -121,7 +125,7 @@ def reword(row: OutboxMessage, subject: str, text: str) -> None:
 def content_of(row: Any) -> Content:
     """The decrypted text of a message: a row of the outbox, or its columns."""
     told = json.loads(unseal(row.body, database().home.key("token"), row.id))
-    return Content(told["text"], told["html"], tuple(told.get("files", ())))
+    return Content(told["text"], told["html"], tuple(told.get("files", ())), reply_to=told.get("reply_to", ""))
 
 
 def file_of(session: ClinicSession, file_id: str) -> File:

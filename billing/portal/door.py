@@ -27,6 +27,7 @@ from records.access import client_for
 from records.family import current, family
 from security import audit
 from security.actor import Actor
+from security.profile import profile
 from security.rules import act, look
 from security.sessions import fingerprint
 from security.sign_in import is_loopback
@@ -99,6 +100,7 @@ def ask_code(slug: str, address: str) -> None:
             text=f"Hello,\n\nYour code for {clinic} is\n\n    {code[:4]} {code[4:]}\n\nIt works once, for "
             f"{int(CODE_LIFE.total_seconds() // 60)} minutes, on the page where you asked for it. Nobody from the "
             "clinic will ever ask you for it. If you did not want to sign in, delete this mail.\n",
+            reply_to=profile(session).email,
         )  # fmt: skip
         for client in clients:
             audit.append(session, Actor.portal(clinic_id, f"client {client.number}"), "portal.code_sent", "client",

@@ -116,7 +116,7 @@ def outside() -> None:
 def turn_off() -> None:
     """Where the role allows."""
     with st.popover("Turn off"):
-        current = st.text_input("Current password", type="password", key="own_off_now")
+        current = st.text_input("Current password", type="password", key="own_off_now", live="200ms")
         if st.button("Turn the second factor off", key="own_off"):
             with frame.refusals():
                 own_access.remove_second_factor(current, by=frame.actor(), key=frame.form_key("own_off"))

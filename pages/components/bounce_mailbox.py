@@ -30,6 +30,7 @@ def draw() -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.text_input("User", key=form.key("user"), live=form.live, autocomplete="off")
             password = st.text_input("Password", type="password", key="mailbox_password", autocomplete="new-password",
+                                     live="200ms",
                                      placeholder="Kept; type to change it" if has_password else "")  # fmt: skip
         st.number_input("Passing bounces until an address counts as gone", 2, 20, key=form.key("soft_bounces"),
                         width=330)  # fmt: skip

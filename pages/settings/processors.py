@@ -142,7 +142,7 @@ def credentials(chosen: Listed) -> None:
     typed = {
         name: column.text_input(
             label, type="password", key=f"secret-{chosen.slug}-{name}-{turn}", autocomplete="off", max_chars=400,
-            placeholder="stays as it is" if name in have.names else "",
+            live="200ms", placeholder="stays as it is" if name in have.names else "",
         )
         for column, (name, label) in zip(columns, names.items(), strict=True)
     }  # fmt: skip

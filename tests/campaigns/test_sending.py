@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from campaigns import launch, sending
 from campaigns.consents import suppress
-from data.models import Appointment, CampaignRun, Client, Consent, Location, OutboxMessage, Patient
+from data.models import Appointment, CampaignRun, Client, Clinic, Consent, Location, OutboxMessage, Patient
 from data.session import read, write
 from data.types import clock, new_id
 from messages import delivery
+from messages.outbox import queue
 from messages.pace import quiet_until
 from security import audit
 from security.actor import Actor
@@ -64,6 +65,8 @@ def test_a_campaign_goes_to_each_once_and_ends(clinic, inbox, monkeypatch):
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert mail["List-Unsubscribe"].startswith("<https://clinic.example.org/u/")
         text = mail.get_body(("plain",)).get_content()
+        assert mail["Reply-To"] == "desk@clinic.example.org"
+        assert "\n-- \n" in text.replace("\r\n", "\n"), "a mail program knows by it where the end begins"
         assert "Dear Amy" in text and "1 Main St, Troy" in text and "/u/" in text
         ids = {row.message_id for row in rows(clinic)}
         row = next(row for row in rows(clinic) if row.recipient == "amy@example.org")
@@ -371,3 +374,15 @@ def test_marks_throw_away_no_answer_kept_for_pages(sqlite_clinic, inbox, monkeyp
         with read(clinic.id) as session:
             assert session.seen_change() == before and by_state(clinic) == {"sent": 25}
             assert min(session.scalars(select(OutboxMessage.change).where(OutboxMessage.run_id.is_not(None)))) > before
+
+
+def test_a_mail_of_no_campaign_names_the_clinic_and_who_answers(sqlite_clinic, inbox):
+    with write(sqlite_clinic.id) as session:
+        name = session.get_one(Clinic, sqlite_clinic.id).name
+        for place, answers in enumerate(("desk@clinic.example.org", "x\r\nBcc: all@example.org")):
+            queue(session, purpose="alert", dedupe_key=f"k{place}", recipient=f"a{place}@example.org", subject="Hi",
+                  text="Hello", reply_to=answers)  # fmt: skip
+    delivery.deliver(sqlite_clinic.id, "w")
+    [first], [other] = inbox.to("a0@example.org"), inbox.to("a1@example.org")
+    assert first["From"].addresses[0].display_name == name and first["Reply-To"] == "desk@clinic.example.org"
+    assert first["Auto-Submitted"] == "auto-generated" and other["Reply-To"] is other["Bcc"] is None
