@@ -164,11 +164,8 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
         hold((row, "another address was entered meanwhile") for row in own if row.client_id in moved)
     patients = _patients_of(session, {one for about in told.values() for one in about["patients"]})
     hold((row, _about_patients(row, told[row.id]["patients"], patients)) for row in rows)
-    if run.campaign.purpose == "marketing":
-        days = run.campaign.frequency_cap_days
-        clients = [row.client_id for row in rows if row.id not in held]
-        reached = recently_reached(session, clients, days, run.run_id, sent_only=True)
-        hold((row, "got another message meanwhile") for row in rows if row.client_id in reached)
+    for row_id, why in _reached(session, run, [row for row in rows if row.id not in held]).items():
+        held.setdefault(row_id, why)
     for row in _less_permitted(session, run, rows, told):
         held.setdefault(row.id, Held("may no longer name the patient", clock.now()))
     hold(_changed(session, run, [row for row in rows if row.id not in held], told))
@@ -179,6 +176,22 @@ def _judged(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[s
             if until and row.id not in held:
                 held[row.id] = Held("quiet hours", until)
     return held
+
+
+def judge_again(session: ClinicSession, rows: Sequence[Any]) -> dict[str, Held]:
+    """Who got a message of another campaign since ``judge`` was asked: marks of workers are no change of the clinic."""
+    held: dict[str, Held] = {}
+    for run_id in {row.run_id for row in rows}:
+        held |= _reached(session, running(session, run_id), [row for row in rows if row.run_id == run_id])
+    return held
+
+
+def _reached(session: ClinicSession, run: Running, rows: Sequence[Any]) -> dict[str, Held]:
+    if run.campaign.purpose != "marketing":
+        return {}
+    clients = [row.client_id for row in rows]
+    reached = recently_reached(session, clients, run.campaign.frequency_cap_days, run.run_id, sent_only=True)
+    return {row.id: Held("got another message meanwhile") for row in rows if row.client_id in reached}
 
 
 def _less_permitted(
@@ -376,5 +389,6 @@ def _turn(clinic_id: str, due: Sequence[str], over: Sequence[str], by: Actor) ->
 
 delivery.COMPOSERS[delivery.CAMPAIGN] = compose
 delivery.GROUP_JUDGES[delivery.CAMPAIGN] = judge
+delivery.GROUP_JUDGES_AGAIN[delivery.CAMPAIGN] = judge_again
 delivery.ALLOWED.append(allowed)
 delivery.BROKEN.append(broken)

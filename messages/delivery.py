@@ -12,6 +12,7 @@ ten are in doubt after a crash. All others are marked one by one.
 from __future__ import annotations
 
 import os
+import re
 import smtplib
 import time
 from abc import ABC, abstractmethod
@@ -69,6 +70,8 @@ JUDGES: dict[str, Judge] = {}
 """By purpose what says, just before a message goes out, why it must not go any more; an empty text lets it pass."""
 GROUP_JUDGES: dict[str, Callable[[ClinicSession, Sequence[OutboxRow]], dict[str, Held]]] = {}
 """The same for many at once: by id those that are held. What it says counts until something of the clinic changes."""
+GROUP_JUDGES_AGAIN: dict[str, Callable[[ClinicSession, Sequence[OutboxRow]], dict[str, Held]]] = {}
+"""What of it is asked once more for each group that is about to go: what other workers have sent meanwhile."""
 COMPOSERS: dict[str, Callable[[str, OutboxRow], Content]] = {}
 """By purpose what makes the text of a message when it goes out; raises Unsendable. Without one it is in the row."""
 ALLOWED: list[Callable[[ClinicSession, str], dict[str, int]]] = []
@@ -76,6 +79,8 @@ ALLOWED: list[Callable[[ClinicSession, str], dict[str, int]]] = []
 BROKEN: list[Callable[[str, Collection[str], str], None]] = []
 """Told of the runs that the mail server let no message of through, and why."""
 
+_QUOTED = re.compile(r"[^\s<>()\[\]\"',;:]+@[^\s<>()\[\]\"',;:]+")
+_NUMBER = re.compile(r"\+\d[\d -]{6,18}\d|(?<![\w.-])\d{10,15}(?![\w.-])")
 _ROW = OutboxMessage.__table__
 _OWN = _ROW.c.clinic_id == bindparam("clinic")
 _THESE = _ROW.c.id.in_(bindparam("ids", expanding=True))
@@ -267,7 +272,7 @@ class Round(ABC):
     def _judged(self, rows: list[OutboxRow]) -> list[OutboxRow]:
         with read(self.clinic_id) as session:
             self._judged_at = session.seen_change()
-            held = _held_together(session, rows)
+            held = _held_together(session, rows, GROUP_JUDGES)
         return self._keep_held(rows, held)
 
     def _keep_held(self, rows: list[OutboxRow], held: dict[str, Held]) -> list[OutboxRow]:
@@ -295,8 +300,9 @@ class Round(ABC):
         quiet = all(row.run_id for row in rows) and all(end.row.run_id for end in self._ends)
         with write(self.clinic_id, quiet=quiet) as session:
             stands = session.head().content_change == self._judged_at
-            if any(row.run_id for row in rows) and not stands:
-                rows = self._keep_held(rows, _held_together(session, rows))
+            if any(row.run_id for row in rows):
+                judges = GROUP_JUDGES_AGAIN if stands else GROUP_JUDGES
+                rows = self._keep_held(rows, _held_together(session, rows, judges))
             for row in list(rows):
                 judge = JUDGES.get(row.purpose)
                 why_not = judge(session, row) if judge else ""
@@ -337,8 +343,8 @@ class Round(ABC):
         if state == "sending":  # may have arrived: the relay's log is asked soon
             owner, until = self.owner, now + GRACE
         values = {
-            "one": end.row.id, "owner": self.owner, "to_state": state, "words": end.reply[:500], "more": end.tried,
-            "when": due, "kept_by": owner, "until": until,
+            "one": end.row.id, "owner": self.owner, "to_state": state, "words": _naming_nobody(end.reply)[:500],
+            "more": end.tried, "when": due, "kept_by": owner, "until": until,
         }  # fmt: skip
         session.connection().execute(_ELSE, self._about(session) | values)
 
@@ -351,7 +357,7 @@ class Round(ABC):
         for row, said in told:
             self._ends.append(_end_of(row, said))
             if said.is_broken or _is_about_sender(row, said):
-                broken = broken or said.text or "the connection broke off"
+                broken = broken or _naming_nobody(said.text) or "the connection broke off"
         self._broken = broken
         if broken and not any(said.is_sent for _, said in told):
             self._break_off({row.run_id for row, _ in told if row.run_id}, broken)
@@ -438,14 +444,17 @@ def content_for(clinic_id: str, row: OutboxRow) -> Content:
     return composer(clinic_id, row) if composer else content_of(row)
 
 
-def _held_together(session: ClinicSession, rows: Iterable[OutboxRow]) -> dict[str, Held]:
+def _held_together(
+    session: ClinicSession, rows: Iterable[OutboxRow],
+    judges: dict[str, Callable[[ClinicSession, Sequence[OutboxRow]], dict[str, Held]]],
+) -> dict[str, Held]:  # fmt: skip
     by_kind: dict[str, list[OutboxRow]] = {}
     for row in rows:
         by_kind.setdefault(CAMPAIGN if row.run_id else row.purpose, []).append(row)
     held: dict[str, Held] = {}
     for kind, same in by_kind.items():
-        if kind in GROUP_JUDGES:
-            held |= GROUP_JUDGES[kind](session, same)
+        if kind in judges:
+            held |= judges[kind](session, same)
     return held
 
 
@@ -465,6 +474,12 @@ def _end_of(row: OutboxRow, said: Told) -> _End:
     if said.code >= 500:
         return _End(row, "failed", words)
     return _End(row, "deferred", words)
+
+
+def _naming_nobody(reply: str) -> str:
+    """What a server said, without the addresses and numbers it quotes: it stands in logs and reports for people who may
+    not see clients, and has to be the same for all whom it concerns."""
+    return _NUMBER.sub("\u2026", _QUOTED.sub("\u2026", reply))
 
 
 def _later(attempts: int, now: datetime) -> tuple[str, datetime]:

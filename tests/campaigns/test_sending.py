@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns import launch, sending
+from campaigns import audience, launch, runs, sending
 from campaigns.consents import suppress
 from data.models import Appointment, CampaignRun, Client, Clinic, Consent, Location, OutboxMessage, Patient
 from data.session import read, write
@@ -19,6 +19,7 @@ from security.actor import Actor
 from security.profile import ClinicProfile
 from tests import inbox as inboxes
 from tests.campaigns.reach import Member, by_state, furnished, rows
+from tests.messages.rough import rough
 
 pytestmark = pytest.mark.usefixtures("inbox")
 PEOPLE = [("Amy", "amy@example.org"), ("Bea", "bea@example.org"), ("Cal", "cal@example.org")]
@@ -282,6 +283,21 @@ def test_nobody_is_written_to_more_often_than_the_cap_allows_across_campaigns(cl
         assert len(inbox.mails) == 6
 
 
+def test_two_workers_with_a_launch_each_write_to_nobody_twice_within_the_cap(clinic, inbox, monkeypatch):
+    """Launched in one moment and judged before either had sent, each took the other's people for unreached."""
+    with furnished(clinic, monkeypatch, PEOPLE, frequency_cap_days=7):
+        launch.launch("news", key="first", by=by(clinic))
+        with monkeypatch.context() as patch:
+            patch.setattr(audience, "recently_reached", lambda *_, **__: set())
+            launch.launch("news", key="second", by=by(clinic))
+        workers = [delivery.MailRound(clinic.id, f"w{number}") for number in range(2)]
+        judged = [worker._judged(worker.claim()) for worker in workers]
+        assert [len(rows) for rows in judged] == [3, 3] and judged[0][0].run_id != judged[1][0].run_id
+        assert [len(worker._begin(rows)) for worker, rows in zip(workers, judged, strict=True)] == [3, 0]
+        for worker in workers:
+            worker._beside.shutdown()
+
+
 def test_some_get_the_other_text_and_some_none_to_compare_with(clinic, inbox, monkeypatch):
     people = [(f"p{n:03d}", f"p{n:03d}@example.org") for n in range(200)]
     with furnished(clinic, monkeypatch, people, b_templates={"email": "other"}, b_share=30, hold_out_percent=20):
@@ -351,6 +367,19 @@ def test_two_workers_at_once_send_nothing_twice(clinic, inbox, monkeypatch):
             worker.join()
         assert sorted(mail.rcpt_tos[0] for mail in inbox.mails) == [address for _, address in people]
         assert by_state(clinic) == {"sent": 60}
+
+
+def test_what_a_server_answers_names_nobody_in_logs_and_reports(sqlite_clinic, monkeypatch):
+    clinic = sqlite_clinic
+    said = "550 5.1.1 <amy@example.org>: amy@example.org not at 203.0.113.25, call +1 212 555 0100, id 4F12345678901"
+    people = [*PEOPLE, ("Odd", "odd@exa mple.org")]
+    with rough({("RCPT", "amy"): said}, pipelining=True) as server, furnished(clinic, monkeypatch, people):
+        monkeypatch.setenv("BALLAST_SMTP_URL", server.url)
+        run_id = launch.launch("news", key="k", by=by(clinic))
+        delivery.deliver(clinic.id, "w")
+        [failed] = [row for row in rows(clinic) if row.state == "failed"]
+        assert failed.reply == "550 5.1.1 <\u2026>: \u2026 not at 203.0.113.25, call \u2026, id 4F12345678901"
+        assert "@" not in str(runs.why_left_out(run_id, by=by(clinic)))
 
 
 def test_no_merge_value_makes_a_header(clinic, inbox, monkeypatch):
