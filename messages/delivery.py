@@ -173,6 +173,7 @@ class Round(ABC):
         self.clinic_id, self.owner, self.limit = clinic_id, owner, limit
         self.ended: Counter[str] = Counter()
         self._judged_at: int | None = None
+        self._marked_at, self._alone = -1, True
         self._ends: list[_End] = []
         self._broken = ""
         self._unsendable: list[_End] = []
@@ -211,7 +212,7 @@ class Round(ABC):
             return []
         quiet = all(row.run_id for row in rows)
         with write(self.clinic_id, quiet=quiet) as session:
-            session.head()
+            self._marked_at, self._alone = session.head().change, True
             rows = self._due(session, now)
             mark = {"owner": self.owner, "until": now + LEASE}
             if rows:
@@ -299,9 +300,11 @@ class Round(ABC):
         may go."""
         quiet = all(row.run_id for row in rows) and all(end.row.run_id for end in self._ends)
         with write(self.clinic_id, quiet=quiet) as session:
-            stands = session.head().content_change == self._judged_at
-            if any(row.run_id for row in rows):
-                judges = GROUP_JUDGES_AGAIN if stands else GROUP_JUDGES
+            head = session.head()
+            self._alone &= head.change == self._marked_at + 1  # nobody else has written anything since these were taken
+            self._marked_at = head.change
+            if any(row.run_id for row in rows) and not self._alone:
+                judges = GROUP_JUDGES_AGAIN if head.content_change == self._judged_at else GROUP_JUDGES
                 rows = self._keep_held(rows, _held_together(session, rows, judges))
             for row in list(rows):
                 judge = JUDGES.get(row.purpose)
