@@ -17,6 +17,7 @@ from pages.components import (
     campaign_words,
     frame,
     show,
+    to_top,
 )
 from pages.components.draft_form import DraftForm
 
@@ -71,6 +72,7 @@ def _setup(slug: str, document: Campaign | None, number: int | None) -> None:
             with form.saving():
                 saved = campaign_setup.save(form, slug, number)
                 st.toast("Saved.", icon=":material/check:")
+                to_top.ask()
                 st.session_state.pop(f"view_{saved}_False", None)
                 st.switch_page("campaigns/campaign.py", query_params={"name": saved, "view": "check"})
     with right:
@@ -89,6 +91,7 @@ def _check(slug: str, kept: Kept[Campaign]) -> None:
         looked = campaign_check.audience(slug, kept.number)
     with right:
         campaign_preview.draw(slug, kept.document, looked)
+    to_top.draw()
 
 
 def _launched(slug: str, view: str, launches: list[runs.Run]) -> None:

@@ -15,12 +15,12 @@ from records import search
 def draw(slug: str, campaign: Campaign, looked: Looked | None) -> None:
     """The choices, and the message beneath them."""
     texts = _texts(campaign)
+    chosen = next(iter(texts))
+    if len(texts) > 1:
+        chosen = st.segmented_control(
+            "Message", list(texts), format_func=texts.__getitem__, default=chosen, required=True, key="seen_text"
+        ) or chosen  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = next(iter(texts))
-        if len(texts) > 1:
-            chosen = st.segmented_control(
-                "Message", list(texts), format_func=texts.__getitem__, default=chosen, required=True, key="seen_text"
-            ) or chosen  # fmt: skip
         client, spot = _whom(slug, chosen, looked)
     if client and spot is None:
         st.info("This client is not in the segment, so nothing goes to them.", icon=":material/person_off:")
@@ -39,6 +39,8 @@ def draw(slug: str, campaign: Campaign, looked: Looked | None) -> None:
         except NotFound:
             st.warning("The template of this message is no longer there: choose another one under Set up.")
             return
+        if looked and not client and not looked.first.get((variant, channel)):
+            st.caption("Nobody gets this one at present: it is shown with made-up values.")
         told = f"{CHANNELS[channel]}{' · text B' if variant == 'b' else ''}: {template.label}"  # type: ignore[index]
         st.page_link("campaigns/template.py", label=frame.plain(told), icon=":material/edit:",
                      query_params={"name": name})  # fmt: skip
@@ -71,20 +73,22 @@ def _whom(slug: str, chosen: str, looked: Looked | None) -> tuple[str, Spot | No
     if looked is None or "clients.view" not in frame.may():
         return "", None
     variant, _, channel = chosen.partition(":")
-    names = looking.recipients(slug, looked.first.get((variant, channel), ()), by=frame.actor())
+    first, place = looked.first.get((variant, channel), ()), st.container(width="content")
     words = st.text_input(
-        "Somebody else", key="seen_find", placeholder="Name, phone or number", icon=":material/search:", live=True,
-        width=230,
+        "Or as somebody else", key="seen_find", placeholder="Name, phone or number", icon=":material/search:",
+        live=True, width=230,
     )  # fmt: skip
     if words:
         found = [one for one in search.find(words, by=frame.actor(), limit=8) if not one.restricted]
         names = {one.id: one.name for one in found}
         if not names:
             st.caption("No client has these words.", width="content")
-            return "", None
+    else:
+        names = looking.recipients(slug, first, by=frame.actor())
     if not names:
         return "", None
-    client = st.selectbox(
-        "As this client gets it", list(names), format_func=names.get, key=f"seen_client_{chosen}_{words}", width=230
-    )
+    with place:
+        client = st.selectbox(
+            "As this client gets it", list(names), format_func=names.get, key=f"seen_client_{chosen}_{words}", width=230
+        )
     return (client, looked.spots.get(client)) if client else ("", None)
