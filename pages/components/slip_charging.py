@@ -91,7 +91,8 @@ def _buttons(one: SlipRow, place: Terminal | None) -> None:
     ):
         with _settled():
             claim_slip(one.id, place.slug if place else "", by=frame.actor(), key=frame.form_key(f"claim_{one.id}"))
-            _done(f"claim_{one.id}", "")
+            dead = f"The payment request for slip {one.name} is withdrawn: its link is dead." if one.request_id else ""
+            _done(f"claim_{one.id}", dead)
     if one.request_id:
         if st.button("Withdraw the request", key=f"slip_withdraw_{one.id}", type="tertiary"):
             with _settled():

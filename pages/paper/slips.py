@@ -189,8 +189,12 @@ def _paid(one: SlipRow) -> str:
 
 @st.dialog("Record the shredding")
 def _destroy(left: list[SlipRow]) -> None:
-    names = {one.id: f"{one.name} · {show.money(one.amount_cents)}" for one in left}
-    chosen = st.multiselect("Slips", list(names), default=list(names), format_func=names.__getitem__, key="destroy_ids")
+    names = {
+        one.id: f"{one.name} · {show.money(one.amount_cents)}{' · asked, not paid yet' if one.is_uncharged else ''}"
+        for one in left
+    }
+    paid = [one.id for one in left if not one.is_uncharged]
+    chosen = st.multiselect("Slips", list(names), default=paid, format_func=names.__getitem__, key="destroy_ids")
     st.caption(f"It is written down that you, {show.plain(frame.person().name)}, destroyed the paper of these slips.")
     if st.button("I destroyed these slips", type="primary", key="destroy_save", width="stretch"):
         with frame.refusals():
