@@ -27,7 +27,7 @@ from data.engine import Database, database, use
 from data.errors import Refusal
 from data.home import Home
 from data.models import Clinic, Heartbeat, Job, Ticket
-from data.session import write
+from data.session import ClinicSession, write
 from data.types import clock, new_id
 from messages import delivery, outbox, sms
 from outage import reading, vault, watched
@@ -104,13 +104,20 @@ def read_returns(clinic: Clinic, job: Job) -> dict[str, object]:
     return dict(vars(read_mailbox(by=Actor.worker(clinic.id, job.id))))
 
 
+def read_replies(clinic: Clinic, job: Job) -> dict[str, object]:
+    """STOP and START in reply to text messages, where the service cannot call us."""
+    from campaigns.text_replies import ask
+
+    return dict(vars(ask(by=Actor.worker(clinic.id, job.id))))
+
+
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
     "reconcile": reconcile, "books": check_books, "letters": letters.carry_out, "vault": vault.carry_out,
     "campaign": recurring.carry_out,
-    "mailbox": read_returns,
+    "mailbox": read_returns, "replies": read_replies,
 }  # fmt: skip
-BESIDE = frozenset(("schedule", "reconcile", "books", "campaign", "letters", "mailbox"))
+BESIDE = frozenset(("schedule", "reconcile", "books", "campaign", "letters", "mailbox", "replies"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
 RECURRING = {
@@ -120,6 +127,12 @@ RECURRING = {
 """Kind to local rule. A whole-home job such as the backup runs for the first clinic only."""
 READ_MAILBOX = "every 10 minutes"
 """For clinics that have set a mailbox for bounces."""
+
+
+def _asked_often(session: ClinicSession) -> list[str]:
+    """What is looked into every ten minutes, where the clinic has set it up."""
+    set_up = {"mailbox": mailbox_in(session).active, "replies": sms.is_set_up(session)}
+    return [kind for kind, is_set in set_up.items() if is_set]
 
 
 class Worker:
@@ -261,8 +274,8 @@ class Worker:
             for kind, rule in RECURRING.items():
                 if whole_home or kind != "backup":
                     jobs.ensure(session, kind, rule, clinic.zone)
-            if mailbox_in(session).active:
-                jobs.ensure(session, "mailbox", READ_MAILBOX, clinic.zone)
+            for kind in _asked_often(session):
+                jobs.ensure(session, kind, READ_MAILBOX, clinic.zone)
 
     @staticmethod
     def _carry_out(clinic: Clinic, job: Job) -> None:

@@ -158,7 +158,7 @@ def receive(slug: str, token: str, body: bytes) -> Taken | None:
 
     ``{"events": [{"id": "…", "kind": "hard_bounce", "message": "…", "detail": "550 5.1.1"}]}``. Raises NotUnderstood.
     """
-    clinic_id = _clinic_with(slug)
+    clinic_id = clinic_with(slug)
     if clinic_id is None:
         return None
     with read(clinic_id) as session:
@@ -208,7 +208,8 @@ def has_hook(*, by: Actor) -> bool:
         return bool(secret(session, HOOK))
 
 
-def _clinic_with(slug: str) -> str | None:
+def clinic_with(slug: str) -> str | None:
+    """The id of the clinic that an address names; None for none that is open."""
     if "\0" in slug or len(slug) > 60:
         return None
     with everywhere() as session:

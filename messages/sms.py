@@ -11,10 +11,12 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import httpx
 
+from data.errors import EnvironmentFailure
 from data.session import ClinicSession, read
 from data.tls import trusted
 from messages.delivery import OutboxRow, Round, content_for, is_paused
@@ -26,7 +28,14 @@ API = "https://api.twilio.com"
 TIMEOUT = httpx.Timeout(20.0, connect=8.0)
 LONGEST = 1600
 """Characters that Twilio takes in one message."""
+PAGES = 10
+"""Pages of replies that are read at once."""
 SECRET = "sms"  # noqa: S105 - a name
+
+
+class NotAnswered(EnvironmentFailure):
+    """The text message service could not be asked for replies: {problem}. Check the account under Settings > Text
+    messages."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +83,7 @@ class TextRound(Round):
     def __init__(self, clinic_id: str, owner: str, limit: int, account: Account) -> None:
         super().__init__(clinic_id, owner, limit)
         self.account = account
-        self.client = httpx.Client(
-            base_url=os.environ.get("BALLAST_SMS_AT", "") or API, auth=(account.account, account.token),
-            timeout=TIMEOUT, follow_redirects=False, verify=trusted(),
-        )  # fmt: skip
+        self.client = _client(account)
 
     def close(self) -> None:
         self.client.close()
@@ -86,20 +92,66 @@ class TextRound(Round):
         text = content_for(self.clinic_id, row).text.strip()
         if not text or len(text) > LONGEST:
             raise Unsendable(f"a text message has 1 to {LONGEST:,} characters, this one {len(text):,}")
-        whom = "MessagingServiceSid" if self.account.sender.startswith("MG") else "From"
-        return {"To": number_of(row.recipient), whom: self.account.sender, "Body": text}
+        return _form(self.account, number_of(row.recipient), text)
 
     def send(self, parcels: Sequence[tuple[OutboxRow, Any]]) -> list[tuple[OutboxRow, Told]]:
         return [(row, self._post(form)) for row, form in parcels]
 
     def _post(self, form: dict[str, str]) -> Told:
-        try:
-            answer = self.client.post(f"/2010-04-01/Accounts/{self.account.account}/Messages.json", data=form)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
-            return Told(0, "the text message service cannot be reached", "connection")
-        except httpx.HTTPError:
-            return Told(0, "the text message service did not answer in time", "connection", may_have_arrived=True)
-        return _told(answer)
+        return _posted(self.client, self.account, form)
+
+
+def send_one(account: Account, number: str, text: str) -> Told:
+    """Send one text message beside the outbox, to try an account; what the service said. ``number`` is as dialled."""
+    with _client(account) as client:
+        return _posted(client, account, _form(account, number, text))
+
+
+def incoming(account: Account, since: date) -> list[dict[str, str]]:
+    """What people wrote to the clinic's numbers since a day (UTC): ``sid``, ``from``, ``body``, ``date_sent``. Raises
+    NotAnswered."""
+    found: list[dict[str, str]] = []
+    about: dict[str, str] | None = {"DateSent>": since.isoformat(), "PageSize": "500"}
+    if about and not account.sender.startswith("MG"):
+        about["To"] = account.sender
+    where: str | None = f"/2010-04-01/Accounts/{account.account}/Messages.json"
+    with _client(account) as client:
+        for _ in range(PAGES):
+            try:
+                answer = client.get(where or "", params=about)
+                told = answer.json() if answer.status_code == 200 else None
+            except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+                raise NotAnswered(problem="it did not answer") from None
+            if not isinstance(told, dict) or not isinstance(told.get("messages"), list):
+                raise NotAnswered(problem=_words(answer))
+            some = [one for one in told["messages"] if isinstance(one, dict) and one.get("direction") == "inbound"]
+            found += [{name: str(one.get(name) or "") for name in ("sid", "from", "body", "date_sent")} for one in some]
+            where, about = told.get("next_page_uri"), None  # it holds its own query
+            if not isinstance(where, str) or not where.startswith("/2010-04-01/"):
+                break
+    return found
+
+
+def _client(account: Account) -> httpx.Client:
+    return httpx.Client(
+        base_url=os.environ.get("BALLAST_SMS_AT", "") or API, auth=(account.account, account.token),
+        timeout=TIMEOUT, follow_redirects=False, verify=trusted(),
+    )  # fmt: skip
+
+
+def _form(account: Account, number: str, text: str) -> dict[str, str]:
+    whom = "MessagingServiceSid" if account.sender.startswith("MG") else "From"
+    return {"To": number, whom: account.sender, "Body": text}
+
+
+def _posted(client: httpx.Client, account: Account, form: dict[str, str]) -> Told:
+    try:
+        answer = client.post(f"/2010-04-01/Accounts/{account.account}/Messages.json", data=form)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+        return Told(0, "the text message service cannot be reached", "connection")
+    except httpx.HTTPError:
+        return Told(0, "the text message service did not answer in time", "connection", may_have_arrived=True)
+    return _told(answer)
 
 
 def number_of(typed: str) -> str:

@@ -102,6 +102,11 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("settings/vault.py", "The Vault", "lock_clock", "settings.edit", "vault", in_menu=False),
         Page("settings/status_page.py", "Status page", "monitor_heart", "settings.edit", "status-page", in_menu=False),
         Page("settings/do_not_contact.py", "Do not contact", "block", "settings.edit", "do-not-contact", in_menu=False),
+        Page(
+            "settings/undelivered.py", "Undelivered", "mark_email_unread", "settings.edit", "undelivered", in_menu=False
+        ),
+        Page("settings/text_messages.py", "Text messages", "sms", "settings.edit", "text-messages", in_menu=False),
+        Page("settings/mail.py", "Mail", "outgoing_mail", "settings.edit", "mail", in_menu=False),
         Page("settings/snapshots.py", "Snapshot computers", "offline_pin", "settings.edit", "snapshots", in_menu=False),
         Page("settings/flow_stages.py", "Flow stages", "view_kanban", "settings.edit", "flow-stages", in_menu=False),
         Page("settings/forms.py", "Forms", "description", "settings.edit", "forms", in_menu=False),

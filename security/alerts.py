@@ -42,6 +42,8 @@ def alerts(*, by: Actor) -> list[Alert]:
             found += _work(session)
         if "reports.schedule" in may:
             found += _mailed(session)
+        if "settings.edit" in may:
+            found += _messages(session)
     if "data.backup" in may:
         found += [Alert("danger", problem, "backups") for problem in state(by=by).problems]
     return sorted(found, key=lambda alert: alert.grade != "danger")
@@ -88,6 +90,22 @@ def _books(session: ClinicSession) -> list[Alert]:
     return [Alert("danger", f"{words}. Close no period; ballast billing check names them.", "reconciliation")]
 
 
+def _messages(session: ClinicSession) -> list[Alert]:
+    """Messages that somebody has to decide upon; what was refused to a client of a campaign stands in its log."""
+    doubted = session.scalar(select(func.count()).where(OutboxMessage.state == "uncertain")) or 0
+    refused = session.scalar(
+        select(func.count()).where(OutboxMessage.state == "failed", OutboxMessage.run_id.is_(None))
+    ) or 0  # fmt: skip
+    found = []
+    if refused:
+        words = "One message" if refused == 1 else f"{refused:,} messages"
+        found.append(Alert("warning", f"{words} could not be sent.", "undelivered"))
+    if doubted:
+        words = "One message" if doubted == 1 else f"{doubted:,} messages"
+        found.append(Alert("warning", f"{words} may not have arrived: somebody has to decide.", "undelivered"))
+    return found
+
+
 def _work(session: ClinicSession) -> list[Alert]:
     """What of a campaign went wrong stands in its own log, and is told by campaigns.recurring.failures."""
     found = _books(session)
@@ -96,13 +114,6 @@ def _work(session: ClinicSession) -> list[Alert]:
     if failed:
         words = "One task" if failed == 1 else f"{failed} tasks"
         found.append(Alert("warning", f"{words} of the background worker failed.", "backups"))
-    mails = select(func.count()).select_from(OutboxMessage).where(
-        OutboxMessage.state == "failed", OutboxMessage.run_id.is_(None)
-    )  # fmt: skip
-    stuck = session.scalar(mails) or 0
-    if stuck:
-        words = "One message" if stuck == 1 else f"{stuck} messages"
-        found.append(Alert("warning", f"{words} could not be sent.", "backups"))
     seen = session.scalar(select(func.max(Heartbeat.seen_at)).where(Heartbeat.part == "worker"))
     if seen is not None and clock.now() - seen > WORKER_SILENT:
         found.append(Alert("danger", "The background worker is silent: nothing is sent or backed up.", "backups"))

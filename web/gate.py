@@ -35,6 +35,7 @@ ANONYMOUS_PREFIXES = (
     "/u/",
     "/hooks/",
     "/bounces/",
+    "/texts/",
     "/pay/",
     "/portal/",
     "/snapshot/",

@@ -30,6 +30,7 @@ from web.receipts import receipt, statement
 from web.report_files import report_file
 from web.snapshot.app import app as snapshot
 from web.snapshot.app import inside as into_snapshot
+from web.texts import replied
 from web.warm import warm
 from web.ways_out import choices, way_out
 from web.webhooks import pay, told
@@ -162,6 +163,7 @@ routes: list[BaseRoute] = [
     Route("/report-files/{id}", report_file),
     Route("/hooks/{clinic}/{processor}", told, methods=["POST"]),
     Route("/bounces/{clinic}/{token}", came_back, methods=["POST"]),
+    Route("/texts/{clinic}", replied, methods=["POST"]),
     Route("/pay/{id}", pay, methods=["GET"]),
     Route("/u/{token}/choices", choices, methods=["GET", "POST"]),
     Route("/u/{token:path}", way_out, methods=["GET", "POST"]),

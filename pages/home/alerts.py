@@ -15,6 +15,7 @@ HELPS = {
     "backups": (Link("settings/backups.py", "backups"), "Open backups"),
     "reconciliation": (Link("money/reconciliation.py", "reconciliation"), "Open reconciliation"),
     "vault": (Link("settings/vault.py", "vault"), "Open the Vault"),
+    "undelivered": (Link("settings/undelivered.py", "undelivered"), "Decide"),
     "subscriptions": (Link("reporting/subscriptions.py", "subscriptions"), "Open subscriptions"),
 }
 GRADES = {"danger": "Urgent", "warning": "Look soon"}
