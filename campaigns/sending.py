@@ -33,7 +33,7 @@ from data.session import ClinicSession, read, write
 from data.types import clock
 from messages import delivery
 from messages.delivery import Held
-from messages.outbox import Content
+from messages.outbox import Content, one_line
 from messages.pace import quiet_until
 from records.consents import chunks
 from records.reach import address_of
@@ -296,8 +296,8 @@ def compose(clinic_id: str, row: Any) -> Content:
     if run.campaign.purpose == "marketing" and way_out:
         headers = (("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
     return Content(
-        made.text, made.html, subject=" ".join(made.subject.split())[:300],
-        sender_name=_one_line(run.frozen["sender"]), headers=headers, reply_to=run.frozen.get("reply_to", ""),
+        made.text, made.html, subject=one_line(made.subject)[:300],
+        sender_name=run.frozen["sender"], headers=headers, reply_to=run.frozen.get("reply_to", ""),
     )  # fmt: skip
 
 
@@ -306,10 +306,6 @@ def written(run: Running, row: Any, way_out: str = "", *, names_phi: bool | None
     told = told_of(row)
     may = bool(told.get("names_phi")) if names_phi is None else names_phi
     return run.compiled.of(row.variant, row.channel).write(told["values"], names_phi=may, way_out=way_out)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(str(text).split())[:120]
 
 
 def _of_process(clinic_id: str, run_id: str) -> Running:

@@ -36,7 +36,7 @@ from data.session import ClinicSession, read, write
 from data.types import clock
 from messages import relay_log, wire
 from messages.mime import answers_to, check_address, mail
-from messages.outbox import Content, content_of, file_of
+from messages.outbox import Content, content_of, file_of, one_line
 from messages.wire import Mail, Told, smtp_connection
 
 LEASE = timedelta(minutes=5)
@@ -389,7 +389,7 @@ class MailRound(Round):
         self._server: smtplib.SMTP | None = None
         self._from = sender()
         with read(clinic_id) as session:
-            self._name = " ".join(session.get_one(Clinic, clinic_id).name.split())[:120]
+            self._name = session.get_one(Clinic, clinic_id).name
 
     def close(self) -> None:
         self._stack.close()
@@ -429,6 +429,7 @@ class MailRound(Round):
 
 
 def _named(name: str, address: str) -> str:
+    name = one_line(name)[:120]
     if not name:
         return address
     if "=?" in name:  # as it is, a mailbox would read another name in it

@@ -15,10 +15,9 @@ from email.header import Header
 from email.utils import format_datetime
 from urllib.parse import quote
 
-from messages.outbox import File
+from messages.outbox import CONTROL, File
 
 _LINE = 76
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,64}@([^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f]{1,190})")
 _MIME_TYPE = re.compile(r"[a-z0-9.+-]+/[a-z0-9.+-]+")
 _ALTERNATIVE, _MIXED = "=_ballast_alternative", "=_ballast_mixed"
@@ -57,7 +56,7 @@ def header(name: str, value: str) -> str:
 
     Raises Unsendable for a value of more than one line.
     """
-    if _CONTROL.search(value):
+    if CONTROL.search(value):
         raise Unsendable(f"the {name.lower()} has a line break or a control character in it")
     if value.isascii() and len(name) + len(value) < _LINE and "=?" not in value:
         return f"{name}: {value}\r\n"
@@ -102,7 +101,7 @@ def dot_stuffed(content: bytes) -> bytes:
 
 def _plain(name: str, value: str) -> str:
     """A header of the machine's own making, such as a link, which must not be folded in its middle."""
-    if _CONTROL.search(value) or not value.isascii() or len(value) > 900:
+    if CONTROL.search(value) or not value.isascii() or len(value) > 900:
         raise Unsendable(f"the header {name} cannot be written")
     return f"{name}: {value}\r\n"
 
@@ -121,7 +120,7 @@ def _html(html: str) -> bytes:
 
 def _file(file: File) -> bytes:
     mime = file.mime if _MIME_TYPE.fullmatch(file.mime) else "application/octet-stream"
-    name = _CONTROL.sub(" ", file.name)
+    name = CONTROL.sub(" ", file.name)
     if name.isascii() and '"' not in name and "\\" not in name:
         named = f'filename="{name}"'
     else:

@@ -7,6 +7,7 @@ files it carries, which are kept once for all who get them, and emptied after a 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,10 @@ LARGEST_FILE = 10 * 1024 * 1024
 """Bytes of a file that goes by mail: many servers take no more than 15 MB, in a coding that adds a third."""
 KEPT_FOR = timedelta(days=14)
 """How long the file of a mail is kept, so that it can be sent again."""
+
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+"""What would end the line of a header, or is nothing that a person reads."""
 
 
 class TooLargeToMail(BadInput):
@@ -60,6 +65,11 @@ class Content:
     reply_to: str = ""
 
 
+def one_line(text: str) -> str:
+    """A text as a header can say it: whoever typed a bell into the clinic's name still gets mails."""
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
 def queue(
     session: ClinicSession,
     *,
@@ -87,7 +97,7 @@ def queue(
         purpose=purpose,
         dedupe_key=dedupe_key,
         recipient=recipient,
-        subject=" ".join(subject.split()),
+        subject=one_line(subject),
         body=seal(
             json.dumps({"text": text, "html": html, "files": list(files), "reply_to": reply_to}).encode(),
             database().home.key("token"),
@@ -119,7 +129,7 @@ def reword(row: OutboxMessage, subject: str, text: str) -> None:
     """Say something else in a mail that has not gone out; its files stay."""
     content = content_of(row)
     told = {"text": text, "html": content.html, "files": list(content.files)}
-    row.subject, row.body = " ".join(subject.split()), seal(json.dumps(told).encode(), database().home.key("token"))
+    row.subject, row.body = one_line(subject), seal(json.dumps(told).encode(), database().home.key("token"))
 
 
 def content_of(row: Any) -> Content:

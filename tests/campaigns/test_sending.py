@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from campaigns import audience, launch, runs, sending
 from campaigns.consents import suppress
+from data import definitions
 from data.models import Appointment, CampaignRun, Client, Clinic, Consent, Location, OutboxMessage, Patient
 from data.session import read, write
 from data.types import clock, new_id
@@ -16,7 +17,7 @@ from messages.outbox import queue
 from messages.pace import quiet_until
 from security import audit
 from security.actor import Actor
-from security.profile import ClinicProfile
+from security.profile import PROFILE, ClinicProfile
 from tests import inbox as inboxes
 from tests.campaigns.reach import Member, by_state, furnished, rows
 from tests.messages.rough import rough
@@ -380,6 +381,28 @@ def test_what_a_server_answers_names_nobody_in_logs_and_reports(sqlite_clinic, m
         [failed] = [row for row in rows(clinic) if row.state == "failed"]
         assert failed.reply == "550 5.1.1 <\u2026>: \u2026 not at 203.0.113.25, call \u2026, id 4F12345678901"
         assert "@" not in str(runs.why_left_out(run_id, by=by(clinic)))
+
+
+def test_a_control_character_in_a_name_or_subject_costs_nobody_their_mail(sqlite_clinic, inbox, monkeypatch):
+    """A bell that came along when the clinic's name was pasted kept every mail of the clinic back, the Vault's too."""
+    clinic = sqlite_clinic
+    with furnished(clinic, monkeypatch, PEOPLE, subject="News\x07 for {{ client_first_name }}"):
+        name = "Harbor\x07 Spay\x1b"
+        change(clinic, lambda session: setattr(session.get_one(Clinic, clinic.id), "name", name))
+        change(
+            clinic,
+            lambda session: definitions.save(
+                session, PROFILE, "clinic", ClinicProfile(legal_name=name, address="1 Main St"), by_user_id=None
+            ),
+        )
+        with write(clinic.id) as session:
+            queue(session, purpose="vault", dedupe_key="v", recipient="v@example.org", subject=name, text="x")
+            audit.append(session, by(clinic), "test.queued", "outbox", "", {})
+        launch.launch("news", key="k", by=by(clinic))
+        send(clinic, 2)
+        assert inbox.to("amy@example.org")[0]["subject"] == "News for Amy"
+        assert inbox.to("v@example.org")[0]["subject"] == "Harbor Spay" and by_state(clinic) == {"sent": 3}
+        assert {mail["from"].addresses[0].display_name for mail in map(inboxes.read, inbox.mails)} == {"Harbor Spay"}
 
 
 def test_no_merge_value_makes_a_header(clinic, inbox, monkeypatch):
