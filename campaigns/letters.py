@@ -25,7 +25,7 @@ from data.types import clock
 from data.wording import Wording
 from security.actor import Actor
 from security.profile import profile
-from security.rules import act, look
+from security.rules import act, authorize, look
 
 ROOT = Path(__file__).parent.parent
 DEADLINE = 360
@@ -51,8 +51,9 @@ def make_letters(run_id: str, *, by: Actor, progress: Progress | None = None) ->
     """
     _settle_printed(by.clinic_id, run_id)
     with look(by, "campaigns.use") as session:
-        state = session.scalar(select(CampaignRun.state).where(CampaignRun.id == run_id))
-        rows = _waiting(session, run_id) if state == "running" else []
+        run = session.get(CampaignRun, (by.clinic_id, run_id))
+        before = _made_files(run) if run is not None else 0
+        rows = _waiting(session, run_id) if run is not None and run.state == "running" else []
         held = sending.judge(session, rows) if rows else {}
         may_name = may_name_phi(session, {row.client_id for row in rows}, "letter")
         paper, clinic = profile(session).paper, session.get_one(Clinic, by.clinic_id)
@@ -62,14 +63,16 @@ def make_letters(run_id: str, *, by: Actor, progress: Progress | None = None) ->
     if not rows:
         raise NoLetters()
     with read(by.clinic_id) as session:
-        run = sending.running(session, run_id)
+        ready = sending.running(session, run_id)
     day = wording.day(clock.today(clinic.zone), style="long")
-    head = {"name": run.frozen["sender"], "place": ", ".join(run.frozen["postal"].split("\n"))}
-    letters, labels = _pressed(head, _lines(run, rows, day, may_name), paper, len(rows), progress)
+    head = {"name": ready.frozen["sender"], "place": ", ".join(ready.frozen["postal"].split("\n"))}
+    letters, labels = _pressed(head, _lines(ready, rows, day, may_name), paper, len(rows), progress)
     store = BlobStore(database().home)
     kept = [(store.put(letters), len(letters), "letters"), (store.put(labels), len(labels), "labels")]
     with act(by, "campaigns.use") as work:
         whole = work.session.get_one(CampaignRun, (by.clinic_id, run_id))
+        if whole.state != "running" or _made_files(whole) != before:
+            raise NoLetters()  # stopped while they were drawn, or drawn by somebody else, who was quicker
         files = []
         for blob, size, kind in kept:
             file = Document(
@@ -86,6 +89,11 @@ def make_letters(run_id: str, *, by: Actor, progress: Progress | None = None) ->
     return files[0]
 
 
+def _made_files(run: CampaignRun) -> int:
+    pairs: list[list[str]] = run.frozen.get("files", [])  # type: ignore[assignment]
+    return len(pairs)
+
+
 def files_of(run_id: str, *, by: Actor) -> list[tuple[str, str]]:
     """The files of a run's letters: name and document id, the newest first. Raises NotPermitted, NotFound."""
     with look(by, "campaigns.use") as session:
@@ -99,10 +107,11 @@ def files_of(run_id: str, *, by: Actor) -> list[tuple[str, str]]:
 
 
 def open_file(run_id: str, document_id: str, *, by: Actor) -> bytes:
-    """One of these files; the look is written down. Raises NotPermitted, NotFound."""
+    """One of these files, for who may see clients; the look is written down. Raises NotPermitted, NotFound."""
     if document_id not in {file_id for _, file_id in files_of(run_id, by=by)}:
         raise NotFound(what="file of letters", name=document_id)
     with act(by, "campaigns.use") as work:
+        authorize(work.session, by, "clients.view")
         work.session.quiet = True
         blob = work.session.get_one(Document, (by.clinic_id, document_id)).blob
         work.audit("campaign.letters_opened", "campaign_run", run_id)

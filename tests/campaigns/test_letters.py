@@ -95,3 +95,27 @@ def test_a_letter_that_is_longer_than_a_page_goes_on_and_a_crash_after_the_file_
         [(_, document), _] = letters.files_of(run_id, by=by)
         pages = texts_of(letters.open_file(run_id, document, by=by))
         assert len(pages) == 9 and sum("Dear" in page for page in pages) == 3
+
+
+def test_letters_drawn_twice_at_once_or_for_a_stopped_run_make_one_file_or_none(sqlite_clinic, monkeypatch):
+    """A second worker drew the same letters again, and both files would be posted."""
+    clinic, by = sqlite_clinic, Actor.operator(sqlite_clinic.id)
+    real, meanwhile = letters._pressed, []
+
+    def pressed(*args):
+        if meanwhile:
+            meanwhile.pop()()
+        return real(*args)
+
+    monkeypatch.setattr(letters, "_pressed", pressed)
+    with furnished(clinic, monkeypatch, PEOPLE, **TEXTS):
+        run_id = launch.launch("news", key="k", by=by)
+        meanwhile.append(lambda: letters.make_letters(run_id, by=by))
+        with pytest.raises(letters.NoLetters):
+            letters.make_letters(run_id, by=by)
+        assert len(letters.files_of(run_id, by=by)) == 2 and by_state(clinic) == {"sent": 3}
+        other = launch.launch("news", key="another", by=by)
+        meanwhile.append(lambda: launch.stop(other, "never mind", by=by))
+        with pytest.raises(letters.NoLetters):
+            letters.make_letters(other, by=by)
+        assert letters.files_of(other, by=by) == []
