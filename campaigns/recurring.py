@@ -159,7 +159,7 @@ def failures(slug: str = "", *, by: Actor) -> list[Failure]:
                 continue
             if not _launched(session, name, day):
                 again = job.due_at if job.state == "waiting" else None
-                found.append(Failure(name, document.label, day, _why(job.error), again))
+                found.append(Failure(name, document.label, day, _why(document.label, job.error), again))
     return sorted(found, key=lambda one: one.label.casefold())
 
 
@@ -175,10 +175,10 @@ def _launched(session: ClinicSession, slug: str, day: date) -> bool:
     return session.scalar(later.limit(1)) is not None
 
 
-def _why(error: str) -> str:
+def _why(label: str, error: str) -> str:
     """A sentence; what went wrong in a way that nobody foresaw has only a name."""
     if " " in error:
-        return error
+        return error.removeprefix(f"{label} cannot be launched: ")
     return (
         f"Something unexpected went wrong ({error or 'no more is known'}). Launch it by hand; if that fails too, "
         "restart Ballast."

@@ -33,7 +33,7 @@ def button(slug: str, kept: Kept[Campaign], launches: list[Run]) -> None:
 def failed(one: Failure) -> None:
     """A launch of its own that did not come about: why, and what to do."""
     again = f" It is tried again by itself at {show.clock_time(one.again)}." if one.again else ""
-    with st.container(border=True, key="campaign_failed"):
+    with st.container(key="campaign_failed", gap="small"):
         st.error(
             f"**It did not go out on {frame.plain(show.day(one.day))}.** {frame.plain(one.why)}{frame.plain(again)} "
             "Mend that, then launch it for that day: nobody has got anything yet.", icon=":material/error:",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import time
+
 from appointments.stages import LABELS
 from campaigns.settings import When
 from pages.components import show
@@ -27,14 +29,15 @@ def when(rule: When) -> str:
     """When a campaign goes out, in words."""
     if rule.kind == "once":
         return "Launched by hand"
+    at = show.clock_time(time.fromisoformat(rule.at))
     if rule.kind == "stage":
         days = "on the same day" if not rule.after_days else f"{show.count(rule.after_days, 'day')} later"
-        told = f"After '{LABELS.get(rule.stage, rule.stage)}', {days} at {rule.at}"
+        told = f"After '{LABELS.get(rule.stage, rule.stage)}', {days} at {at}"
     elif rule.every == "week":
-        told = f"Every {DAYS[rule.weekday]} at {rule.at}"
+        told = f"Every {DAYS[rule.weekday]} at {at}"
     elif rule.every == "month":
         last = rule.day > 28
-        told = f"On the {ordinal(rule.day)} of each month{' or its last day' if last else ''} at {rule.at}"
+        told = f"On the {ordinal(rule.day)} of each month{' or its last day' if last else ''} at {at}"
     else:
-        told = f"Every day at {rule.at}"
+        told = f"Every day at {at}"
     return told if rule.active else f"{told} (off)"

@@ -26,8 +26,9 @@ def draw(may: frozenset[str]) -> None:
     found = alerts(by=frame.actor())
     if "settings.edit" in may:
         found = vault.alarms(by=frame.actor()) + found
-    lines = _not_launched() if "campaigns.use" in may else []
-    lines += [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
+    lines = [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
+    urgent = sum(alert.grade == "danger" for alert in found)
+    lines[urgent:urgent] = _not_launched() if "campaigns.use" in may else []
     title = f"Needs a look ({len(lines)})" if lines else "Needs a look"
     nothing = "Nothing. Nobody is locked out, backups are fresh, and every task has run."
     cards([Card(title, lines, nothing, shape="5.5rem minmax(0, 1fr) auto")], key="home_alerts")

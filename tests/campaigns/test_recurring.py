@@ -133,7 +133,7 @@ def test_a_launch_that_failed_is_told_until_the_day_is_launched_by_hand_once(cli
         recurring.plan(clinic.id, zone(clinic))
         fail(clinic, 1)
         [told] = recurring.failures(by=by)
-        assert (told.slug, told.day.day, told.why[:21]) == ("news", 5, "News cannot be launch")
+        assert (told.slug, told.day.day, told.why[:21]) == ("news", 5, "No mail server is set")
         assert told.again is not None and "mail server" in told.why
         fail(clinic, 4)
         [told] = recurring.failures("news", by=by)
