@@ -64,6 +64,8 @@ class Landing:
     drugs: list[DrugLine] = field(default_factory=list)
     observations: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     vaccines: list[str] = field(default_factory=list)
+    wording: dict[str, str] = field(default_factory=dict)
+    """What the paper says of a consent that was marked, by place and answer."""
     custom: dict[str, dict[str, Any]] = field(default_factory=dict)
     told: dict[str, list[str]] = field(default_factory=dict)
     """Answers that have no place of their own, by the part of the record they are noted in."""
@@ -109,6 +111,10 @@ def land(sheets: Iterable[Answers], house: House) -> Landing:
     return found
 
 
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
 def _places(one: FormField) -> tuple[str, ...]:
     return ("surgery.tattoo", "surgery.ear_tip") if one.target == "surgery.marks" else (one.target,)
 
@@ -126,6 +132,10 @@ def _field(found: Landing, sheet: str, one: FormField, value: Any) -> None:
         _, entity, slug = place.split(".", 2)
         found.custom.setdefault(entity, {})[slug] = _custom(one, value)
     else:
+        if place.startswith("consent."):
+            found.wording |= {
+                f"{place}.{answer}": f"{one.label}: {words_of(one, answer)}" for answer in _several(value)
+            }
         for where, what in _landed(place, one, value):
             _put(found, sheet, where, what)
 

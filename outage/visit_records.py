@@ -177,21 +177,25 @@ def _own_answer(place: Target | None, value: Any) -> Any:
 def channels(session: ClinicSession, found: Landing, client_id: str, by: Actor) -> None:
     """By which way the client may be reminded and get news, and whether messages may name the patient, as they marked
     it, within a rule. What a sheet said before is not said again when it is entered anew."""
-    told = [(channel, "reminders", True) for channel in found.got.get("consent.channels", ())]
-    told += [(channel, "marketing", True) for channel in found.got.get("consent.marketing", ())]
+    told = [
+        (channel, purpose, True, f"{place}.{channel}")
+        for place, purpose in (("consent.channels", "reminders"), ("consent.marketing", "marketing"))
+        for channel in found.got.get(place, ())
+    ]
     if "consent.phi" in found.got:
-        told += [(channel, "phi", found.got["consent.phi"]) for channel in _named_by(session)]
+        given = found.got["consent.phi"]
+        told += [(channel, "phi", given, f"consent.phi.{'yes' if given else 'no'}") for channel in _named_by(session)]
     at, words = found.got.get("check_in.event_at"), wordings_in(session)
     same = select(Consent.channel, Consent.purpose, Consent.given).where(
         Consent.client_id == client_id, Consent.source == "paper", Consent.event_at == at
     )
     known = {tuple(row) for row in session.execute(same)} if at else set()
-    for channel, purpose, given in told:
+    for channel, purpose, given, asked in told:
         if (channel, purpose, given) not in known:
             session.add(
                 Consent(client_id=client_id, channel=channel, purpose=purpose, given=given, origin="form",
-                        wording=words[channel, purpose], event_at=at or clock.now(), source="paper",
-                        by_user_id=by.user_id)
+                        wording=found.wording.get(asked) or words[channel, purpose], event_at=at or clock.now(),
+                        source="paper", by_user_id=by.user_id)
             )  # fmt: skip
 
 

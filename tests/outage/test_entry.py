@@ -271,7 +271,7 @@ def test_a_sheet_is_entered_once_verified_by_a_second_person_and_set_right_by_re
 
 WALK_IN = {
     "first_name": "Rosa", "last_name": "Diaz", "phone": "212 555 0144", "city": "Harbor",
-    "owner_type": "feral_caretaker", "may_contact": ["email"],
+    "owner_type": "feral_caretaker", "may_contact": ["email"], "may_send_news": ["letter"], "may_name": "yes",
     "animal": "Tom", "species": "cat", "sex": "male", "altered": "no", "age_years": "2",
     "temper": ["bites"], "services": ["neuter", "rabies"], "arrived_at": "820", "signature": True,
 }  # fmt: skip
@@ -303,7 +303,11 @@ def test_a_walk_in_becomes_client_patient_and_appointment_on_the_spot(paper):
     assert (client.last_name, client.owner_type, client.phone_digits) == ("Diaz", "caretaker", "2125550144")
     assert (tom.name, tom.species, tom.sex, tom.caution) == ("Tom", "cat", "male", "Bites")
     assert tom.born_estimated and paper.day.today.year - tom.born_on.year in (2, 3)
-    assert [(row.channel, row.given) for row in paper.rows(Consent)] == [("email", True)]
+    assert sorted((row.purpose, row.channel, row.given, row.source, row.wording) for row in paper.rows(Consent)) == [
+        ("marketing", "letter", True, "paper", "You may send me news and offers by: Letter"),
+        ("phi", "any", True, "paper", "Your messages may name my animal and the visit or service: Yes"),
+        ("reminders", "email", True, "paper", "You may send me reminders by: E-mail"),
+    ]
     with pytest.raises(entry.AlreadyEntered):
         entry.enter_walk_in(sheet, WALK_IN, by=paper.sam)
 
