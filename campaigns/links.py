@@ -12,10 +12,9 @@ import hmac
 from dataclasses import dataclass
 from uuid import UUID
 
-from billing.client_billing import public_address
 from data.session import ClinicSession
 from records.reach import folded_address
-from security.clinic_secrets import LINKS, links_key, secret
+from security.clinic_secrets import LINKS, secret
 
 CODES = {"email": 1, "sms": 2, "letter": 3}
 CHANNEL_OF = {code: channel for channel, code in CODES.items()}
@@ -45,25 +44,18 @@ def token(key: bytes, out: Out) -> str:
     return _written(body + _signature(key, body))
 
 
-def unsubscribe_url(
-    session: ClinicSession, channel: str, address: str, run_id: str | None = None, *, site: str = ""
-) -> str:
-    """The address of the way out for one recipient, within a writing session. ``run_id`` is the launch of the campaign
-    it stands in: nobody has to believe it, as it only finds a message that went to this very address.
-
-    Raises NoPortalAddress.
-    """
-    key = links_key(session)
-    text = token(key, Out(session.clinic_id, channel, address_hash(key, channel, address)))
-    return f"{public_address(session, site)}/u/{text}" + (f"?r={UUID(run_id).hex}" if run_id else "")
+def way_out(site: str, key: bytes, out: Out, run_id: str | None = None) -> str:
+    """The address of the way out for one recipient. ``run_id`` is the launch of the campaign it stands in: nobody has
+    to believe it, as it only finds a message that went to this very address."""
+    return f"{site}/u/{token(key, out)}" + (f"?r={run_id.replace('-', '')}" if run_id else "")
 
 
-def list_unsubscribe_headers(url: str) -> dict[str, str]:
+def list_unsubscribe_headers(url: str) -> tuple[tuple[str, str], ...]:
     """What mail programs draw their own way out from (RFC 2369 and 8058): they post to the address, without a cookie
     and without anybody seeing a page."""
     if any(char <= " " or char in "<>" or ord(char) > 126 for char in url):
         raise ValueError("this is no address for a header")
-    return {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return ("List-Unsubscribe", f"<{url}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
 
 def clinic_in(text: str) -> str:

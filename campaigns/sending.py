@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from campaigns.audience import Compiled, compile_texts, recently_reached
 from campaigns.consents import known_links_key, may_name_phi, may_send
 from campaigns.launch import documents_of, prepare
-from campaigns.links import Out, address_hash, token
+from campaigns.links import Out, address_hash, list_unsubscribe_headers, way_out
 from campaigns.merging import Recipient
 from campaigns.settings import Campaign
 from campaigns.templates import Rendered
@@ -286,26 +286,25 @@ def compose(clinic_id: str, row: Any) -> Content:
     """The text of one recipient, of the frozen template and the frozen values."""
     run = _of_process(clinic_id, row.run_id)
     headers: tuple[tuple[str, str], ...] = ()
-    way_out = ""
+    leave = ""
     if run.frozen.get("site"):
-        out = token(run.key, Out(clinic_id, row.channel, row.address_hash))
-        way_out = f"{run.frozen['site']}/u/{out}?r={row.run_id.replace('-', '')}"
-    made = written(run, row, way_out)
+        leave = way_out(run.frozen["site"], run.key, Out(clinic_id, row.channel, row.address_hash), row.run_id)
+    made = written(run, row, leave)
     if row.channel != "email":
         return Content(made.text)
-    if run.campaign.purpose == "marketing" and way_out:
-        headers = (("List-Unsubscribe", f"<{way_out}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    if run.campaign.purpose == "marketing" and leave:
+        headers = list_unsubscribe_headers(leave)
     return Content(
         made.text, made.html, subject=one_line(made.subject)[:300],
         sender_name=run.frozen["sender"], headers=headers, reply_to=run.frozen.get("reply_to", ""),
     )  # fmt: skip
 
 
-def written(run: Running, row: Any, way_out: str = "", *, names_phi: bool | None = None) -> Rendered:
+def written(run: Running, row: Any, leave: str = "", *, names_phi: bool | None = None) -> Rendered:
     """The text of one recipient; what is protected only where the last judgement found that it may be named."""
     told = told_of(row)
     may = bool(told.get("names_phi")) if names_phi is None else names_phi
-    return run.compiled.of(row.variant, row.channel).write(told["values"], names_phi=may, way_out=way_out)
+    return run.compiled.of(row.variant, row.channel).write(told["values"], names_phi=may, way_out=leave)
 
 
 def _of_process(clinic_id: str, run_id: str) -> Running:

@@ -21,7 +21,7 @@ from messages import delivery
 from records.access import NAME, Closed
 from security import looks
 from security.actor import Actor
-from security.rules import act, look
+from security.rules import act, authorize, look
 
 STATES = ("uncertain", "failed")
 PAGE = 50
@@ -96,6 +96,7 @@ class Choices:
 def doubts(filters: Filters, *, page: int = 0, by: Actor) -> Doubts:
     """One page; looking at it is written down, once in five minutes. Raises NotPermitted."""
     with look(by, "settings.edit") as session:
+        named = by.is_trusted or "clients.view" in authorize(session, by, "settings.edit")
         zone = session.get_one(Clinic, session.clinic_id).zone
         wanted = _wanted(filters, zone)
         found = _counts(session, wanted)
@@ -118,7 +119,7 @@ def doubts(filters: Filters, *, page: int = 0, by: Actor) -> Doubts:
             .limit(PAGE)
         ).all()  # fmt: skip
         decided, closed = _decided(session, [row.id for row in rows]), Closed(session, by)
-        told = Doubts([_doubt(row, closed, decided.get(row.id)) for row in rows], found,
+        told = Doubts([_doubt(row, closed, decided.get(row.id), named=named) for row in rows], found,
                       sum(count for state, count in found.items() if state in states))  # fmt: skip
     if told.rows and looks.is_new(by, "undelivered"):
         with act(by, "settings.edit") as work:
@@ -259,9 +260,9 @@ def _decided(session: ClinicSession, ids: list[str]) -> dict[str, tuple[str, dat
     return {row.entity_id: (f"{DECIDED[row.action]} by {row.actor}", row.at) for row in rows}
 
 
-def _doubt(row: Any, closed: Closed, decided: tuple[str, datetime] | None) -> Doubt:
+def _doubt(row: Any, closed: Closed, decided: tuple[str, datetime] | None, *, named: bool) -> Doubt:
     hidden = bool(row.client_id) and closed.hides(row.client_id, bool(row.restricted))
-    name = NAME if hidden else f"{row.first_name or ''} {row.last_name or ''}".strip()
+    name = NAME if hidden else f"{row.first_name or ''} {row.last_name or ''}".strip() if named else ""
     words, at = decided or ("", None)
     return Doubt(
         row.id, row.state, row.purpose, row.channel, row.campaign or "", name,

@@ -180,7 +180,9 @@ def _told(answer: httpx.Response) -> Told:
 def _words(answer: httpx.Response) -> str:
     try:
         told = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):  # of something in between that is not the service
         return f"HTTP {answer.status_code}"
     code = told.get("code") or ""
     return f"{code} {told.get('message') or told.get('sid') or ''}".strip()[:300]

@@ -396,7 +396,7 @@ def test_a_control_character_in_a_name_or_subject_costs_nobody_their_mail(sqlite
             ),
         )
         with write(clinic.id) as session:
-            queue(session, purpose="vault", dedupe_key="v", recipient="v@example.org", subject=name, text="x")
+            queue(session, purpose="test", dedupe_key="v", recipient="v@example.org", subject=name, text="x")
             audit.append(session, by(clinic), "test.queued", "outbox", "", {})
         launch.launch("news", key="k", by=by(clinic))
         send(clinic, 2)

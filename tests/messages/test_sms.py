@@ -127,6 +127,17 @@ def launch_paused(clinic):
     launch.resume(run.id, by=Actor.operator(clinic.id))
 
 
+@pytest.mark.parametrize("strange", [[], "busy", None, [[[]]], {"code": [1], "message": {"a": 1}}])
+def test_an_answer_of_another_shape_leaves_no_message_in_doubt(sqlite_clinic, monkeypatch, twilio, strange):
+    """A list where an object belongs ended the worker's round, and what was being sent stood there as uncertain."""
+    clinic = sqlite_clinic
+    set_up(clinic)
+    twilio.answers = {digit: (503, strange) for digit in "012"}
+    with launched(clinic, monkeypatch):
+        sms.deliver(clinic.id, "w")
+        assert by_state(clinic) == {"deferred": 3}
+
+
 def test_a_refused_sign_in_pauses_the_run(sqlite_clinic, monkeypatch, twilio):
     set_up(sqlite_clinic, ACCOUNT | {"token": "wrong"})
     with launched(sqlite_clinic, monkeypatch):
