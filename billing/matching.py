@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
-from billing.matching_rows import MONEY_STATES, Ids, Key, Loaded, load
-from data.models import BooksPeriod, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
+from billing.matching_rows import MONEY_STATES, Ids, Key, Loaded, load, way_of
+from data.models import BooksPeriod, Payment, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
 from data.session import ClinicSession
 from data.types import clock, new_id
 from security.actor import Actor
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from billing.reconciliation.outcome import Finding, Match, Outcome
 
 MARGIN = timedelta(days=40)
+RARE = 20
+"""A processor that settles less than one in so many payments of a way is none that settles it."""
 """So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
 CHUNK = 200
 MANY = 2_000
@@ -121,6 +124,7 @@ def _looked(first: date | None, last: date | None, by: Actor) -> tuple[_Changes,
         loaded = load(session, begins and begins - MARGIN, last and last + MARGIN)
         outcome = _engine(loaded)
         loaded.payments = loaded.settled = None  # the engine has read them
+        period.reach = _reach(session, loaded, outcome, period)
         found = _judged(loaded, outcome, period)
         return _changes(session, loaded, found, period), found, period.closed
 
@@ -141,6 +145,7 @@ class _Period:
         self.first, self.last = first, last
         self.begins, self.ends = begins, ends
         self.closed = _closed(session)
+        self.reach: dict[str, date] = {}
 
     def holds(self, day: date) -> bool:
         """Whether a day lies in it."""
@@ -154,9 +159,42 @@ class _Period:
                 day = last + timedelta(days=1)
         return day
 
-    def is_known(self, day: date) -> bool:
-        """Whether settlements were imported for a day: what lies after the last one waits for its own."""
-        return self.begins is not None and self.ends is not None and self.begins <= day <= self.ends
+    def is_known(self, day: date, way: str) -> bool:
+        """Whether settlements of this way were imported for a day: what lies after the last one waits for its own."""
+        ends = self.reach.get(way, self.ends)
+        return self.begins is not None and ends is not None and self.begins <= day <= ends
+
+
+def _reach(session: ClinicSession, loaded: Loaded, outcome: Outcome, period: _Period) -> dict[str, date]:
+    """Until when settlements are here by the way a payment came: one processor's file says nothing of what another one
+    settles. Which processors settle which way is seen from what is matched."""
+    row, part = SettledTransaction, PaymentMatchPart
+    last = select(row.processor, func.max(row.day)).where(row.status.in_(MONEY_STATES)).group_by(row.processor)
+    ends = dict(session.execute(last).tuples().all())
+    if len(ends) < 2:
+        return {}
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for one in outcome.matches:
+        for paid in one.payments:
+            seen[loaded.ours[paid].way].update(loaded.theirs[name].processor for name in one.settled)
+    if period.closed:
+        theirs, until = aliased(part), period.closed[-1][1]
+        ways = (
+            select(Payment.processor, Payment.channel, row.processor, func.count())
+            .join(part, part.payment_id == Payment.id)
+            .join(theirs, (theirs.match_id == part.match_id) & theirs.settled_id.is_not(None))
+            .join(row, row.id == theirs.settled_id)
+            .where(part.stands, theirs.stands, Payment.day.between(until - MARGIN, until))
+            .group_by(Payment.processor, Payment.channel, row.processor)
+        )
+        for own, channel, processor, count in session.execute(ways):
+            seen[way_of(own, channel)][processor] += count
+    reach = {}
+    for way, counts in seen.items():
+        rare = sum(counts.values()) / RARE
+        if days := [ends[one] for one, count in counts.items() if one in ends and count >= rare]:
+            reach[way] = max(days)
+    return reach | ends
 
 
 def _closed(session: ClinicSession) -> list[tuple[date, date]]:
@@ -215,7 +253,7 @@ class _Judge:
         day = self.period.counts([latest])
         if not self.period.holds(latest) and not self.period.holds(day):
             return
-        if one.payments and not one.settled and not self.period.is_known(latest):
+        if one.payments and not one.settled and not self.period.is_known(latest, self.ours[one.payments[0]].way):
             self.found.waiting += one.payments
             return
         self.found.findings.append(one)

@@ -26,13 +26,14 @@ Key = tuple[Ids, Ids]
 
 @dataclass(frozen=True, slots=True)
 class OurRow:
-    """A payment as matching knows it. ``day`` is the day it counts on."""
+    """A payment as matching knows it. ``day`` is the day it counts on; ``way`` is ``way_of`` it."""
 
     id: str
     reference: str
     at: datetime
     day: date
     cents: int
+    way: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class TheirRow:
     day: date
     cents: int
     status: str
+    processor: str
 
 
 @dataclass(slots=True)
@@ -119,7 +121,10 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
         }
     )
     by_reference = {
-        row.reference: OurRow(row.id, row.reference, row.event_at, row.counts, row.amount_cents) for row in ours
+        row.reference: OurRow(
+            row.id, row.reference, row.event_at, row.counts, row.amount_cents, way_of(row.processor, row.channel)
+        )
+        for row in ours
     }
     del ours, by_id  # one side at a time: together the rows of 200,000 payments would double what is held
     theirs = [row for row in _settled(session, first, last) if row.id not in held_theirs]
@@ -149,7 +154,7 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
         {
             row.reference: TheirRow(
                 row.id, row.reference, row.event_at, row.counts_on,
-                row.amount_cents if row.status in MONEY_STATES else 0, row.status,
+                row.amount_cents if row.status in MONEY_STATES else 0, row.status, row.processor,
             )
             for row in theirs
         },
@@ -161,12 +166,17 @@ def load(session: ClinicSession, first: date | None, last: date | None) -> Loade
     return found
 
 
+def way_of(processor: str, channel: str) -> str:
+    """By which way a payment came: the processor that took it on its page, else whether it came online or at a desk."""
+    return processor or ("online" if channel in ("integrated", "payment_request") else "desk")
+
+
 def _payments(session: ClinicSession, first: date | None, last: date | None) -> list[Any]:
     columns = select(
         Payment.id, Payment.reference, Payment.event_at, Payment.day.label("counts"), Payment.amount_cents,
         Payment.kind, Payment.tender, Payment.channel, Payment.last4, Payment.brand, Payment.authorization,
         Payment.invoice_reference, Payment.client_id, Payment.location_id, Payment.currency, Payment.reverses_id,
-        Payment.notes,
+        Payment.notes, Payment.processor,
     ).where(Payment.tender.in_(CARD_TENDERS))  # fmt: skip
     columns = columns.where(Payment.day >= first) if first else columns
     return list(session.execute(columns.where(Payment.day <= last) if last else columns))

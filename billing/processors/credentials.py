@@ -100,7 +100,7 @@ def credentials_of(session: ClinicSession, slug: str, label: str, kind: str) -> 
     found = _opened(row) if row is not None else {}
     missing = [CREDENTIALS[kind][name] for name in NEEDED[kind] if not found.get(name)]
     if missing:
-        raise ProcessorUnready(label=label, problem=f"its {', '.join(missing).lower()} must be set first.")
+        raise ProcessorUnready(label=label, problem=f"set first: {', '.join(missing)}.")
     return found
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import event, func, select
 
 from billing.matching import reconcile_days
-from data.models import AuditLog, ChainHead, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
+from data.models import AuditLog, ChainHead, Payment, PaymentMatch, PaymentMatchPart, SettledTransaction, Variance
 from data.session import read, write
 from data.types import clock, new_id
 from tests.settlement.books import DAY, Books
@@ -79,6 +79,30 @@ def test_payments_whose_settlement_is_still_to_come_are_no_trouble(clinic):
     books.pay(7_700, day=DAY - timedelta(days=30))
     ran = reconcile_days(by=by)
     assert len(ran.waiting) == 2 and not stored(clinic, Variance)
+
+
+def test_a_file_of_one_processor_says_nothing_of_what_another_settles(clinic):
+    books, by = Books(clinic), clinic.actor("mona")
+    books.month(40)
+    for day in (2, 5):
+        asked = books.pay(6_600, day=DAY + timedelta(days=day), channel="payment_request", processor="stripe")
+        books.settle(asked, processor="stripe")
+    today = DAY + timedelta(days=12)
+    desk, online = (
+        books.pay(8_800, day=today),
+        books.pay(7_700, day=today, channel="payment_request", processor="stripe"),
+    )
+    fetched = books.pay(5_500, day=today, channel="payment_request", processor="stripe")
+    books.settle(fetched, processor="stripe")
+    ran = reconcile_days(by=by)
+    assert ran.waiting == [one.reference for one in stored(clinic, Payment, Payment.id == desk)]
+    (lost,) = stored(clinic, Variance)
+    assert (lost.kind, lost.payment_ids) == ("missing_in_settlement", [online])
+    assert not reconcile_days(by=by).changed
+    books.settle(cents=9_100, day=today)
+    reconcile_days(by=by)
+    kinds = {(one.kind, *one.payment_ids) for one in stored(clinic, Variance)}
+    assert ("missing_in_settlement", desk) in kinds, "now that the desk's own file reaches that day"
 
 
 def test_which_rows_are_matched_is_read_by_its_index(sqlite_clinic):
