@@ -199,16 +199,22 @@ class Mailer:
         mail.set_content("\n".join(plain) + "\n", cte="quoted-printable")
         body = "".join(f'<p style="margin:0 0 12px">{escape(one)}</p>' for one in words if one)
         end = "<br>".join(escape(one) for one in foot)
-        end += f'<br><a href="{escape(leave)}" style="color:#5b6675">No more of these mails</a>' if leave else ""
+        end += (
+            f'<br><a class="soft" href="{escape(leave)}" style="color:#5b6675">No more of these mails</a>'
+            if leave
+            else ""
+        )
         mail.add_alternative(
-            '<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"></head>'
+            '<!doctype html><html lang="en"><head><meta name="color-scheme" content="light dark"><style>'
+            "@media (prefers-color-scheme: dark) { .soft { color: #b6bfcb !important; } }</style></head>"
             '<body style="margin:0;padding:24px 16px;font:16px/1.5 -apple-system,Segoe UI,Roboto,Arial,sans-serif">'
             '<div style="max-width:560px;margin:0 auto">'
-            f'<p style="margin:0 0 4px;color:#5b6675;font-size:14px">{escape(self.config.title)}</p>'
+            f'<p class="soft" style="margin:0 0 4px;color:#5b6675;font-size:14px">{escape(self.config.title)}</p>'
             f'<h1 style="margin:0 0 16px;font-size:22px;line-height:1.3">{escape(title)}</h1>{body}'
             f'<p style="margin:20px 0"><a href="{escape(link)}" style="display:inline-block;padding:12px 20px;'
             f'background:#0f766e;color:#ffffff;text-decoration:none;border-radius:8px">{escape(button)}</a></p>'
-            f'<p style="margin:24px 0 0;padding-top:12px;border-top:1px solid #c9d0d9;color:#5b6675;font-size:13px">'
+            '<p class="soft" style="margin:24px 0 0;padding-top:12px;border-top:1px solid #c9d0d9;color:#5b6675;'
+            'font-size:13px">'
             f"{end}</p></div></body></html>\n",
             subtype="html", cte="quoted-printable",
         )  # fmt: skip

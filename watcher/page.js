@@ -7,7 +7,7 @@
     return time ? (Date.now() + skew - Date.parse(time.dateTime)) / 1000 : 0;
   }
   function said(seconds) {
-    if (seconds < 90) return Math.max(0, Math.round(seconds)) + " seconds ago";
+    if (seconds < 90) { var whole = Math.max(0, Math.round(seconds)); return whole + (whole === 1 ? " second ago" : " seconds ago"); }
     if (seconds < 5400) return Math.round(seconds / 60) + " minutes ago";
     if (seconds < 172800) return Math.round(seconds / 3600) + " hours ago";
     return Math.round(seconds / 86400) + " days ago";

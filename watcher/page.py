@@ -161,7 +161,9 @@ def _parts(db: sqlite3.Connection, config: Config, now: float) -> str:
         state, words = (row["state"], row["words"]) if row else ("unknown", "")
         days = uptime.days(db, part, now, config.tz(), BARS)
         whole = sum((one for _, one in days), Uptime(0, 0, 0))
-        share = "nothing measured" if whole.share is None else f"{_percent(whole.share)} of {BARS} days"
+        share = "nothing measured"
+        if whole.share is not None:
+            share = f"{_percent(whole.share)} of {duration(whole.up + whole.down)} measured"
         tag = "trouble" if state == "down" and part in DOWN else state
         said = DOWN.get(part, TAGS["down"]) if state == "down" else TAGS[state]
         if words == NOT_SET_UP:

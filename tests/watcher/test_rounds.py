@@ -135,6 +135,7 @@ def test_time_without_a_watcher_is_neither_up_nor_down(played):
     assert (round(found.up), round(found.down)) == (4 * 30, 0)
     assert found.unknown == pytest.approx(7200 + 30 + 30, abs=1)
     assert "not measured" in played.page()
+    assert "100\u202f% of 2 min measured" in played.page(), "and a share is of what was measured, not of sixty days"
 
 
 def test_a_restart_measures_nothing_for_the_time_between(played):
