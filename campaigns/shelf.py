@@ -71,7 +71,7 @@ def told_versions(kind: Kind[Any], slug: str, *, by: Actor) -> list[Version]:
     with look(by, "campaigns.use") as session:
         rows = definitions.history(session, kind, slug)
         ids = {row.by_user_id for row in rows if row.by_user_id}
-        names = dict(session.execute(select(User.id, User.name).where(User.id.in_(ids))).tuples())
+        names = dict(session.execute(select(User.id, User.name).where(User.id.in_(ids))).tuples().all())
     return [
         Version(row.number, row.at, names.get(row.by_user_id or "", "Ballast"), row.comment, row.body) for row in rows
     ]

@@ -24,6 +24,8 @@ def test_a_segment_is_saved_changed_and_brought_back(clinic):
     assert shelf.go_back(SEGMENT, slug, 1, by=by) == 3
     assert shelf.one(SEGMENT, slug, by=by).document.entity == "client"
     assert [version.number for version in shelf.versions(SEGMENT, slug, by=by)] == [3, 2, 1]
+    told = shelf.told_versions(SEGMENT, slug, by=by)
+    assert [(one.number, one.who) for one in told] == [(3, "Adam Abbott"), (2, "Adam Abbott"), (1, "Adam Abbott")]
     with pytest.raises(NotPermitted):
         shelf.keep(SEGMENT, Segment(label="Mine"), by=clinic.actor("sam"))
 
