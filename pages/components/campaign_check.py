@@ -17,6 +17,7 @@ _VISIT = "_campaign_looked_on"
 HELPS = {
     "address": ("Open the clinic profile", "settings/editor.py", {"kind": "clinic-profile"}, "settings.edit"),
     "unsubscribe": ("Open client billing", "settings/editor.py", {"kind": "client-billing"}, "settings.edit"),
+    "sms": ("Open text messages", "settings/text_messages.py", {}, "settings.edit"),
     "audience": ("Open the segments", "campaigns/segments.py", {}, "campaigns.use"),
     "segment": ("Open the segments", "campaigns/segments.py", {}, "campaigns.use"),
     "template": ("Open the templates", "campaigns/templates.py", {}, "campaigns.use"),
