@@ -180,7 +180,7 @@ def test_grant_package_deposit_split_and_several_patients_on_screen_receipt_stat
     export_clinic(tmp_path / "out", by=by)
     files = {path.stem: path for path in (tmp_path / "out").rglob("*.csv")}
     with files["invoice_line"].open(encoding="utf-8-sig", newline="") as file:
-        rows = [row for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
     for ticket, total in ((one, total_one), (two, total_two), (three, total_three)):
         mine = [row for row in rows if row["invoice_id"] == ticket]
         assert sum(int(row["net_cents"]) + int(row["tax_cents"]) for row in mine) == cents(total)
