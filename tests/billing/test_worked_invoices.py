@@ -76,8 +76,8 @@ def priced(sqlite_clinic):
         bands = [PriceBand(species=s, from_grams=a, to_grams=b, price_cents=cents(Decimal(p))) for s, a, b, p in BANDS]
         for code, tax in (("spay", ""), ("drops", "city"), ("food", "city"), ("chip", "gst")):
             keep(SERVICE, code, ServiceDocument(
-                name=code.title(), procedure="spay" if code == "spay" else "", price_cents=cents(Decimal(PRICES[code])), tax_code=tax,
-                prices=bands if code == "spay" else [],
+                name=code.title(), procedure="spay" if code == "spay" else "", tax_code=tax,
+                price_cents=cents(Decimal(PRICES[code])), prices=bands if code == "spay" else [],
             ))  # fmt: skip
         keep(PACKAGE, "pair", PackageDocument(
             label="Drops and chip", price_cents=3_001, items=[PackageItem(service=one) for one in ("drops", "chip")]
