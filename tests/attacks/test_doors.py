@@ -161,6 +161,7 @@ def test_the_allow_list_for_strangers_is_exactly_this():
         "/u/",
         "/hooks/",
         "/bounces/",
+        "/texts/",
         "/pay/",
         "/portal/",
         "/snapshot/",
