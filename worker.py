@@ -20,7 +20,7 @@ from sqlalchemy import select
 import billing.portal.door  # noqa: F401 - says which codes are too old to be sent
 from billing.processors import polling
 from billing.settlement.land import take_back_unfinished
-from campaigns import letters, recurring, sending
+from campaigns import letters, recurring, sending, trouble
 from campaigns.returns import mailbox_in
 from data import jobs
 from data.engine import Database, database, use
@@ -42,7 +42,10 @@ BEAT = timedelta(seconds=20)
 ASK_PROCESSORS = timedelta(seconds=20)
 """Between two looks at what card processors are asked."""
 PAUSE = 2.0
+LEAVE = 8.0
+"""Seconds that messages on their way have when the worker is to stop."""
 
+Deliver = Callable[[str, str], dict[str, int]]
 Handler = Callable[[Clinic, Job], dict[str, object]]
 
 
@@ -143,6 +146,7 @@ class Worker:
         self.stopping = threading.Event()
         self._beats: dict[str, datetime] = {}
         self._beside: threading.Thread | None = None
+        self._senders: dict[str, threading.Thread] = {}
         self._reader: threading.Thread | None = None
         self._watched = watched.Watched()
         self._tender: threading.Thread | None = None
@@ -159,6 +163,8 @@ class Worker:
                 busy = False
             if not busy:
                 self.stopping.wait(PAUSE)
+        for sender in self._senders.values():  # what is under way is marked as what it became
+            sender.join(LEAVE)
         log.info("worker stopped")
 
     def round(self, *, wait: bool = True) -> bool:
@@ -168,7 +174,9 @@ class Worker:
         known = clinics()
         for index, clinic in enumerate(known):
             self._prepare(clinic, whole_home=index == 0)
-            busy |= self._send(clinic)
+            if not index:
+                self._send(known, wait=wait)
+            busy |= self._look_after(clinic)
             while not self.stopping.is_set() and (job := self._claim(clinic, but=BESIDE)) is not None:
                 self._carry_out(clinic, job)
                 busy = True
@@ -177,20 +185,43 @@ class Worker:
                 if not wait:
                     break
                 self._wait_beside()
-            if busy:
-                self._send(clinic)
+        self._send(known, wait=wait)
         self._read_scans(known, wait=wait)
         self._tend_processors(known, wait=wait)
         return busy
 
-    def _send(self, clinic: Clinic) -> bool:
-        """What is due, by every channel that needs no hands; then each campaign is looked after."""
-        out = {**delivery.deliver(clinic.id, self.owner), **sms.deliver(clinic.id, self.owner)}
+    def _send(self, known: Sequence[Clinic], *, wait: bool) -> None:
+        """What is due goes out beside the loop, each channel by itself: a server that hangs holds up nothing else."""
+        for channel, deliver in (("email", delivery.deliver), ("sms", sms.deliver)):
+            sender = self._senders.get(channel)
+            if sender is None or not sender.is_alive():
+                about = (channel, deliver, known, wait)
+                sender = threading.Thread(target=self._messages, args=about, name=f"send-{channel}", daemon=True)
+                self._senders[channel] = sender
+                sender.start()
+            if wait:
+                sender.join()
+
+    def _messages(self, channel: str, deliver: Deliver, known: Sequence[Clinic], once: bool) -> None:
+        busy = True
+        while busy and not self.stopping.is_set():
+            busy = False
+            for clinic in known:
+                try:
+                    trouble.go_on(clinic.id, channel)
+                    busy |= bool(deliver(clinic.id, self.owner))
+                except Exception as failure:  # the other clinics' go out
+                    log.error("messages could not be sent: %s", place(failure))
+            if once:
+                return
+
+    def _look_after(self, clinic: Clinic) -> bool:
+        """Begin, go on with and end campaigns."""
         try:
-            return sending.tend(clinic.id) or bool(out)
+            return sending.tend(clinic.id)
         except Exception as failure:  # nothing else waits for a campaign
             log.error("campaigns could not be looked after: %s", place(failure))
-            return bool(out)
+            return False
 
     def _read_scans(self, known: Sequence[Clinic], *, wait: bool) -> None:
         """Scanned pages are read beside the loop too: a stack takes a minute."""

@@ -17,6 +17,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import select, update
 
 from billing.client_billing import NoPortalAddress, public_address
+from campaigns import trouble
 from campaigns.audience import Compiled, Place, Plan, compile_texts, plan
 from campaigns.occasions import about, narrowed
 from campaigns.segments import members
@@ -330,7 +331,7 @@ def pause(run_id: str, reason: str, *, by: Actor, key: str | None = None) -> Non
         if work.repeated:
             return
         run = _open_run(work.session, run_id, ("waiting", "running", "paused"), "paused")
-        if run.state != "paused":
+        if run.state != "paused" or trouble.is_trouble(run.state, run.reason):  # now it waits for a person
             run.state, run.reason = "paused", " ".join(reason.split())[:300]
             work.audit("campaign.paused", "campaign_run", run_id)
 

@@ -9,17 +9,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from campaigns import sending
 from campaigns.consents import may_name_phi
 from data.blobs import BlobStore
 from data.engine import database
 from data.errors import EnvironmentFailure, NotFound, Refusal
-from data.models import CampaignRun, Clinic, Document, Job, OutboxMessage
+from data.models import CampaignRun, Clinic, Document, Job, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
 from data.wording import Wording
@@ -83,7 +85,8 @@ def make_letters(run_id: str, *, by: Actor, progress: Progress | None = None) ->
             files.append(file.id)
         whole.document_id = files[0]
         whole.frozen = {**whole.frozen, "files": [*whole.frozen.get("files", []), files],
-                        "printing": [row.id for row in rows]}  # fmt: skip
+                        "printing": [row.id for row in rows],
+                        "counts": [*whole.frozen.get("counts", []), len(rows)]}  # fmt: skip
         work.audit("campaign.letters_made", "campaign_run", run_id, letters=len(rows))
     _settle_printed(by.clinic_id, run_id)
     return files[0]
@@ -104,6 +107,66 @@ def files_of(run_id: str, *, by: Actor) -> list[tuple[str, str]]:
         ids = [file_id for pair in reversed(pairs) for file_id in pair]
         titles = dict(session.execute(select(Document.id, Document.title).where(Document.id.in_(ids))).tuples().all())
     return [(titles[file_id], file_id) for file_id in ids if file_id in titles]
+
+
+@dataclass(frozen=True)
+class Made:
+    """Letters that were made at once: ``letters`` and ``labels`` are their documents, ``count`` how many letters there
+    are (0 where it was not written down), ``by`` who had them made; empty for the worker."""
+
+    run_id: str
+    campaign: str
+    name: str
+    day: date
+    at: datetime
+    by: str
+    count: int
+    letters: str
+    labels: str
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """All files of letters, the newest first, and how many letters wait for each launch that goes on, by its id."""
+
+    made: list[Made]
+    waiting: dict[str, tuple[str, int]]
+
+
+def shelf(*, by: Actor) -> Shelf:
+    """Every file of letters and labels. Raises NotPermitted."""
+    with look(by, "campaigns.use") as session:
+        runs = session.scalars(select(CampaignRun).where(CampaignRun.document_id.is_not(None))).all()
+        ids = [one for run in runs for pair in run.frozen.get("files", []) for one in pair]  # type: ignore[attr-defined]
+        kept = {row.id: row for row in session.scalars(select(Document).where(Document.id.in_(ids)))} if ids else {}
+        users = {row.by_user_id for row in kept.values() if row.by_user_id}
+        names = dict(session.execute(select(User.id, User.name).where(User.id.in_(users))).tuples().all())
+        rows = session.execute(
+            select(CampaignRun.id, CampaignRun.name, func.count())
+            .join(
+                OutboxMessage,
+                (OutboxMessage.clinic_id == CampaignRun.clinic_id) & (OutboxMessage.run_id == CampaignRun.id),
+            )
+            .where(CampaignRun.state == "running", OutboxMessage.channel == "letter", OutboxMessage.state == "pending")
+            .group_by(CampaignRun.id, CampaignRun.name)
+            .order_by(CampaignRun.id)
+        ).tuples()  # fmt: skip
+        waiting = {run_id: (name, count) for run_id, name, count in rows}
+        made = [one for run in runs for one in _made(run, kept, names)]
+    return Shelf(sorted(made, key=lambda one: one.at, reverse=True), waiting)
+
+
+def _made(run: CampaignRun, kept: dict[str, Document], names: dict[str, str]) -> Iterator[Made]:
+    pairs: list[list[str]] = run.frozen.get("files", [])  # type: ignore[assignment]
+    counts: list[int] = run.frozen.get("counts", [])  # type: ignore[assignment]
+    for place, (first, second) in enumerate(pairs):
+        if first in kept:
+            count = counts[place] if len(counts) == len(pairs) else 0
+            who = names.get(kept[first].by_user_id or "", "")
+            yield Made(
+                run.id, run.campaign, run.name, run.day, kept[first].entered_at, who, count, first,
+                second if second in kept else "",
+            )  # fmt: skip
 
 
 def open_file(run_id: str, document_id: str, *, by: Actor) -> bytes:

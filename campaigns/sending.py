@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from campaigns import trouble
 from campaigns.audience import Compiled, compile_texts, recently_reached
 from campaigns.consents import known_links_key, may_name_phi, may_send
 from campaigns.launch import documents_of, prepare
@@ -318,14 +319,14 @@ def _of_process(clinic_id: str, run_id: str) -> Running:
 
 
 def broken(clinic_id: str, run_ids: Collection[str], reason: str) -> None:
-    """Pause runs that the mail server takes nothing of."""
+    """Pause runs that the mail server takes nothing of, until it does again (``trouble.go_on``)."""
     by = Actor.worker(clinic_id)
     with act(by, "campaigns.use") as work:
         for run_id in run_ids:
             run = work.session.get_one(CampaignRun, (clinic_id, run_id))
             if run.state == "running":
                 run.state = "paused"
-                run.reason = f"The mail server takes nothing: {' '.join(reason.split())}"[:300]
+                run.reason = trouble.reason_of(reason)
                 work.audit("campaign.paused", "campaign_run", run_id, why="mail server")
 
 

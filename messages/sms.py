@@ -107,6 +107,15 @@ def send_one(account: Account, number: str, text: str) -> Told:
         return _posted(client, account, _form(account, number, text))
 
 
+def knows(account: Account) -> bool:
+    """Whether the service answers and lets this account in. No message goes out for it."""
+    try:
+        with _client(account) as client:
+            return client.get(f"/2010-04-01/Accounts/{account.account}.json").status_code == 200
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
 def incoming(account: Account, since: date) -> list[dict[str, str]]:
     """What people wrote to the clinic's numbers since a day (UTC): ``sid``, ``from``, ``body``, ``date_sent``. Raises
     NotAnswered."""

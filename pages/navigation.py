@@ -82,6 +82,7 @@ SECTIONS: dict[str, tuple[Page, ...]] = {
         Page("reporting/builder.py", "Report builder", "edit", "reports.build", "report-builder", in_menu=False),
         Page("campaigns/segments.py", "Segments", "group_work", "campaigns.use", "segments", beside="campaigns"),
         Page("campaigns/templates.py", "Templates", "draft", "campaigns.use", "templates", beside="campaigns"),
+        Page("campaigns/letters.py", "Letters", "mark_as_unread", "campaigns.use", "letters", beside="campaigns"),
         Page("campaigns/segment.py", "Segment", "group_work", "campaigns.use", "segment", in_menu=False),
         Page("campaigns/template.py", "Template", "draft", "campaigns.use", "template", in_menu=False),
     ),

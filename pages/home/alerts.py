@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns import recurring
+from campaigns import recurring, trouble
 from outage import vault
 from pages.components import frame, show
 from pages.home.cards import Card, Wait, cards
@@ -15,6 +15,9 @@ HELPS = {
     "backups": (Link("settings/backups.py", "backups"), "Open backups"),
     "reconciliation": (Link("money/reconciliation.py", "reconciliation"), "Open reconciliation"),
     "vault": (Link("settings/vault.py", "vault"), "Open the Vault"),
+    "mail": (Link("settings/mail.py", "mail"), "Open mail"),
+    "text-messages": (Link("settings/text_messages.py", "text-messages"), "Open text messages"),
+    "do-not-contact": (Link("settings/do_not_contact.py", "do-not-contact"), "Open the mailbox"),
     "undelivered": (Link("settings/undelivered.py", "undelivered"), "Decide"),
     "subscriptions": (Link("reporting/subscriptions.py", "subscriptions"), "Open subscriptions"),
 }
@@ -25,7 +28,7 @@ def draw(may: frozenset[str]) -> None:
     """Draw it."""
     found = alerts(by=frame.actor())
     if "settings.edit" in may:
-        found = vault.alarms(by=frame.actor()) + found
+        found = vault.alarms(by=frame.actor()) + found + trouble.alarms(by=frame.actor())
     lines = [Wait(GRADES[alert.grade], alert.sentence, HELPS[alert.page][1], HELPS[alert.page][0]) for alert in found]
     urgent = sum(alert.grade == "danger" for alert in found)
     lines[urgent:urgent] = _not_launched() if "campaigns.use" in may else []

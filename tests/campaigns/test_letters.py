@@ -6,6 +6,7 @@ import pypdfium2
 import pytest
 
 from campaigns import launch, letters, sending
+from data.errors import NotPermitted
 from data.models import Client, Patient
 from data.session import read, write
 from data.types import new_id
@@ -119,3 +120,22 @@ def test_letters_drawn_twice_at_once_or_for_a_stopped_run_make_one_file_or_none(
         with pytest.raises(letters.NoLetters):
             letters.make_letters(other, by=by)
         assert letters.files_of(other, by=by) == []
+
+
+def test_the_shelf_says_what_was_made_by_whom_and_gives_the_same_file_each_time(clinic, monkeypatch):
+    by = clinic.actor("adam")
+    with furnished(clinic, monkeypatch, PEOPLE, body="Dear {{ client_name }}", **TEXTS):
+        run_id = launch.launch("news", key="k", by=Actor.operator(clinic.id))
+        before = letters.shelf(by=by)
+        assert before.made == [] and before.waiting == {run_id: ("News", len(PEOPLE))}
+        document = letters.make_letters(run_id, by=by)
+        after = letters.shelf(by=by)
+        [made] = after.made
+        assert (made.run_id, made.letters, made.count, made.by) == (run_id, document, len(PEOPLE), "Adam Abbott")
+        assert made.labels and after.waiting == {}
+        first = letters.open_file(run_id, document, by=by)
+        with pytest.raises(letters.NoLetters):
+            letters.make_letters(run_id, by=by)
+        assert letters.open_file(run_id, document, by=by) == first and len(letters.shelf(by=by).made) == 1
+        with pytest.raises(NotPermitted):
+            letters.shelf(by=clinic.actor("sam"))
