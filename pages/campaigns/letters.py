@@ -19,8 +19,8 @@ def main() -> None:
         waits(run_id, name, count)
     if not found.made:
         st.info(
-            "No letters were made yet. A campaign that writes by letter makes a file of letters and one of labels when it "
-            "is launched.", icon=":material/mark_as_unread:",
+            "No letters were made yet. A campaign that writes by letter makes a file of letters and one of labels "
+            "when it is launched.", icon=":material/mark_as_unread:",
         )  # fmt: skip
     for one in found.made:
         file(one)
