@@ -30,7 +30,7 @@ from data.models import Clinic, Heartbeat, Job, Ticket
 from data.session import ClinicSession, write
 from data.types import clock, new_id
 from messages import delivery, outbox, sms
-from outage import reading, vault, watched
+from outage import memo_notice, reading, vault, watched
 from reports import mailing
 from security import audit, backups
 from security.actor import Actor
@@ -114,13 +114,19 @@ def read_replies(clinic: Clinic, job: Job) -> dict[str, object]:
     return dict(vars(ask(by=Actor.worker(clinic.id, job.id))))
 
 
+def take_back_memos(clinic: Clinic, job: Job) -> dict[str, object]:
+    """Copies of withdrawn memos that still stand on the status page."""
+    return {"copies": memo_notice.take_back_copies(by=Actor.worker(clinic.id, job.id))}
+
+
 HANDLERS: dict[str, Handler] = {
     "backup": back_up, "tidy": tidy, "snapshot": keep_report_data, "schedule": mailing.carry_out,
     "reconcile": reconcile, "books": check_books, "letters": letters.carry_out, "vault": vault.carry_out,
     "campaign": recurring.carry_out,
     "mailbox": read_returns, "replies": read_replies,
+    "memo-copies": take_back_memos,
 }  # fmt: skip
-BESIDE = frozenset(("schedule", "reconcile", "books", "campaign", "letters", "mailbox", "replies"))
+BESIDE = frozenset(("schedule", "reconcile", "books", "campaign", "letters", "mailbox", "replies", "memo-copies"))
 """Kinds that are done one at a time beside the loop: a long one holds up neither mail nor backups."""
 
 RECURRING = {
@@ -134,7 +140,10 @@ READ_MAILBOX = "every 10 minutes"
 
 def _asked_often(session: ClinicSession) -> list[str]:
     """What is looked into every ten minutes, where the clinic has set it up."""
-    set_up = {"mailbox": mailbox_in(session).active, "replies": sms.is_set_up(session)}
+    set_up = {
+        "mailbox": mailbox_in(session).active, "replies": sms.is_set_up(session),
+        "memo-copies": memo_notice.has_copies_to_take_back(session),
+    }  # fmt: skip
     return [kind for kind, is_set in set_up.items() if is_set]
 
 

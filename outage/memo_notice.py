@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from data.models import Clinic
+from sqlalchemy import Select, select
+
+from data.models import Clinic, Memo
+from data.session import ClinicSession
 from data.types import clock
-from outage.status_page import post_incident
+from outage.status_page import end_incident, post_incident
 from security import memos
 from security.actor import Actor
 from security.rules import act, look
@@ -32,3 +35,28 @@ def copy_to_status_page(memo_id: str, *, by: Actor) -> None:
         row = memos.standing(work.session, memo_id)
         row.on_status_page_at = clock.now()
         work.audit("memo.copied", "memo", memo_id)
+
+
+def take_back_copies(*, by: Actor) -> int:
+    """Withdraw from the status page what was withdrawn here; returns how many copies. What the watcher does not take
+    now is tried again by the worker. One whose last day is over ended there by itself.
+
+    Raises NotPermitted, NoStatusPage, WatcherSilent, WatcherRefused.
+    """
+    with look(by, "settings.edit") as session:
+        ids = session.scalars(_left()).all()
+    for memo_id in ids:
+        end_incident(f"memo:{memo_id}", "This notice was withdrawn.", by=by)
+        with act(by, "settings.edit") as work:
+            work.session.get_one(Memo, (by.clinic_id, memo_id)).on_status_page_at = None
+            work.audit("memo.copy_withdrawn", "memo", memo_id)
+    return len(ids)
+
+
+def has_copies_to_take_back(session: ClinicSession) -> bool:
+    """Whether the copy of a withdrawn memo still stands on the status page."""
+    return session.scalar(_left().limit(1)) is not None
+
+
+def _left() -> Select[str]:
+    return select(Memo.id).where(Memo.withdrawn_at.is_not(None), Memo.on_status_page_at.is_not(None))

@@ -171,6 +171,21 @@ def post_incident(
     return number
 
 
+def end_incident(posted_as: str, body: str, *, by: Actor) -> None:
+    """End what was posted under a key, with a last word; nothing where it is over or never stood there.
+
+    Raises NotPermitted, NoStatusPage, WatcherSilent, WatcherRefused.
+    """
+    with look(by, "settings.edit") as session:
+        page, secret = status_page(session), secret_of(session)
+    if not (page.asked_at() and secret):
+        raise NoStatusPage()
+    sent = {"of": posted_as, "key": f"{posted_as}:end", "state": "resolved", "body": body}
+    number = str(_asked("POST", page.asked_at() + "/incidents", secret, sent)["id"])
+    with act(by, "settings.edit") as work:
+        work.audit("status_page.ended", "incident", number)
+
+
 def try_connection(*, by: Actor) -> str:
     """Ask the watcher a question that needs the secret; what it answered, in words.
 

@@ -6,6 +6,7 @@ import argparse
 import http.client
 import json
 import logging
+import os
 import signal
 import sqlite3
 import ssl
@@ -14,8 +15,8 @@ import threading
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from watcher import incidents, probes, settings
-from watcher.clock import Clock, iso, read_iso
+from watcher import incidents, probes, remote, settings
+from watcher.clock import Clock, read_iso
 from watcher.mailing import Mailer
 from watcher.server import Server
 from watcher.settings import BadConfig, Config
@@ -65,7 +66,9 @@ def add_incident(incident: argparse.ArgumentParser) -> None:
     for name, words in (("open", "put an incident on the page"), ("update", "add a step"), ("resolve", "end it"),
                         ("list", "what stands")):  # fmt: skip
         step = steps.add_parser(name, help=words)
-        step.add_argument("--config", required=True)
+        step.add_argument("--config", help="of the watcher on this machine")
+        step.add_argument("--url", default="", help="of a watcher on another machine; else the variable WATCHER_URL")
+        step.add_argument("--secret-file", default="", help="the shared secret; else the variable WATCHER_SECRET")
         step.add_argument("--json", action="store_true")
         step.set_defaults(run=post, step=name)
         if name == "open":
@@ -168,6 +171,8 @@ def schema(_options: argparse.Namespace) -> int:
 
 def post(options: argparse.Namespace) -> int:
     """Open, update, resolve or list incidents. The running watcher sends the mails."""
+    if not options.config:
+        return _post_there(options)
     config = settings.load(options.config)
     clock, store = Clock(), Store(config.store)
     now = clock.now()
@@ -175,7 +180,7 @@ def post(options: argparse.Namespace) -> int:
         with store.read() as db:
             there = [one for one in incidents.listed(db, since=now) if one.is_open]
         lines = [f"{one.id[:8]}  {one.kind:<11}  {one.state:<13}  {one.title}" for one in there]
-        _told(options, [_shown(one) for one in there], "\n".join(lines) or "None.")
+        _told(options, [incidents.shown(one) for one in there], "\n".join(lines) or "None.")
         return 0
     key = f"command:{options.key}" if options.key else ""
     with store.write() as db:
@@ -197,8 +202,35 @@ def post(options: argparse.Namespace) -> int:
     write_page(config, store, max(now, checked_at(store)))
     assert one is not None
     waiting = f" {mails} mail{' waits' if mails == 1 else 's wait'} for the running watcher." if mails else ""
-    _told(options, _shown(one) | {"mails_waiting": mails}, f"{one.id[:8]}  {one.state}  {one.title}.{waiting}")
+    _told(options, incidents.shown(one) | {"mails_waiting": mails}, f"{one.id[:8]}  {one.state}  {one.title}.{waiting}")
     return 0
+
+
+def _post_there(options: argparse.Namespace) -> int:
+    """The same at a watcher on another machine."""
+    url = options.url or os.environ.get("WATCHER_URL", "")
+    if not url:
+        raise BadConfig("say which watcher: --config FILE on its machine, else --url and --secret-file")
+    secret = remote.secret_of(options.secret_file)
+    if options.step == "list":
+        there = remote.listed(url, secret)
+        _told(options, there, "\n".join(_line(one) for one in there) or "None.")
+        return 0
+    if options.step == "open":
+        answer = remote.open_one(url, secret, title=options.title, body=options.text, kind=options.kind,
+                                 until=options.until or "", key=options.key)  # fmt: skip
+    else:
+        state = "resolved" if options.step == "resolve" else options.state
+        answer = remote.add_step(url, secret, options.id, body=options.text, state=state, key=options.key)
+    one = answer.get("incident") or {}
+    _told(options, one | {"mails_waiting": answer.get("mails_waiting", 0)}, f"{_line(one)}.")
+    return 0
+
+
+def _line(one: dict[str, object]) -> str:
+    return (
+        f"{str(one.get('id', ''))[:8]}  {one.get('kind', ''):<11}  {one.get('state', ''):<13}  {one.get('title', '')}"
+    )
 
 
 def _number(db: sqlite3.Connection, given: str, now: float) -> str:
@@ -210,13 +242,6 @@ def _number(db: sqlite3.Connection, given: str, now: float) -> str:
         what = "open incident" if given == "-" else f"incident that begins with {given}"
         raise incidents.BadIncident(f"There is {'no' if not fitting else 'more than one'} {what}.")
     return fitting[0].id
-
-
-def _shown(one: incidents.Incident) -> dict[str, object]:
-    return {
-        "id": one.id, "kind": one.kind, "title": one.title, "state": one.state, "part": one.part,
-        "opened_at": iso(one.opened_at), "resolved_at": None if one.resolved_at is None else iso(one.resolved_at),
-    }  # fmt: skip
 
 
 def _told(options: argparse.Namespace, document: object, words: str) -> None:

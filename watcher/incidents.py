@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from watcher.clock import iso
 from watcher.settings import Config
 from watcher.store import new_id
 
@@ -197,6 +198,20 @@ def listed(db: sqlite3.Connection, *, since: float = 0.0, most: int = 50) -> lis
         "ORDER BY resolved_at IS NOT NULL, opened_at DESC, id LIMIT ?", (since, most),
     ).fetchall()  # fmt: skip
     return [_incident(db, row) for row in rows]
+
+
+def by_key(db: sqlite3.Connection, key: str) -> Incident | None:
+    """The incident that was opened under a key."""
+    row = db.execute("SELECT * FROM incident WHERE key = ?", (key,)).fetchone()
+    return _incident(db, row) if row else None
+
+
+def shown(one: Incident) -> dict[str, object]:
+    """An incident for programs."""
+    return {
+        "id": one.id, "kind": one.kind, "title": one.title, "state": one.state, "part": one.part,
+        "opened_at": iso(one.opened_at), "resolved_at": None if one.resolved_at is None else iso(one.resolved_at),
+    }  # fmt: skip
 
 
 def found(db: sqlite3.Connection, number: str) -> Incident | None:

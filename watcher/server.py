@@ -256,28 +256,48 @@ class Handler(BaseHTTPRequestHandler):
 
     def _incident(self, question: dict[str, Any]) -> None:
         told = {name: value for name, value in question.items() if isinstance(value, str)}
-        config, now = self.server.config, self.server.clock.now()
-        try:
-            until = read_iso(told["until"]) if told.get("until") else None
-        except (ValueError, OverflowError):
-            raise Refused(400, "until must be an instant such as 2026-11-30T17:00:00Z.") from None
+        now = self.server.clock.now()
+        if question.get("list") is True:
+            with self.server.store.read() as db:
+                there = [incidents.shown(one) for one in incidents.listed(db, since=now) if one.is_open]
+            self._json(200, {"incidents": there})
+            return
         if not told.get("key"):
             raise Refused(400, "key must make this message stand here once.")
         try:
             with self.server.store.write() as db:
-                number = told.get("id", "")
-                if number:
-                    incidents.update_incident(db, config, now, number, told.get("body", ""), by="the app",
-                                              state=told.get("state", ""), key=f"app:{told['key']}")  # fmt: skip
-                else:
-                    number = incidents.open_incident(
-                        db, config, now, told.get("title", ""), told.get("body", ""), by="the app",
-                        kind=told.get("kind", "notice"), key=f"app:{told['key']}", until=until,
-                    )  # fmt: skip
+                number = self._step(db, told, now)
+                one = incidents.found(db, number) if number else None
+                mails = db.execute("SELECT count(*) FROM mail WHERE state = 'waiting'").fetchone()[0]
         except incidents.BadIncident as failure:
             raise Refused(400, str(failure)) from None
         self._written()
-        self._json(200, {"id": number})
+        self._json(200, {"id": number, "incident": incidents.shown(one) if one else None, "mails_waiting": mails})
+
+    def _step(self, db: sqlite3.Connection, told: dict[str, str], now: float) -> str:
+        """Open an incident, or add a step to the one named by its id or, ``of``, by the key it was opened under; its
+        id. Of one that is over or never stood nothing changes. Raises BadIncident."""
+        config = self.server.config
+        by, whose = ("the command line", "command") if told.get("from") == "command" else ("the app", "app")
+        try:
+            until = read_iso(told["until"]) if told.get("until") else None
+        except (ValueError, OverflowError):
+            raise Refused(400, "until must be an instant such as 2026-11-30T17:00:00Z.") from None
+        number, key = told.get("id", ""), f"{whose}:{told['key']}"
+        if told.get("of"):
+            there = incidents.by_key(db, f"{whose}:{told['of']}")
+            if there is None or not there.is_open:
+                return there.id if there else ""
+            number = there.id
+        if not number:
+            return incidents.open_incident(
+                db, config, now, told.get("title", ""), told.get("body", ""), by=by,
+                kind=told.get("kind", "notice"), key=key, until=until,
+            )  # fmt: skip
+        incidents.update_incident(
+            db, config, now, number, told.get("body", ""), by=by, state=told.get("state", ""), key=key
+        )
+        return number
 
     def _desk(self, what: str) -> None:
         form = self._form()

@@ -101,6 +101,8 @@ def post(form: DraftForm, place: str, text: str, old: Posted | None) -> None:
             instead_of=old.notice.id if old else "", by=by, key=frame.form_key(place),
         )  # fmt: skip
         frame.new_form_key(place)
+        if old:
+            take_back()
         if form["public"]:
             copy(number)
         form.forget()
@@ -115,6 +117,16 @@ def copy(number: str) -> None:
         memo_notice.copy_to_status_page(number, by=frame.actor())
     except Refusal as refusal:
         st.session_state[WARNED] = f"The memo stands here, but not on the status page. {refusal.message}"
+
+
+def take_back() -> None:
+    """Withdraw copies on the status page with their memos; what is not reached now is tried again by the worker."""
+    try:
+        memo_notice.take_back_copies(by=frame.actor())
+    except Refusal as refusal:
+        st.session_state[WARNED] = (
+            f"The memo is withdrawn here; its copy on the status page follows by itself. {refusal.message}"
+        )
 
 
 def posted(one: Posted) -> None:
@@ -152,6 +164,7 @@ def ways(one: Posted) -> None:
         if st.button("Withdraw memo", key=f"memo-out-{number}"):
             with frame.refusals():
                 memos.withdraw(number, by=frame.actor(), key=frame.form_key(f"memo-out-{number}"))
+                take_back()
                 st.rerun()
         if not one.on_status_page_at and status_page.link(by=frame.actor()):
             with st.popover("Copy to the status page"):

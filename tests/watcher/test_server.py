@@ -23,6 +23,7 @@ from tests import inbox
 from tests.conftest import free_port
 from tests.watcher.bench import SECRET, TOKEN, UP, Turned, config
 from watcher import incidents, server, subscribers
+from watcher.__main__ import main as command
 from watcher.mailing import PAUSES, Mailer
 from watcher.store import Store
 from watcher.watch import Watch
@@ -454,3 +455,47 @@ def test_an_address_that_no_mail_can_be_made_for_costs_nobody_else_theirs(bench,
     monkeypatch.setattr(bench.mailer, "send_due", broken)
     bench.mailer.run(stopping)
     assert len(tried) == 2
+
+
+def test_the_app_ends_what_it_posted_by_its_key_and_once(bench):
+    notice = {"title": "Closed", "body": "Back on Monday.", "kind": "notice", "key": "memo:1"}
+    number = bench.told("/incidents", notice)[1]["id"]
+    end = {"of": "memo:1", "key": "memo:1:end", "state": "resolved", "body": "Withdrawn."}
+    for _ in range(3):
+        status, told = bench.told("/incidents", end)
+        assert status == 200 and told["id"] == number and told["incident"]["state"] == "resolved"
+    status, told = bench.told("/incidents", end | {"of": "memo:2"})
+    assert (status, told["id"], told["incident"]) == (200, "", None), "it never stood there"
+    assert bench.told("/incidents", {"list": True})[1] == {"incidents": []}
+    assert bench.told("/incidents", {"list": True}, secret="x" * 40)[0] == 401
+
+
+def test_incidents_are_posted_from_another_machine_with_address_and_secret_alone(bench, tmp_path, capsys, monkeypatch):
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    there = ["--url", f"http://127.0.0.1:{bench.port}", "--secret-file", str(tmp_path / "secret")]
+
+    def run(*arguments, where=there):
+        code = command(["incident", *arguments, *where])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    for _ in range(2):
+        code, said = run("open", "Card terminals", "--text", "Use slips.", "--key", "k", "--json")
+        number = json.loads(said)["id"]
+        assert code == 0
+    assert run("list")[1].count("Card terminals") == 1 and "Use slips." in bench.ask("GET", "/")[2]
+    assert run("update", number[:6], "--text", "Found.", "--state", "identified")[0] == 0
+    assert run("resolve", "-")[0] == 0 and "None." in run("list")[1]
+    assert run("resolve", "-")[0] == 2, "nothing stands"
+    assert run("open", "x", "--text", "y", "--until", "soon")[0] == 2
+    (tmp_path / "wrong").write_text("w" * 40)
+    code, said = run("list", where=[*there[:2], "--secret-file", str(tmp_path / "wrong")])
+    assert code == 2 and "does not know this secret" in said and "w" * 40 not in said
+    code, said = run("list", where=["--url", "http://status.example.org", *there[2:]])
+    assert code == 2 and "https" in said
+    assert run("list", where=["--url", f"http://127.0.0.1:{free_port()}", *there[2:]])[0] == 4
+    monkeypatch.delenv("WATCHER_SECRET", raising=False)
+    assert run("list", where=there[:2])[0] == 2 and run("list", where=[])[0] == 2
+    monkeypatch.setenv("WATCHER_URL", there[1])
+    monkeypatch.setenv("WATCHER_SECRET", SECRET)
+    assert run("list", where=[])[0] == 0
