@@ -31,6 +31,8 @@ from security.actor import Actor
 from security.profile import profile, wording
 from security.rules import act, look
 
+EVERY = 100_000
+
 
 class NotOver(BadInput):
     """{last} is not over yet. Close up to today at the latest, and the first day may not be after the last."""
@@ -106,13 +108,13 @@ def close_period(
     with look(by, "reconciliation.lock") as session:
         seen = session.seen_change()
         who = _check(session, first, last, signed_as, by)
-        one, cases = _frozen(session, first, last)
+        one, cases, written = _frozen(session, first, last)
         _check_cases(session, one, cases, carried_because)
         clinic = session.get_one(Clinic, session.clinic_id)
         about, words = profile(session), Wording.of(clinic)
         content = content_of(
             one, cases, deposits_in(session, first, last), who=who, user_id=str(by.user_id), at=clock.now(),
-            head=audit.head(session), clinic_id=by.clinic_id, carried_because=carried_because.strip(),
+            head=audit.head(session), clinic_id=by.clinic_id, carried_because=carried_because.strip(), written=written,
         )  # fmt: skip
         letterhead = Head.of(clinic.name, about.address, words.phone(about.phone))
     pdf = within(REPORT_SECONDS, period_pdf, content, words, letterhead, about.paper)
@@ -122,7 +124,7 @@ def close_period(
             return str(work.result)
         session = work.session
         _check(session, first, last, signed_as, by)
-        if session.head().content_change != seen and _frozen(session, first, last) != (one, cases):
+        if session.head().content_change != seen and _frozen(session, first, last) != (one, cases, written):
             raise ChangedWhileClosing()
         title = f"Reconciliation {words.day(first)} to {words.day(last)}"
         document = file_report(session, pdf, blob, kind=KIND, title=title, by=by)
@@ -160,10 +162,12 @@ def _check(session: ClinicSession, first: date, last: date, signed_as: str, by: 
     return name
 
 
-def _frozen(session: ClinicSession, first: date, last: date) -> tuple[Statement, list[Case]]:
-    """The sums of the period and its open cases, those of deposits included."""
+def _frozen(session: ClinicSession, first: date, last: date) -> tuple[Statement, list[Case], list[Case]]:
+    """The sums of the period, its open cases, those of deposits included, and those that were written off."""
     open_cases = select(Variance).where(Variance.state.in_(OPEN), Variance.day >= first, Variance.day <= last)
-    return statement_in(session, first, last), cases_in(session, open_cases)
+    written = select(Variance).where(Variance.state == "written_off", Variance.day >= first, Variance.day <= last)
+    left, gone = (cases_in(session, some, most=EVERY) for some in (open_cases, written))
+    return statement_in(session, first, last), left, gone
 
 
 def _check_cases(session: ClinicSession, one: Statement, cases: Sequence[Case], why: str) -> None:

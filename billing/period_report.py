@@ -47,7 +47,7 @@ class PeriodVerdict:
 
 def content_of(
     one: Statement, cases: list[Case], found: Deposits, *, who: str, user_id: str, at: datetime, head: tuple[int, str],
-    clinic_id: str, carried_because: str,
+    clinic_id: str, carried_because: str, written: list[Case],
 ) -> dict[str, Any]:  # fmt: skip
     """What the report says, as data; amounts in cents. Names of clients stay in the records."""
     sums = {name: getattr(one, name) for name, _ in SUMS}
@@ -68,14 +68,22 @@ def content_of(
              "late": row.is_late}
             for row in found.expected
         ],
+        "written_off": [
+            {"kind": case.kind, "day": case.day.isoformat(), "cents": case.cents, "rows": _rows(case),
+             "by": case.detail.get("by", ""), "reason": case.reason}
+            for case in written
+        ],
         "carried": [
             {"kind": case.kind, "day": case.day.isoformat(), "cents": case.cents,
-             "rows": [row.reference for row in (*case.payments, *case.settled)] or [case.text],
-             "assigned": case.assigned}
+             "rows": _rows(case), "assigned": case.assigned}
             for case in cases
         ],
         "carried_because": carried_because, "audit": {"seq": head[0], "hash": head[1]},
     }  # fmt: skip
+
+
+def _rows(case: Case) -> list[str]:
+    return [row.reference for row in (*case.payments, *case.settled)] or [case.text]
 
 
 def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) -> bytes:
@@ -87,6 +95,7 @@ def period_pdf(content: dict[str, Any], words: Wording, head: Head, paper: str) 
     sheet = ReportSheet("Reconciliation report", f"{first} to {last}", footer, head=head, paper=paper)
     _sums(sheet, content, words)
     _deposits(sheet, content, words)
+    _written_off(sheet, content, words)
     _carried(sheet, content, words)
     sheet.heading("Signature")
     chain = content["audit"]
@@ -129,6 +138,21 @@ def _deposits(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> No
             for one in content["expected"]
         ]  # fmt: skip
         sheet.table([Column("Batch", width=1), Column("Settled"), Column("Due", align="right"), Column("")], rows)
+
+
+def _written_off(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:
+    """What whoever signs takes as lost or found, each with its reason."""
+    if not content["written_off"]:
+        return
+    sheet.heading("Written off")
+    rows = [
+        [LABELS.get(one["kind"], one["kind"]), words.day(date.fromisoformat(one["day"])), ", ".join(one["rows"]),
+         one["by"], one["reason"], words.money(one["cents"])]
+        for one in content["written_off"]
+    ]  # fmt: skip
+    columns = [Column("Case", lines=2), Column("Day"), Column("Rows", width=1, lines=4), Column("By"),
+               Column("Reason", width=1, lines=4), Column("Amount", align="right")]  # fmt: skip
+    sheet.table(columns, rows)
 
 
 def _carried(sheet: ReportSheet, content: dict[str, Any], words: Wording) -> None:

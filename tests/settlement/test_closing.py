@@ -11,10 +11,11 @@ import sys
 from datetime import timedelta
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import select
 
 from billing import closing, deposits, exceptions_file, variances
-from billing.books import statement
+from billing.books import MOST, statement
 from billing.matching import reconcile_days
 from billing.period_report import NoPeriodReport, verify_period
 from billing.periods import PeriodClosed
@@ -38,6 +39,27 @@ def month(clinic):
     rows.pay(8_800, day=DAY + timedelta(days=1))
     reconcile_days(by=clinic.actor("mona"))
     return rows
+
+
+def test_the_report_says_what_was_written_off_by_whom_and_why_and_every_other_case_is_carried(sqlite_clinic):
+    rows, by = Books(sqlite_clinic), sqlite_clinic.actor("mona")
+    rows.month(40)
+    lost = rows.pay(8_800, day=DAY + timedelta(days=1))
+    reconcile_days(by=by)
+    (case,) = [one.id for one in stored(sqlite_clinic, Variance) if one.payment_ids == [lost]]
+    variances.write_off([case], "The card was never charged", by=by)
+    many = MOST + 1  # more than a page lists
+    made = [dict(kind="missing_in_settlement", signature=f"s{place}", payment_ids=[], settled_ids=[], bank_line_ids=[],
+                 batch_ids=[], amount_cents=-100, detail={}, day=DAY) for place in range(many)]  # fmt: skip
+    with write(sqlite_clinic.id) as session:
+        session.add_all(Variance(**one) for one in made)
+    document = closing.close_period(DAY, LAST, "Mona Marsh", "The processor looks into them", by=by)
+    states = [one.state for one in stored(sqlite_clinic, Variance)]
+    assert (states.count("carried"), states.count("open")) == (many, 0)
+    pdf = open_document(document, by=by).content
+    words = " ".join(" ".join(page.extract_text().split()) for page in PdfReader(io.BytesIO(pdf)).pages)
+    assert "Written off" in words and "The card was never charged" in words and "-$88.00" in words
+    assert verify_period(pdf, by=by).is_genuine
 
 
 def test_closing_signs_carries_and_locks_and_late_rows_count_afterwards(clinic, month):
