@@ -68,6 +68,7 @@ class Looking:
     def __init__(self) -> None:
         self.answer: Looked | None = None
         self.failure: BaseException | None = None
+        self._at: datetime | None = None
         self._change: int | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -90,9 +91,9 @@ class Looking:
         with self._lock:
             if self.is_at_work:
                 return
-            moved = change is None or change != self._change
-            old = self.answer is None or clock.now() - self.answer.at > STALE
-            if self.failure or anew or self.answer is None or (moved and (arrived or old)):
+            moved = change is None or change != self._change or self.failure is not None
+            old = self._at is None or clock.now() - self._at > STALE
+            if anew or self._at is None or (moved and (arrived or old)):
                 self._thread = threading.Thread(
                     target=self._look, args=(slug, by, change), name="campaign", daemon=True
                 )
@@ -101,9 +102,9 @@ class Looking:
     def _look(self, slug: str, by: Actor, change: int | None) -> None:
         try:
             self.answer, self.failure = look_over(slug, by=by), None
-            self._change = change
         except BaseException as failure:
             self.failure = failure
+        self._at, self._change = clock.now(), change
 
 
 _held: WeakKeyDictionary[Database, OrderedDict[tuple[object, ...], Looking]] = WeakKeyDictionary()

@@ -65,8 +65,11 @@ def test_the_answer_comes_beside_the_page_and_stands_until_something_changed(rea
 
 def test_what_keeps_it_from_being_looked_over_is_said_and_names_are_for_who_may_see_clients(reachable):
     (clinic, ids), by = reachable, reachable[0].actor("adam")
+    gone = looking.looking("gone", 1, by=by)
     with pytest.raises(NotFound):
-        looking.looking("gone", 1, by=by).wait(20)
+        gone.wait(20)
+    gone._thread.join(20)
+    assert not looking.looking("gone", 1, by=by).is_at_work, "a page drawn again does not try it again"
     with pytest.raises(NotPermitted):
         looking.looking("news", 1, by=clinic.actor("sam"))
     with write(clinic.id) as session:

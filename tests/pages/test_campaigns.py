@@ -7,6 +7,7 @@ from campaigns.settings import CAMPAIGN
 from data.models import Client, Job
 from data.session import write
 from data.types import clock
+from pages.components import campaign_check
 from security import audit
 from security.actor import Actor
 from tests import inbox as inboxes
@@ -21,6 +22,7 @@ LIST, ONE = "campaigns/campaigns.py", "campaigns/campaign.py"
 def reachable(sqlite_clinic, monkeypatch):
     with inboxes.serving() as (_, url), furnished(sqlite_clinic, monkeypatch, [("Amy", "a@example.org"), ("Bea", "")]):
         monkeypatch.setenv("BALLAST_SMTP_URL", url)
+        monkeypatch.setattr(campaign_check, "PATIENCE", 30)
         yield sqlite_clinic
 
 
