@@ -67,7 +67,7 @@ def plan(clinic_id: str, zone: str) -> int:
         for slug, campaign in definitions.load_all(session, CAMPAIGN).items():
             if campaign.when.kind == "once" or not campaign.when.active:
                 continue
-            since = max(_since(session, slug, campaign), now - LATE)
+            since = max(_since(session, slug, campaign, clock.today(zone)), now - LATE)
             due = runs_between(rhythm(campaign), zone, since, now)
             if campaign.when.kind == "recurring":
                 due = due[-1:]
@@ -86,16 +86,20 @@ def _key(slug: str, day: date, _at: datetime) -> str:
     return f"campaign:{slug}:{day.isoformat()}"
 
 
-def _since(session: ClinicSession, slug: str, campaign: Campaign) -> datetime:
-    """From when on it goes by the rule that it has now, or when it was due last."""
+def _since(session: ClinicSession, slug: str, campaign: Campaign, today: date) -> datetime:
+    """From when on it goes by the rule that it has now, or when it was due last; a day to come, which a clock that ran
+    ahead has written down, says nothing about those before it."""
     since = clock.now()
     for version in definitions.history(session, CAMPAIGN, slug):
         if CAMPAIGN.parse(version.body, slug).when != campaign.when:
             break
         since = version.at
     newest = session.scalar(
-        select(func.max(Job.dedupe_key)).where(Job.kind == KIND, Job.dedupe_key.startswith(f"campaign:{slug}:"))
-    )
+        select(func.max(Job.dedupe_key)).where(
+            Job.kind == KIND, Job.dedupe_key.startswith(f"campaign:{slug}:"),
+            Job.dedupe_key <= f"campaign:{slug}:{today.isoformat()}",
+        )
+    )  # fmt: skip
     if newest:
         job = session.scalars(select(Job).where(Job.dedupe_key == newest)).one()
         since = max(since, datetime.fromtimestamp(float(str(job.payload["due"])), since.tzinfo))

@@ -115,11 +115,12 @@ def _free(session: ClinicSession, run: Running) -> int:
 
 
 def went_out(session: ClinicSession, run_id: str, within: timedelta) -> int:
-    """How many of a run went on their way in the time just past, those that are about to included."""
-    since = clock.now() - within
+    """How many of a run went on their way in the time just past, those that are about to included; what a clock that
+    ran ahead has dated into the time to come is not of it."""
+    now = clock.now()
     rows = select(func.count()).where(
-        OutboxMessage.run_id == run_id, OutboxMessage.state.in_(_ON_THE_WAY[1:]), OutboxMessage.due_at > since,
-        OutboxMessage.attempts > 0,
+        OutboxMessage.run_id == run_id, OutboxMessage.state.in_(_ON_THE_WAY[1:]), OutboxMessage.due_at > now - within,
+        OutboxMessage.due_at <= now, OutboxMessage.attempts > 0,
     )  # fmt: skip
     claimed = select(func.count()).where(OutboxMessage.run_id == run_id, OutboxMessage.state == "claimed")
     return int(session.scalar(rows) or 0) + int(session.scalar(claimed) or 0)

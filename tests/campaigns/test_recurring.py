@@ -77,6 +77,18 @@ def test_a_daily_one_runs_once_a_day_and_makes_up_for_a_gap_once(clinic, going):
         assert work(clinic) == [] and len(launches(clinic)) == 2
 
 
+def test_a_clock_that_was_ahead_for_a_while_silences_no_day_before_it(clinic, going):
+    """The launch of a day to come stood for all days until then."""
+    with going():
+        for at in (datetime(2026, 3, 5, 14, 1), datetime(2026, 3, 25, 14, 1), datetime(2026, 3, 6, 14, 1)):
+            clock.set(at.replace(tzinfo=UTC))
+            work(clinic)
+        assert days(clinic) == ["2026-03-05", "2026-03-06", "2026-03-25"]
+        clock.set(datetime(2026, 3, 26, 14, 1, tzinfo=UTC))
+        work(clinic)
+        assert days(clinic)[-1] == "2026-03-26" and len(days(clinic)) == 4
+
+
 def test_the_31st_is_the_last_day_and_what_is_off_rests(clinic, going):
     with going(every="month", day=31):
         clock.set(datetime(2026, 4, 30, 13, 0, tzinfo=UTC))

@@ -234,6 +234,21 @@ def test_a_throttle_and_a_window_are_counted_from_what_went_out_by_any_worker(cl
         assert told[9] == 15 and told[10] > 15
 
 
+def test_a_clock_that_was_ahead_for_a_while_holds_up_no_throttle(sqlite_clinic, inbox, monkeypatch):
+    """What went out while the clock was days ahead used up the throttle of every minute until then."""
+    clinic, start = sqlite_clinic, datetime(2026, 3, 2, 15, tzinfo=UTC)
+    clock.set(start)
+    people = [(f"p{n}", f"p{n}@example.org") for n in range(6)]
+    with furnished(clinic, monkeypatch, people, throttle_per_minute=2, window={"messages": 2, "minutes": 1}):
+        launch.launch("news", key="k", by=by(clinic))
+        told = []
+        for at in (start, start + timedelta(days=3), start + timedelta(minutes=2)):
+            clock.set(at)
+            send(clinic)
+            told.append(len(inbox.mails))
+        assert told == [2, 4, 6]
+
+
 def test_quiet_hours_are_the_recipients_and_follow_daylight_saving(clinic, inbox, monkeypatch):
     # the night before daylight saving begins in America: 08:00 in New York is 12:00 UTC from then on
     clock.set(datetime(2026, 3, 8, 5, tzinfo=UTC))
