@@ -22,6 +22,7 @@ from data.models import Clinic, MailEvent, OutboxMessage, Suppression
 from data.session import ClinicSession, everywhere, read
 from data.types import clock, is_id
 from messages import delivery
+from messages.outbox import CAME_BACK
 from security.actor import Actor
 from security.clinic_secrets import keep_secret, links_key, secret
 from security.rules import act, look
@@ -105,7 +106,7 @@ def _count(session: ClinicSession, row: OutboxMessage, external_id: str, notice:
 
 
 SAID = {
-    "hard_bounce": "came back: there is no such address", "soft_bounce": "came back for now",
+    "hard_bounce": f"{CAME_BACK}: there is no such address", "soft_bounce": f"{CAME_BACK} for now",
     "complaint": "reported as unwanted",
 }  # fmt: skip
 

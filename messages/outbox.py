@@ -24,6 +24,8 @@ from data.types import clock, new_id
 
 LARGEST_FILE = 10 * 1024 * 1024
 """Bytes of a file that goes by mail: many servers take no more than 15 MB, in a coding that adds a third."""
+CAME_BACK = "came back"
+"""How the reply of a message begins that a mail server took and another one returned."""
 KEPT_FOR = timedelta(days=14)
 """How long the file of a mail is kept, so that it can be sent again."""
 
@@ -107,6 +109,11 @@ def queue(
     row.message_id = f"<{row.id}@ballast.invalid>"
     session.add(row)
     return row.id
+
+
+def came_back(row: Any) -> bool:
+    """Whether a message went out and was returned, as far as is known by now."""
+    return bool(row.state == "sent" and row.reply.startswith(CAME_BACK))
 
 
 def check_size(file: File) -> None:

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from data.errors import BadInput
 from data.models import Clinic, Job, OutboxMessage, VaultAddress
@@ -21,13 +21,14 @@ from data.session import ClinicSession, read, write
 from data.types import clock
 from data.wording import Wording
 from messages import delivery
-from messages.outbox import attach, content_of, queue, reword
+from messages.outbox import attach, came_back, content_of, queue, reword
 from outage.vault_addresses import confirmed, password, since
 from outage.vault_file import RosterFile, roster_file
 from security import audit
 from security.actor import Actor
 from security.alerts import Alert
 from security.owner_mail import alert_owners
+from security.profile import wording
 from security.rules import act, look
 
 KIND = PURPOSE = "vault"
@@ -59,7 +60,8 @@ class NotYet(BadInput):
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail of the Vault. ``state`` is sent, waiting, failed, uncertain, withdrawn or missed (never written);
+    """One mail of the Vault. ``state`` is sent, returned, waiting, failed, uncertain, withdrawn or missed (never
+    written);
     ``asked``: somebody pressed the button; ``reason`` says why it did not go."""
 
     day: date
@@ -241,6 +243,14 @@ def _of_night(session: ClinicSession, day: date) -> Sequence[OutboxMessage]:
     return session.scalars(select(OutboxMessage).where(OutboxMessage.purpose == PURPOSE, wanted)).all()
 
 
+def _returned(session: ClinicSession, day: date) -> set[str]:
+    """Addresses that sent back the last they got of a day's roster, be it the night's or a copy asked for."""
+    begin = (OutboxMessage.dedupe_key.startswith(f"{kind}:{day}:", autoescape=True) for kind in ("vault", "vault-now"))
+    sent = select(OutboxMessage).where(OutboxMessage.purpose == PURPOSE, OutboxMessage.state == "sent", or_(*begin))
+    last = {mail.recipient.lower(): mail for mail in session.scalars(sent.order_by(OutboxMessage.sent_at))}
+    return {address for address, mail in last.items() if came_back(mail)}
+
+
 def _add_job(session: ClinicSession, *, day: date, due: datetime) -> None:
     session.add(Job(kind=KIND, dedupe_key=f"vault:{day}", payload={"day": day.isoformat()}, due_at=due))
 
@@ -274,8 +284,10 @@ def _tell_owners(session: ClinicSession, *, day: date, count: int) -> None:
         session,
         f"vault-alarm:{day}",
         "The Vault did not go out",
-        f"The roster of {day} has not reached {count} {'address' if count == 1 else 'addresses'} of the Vault. It goes "
-        "as soon as it can today. Settings > The Vault says why; print the pack while you can.\n",
+        f"The roster of {wording(session).day(day, style='long')} has not reached {count} "
+        f"{'address' if count == 1 else 'addresses'} of the Vault. What did not go out goes as soon as it can today; "
+        "an address that sent it back has to be replaced. Settings > The Vault says why; print the pack while you "
+        "can.\n",
     )
     audit.append(session, Actor.worker(session.clinic_id), "vault.late", "vault", str(day), {"mails": count})
     session.add(Job(kind=KIND, dedupe_key=f"vault-alarm:{day}", state="done", due_at=clock.now()))
@@ -345,7 +357,9 @@ def overdue(session: ClinicSession, day: date, zone: str) -> list[VaultAddress]:
     set_at = since(session)
     if set_at is None:
         return []
-    went = {mail.recipient.lower() for mail in _of_night(session, day) if mail.state == "sent"}
+    went = {mail.recipient.lower() for mail in _of_night(session, day) if mail.state == "sent"} - _returned(
+        session, day
+    )
     from_then = max(begins(day, zone), set_at)
     return [
         row for row in confirmed(session)
@@ -399,8 +413,9 @@ def _told(row: OutboxMessage) -> Mail | None:
     if kind not in ("vault", "vault-now"):
         return None
     day, at = date.fromisoformat(rest[:10]), row.sent_at or row.entered_at
-    late = kind == "vault" and row.state == "sent" and LATE in row.subject
-    return Mail(day, row.recipient, STATES.get(row.state, "waiting"), at, late, kind == "vault-now", row.reply)
+    late = kind == "vault" and row.state == "sent" and LATE in row.subject and not came_back(row)
+    state = "returned" if came_back(row) else STATES.get(row.state, "waiting")
+    return Mail(day, row.recipient, state, at, late, kind == "vault-now", row.reply)
 
 
 def last_sent(session: ClinicSession) -> tuple[date, datetime, int] | None:
@@ -415,7 +430,11 @@ def last_sent(session: ClinicSession) -> tuple[date, datetime, int] | None:
         return None
     day = mails[0].dedupe_key[6:16]
     of_day = [mail for mail in mails if mail.dedupe_key[6:16] == day]
-    return date.fromisoformat(day), max(mail.sent_at or mail.entered_at for mail in of_day), len(of_day)
+    return (
+        date.fromisoformat(day),
+        max(mail.sent_at or mail.entered_at for mail in of_day),
+        sum(not came_back(mail) for mail in of_day),
+    )
 
 
 def _still_wanted(session: ClinicSession, row: OutboxMessage) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from data.models import BackupRun, Clinic, ClinicSecret, Heartbeat, OutboxMessage, VaultAddress
 from data.session import ClinicSession, everywhere, read
 from data.types import clock
+from messages.outbox import came_back
 from outage.status_secret import NAME, opened
 
 WENT = "sent"
@@ -75,14 +76,15 @@ def vault_state(session: ClinicSession, today: date) -> dict[str, Any]:
     """``state`` of today's Vault: off (nobody is to get it), missing, waiting, failed, sent; ``day`` of the last that
     went out to everybody."""
     mails = session.execute(
-        select(OutboxMessage.dedupe_key, OutboxMessage.state).where(
+        select(OutboxMessage.dedupe_key, OutboxMessage.state, OutboxMessage.reply).where(
             OutboxMessage.purpose == "vault", OutboxMessage.entered_at > clock.now() - timedelta(days=40),
             OutboxMessage.dedupe_key.startswith("vault:", autoescape=True), OutboxMessage.state != "suppressed",
         )
     ).all()  # fmt: skip
     days: dict[str, set[str]] = {}
-    for key, state in mails:
-        days.setdefault(key.removeprefix("vault:").partition(":")[0], set()).add(state)
+    for mail in mails:
+        day = mail.dedupe_key.removeprefix("vault:").partition(":")[0]
+        days.setdefault(day, set()).add("failed" if came_back(mail) else mail.state)
     went = [day for day, states in days.items() if states == {WENT}]
     expected = session.scalars(select(VaultAddress.id).where(VaultAddress.confirmed_at.is_not(None)).limit(1)).first()
     states = days.get(today.isoformat(), set())

@@ -12,9 +12,9 @@ from outage.vault_addresses import Address
 from pages.components import frame, show
 
 DRAWN, SENT = "_vault_drawn", "_vault_sent"
-MARKS = {"sent": "✓", "waiting": "…", "failed": "✗", "missed": "✗", "uncertain": "?", "withdrawn": "–"}
-WORDS = {"sent": "Sent", "waiting": "Waiting", "failed": "Failed", "missed": "Not sent", "uncertain": "Not known",
-         "withdrawn": "Withdrawn"}  # fmt: skip
+MARKS = {"sent": "✓", "returned": "✗", "waiting": "…", "failed": "✗", "missed": "✗", "uncertain": "?", "withdrawn": "–"}
+WORDS = {"sent": "Sent", "returned": "Came back", "waiting": "Waiting", "failed": "Failed", "missed": "Not sent",
+         "uncertain": "Not known", "withdrawn": "Withdrawn"}  # fmt: skip
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from data.models import Client, Clinic, Job, OutboxMessage, User
 from data.session import read, write
 from data.types import clock
 from messages import delivery
-from outage import vault, vault_addresses, wellbeing
+from outage import readiness, vault, vault_addresses, wellbeing
 from outage.vault_addresses import add_address, confirm_address, remove_address, set_password
 from security import audit
 from tests import inbox as inboxes
@@ -364,6 +364,49 @@ def test_only_those_who_edit_settings_touch_the_vault(sqlite_clinic):
     number = add_address(DESK, by=sqlite_clinic.actor("adam"))
     with pytest.raises(vault_addresses.BadInput):
         vault_addresses.vouch_for(number, by=sqlite_clinic.actor("adam"))
+
+
+def test_a_roster_that_its_address_sent_back_did_not_reach_it(sqlite_clinic, inbox):
+    clinic = sqlite_clinic
+    with write(clinic.id) as session:
+        session.scalars(select(User).where(User.username == "olive")).one().email = "olive@example.org"
+        session.flush()
+        audit.append(session, clinic.operator, "test.address", "user")
+    at(2026, 6, 8, 15)
+    set_up(clinic, inbox, DESK, HOME)
+    work(clinic)
+    at(2026, 6, 9, 0, 0, 1)
+    work(clinic)
+
+    def returned(key):
+        with write(clinic.id) as session:
+            mail = session.scalars(select(OutboxMessage).where(
+                OutboxMessage.dedupe_key.startswith(key), OutboxMessage.recipient == HOME
+            )).one()  # fmt: skip
+            mail.reply = "came back: there is no such address 550 5.1.1"
+            session.flush()
+            audit.append(session, clinic.operator, "test.returned", "outbox")
+
+    at(2026, 6, 9, 9)
+    adam = clinic.actor("adam")
+    assert vault.alarms(by=adam) == []
+    returned("vault:2026-06-09:")
+    work(clinic)
+    assert "did not reach one address" in vault.alarms(by=adam)[0].sentence
+    [line] = [one for one in readiness.actions(by=adam) if one.name == "vault"]
+    assert line.state == "missing" and "to 1 of 2 addresses" in line.fact
+    assert {mail.email: mail.state for mail in vault.nights(by=adam) if mail.day.day == 9} == {
+        DESK: "sent", HOME: "returned"
+    }  # fmt: skip
+    [alarm] = inbox.to("olive@example.org")
+    assert "June 9, 2026" in alarm.get_content() and "has to be replaced" in " ".join(alarm.get_content().split())
+    with read(clinic.id) as session:
+        assert wellbeing.vault_state(session, clock.today(ZONE))["state"] == "failed"
+    vault.send_now(by=adam, key="again")
+    work(clinic)
+    assert vault.alarms(by=adam) == [], "a copy that has not come back is believed"
+    returned("vault-now:2026-06-09:")
+    assert vault.alarms(by=adam)
 
 
 def test_two_workers_at_midnight_send_one_mail(clinic, inbox):
