@@ -20,7 +20,10 @@ def button(slug: str, kept: Kept[Campaign], launches: list[Run]) -> None:
     """The primary action of the page, where there is something to launch."""
     if kept.document.when.kind == "once":
         if not any(one.is_open for one in launches) and st.button(
-            "Launch", type="primary", icon=":material/send:", key="launch_open"
+            "Launch again" if launches else "Launch",
+            type="secondary" if launches else "primary",
+            icon=":material/send:",
+            key="launch_open",
         ):
             _ask(slug, kept, None)
         return

@@ -155,6 +155,12 @@ def outcome(slug: str, one: Run | None) -> None:
     if told.texts_booked:
         _texts(told, goal)
     _chart(told, goal)
+    told_apart = [one for one in (told.booked, told.revenue, told.texts_booked) if one]
+    if any(not one.tells for one in told_apart):
+        st.caption(
+            "Too few to tell: a difference like this comes about by chance too. More people in each group tell more: "
+            "look at all launches together, or hold out more of them next time."
+        )  # fmt: skip
     if not told.is_over and told.until:
         st.caption(f"Still counting until {frame.plain(show.moment(told.until))}.")
     st.caption(
