@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -42,7 +43,7 @@ BEAT = timedelta(seconds=20)
 ASK_PROCESSORS = timedelta(seconds=20)
 """Between two looks at what card processors are asked."""
 PAUSE = 2.0
-LEAVE = 8.0
+LEAVE = 6.0
 """Seconds that messages on their way have when the worker is to stop."""
 
 Deliver = Callable[[str, str], dict[str, int]]
@@ -172,8 +173,9 @@ class Worker:
                 busy = False
             if not busy:
                 self.stopping.wait(PAUSE)
+        until = time.monotonic() + LEAVE
         for sender in self._senders.values():  # what is under way is marked as what it became
-            sender.join(LEAVE)
+            sender.join(max(0.0, until - time.monotonic()))
         log.info("worker stopped")
 
     def round(self, *, wait: bool = True) -> bool:

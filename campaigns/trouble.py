@@ -6,6 +6,7 @@ Also what the administrators' home says of it, and of a mailbox or replies that 
 
 from __future__ import annotations
 
+import re
 import smtplib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,7 +43,7 @@ _tries: dict[tuple[str, str, str], _Tries] = {}
 
 def reason_of(words: str) -> str:
     """Why a run pauses itself, as it is kept with the run."""
-    plain = " ".join(words.split())
+    plain = re.sub(r"\[Errno -?\d+\] ", "", " ".join(words.split()))
     own = plain.removeprefix("the text message service ")
     return (REASONS["sms" if own != plain else "email"] + plain)[:300]
 

@@ -28,7 +28,9 @@ def main() -> None:
             "Its log": "read, so that nothing stays in doubt" if found.relay_log else "not read",
         }  # fmt: skip
         for name, value in rows.items():
-            st.markdown(f"**{name}:** {frame.plain(value)}")
+            with st.container(horizontal=True, gap="small"):
+                st.markdown(f"**{name}**", width="content")
+                st.text(value, width="content")
         st.caption("From BALLAST_SMTP_URL, BALLAST_MAIL_FROM and BALLAST_RELAY_LOG of the machine. The password is "
                    "not shown.")  # fmt: skip
     with st.container(border=True):

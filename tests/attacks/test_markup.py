@@ -49,8 +49,8 @@ TABS = {
     "paper/print.py": ("Day", "Blank stock", "Past prints"),
 }  # fmt: skip
 ON_NO_PAGE = {
-    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition", "MailEvent",
-    "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "OutboxMessage", "PageKey",
+    "BackEntry", "CustomValue", "DocumentPage", "Draft", "FormEdition",
+    "FormSheet", "FundEntry", "Heartbeat", "Idempotency", "Job", "OutboxFile", "PageKey",
     "PaymentMatchPart", "PortalCode", "PortalSession", "PrintRun",
     "ProcessorEvent", "ProcessorOrder", "ProcessorSecret", "Rehearsal", "Reminder",
     "Ticket", "Training",
@@ -141,6 +141,7 @@ def spoil(clinic) -> dict[str, str]:
                 "state": "withdrawn",
                 "ended_at": clock.now(),
             },
+            models.MailEvent: {"kind": "soft_bounce", "external_id": "markup", "event_at": clock.now()},
             models.Memo: {"posted_at": clock.now(), "by_user_id": clinic.users["olive"]},
             models.SnapshotDevice: {"enrolled_at": clock.now(), "refreshed_at": clock.now()},
             models.VaultAddress: {"email": f"{MARKUP}@example.org"},
