@@ -48,6 +48,10 @@ class NotReady(Refusal):
     """{label} cannot be launched: {problems}"""
 
 
+class ChangedSince(Refusal):
+    """{what} was changed while you were looking at {label}. Look at it once more, then launch it: nothing went out."""
+
+
 class NotRunning(Refusal):
     """{label} is {state}, so it cannot be {what}."""
 
@@ -85,12 +89,14 @@ def preview(slug: str, *, by: Actor, day: date | None = None) -> tuple[list[Prob
 
 
 def launch(
-    slug: str, *, key: str, by: Actor, day: date | None = None, begins_at: datetime | None = None
+    slug: str, *, key: str, by: Actor, day: date | None = None, begins_at: datetime | None = None,
+    seen_at: datetime | None = None,
 ) -> str:  # fmt: skip
     """Freeze the audience and let it go; returns the run's id. The same key again changes nothing.
 
-    ``day`` is the clinic's day of a recurring campaign; ``begins_at`` when the first message may go. Raises
-    NotPermitted, NotFound, NotReady.
+    ``day`` is the clinic's day of a recurring campaign; ``begins_at`` when the first message may go; ``seen_at`` when
+    whoever launches it has looked at it: nothing goes out that somebody else has written since. Raises NotPermitted,
+    NotFound, NotReady, ChangedSince.
     """
     with look(by, "campaigns.use") as session:
         run_id = session.scalar(select(CampaignRun.id).where(CampaignRun.key == key))
@@ -102,7 +108,7 @@ def launch(
         blocking = [one.text for one in seen.problems if one.blocks]
         if blocking:
             raise NotReady(label=seen.campaign.label, problems=" ".join(blocking))
-        run_id = _begun(slug, seen, key, by, day, begins_at)
+        run_id = _begun(slug, seen, key, by, day, begins_at, seen_at)
     prepare(run_id, by=by)
     return run_id
 
@@ -185,7 +191,8 @@ def _of_audience(found: Plan) -> list[Problem]:
 
 
 def _begun(
-    slug: str, seen: _Look, key: str, by: Actor, day: date | None, begins_at: datetime | None
+    slug: str, seen: _Look, key: str, by: Actor, day: date | None, begins_at: datetime | None,
+    seen_at: datetime | None,
 ) -> str:  # fmt: skip
     assert seen.segment is not None
     clinic = clinic_of(by.clinic_id)
@@ -203,6 +210,8 @@ def _begun(
         standing = session.scalar(select(CampaignRun.id).where(CampaignRun.key == key))
         if standing is not None:  # somebody else launched it for the same day at the same moment
             return str(standing)
+        if seen_at is not None:
+            _check_unchanged(session, slug, seen.campaign, seen_at)
         links_key(session)
         own = profile(session)
         frozen["sender"] = own.legal_name or clinic.name
@@ -221,6 +230,16 @@ def _begun(
         work.audit("campaign.launched", "campaign_run", run.id, campaign=slug)
         work.result = run.id
         return run.id
+
+
+def _check_unchanged(session: ClinicSession, slug: str, campaign: Campaign, seen_at: datetime) -> None:
+    parts: list[tuple[str, definitions.Kind[Any], str]] = [
+        ("The campaign", CAMPAIGN, slug), ("The segment", SEGMENT, campaign.segment),
+        *(("A template", TEMPLATE, one) for one in {*campaign.templates.values(), *campaign.b_templates.values()}),
+    ]  # fmt: skip
+    for what, kind, name in parts:
+        if definitions.history(session, kind, name)[0].at > seen_at:
+            raise ChangedSince(what=what, label=campaign.label)
 
 
 def documents_of(frozen: dict[str, Any]) -> tuple[Campaign, Segment, dict[str, Template]]:

@@ -113,8 +113,9 @@ _lock = threading.Lock()
 
 def look_over(slug: str, *, by: Actor) -> Looked:
     """Look a campaign over here and now. Raises NotPermitted, NotFound."""
+    began = clock.now()
     problems, plan = launch.preview(slug, by=by)
-    return _looked(problems, plan)
+    return _looked(began, problems, plan)
 
 
 def looking(slug: str, number: int, *, arrived: bool = False, anew: bool = False, by: Actor) -> Looking:
@@ -162,14 +163,14 @@ def _names(client_ids: tuple[str, ...], *, by: Actor) -> dict[str, str]:
     return {row.id: f"{row.first_name} {row.last_name}".strip() or f"Client {row.number}" for row in rows}
 
 
-def _looked(problems: list[Problem], plan: Plan | None) -> Looked:
+def _looked(began: datetime, problems: list[Problem], plan: Plan | None) -> Looked:
     places = plan.places if plan else []
     first: dict[tuple[str, str], list[str]] = {}
     for place in places:
         if place.state == "pending" and len(some := first.setdefault((place.variant, place.channel), [])) < OFFERED:
             some.append(place.client_id)
     return Looked(
-        clock.now(), tuple(problems), dict(plan.counts) if plan else {},
+        began, tuple(problems), dict(plan.counts) if plan else {},
         dict(plan.channels.most_common()) if plan else {},
         dict(Counter(place.reason for place in places if place.reason).most_common()),
         {key: tuple(some) for key, some in first.items()},

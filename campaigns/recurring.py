@@ -120,10 +120,11 @@ def carry_out(clinic: Clinic, job: Job) -> dict[str, object]:
     return {"run": launch_day(slug, day, by=by)}
 
 
-def launch_day(slug: str, day: date | None = None, *, by: Actor) -> str:
+def launch_day(slug: str, day: date | None = None, *, by: Actor, seen_at: datetime | None = None) -> str:
     """Launch a campaign that goes out by itself for one day of the clinic, today where none is named; returns the
     run's id. It is the launch that the worker would make, so whoever comes second changes nothing; one that failed
-    before anything was sent is made anew. Raises NotPermitted, NotFound, NotReady, NotByItself, NotThatDay.
+    before anything was sent is made anew. Raises NotPermitted, NotFound, NotReady, ChangedSince, NotByItself,
+    NotThatDay.
     """
     today = clock.today(clinic_of(by.clinic_id).zone)
     day = day or today
@@ -134,7 +135,7 @@ def launch_day(slug: str, day: date | None = None, *, by: Actor) -> str:
         key = _key_of(session, slug, day)
     if not today - LATE <= day <= today:
         raise NotThatDay(label=found.label, first=(today - LATE).isoformat(), last=today.isoformat())
-    return launch.launch(slug, key=key, by=by, day=day)
+    return launch.launch(slug, key=key, by=by, day=day, seen_at=seen_at)
 
 
 def _key_of(session: ClinicSession, slug: str, day: date) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import streamlit as st
 
@@ -25,12 +25,12 @@ def button(slug: str, kept: Kept[Campaign], launches: list[Run]) -> None:
             icon=":material/send:",
             key="launch_open",
         ):
-            _ask(slug, kept, None)
+            _ask(slug, kept, None, clock.now())
         return
     today = show.today()
     done = any(one.day == today and one.state != "failed" for one in launches)
     if not done and st.button("Launch for today", icon=":material/send:", key="launch_open"):
-        _ask(slug, kept, today)
+        _ask(slug, kept, today, clock.now())
 
 
 def failed(one: Failure) -> None:
@@ -46,7 +46,8 @@ def failed(one: Failure) -> None:
 
 
 @st.dialog("Launch it?")
-def _ask(slug: str, kept: Kept[Campaign], day: date | None) -> None:
+def _ask(slug: str, kept: Kept[Campaign], day: date | None, opened: datetime) -> None:
+    """``opened`` stays what it was while the question stands there: what is written after it was not agreed to."""
     label, number, hours = kept.document.label, kept.number, kept.document.quiet_hours
     with frame.refusals():
         looked = campaign_check.current(slug, number).wait(campaign_check.PATIENCE)
@@ -70,7 +71,7 @@ def _ask(slug: str, kept: Kept[Campaign], day: date | None) -> None:
             )
         words = f"Launch to {show.count(people, 'person', 'people')}"
         if st.button(words, type="primary", icon=":material/send:", key="launch_go"):
-            _go(slug, day)
+            _go(slug, day, min(opened, looked.at))
 
 
 @st.fragment(run_every=1)
@@ -80,13 +81,13 @@ def _wait(slug: str, number: int) -> None:
     st.caption(":material/hourglass_top: Counting …")
 
 
-def _go(slug: str, day: date | None) -> None:
+def _go(slug: str, day: date | None, seen_at: datetime | None = None) -> None:
     with frame.refusals():
         if day is None:
-            launch.launch(slug, key=frame.form_key(f"launch-{slug}"), by=frame.actor())
+            launch.launch(slug, key=frame.form_key(f"launch-{slug}"), by=frame.actor(), seen_at=seen_at)
             frame.new_form_key(f"launch-{slug}")
         else:
-            recurring.launch_day(slug, day, by=frame.actor())
+            recurring.launch_day(slug, day, by=frame.actor(), seen_at=seen_at)
         for launched in (True, False):
             st.session_state.pop(f"view_{slug}_{launched}", None)
         st.switch_page("campaigns/campaign.py", query_params={"name": slug})

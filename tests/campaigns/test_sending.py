@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from campaigns import audience, launch, runs, sending
+from campaigns import audience, launch, runs, sending, shelf
 from campaigns.consents import suppress
+from campaigns.settings import CAMPAIGN, SEGMENT, TEMPLATE
 from data import definitions
 from data.models import Appointment, CampaignRun, Client, Clinic, Consent, Location, OutboxMessage, Patient
 from data.session import read, write
@@ -100,6 +101,22 @@ def test_one_address_gets_one_message_and_everybody_else_a_reason(clinic, inbox,
             "", "", "", "shares the address with another client who gets it", "no e-mail address",
             "the e-mail address is not written like one", "unsubscribed",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "slug"), [(CAMPAIGN, "news"), (SEGMENT, "all"), (TEMPLATE, "hello")])
+def test_nothing_is_launched_that_was_written_while_somebody_looked(sqlite_clinic, inbox, monkeypatch, kind, slug):
+    """A colleague saved another text between the question and the click, and that one went to everybody."""
+    clinic = sqlite_clinic
+    with furnished(clinic, monkeypatch, PEOPLE):
+        seen = clock.now() + timedelta(seconds=1)
+        clock.set(seen + timedelta(seconds=1))
+        changed = shelf.one(kind, slug, by=by(clinic)).document.model_copy(update={"label": "Other"})
+        shelf.keep(kind, changed, slug=slug, by=by(clinic))
+        with pytest.raises(launch.ChangedSince):
+            launch.launch("news", key="k", seen_at=seen, by=by(clinic))
+        assert rows(clinic) == []
+        launch.launch("news", key="k", seen_at=clock.now(), by=by(clinic))
+        assert by_state(clinic) == {"pending": 3}
 
 
 def test_a_field_that_is_empty_for_anyone_keeps_all_from_going(clinic, inbox, monkeypatch):
