@@ -12,14 +12,17 @@ from billing.closing import PeriodRow
 from billing.period_report import PeriodVerdict, verify_period
 from pages.components import frame, recon_case, recon_period, show
 
-AGAIN = "_recon_again"
+AGAIN, SHUT, PERIODS = "_recon_again", "_recon_shut", "_recon_periods"
 REPORT_MB = 25
 
 
 def button(one: Statement, found: list[Queue]) -> None:
     """What stands right of the title: the file of cases, and the way to close."""
-    with st.popover("More", icon=":material/more_horiz:", key="recon_more"):
+    closed = st.session_state.get(SHUT, 0)  # under another key it closes: a dialog must not open beneath it
+    with st.popover("More", icon=":material/more_horiz:", key=f"recon_more_{closed}"):
         _more(one)
+    if st.session_state.pop(PERIODS, False):
+        _periods()
     if one.closed or "reconciliation.lock" not in frame.may():
         return
     if st.button("Close the period", type="primary", icon=":material/lock:", key="recon_close"):
@@ -55,9 +58,13 @@ def _more(one: Statement) -> None:
         name = f"cases-{one.first.isoformat()}-{one.last.isoformat()}"
         st.download_button("Save as Excel", made.xlsx, f"{name}.xlsx", key="recon_xlsx")
         st.download_button("Save as CSV", made.csv, f"{name}.csv", "text/csv", key="recon_csv")
-    if st.button("Closed periods", key="recon_periods"):
-        st.session_state.pop("_recon_file", None)
-        _periods()
+    st.button("Closed periods", key="recon_periods", on_click=_ask_periods)
+
+
+def _ask_periods() -> None:
+    st.session_state.pop("_recon_file", None)
+    st.session_state[SHUT] = st.session_state.get(SHUT, 0) + 1
+    st.session_state[PERIODS] = True
 
 
 @st.dialog("Close the period")
