@@ -52,6 +52,11 @@ class ChangedSince(Refusal):
     """{what} was changed while you were looking at {label}. Look at it once more, then launch it: nothing went out."""
 
 
+class LaunchedSince(Refusal):
+    """{label} was launched in another window while you were looking at it, so this launch was left. Look how it goes
+    before you launch it again."""
+
+
 class NotRunning(Refusal):
     """{label} is {state}, so it cannot be {what}."""
 
@@ -96,7 +101,7 @@ def launch(
 
     ``day`` is the clinic's day of a recurring campaign; ``begins_at`` when the first message may go; ``seen_at`` when
     whoever launches it has looked at it: nothing goes out that somebody else has written since. Raises NotPermitted,
-    NotFound, NotReady, ChangedSince.
+    NotFound, NotReady, ChangedSince, LaunchedSince.
     """
     with look(by, "campaigns.use") as session:
         run_id = session.scalar(select(CampaignRun.id).where(CampaignRun.key == key))
@@ -211,6 +216,7 @@ def _begun(
         if standing is not None:  # somebody else launched it for the same day at the same moment
             return str(standing)
         if seen_at is not None:
+            session.head()  # one launch at a time
             _check_unchanged(session, slug, seen.campaign, seen_at)
         links_key(session)
         own = profile(session)
@@ -233,6 +239,11 @@ def _begun(
 
 
 def _check_unchanged(session: ClinicSession, slug: str, campaign: Campaign, seen_at: datetime) -> None:
+    others = select(CampaignRun.id).where(
+        CampaignRun.campaign == slug, CampaignRun.entered_at > seen_at, CampaignRun.state != "failed"
+    )
+    if session.scalar(others.limit(1)) is not None:
+        raise LaunchedSince(label=campaign.label)
     parts: list[tuple[str, definitions.Kind[Any], str]] = [
         ("The campaign", CAMPAIGN, slug), ("The segment", SEGMENT, campaign.segment),
         *(("A template", TEMPLATE, one) for one in {*campaign.templates.values(), *campaign.b_templates.values()}),

@@ -119,6 +119,28 @@ def test_nothing_is_launched_that_was_written_while_somebody_looked(sqlite_clini
         assert by_state(clinic) == {"pending": 3}
 
 
+def test_two_windows_launch_once(clinic, inbox, monkeypatch):
+    """Each window has a key of its own: a reminder without a cap went to everybody twice."""
+    with furnished(clinic, monkeypatch, PEOPLE, purpose="reminder", frequency_cap_days=0):
+        seen, told, ready = clock.now(), [], threading.Barrier(2)
+
+        def window(key):
+            ready.wait(20)
+            try:
+                told.append(launch.launch("news", key=key, seen_at=seen, by=by(clinic)))
+            except launch.LaunchedSince as refusal:
+                told.append(type(refusal))
+
+        windows = [threading.Thread(target=window, args=(key,)) for key in ("one", "two")]
+        for one in windows:
+            one.start()
+        for one in windows:
+            one.join()
+        assert told.count(launch.LaunchedSince) == 1 and len(told) == 2
+        assert by_state(clinic) == {"pending": 3}
+        assert launch.launch("news", key="later", seen_at=clock.now(), by=by(clinic)), "again, by somebody who saw it"
+
+
 def test_a_field_that_is_empty_for_anyone_keeps_all_from_going(clinic, inbox, monkeypatch):
     with furnished(clinic, monkeypatch, [*PEOPLE, ("", "x@example.org")]):
         with pytest.raises(launch.NotReady, match="'client_first_name' is empty for client 90003"):
