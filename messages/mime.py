@@ -79,7 +79,7 @@ def mail(
 ) -> bytes:
     """A whole mail with CRLF line ends, not yet dot-stuffed. Raises Unsendable."""
     head = [
-        _plain("From", sender), header("To", recipient), header("Subject", subject),
+        _plain("From", sender), _to(recipient), header("Subject", subject),
         f"Date: {format_datetime(at)}\r\n", _plain("Message-ID", message_id), _plain("X-Ballast-Message", own_id),
         *(_plain(name, value) for name, value in headers),
         "MIME-Version: 1.0\r\n",
@@ -97,6 +97,14 @@ def dot_stuffed(content: bytes) -> bytes:
     """A mail as it goes over the wire, with the line that ends it."""
     end = b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
     return content.replace(b"\r\n.", b"\r\n..") + end
+
+
+def _to(recipient: str) -> str:
+    """An address is no text that may be coded: with other letters than ASCII it goes as it is, by SMTPUTF8."""
+    if recipient.isascii():
+        return header("To", recipient)
+    check_address(recipient)
+    return f"To: {recipient}\r\n"
 
 
 def _plain(name: str, value: str) -> str:

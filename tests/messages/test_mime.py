@@ -74,6 +74,11 @@ def test_a_domain_in_other_letters_is_written_in_ascii():
     assert check_address("a@bücher.example") == "a@xn--bcher-kva.example"
 
 
+def test_an_address_in_other_letters_stands_in_its_header_as_it_is():
+    found = made("t", recipient=check_address("jürgen@bücher.example"))
+    assert "\r\nTo: jürgen@xn--bcher-kva.example\r\n".encode() in found, "an address is no text that may be coded"
+
+
 def test_files_arrive_with_their_names():
     content = made("t", html="<p>h</p>", files=[File('Plan "ü".pdf', "application/pdf", b"%PDF\x00\xff" * 50)])
     [part] = read(content).iter_attachments()
