@@ -35,7 +35,7 @@ def main() -> None:
                    icon=":material/mark_email_read:")  # fmt: skip
         return
     st.caption(
-        f"{found.counts.get('uncertain', 0):,} may not have arrived, {found.counts.get('failed', 0):,} were refused."
+        f"{found.counts.get('uncertain', 0):,} may not have arrived, {found.counts.get('failed', 0):,} refused."
     )
     ids = table(found.rows)
     decide([row for row in found.rows if row.id in ids])
