@@ -34,9 +34,7 @@ def main() -> None:
         st.success("Every message arrived, as far as anybody said." if whole else "None with these filters.",
                    icon=":material/mark_email_read:")  # fmt: skip
         return
-    st.caption(
-        f"{found.counts.get('uncertain', 0):,} may not have arrived, {found.counts.get('failed', 0):,} refused."
-    )
+    st.caption(f"{found.counts.get('uncertain', 0):,} may not have arrived, {found.counts.get('failed', 0):,} refused.")
     ids = table(found.rows)
     decide([row for row in found.rows if row.id in ids])
     turn(found.total, place)
