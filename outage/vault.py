@@ -430,10 +430,11 @@ def last_sent(session: ClinicSession) -> tuple[date, datetime, int] | None:
         return None
     day = mails[0].dedupe_key[6:16]
     of_day = [mail for mail in mails if mail.dedupe_key[6:16] == day]
+    got = {mail.recipient.lower() for mail in of_day} - _returned(session, date.fromisoformat(day))
     return (
         date.fromisoformat(day),
         max(mail.sent_at or mail.entered_at for mail in of_day),
-        sum(not came_back(mail) for mail in of_day),
+        len(got),
     )
 
 

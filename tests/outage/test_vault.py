@@ -407,6 +407,8 @@ def test_a_roster_that_its_address_sent_back_did_not_reach_it(sqlite_clinic, inb
     assert vault.alarms(by=adam) == [], "a copy that has not come back is believed"
     returned("vault-now:2026-06-09:")
     assert vault.alarms(by=adam)
+    [line] = [one for one in readiness.actions(by=adam) if one.name == "vault"]
+    assert "to 1 of 2 addresses" in line.fact
 
 
 def test_two_workers_at_midnight_send_one_mail(clinic, inbox):
