@@ -28,6 +28,10 @@ from pages.components import folding, frame, show, slip_charging
 from pages.components.slip_visit import visit_named
 
 FIELDS = ("amount", "last4", "brand", "code", "at", "visit", "payer", "phone", "email")
+ORDER = (
+    "From the paper, slip by slip. Its number stands top right: sheet and part. No code where the card was not charged "
+    "yet, no visit where nobody knows. What holds a whole card number is refused."
+)
 TO_TOTAL = "<script>document.querySelector('.st-key-slip_amount input')?.focus()</script>"
 
 
@@ -55,33 +59,27 @@ def main() -> None:
 
 
 def _key(row: OutageRow) -> None:
-    """The form in the order of the slip; Enter in any field saves, and the next part of the sheet is offered."""
+    """The form in the order of the slip; Enter in any field saves, and the next part of the sheet is offered. Without
+    help buttons, and the day last: Tab leads from field to field."""
     zone = ZoneInfo(frame.clinic().zone)
     first = row.began_at.astimezone(zone).date()
     with st.form("slip_form", enter_to_submit=True, border=True):
-        st.caption("From the paper, slip by slip. Never the whole card number: what has one is refused.")
+        st.caption(ORDER)
         with st.container(horizontal=True):
-            number = st.text_input("Slip no.", key="slip_number", width=120, placeholder="118-2", autocomplete="off",
-                                   help="Top right on the slip: sheet and part. The long code works too.")  # fmt: skip
+            number = st.text_input("Slip no.", key="slip_number", width=120, placeholder="118-2", autocomplete="off")
             amount = st.text_input("Total", key="slip_amount", width=130, autocomplete="off")
             last4 = st.text_input("Last four digits", key="slip_last4", max_chars=4, width=130, autocomplete="off")
             brand = st.text_input("Card brand", key="slip_brand", max_chars=20, width=130, autocomplete="off")
-            code = st.text_input("Authorization code", key="slip_code", max_chars=20, width=150, autocomplete="off",
-                                 help="Empty where the card was not charged yet: the slip is kept, and charged or "
-                                      "asked for below.")  # fmt: skip
+            code = st.text_input("Authorization code", key="slip_code", max_chars=20, width=150, autocomplete="off")
             at = st.text_input("Time", key="slip_at", width=100, placeholder="14:15", autocomplete="off")
+            visit = st.text_input("Visit no. or serial", key="slip_visit", width=150, autocomplete="off")
+            payer = st.text_input("Paid by", key="slip_payer", max_chars=120, width=200, autocomplete="off")
+            phone = st.text_input("Phone", key="slip_phone", max_chars=40, width=150, autocomplete="off")
+            email = st.text_input("E-mail", key="slip_email", max_chars=254, width=220, autocomplete="off")
             day = st.date_input(
                 "Day", value=first, key="slip_day", min_value=first - timedelta(days=1), max_value=show.today(),
                 format=show.date_pattern(), width=140,
             )  # fmt: skip
-            visit = st.text_input(
-                "Visit no. or serial", key="slip_visit", width=150, autocomplete="off",
-                help="The visit's number, or the serial of its travel sheet. Empty where nobody knows.",
-            )  # fmt: skip
-            payer = st.text_input("Paid by", key="slip_payer", max_chars=120, width=200, autocomplete="off")
-            phone = st.text_input("Phone", key="slip_phone", max_chars=40, width=150, autocomplete="off")
-            email = st.text_input("E-mail", key="slip_email", max_chars=254, width=220, autocomplete="off",
-                                  help="A payment request goes here where the record has no address.")  # fmt: skip
         with st.container(horizontal=True):
             save = st.form_submit_button("Key the slip", type="primary", key="slip_save")
             spoil = st.form_submit_button(

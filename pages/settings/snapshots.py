@@ -70,11 +70,19 @@ def _computer(one: SnapshotComputer) -> None:
                 st.markdown(f"**{show.plain(one.name)}**", width="content")
                 st.badge(STATES[one.state], color=TONES[one.state])  # type: ignore[arg-type]
             st.caption(show.plain(_about(one)))
-        if line.button("Take away", key=f"snapshot-out-{one.id}", help="It gets nothing more, and erases its copy"):
-            with frame.refusals():
-                key = frame.form_key(f"snapshot-{one.id}")
-                snapshot_devices.revoke_computer(one.id, by=frame.actor(), key=key)
-                account_actions.done(f"{one.name} is taken off the list.", f"snapshot-{one.id}")
+        if line.button("Take away", key=f"snapshot-out-{one.id}"):
+            _take_away(one)
+
+
+@st.dialog("Take the computer away")
+def _take_away(one: SnapshotComputer) -> None:
+    st.markdown(f"**{show.plain(one.name)}** gets nothing more, and erases its copy when it next asks. To have it "
+                "back, it is set up anew with another code.")  # fmt: skip
+    if st.button("Take the computer away", type="primary", key="snapshot_away", width="stretch"):
+        with frame.refusals():
+            key = frame.form_key(f"snapshot-{one.id}")
+            snapshot_devices.revoke_computer(one.id, by=frame.actor(), key=key)
+            account_actions.done(f"{one.name} is taken off the list.", f"snapshot-{one.id}")
 
 
 def _about(one: SnapshotComputer) -> str:
