@@ -265,7 +265,7 @@ def pytest_collection_finish() -> None:
 
 SLOW_ON_POSTGRES = {
     "test_bad_scans.py", "test_closing.py", "test_custom.py", "test_import_samples.py", "test_independent.py",
-    "test_ledger.py", "test_mailing.py", "test_mart.py", "test_numbers.py", "test_places.py",
+    "test_ledger.py", "test_mailing.py", "test_mart.py", "test_mart_snapshot.py", "test_numbers.py", "test_places.py",
     "test_print_runs.py", "test_printing.py", "test_review.py", "test_scanning.py", "test_settlements.py",
     "test_versions.py",
 }  # fmt: skip

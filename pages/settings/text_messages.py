@@ -34,7 +34,7 @@ def account(found: TextAccount | None) -> None:
                        "each part of a message; its price list tells what.")  # fmt: skip
         sid = st.text_input("Account SID", key=f"sms_account_{turn}", max_chars=40, autocomplete="off",
                             placeholder="stays as it is" if found else "AC…")  # fmt: skip
-        token = st.text_input("Auth token", type="password", key=f"sms_token_{turn}", max_chars=200,
+        token = st.text_input("Auth token", type="password", key=f"sms_token_{turn}", max_chars=200, live="200ms",
                               autocomplete="new-password", placeholder="stays as it is" if found else "")  # fmt: skip
         sender = st.text_input(
             "Sender", value=found.sender if found else "", key=f"sms_sender_{turn}", max_chars=40, autocomplete="off",

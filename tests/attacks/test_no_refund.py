@@ -178,6 +178,7 @@ def _request(clinic):
         return session.scalars(select(PaymentRequest.id)).first()
 
 
+@pytest.mark.slow
 def test_no_rule_of_money_called_with_whatever_there_is_gives_any_back(sqlite_clinic):
     """Every public rule of billing and every listed one, with real ids and stand-ins for the rest."""
     kept = everything.record(sqlite_clinic, "Typed", stage="ready")

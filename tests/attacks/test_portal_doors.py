@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from data.session import read
 from security.clinics import NewClinic, create_clinic
 from tests.web import test_portal
@@ -47,6 +49,7 @@ def test_cookies_are_bound_to_the_host_and_hidden_from_scripts_and_an_address_is
         assert window.get(f"{HOME}/invoices").status_code == 200
 
 
+@pytest.mark.slow
 def test_known_and_unknown_addresses_are_answered_after_the_same_time(sqlite_clinic, dana, monkeypatch):
     monkeypatch.setattr(portal, "ANSWER_TAKES", 0.3)
     took = []

@@ -161,7 +161,7 @@ DEEDS = [name for name, what in vars(Counter).items() if callable(what) and name
          ("__init__", "check_rows", "check_cents", "line", "sale")]  # fmt: skip
 
 
-@pytest.mark.parametrize("rounding", ["line", "invoice"])
+@pytest.mark.parametrize("rounding", [pytest.param("line", marks=pytest.mark.slow), "invoice"])
 def test_whatever_is_done_every_total_is_the_sum_of_its_rows_and_no_cent_is_lost(clinic, rounding):
     pot(clinic, filled=20_000)
     with write(clinic.id) as session:

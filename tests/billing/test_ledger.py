@@ -138,7 +138,7 @@ def close_the_day(clinic, fund_id):
     assert left >= 0
 
 
-@pytest.mark.parametrize("rounding", ["line", "invoice"])
+@pytest.mark.parametrize("rounding", [pytest.param("line", marks=pytest.mark.slow), "invoice"])
 def test_any_sequence_of_operations_keeps_lines_totals_payments_and_pots_equal(clinic, rounding):
     fund_id = pot(clinic, filled=20_000)
     with write(clinic.id) as session:

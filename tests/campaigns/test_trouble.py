@@ -105,6 +105,7 @@ def test_a_refused_sender_is_trouble_until_the_server_takes_it(sqlite_clinic, mo
     assert not trouble.works(sqlite_clinic.id, "sms"), "no account"
 
 
+@pytest.mark.slow
 def test_a_hanging_server_holds_up_no_other_work(sqlite_clinic, monkeypatch):
     clinic = sqlite_clinic
     monkeypatch.setattr(wire, "TIMEOUT", 3.0)

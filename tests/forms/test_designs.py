@@ -60,6 +60,7 @@ def steps(draw):
     return [(draw(st.sampled_from(kinds)), draw(st.integers(0, 400)), draw(st.integers(0, 400))) for _ in range(12)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(steps())
 def test_any_row_of_steps_leaves_a_form_whose_fields_all_have_keys_of_their_own(row):

@@ -20,8 +20,8 @@ BOTH = pytest.mark.parametrize("pipelining", [True, False])
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(wire, "TIMEOUT", 0.5)
-    monkeypatch.setattr(wire, "BODY_TIMEOUT", 0.5)
+    monkeypatch.setattr(wire, "TIMEOUT", 0.3)
+    monkeypatch.setattr(wire, "BODY_TIMEOUT", 0.3)
 
 
 def sent_to(clinic, monkeypatch, server, **campaign):

@@ -130,6 +130,7 @@ def test_blank_stock_is_bound_to_a_visit_with_all_its_pages(clinic, paper):
     assert pages
 
 
+@pytest.mark.slow
 def test_of_two_scans_of_a_page_a_person_keeps_the_first_or_lets_the_second_supersede_it(clinic, paper):
     _, _, pages = paper
     sam = clinic.actor("sam")
@@ -155,6 +156,7 @@ def test_of_two_scans_of_a_page_a_person_keeps_the_first_or_lets_the_second_supe
     assert rows(clinic, DocumentPage)[1].superseded_by_id == newer.id
 
 
+@pytest.mark.slow
 def test_a_page_put_to_the_wrong_sheet_leaves_no_trace_there_when_it_is_taken_away(clinic, paper, visits):
     _, _, pages = paper
     sam = clinic.actor("sam")
@@ -278,6 +280,7 @@ def test_a_foreign_page_becomes_a_document_of_the_client_and_can_be_taken_up_aga
         review.reopen(foreign.id, by=sam)
 
 
+@pytest.mark.slow
 def test_a_page_with_a_card_number_is_cut_out_and_its_pictures_are_gone(clinic, paper, monkeypatch):
     visits, _, pages = paper
     sam = clinic.actor("sam")
@@ -374,6 +377,7 @@ def test_neither_another_clinic_nor_another_role_nor_a_closed_record_gets_at_a_p
             attempt()
 
 
+@pytest.mark.slow
 def test_a_page_taken_at_the_counter_goes_where_it_belongs_and_says_so(clinic, paper):
     visits, printed, pages = paper
     sam = clinic.actor("sam")

@@ -10,6 +10,7 @@ from appointments import clinical, drug_log, flow
 from appointments import drug_register as register
 from appointments.drug_log import NewBottle
 from data.types import clock
+from tests.window import settled
 
 pytestmark = pytest.mark.browser
 TODAY = "America/New_York"
@@ -92,6 +93,7 @@ def test_from_the_door_to_the_receipt(served, browser, tmp_path):
     picker.type("e-col")
     picker.press("Enter")
     page.get_by_text("E-collar", exact=True).wait_for()
+    settled(page)  # the amount to pay follows
     page.get_by_label("Last four digits").fill("4242")
     page.get_by_label("Authorization code").fill("OK77")
     page.get_by_role("button", name="Take payment").click()

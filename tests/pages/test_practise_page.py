@@ -1,5 +1,7 @@
 """Practise an outage: begun in the real clinic, gone through in the practice clinic, step by step."""
 
+import pytest
+
 from outage.rehearsal import rehearse
 from security.sessions import redeem_ticket, resume
 from tests.conftest import TestClinic
@@ -8,6 +10,7 @@ from tests.screen import opened
 PAGE = "paper/practise.py"
 
 
+@pytest.mark.slow
 def test_a_practice_is_begun_stepped_into_and_led_from_step_to_step(sqlite_clinic):
     at = opened(sqlite_clinic, "sam", PAGE)
     assert "Never practised yet" in at.markdown.values[0] + str([one.value for one in at.caption])

@@ -37,7 +37,7 @@ def said(block) -> str:
     return " ".join(parts)
 
 
-@pytest.mark.parametrize("name", ["sam", "adam"])
+@pytest.mark.parametrize("name", ["sam", pytest.param("adam", marks=pytest.mark.slow)])
 def test_no_page_tells_of_a_restricted_record(sqlite_clinic, kept, name):
     for pages in table.navigation().SECTIONS.values():
         for page in pages:

@@ -75,6 +75,7 @@ def test_a_page_that_may_hold_a_card_number_is_not_kept_by_pressing_enter(sqlite
     assert at.button(f"destroy_{page_id}").label == "Destroy this page"
 
 
+@pytest.mark.slow
 def test_each_kind_of_page_has_its_choices_and_the_next_one_follows(sqlite_clinic):
     at = opened(sqlite_clinic, "sam", "paper/review.py")
     assert "Every scanned page is settled." in at.success[0].value

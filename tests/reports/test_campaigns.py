@@ -57,7 +57,7 @@ def test_a_launch_counts_as_its_own_page_does(clinic, spring):
 
 
 def test_deliveries_tell_the_reasons_and_nobodys_address(clinic, spring):
-    rows = ask(clinic, "delivery", ["people"], groups=["outcome", "reason"])
+    rows = ask(clinic, "delivery", ["people"], groups=["outcome", "cause"])
     assert ["Left out", "unsubscribed", 2] in rows and ["Held back", "the patient has died", 1] in rows
     assert ["Refused", "refused by the mail server or the phone company", 1] in rows and "kim@" not in str(rows)
     rows = ask(clinic, "delivery", ["sent", "bookings", "came_back", "invoiced"], groups=["text"])

@@ -339,6 +339,7 @@ def test_a_failure_that_passes_is_tried_again_and_one_that_stays_is_given_up_and
     assert len(inbox.to("olive@example.org")) == 1
 
 
+@pytest.mark.slow
 def test_what_takes_too_long_is_stopped_and_nothing_waits_for_it(on_sqlite, inbox, monkeypatch):
     clinic = on_sqlite
     subscribe(clinic)

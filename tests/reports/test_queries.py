@@ -99,6 +99,7 @@ def test_who_may_not_write_sql_runs_it_as_it_was_saved_and_nothing_else(clinic):
             attempt()
 
 
+@pytest.mark.slow
 def test_days_are_chosen_above_it_and_every_form_says_what_was_asked(small, tmp_path):
     adam = small.clinic.actor("adam")
     chart = {"kind": "bar", "x": "month", "y": "revenue_cents"}
@@ -119,6 +120,7 @@ def test_days_are_chosen_above_it_and_every_form_says_what_was_asked(small, tmp_
     assert not any("Zimmermann" in row.detail for row in rows)
 
 
+@pytest.mark.slow
 def test_a_reader_without_money_is_told_so_and_one_of_own_rows_gets_those(small):
     adam = small.clinic.actor("adam")
     name = saved.save_query(query(BY_MONTH), by=adam)

@@ -303,7 +303,7 @@ BOMBS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", BOMBS, ids=["joins", "texts"])
+@pytest.mark.parametrize("text", [pytest.param(BOMBS[0], marks=pytest.mark.slow), BOMBS[1]], ids=["joins", "texts"])
 def test_a_runaway_ends_in_time_and_takes_nothing_with_it(text):
     import pyarrow as pa
 

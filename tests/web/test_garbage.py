@@ -28,6 +28,7 @@ def test_what_survived_a_long_collection_is_passed_by_in_the_next(collections):
     assert len(gc.get_objects()) < 10_000
 
 
+@pytest.mark.slow
 def test_a_cycle_that_died_while_frozen_is_freed_after_the_thaw(collections):
     node = Node()
     node.itself = node
