@@ -18,9 +18,11 @@ def draw(ticket: Ticket, may: frozenset[str]) -> None:
     open_to = [one for one in offers if not one.is_given and ("billing.discount" in may or not one.needs_permission)]
     if open_to:
         labels = {one.code: f"{one.label}  ·  {show.money(-one.gives_cents)}" for one in open_to}
+        turn = int(st.session_state.get("discount_turn", 0))
         st.selectbox(
-            "Give a discount", list(labels), index=None, key="give_discount", placeholder="Give a discount",
-            format_func=labels.__getitem__, on_change=_give, args=(ticket.id,), label_visibility="collapsed", width=260,
+            "Give a discount", list(labels), index=None, key=f"give_discount_{turn}", placeholder="Give a discount",
+            format_func=labels.__getitem__, on_change=_give, args=(ticket.id, turn), label_visibility="collapsed",
+            width=260,
         )  # fmt: skip
     for one in given:
         st.button(
@@ -30,11 +32,12 @@ def draw(ticket: Ticket, may: frozenset[str]) -> None:
         )  # fmt: skip
 
 
-def _give(ticket_id: str) -> None:
-    code = st.session_state.get("give_discount")
-    st.session_state["give_discount"] = None
-    if not code:
+def _give(ticket_id: str, turn: int) -> None:
+    """Once in a turn: a browser that has not heard of it yet tells its choice again."""
+    code = st.session_state.get(f"give_discount_{turn}")
+    if not code or turn != st.session_state.get("discount_turn", 0):
         return
+    st.session_state["discount_turn"] = turn + 1
     try:
         packages.give_discount(ticket_id, code, by=frame.actor(), key=frame.form_key("give_discount"))
         frame.new_form_key("give_discount")

@@ -19,6 +19,10 @@ from pages.components import (
     visit_pages,
 )
 
+TO_PICKER = (
+    "<script>if (document.activeElement === document.body)"
+    " document.querySelector('[class*=st-key-add_service] input')?.focus()</script>"
+)
 PACK = "package:"  # before the code of a package, among the codes of services
 
 
@@ -62,7 +66,7 @@ def _lines(ticket: Ticket, may: frozenset[str]) -> None:
             st.markdown(f"Found at the exam: **{show.plain(offer.name)}** {show.plain(show.money(offer.price_cents))}")
             st.button(
                 "Add to ticket", key=f"hint_add_{offer.code}", icon=":material/add:",
-                on_click=_add, args=(ticket.id, offer.code),
+                on_click=_add, args=(ticket.id, _turn(), offer.code),
             )  # fmt: skip
     st.subheader("Services", anchor=False)
     ticket_line.rows(ticket.lines, may if editable else frozenset())
@@ -85,21 +89,31 @@ def _picker(ticket: Ticket) -> None:
     labels = {code: f"{offer.name}  ·  {show.money(offer.price_cents)}" for code, offer in offers.items()}
     labels |= {code: _package_label(pack) for code, pack in packs.items()}
     st.selectbox(
-        "Add a service or package", [*packs, *offers], index=None, key="add_service",
+        "Add a service or package", [*packs, *offers], index=None, key=f"add_service_{_turn()}",
         placeholder="Add a service or package", format_func=labels.__getitem__, on_change=_add,
-        args=(ticket.id, None), label_visibility="collapsed",
+        args=(ticket.id, _turn()), label_visibility="collapsed",
     )  # fmt: skip
+    if st.session_state.pop("_picked", False):
+        st.html(f"{TO_PICKER}<!-- {_turn()} -->", unsafe_allow_javascript=True)
+
+
+def _turn() -> int:
+    """How often something was added: each time with a new picker, since a browser that has not heard of the last one
+    yet tells its choice again with whatever is typed next."""
+    return int(st.session_state.get("add_turn", 0))
 
 
 def _package_label(pack: PackageOffer) -> str:
     return f"{pack.label}  ·  {show.money(pack.price_cents)} for {pack.count}"
 
 
-def _add(ticket_id: str, code: str | None) -> None:
-    """Before the run: charge the picked service or package. A refusal is shown by the run that follows."""
-    chosen = code or st.session_state.get("add_service")
-    if not chosen:
+def _add(ticket_id: str, turn: int, code: str = "") -> None:
+    """Before the run: charge the picked service or package, once in a turn. A refusal is shown by the run that
+    follows."""
+    chosen = code or st.session_state.get(f"add_service_{turn}")
+    if not chosen or turn != _turn():
         return
+    st.session_state["add_turn"], st.session_state["_picked"] = turn + 1, not code
     try:
         key = frame.form_key("add_line")
         if chosen.startswith(PACK):
@@ -109,7 +123,6 @@ def _add(ticket_id: str, code: str | None) -> None:
         frame.new_form_key("add_line")
     except Refusal as refusal:
         st.session_state["_ticket_problem"] = refusal.message
-    st.session_state["add_service"] = None
 
 
 main()

@@ -25,7 +25,7 @@ def test_from_the_list_to_a_paid_and_completed_checkout(sqlite_clinic):
     assert not at.exception
     invoice_id = tickets.waiting(_day(sqlite_clinic), by=sqlite_clinic.operator)[0].invoice_id
     at = opened(sqlite_clinic, "sam", "today/ticket.py", id=invoice_id)
-    at.selectbox("add_service").select("E-collar  ·  $12.00").run()
+    at.selectbox("add_service_0").select("E-collar  ·  $12.00").run()
     assert tickets.ticket(invoice_id, by=sqlite_clinic.operator).standing.total == 17_584
     at.segmented_control(f"pay:{invoice_id}:tender").set_value("cash").run()
     assert at.text_input(f"pay:{invoice_id}:amount").value == "175.84"
@@ -57,7 +57,7 @@ def test_the_amount_is_what_is_due_although_the_browser_still_sends_what_was_due
     at = opened(sqlite_clinic, "sam", "today/ticket.py", id=invoice_id)
     name = f"pay:{invoice_id}:amount"
     before = at.text_input(name).value
-    at.selectbox("add_service").select("E-collar  ·  $12.00").run()
+    at.selectbox("add_service_0").select("E-collar  ·  $12.00").run()
     at.text_input(name).set_value(before)
     at.text_input(f"pay:{invoice_id}:last4").set_value("4242").run()
     assert at.text_input(name).value == "175.84" != before
@@ -235,19 +235,22 @@ def _day(clinic):
 def test_a_package_and_a_discount_are_chosen_by_name_and_taken_back(sqlite_clinic):
     ticket = checkout.open_ticket(visit(sqlite_clinic, services=("dog-spay",))[0], by=sqlite_clinic.operator)
     at = opened(sqlite_clinic, "mona", "today/ticket.py", id=ticket)
-    at.selectbox("add_service").select_index(0).run()
+    at.selectbox("add_service_0").select_index(0).run()
     assert not at.exception and not at.error
     assert tickets.ticket(ticket, by=sqlite_clinic.operator).standing.total == 14_500 + 5_900
-    offered = at.selectbox("give_discount")
+    offered = at.selectbox("give_discount_0")
     assert offered.options == ["Hardship  ·  -$25.00", "Rescue partner  ·  -$14.50"]
     offered.select_index(1).run()
     assert "Rescue partner" in told(at)
+    assert not {"add_service_0", "give_discount_0"} & {box.key for box in at.selectbox}, "what was picked is told once"
     assert tickets.ticket(ticket, by=sqlite_clinic.operator).discounts_cents == 1_450 + 600
     at.button("discount_off_rescue-partner").click().run()
     assert tickets.ticket(ticket, by=sqlite_clinic.operator).discounts_cents == 600
     assert any("Dog vaccines" in (button.help or "") for button in at.button)
     staff = opened(sqlite_clinic, "sam", "today/ticket.py", id=ticket)
-    assert not any(box.key == "give_discount" for box in staff.selectbox), "these are for those who may"
+    assert not any((box.key or "").startswith("give_discount") for box in staff.selectbox), (
+        "these are for those who may"
+    )
 
 
 def test_who_owes_what_leads_to_the_clients_billing(sqlite_clinic):

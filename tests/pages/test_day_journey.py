@@ -75,6 +75,7 @@ def test_from_the_door_to_the_receipt(served, browser, tmp_path):
 
     page.goto(served.url + "/flow")
     card(page, "examined").wait_for()
+    settled(page)
     page.keyboard.press("/")
     page.keyboard.type("quill")
     page.keyboard.press("ArrowDown")
@@ -93,7 +94,6 @@ def test_from_the_door_to_the_receipt(served, browser, tmp_path):
     picker.type("e-col")
     picker.press("Enter")
     page.get_by_text("E-collar", exact=True).wait_for()
-    settled(page)  # the amount to pay follows
     page.get_by_label("Last four digits").fill("4242")
     page.get_by_label("Authorization code").fill("OK77")
     page.get_by_role("button", name="Take payment").click()
