@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from forms.settings import shipped
 from outage.scan_lines import PageLine
 
 
@@ -32,8 +33,14 @@ class Held:
 
 
 def held_against(lines: Sequence[PageLine], truth: Mapping[str, Any]) -> Held:
-    """Compare the pages of a read stack, in its order, with the truth beside it."""
+    """Compare the pages of a read stack, in its order, with the truth beside it. What people type without the machine
+    (critical answers) is not held against it."""
     found = Held(len(lines))
+    typed = {
+        (slug, one.key)
+        for kind in ("veterinary", "human") for slug, form in shipped(kind).items()
+        for one in form.fields() if one.critical
+    }  # fmt: skip
     for line, page in zip(lines, truth["pages"], strict=True):
         found.states[line.state] += 1
         if line.reason:
@@ -49,6 +56,6 @@ def held_against(lines: Sequence[PageLine], truth: Mapping[str, Any]) -> Held:
             found.boxes += 1
             if answer["state"] != "read":
                 found.asked += 1
-            elif (answer["value"] or None) != (values.get(key) or None):
+            elif (line.form, key) not in typed and (answer["value"] or None) != (values.get(key) or None):
                 found.wrong += 1
     return found
