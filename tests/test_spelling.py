@@ -3,6 +3,8 @@
 import ast
 import re
 
+import pytest
+
 from tests.conftest import ROOT
 
 PACKAGES = ("appointments", "billing", "forms", "messages", "opening", "pages", "records", "reports", "security", "web")
@@ -27,6 +29,7 @@ def _said(tree):
     return [node.value for node in told if id(node) not in silent and not NAME.fullmatch(node.value)]
 
 
+@pytest.mark.slow
 def test_the_words_on_screen_are_spelt_the_american_way():
     synonyms = {"licence number"}
     wrong = []

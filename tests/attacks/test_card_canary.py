@@ -169,6 +169,7 @@ def test_no_statement_brings_a_card_number_in(sqlite_clinic, shape):
     assert not rows_with_it() and not files_with_it(clinic)
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_no_address_field_or_header_of_a_stranger_ends_in_the_log(served):
     import httpx

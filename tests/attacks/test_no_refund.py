@@ -61,6 +61,7 @@ RULES = {
 """Every public rule from which a line that writes a payment, orders a refund or lets go of an invoice is reached."""
 
 
+@pytest.mark.slow
 def test_every_rule_that_could_give_money_back_is_listed():
     assert rules_that_move_money() == set(RULES)
     asks = {rule.title: table.asked(rule) for rule in table.rules()}

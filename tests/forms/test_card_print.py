@@ -43,6 +43,7 @@ def test_small_and_large_print_is_found(points, dpi):
     assert find_card_number(strip("6011 0009 9013 9424", points=points, dpi=dpi)) == "sure"
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, database=None)
 @given(st.integers(13, 19).flatmap(lambda count: st.text("0123456789", min_size=count, max_size=count)), st.booleans())
 def test_figures_that_are_no_card_number_are_never_destroyed(digits, spaced):

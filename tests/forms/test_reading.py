@@ -283,6 +283,7 @@ ONE = printed([41])[0]
 BOXES = [zone for zone in LAYOUT.pages[0].zones if zone.type in BOXED]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     st.sets(st.integers(0, len(BOXES) - 1), max_size=20), st.floats(-6, 6), st.integers(0, 3), st.floats(0.9, 1.4),

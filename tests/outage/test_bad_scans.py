@@ -88,6 +88,7 @@ def searchable(gray, words):
     return out.getvalue()
 
 
+@pytest.mark.slow
 def test_files_that_cannot_be_read_at_all_say_why_and_what_to_do(clinic, paper):
     sam = clinic.actor("sam")
     heic = b"\0\0\0\x18ftypheic" + b"\0" * 400

@@ -131,6 +131,7 @@ def test_the_same_file_twice_files_nothing_and_another_scan_of_a_page_is_a_dupli
     assert [state for state, *_ in pages_of(clinic)] == ["attached", "attached", "duplicate"]
 
 
+@pytest.mark.slow
 def test_a_better_scan_takes_the_place_of_one_whose_corners_were_hidden(clinic, paper):
     _, printed, pages = paper
     sam = clinic.actor("sam")
@@ -275,6 +276,7 @@ def printed(gray, number, y=640):
     return out
 
 
+@pytest.mark.slow
 def test_a_page_with_a_card_number_in_print_is_destroyed_and_one_that_may_have_one_waits(clinic, paper):
     _, _, pages = paper
     sam = clinic.actor("sam")

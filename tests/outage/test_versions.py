@@ -16,6 +16,7 @@ from outage.sheets import pages_of
 from tests.outage.test_scanning import DPI, drawn, tiff
 
 
+@pytest.mark.slow
 def test_a_sheet_from_a_drawer_is_read_with_the_places_it_was_printed_with(clinic, visits):
     adam, sam = clinic.actor("adam"), clinic.actor("sam")
     _, found = visits

@@ -59,6 +59,7 @@ def test_cells_of_a_heat_map(small):
     assert chart_kinds.behind(spec, result, [99, 0]) == {}
 
 
+@pytest.mark.slow
 def test_stages_of_the_funnel_hold_all_that_came_so_far(small):
     spec, result = asked(small, "funnel", "stage")
     drawn = chart_kinds.funnel(spec, result).data[0]

@@ -102,6 +102,7 @@ def test_a_memo_is_posted_read_on_the_home_page_and_withdrawn(sqlite_clinic):
     assert memos.posted(by=adam)[0].state == "withdrawn"
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_outage_card_is_made_when_it_is_asked_for(browser):
     page = browser("adam", path="/readiness")

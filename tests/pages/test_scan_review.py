@@ -44,6 +44,7 @@ def stack(clinic):
     return visits, tiff([pages[0], pages[1], slip, blank, without_codes(pages[2]), letter(blank), again, empty])
 
 
+@pytest.mark.slow
 def test_a_dropped_stack_is_told_in_words_and_a_refused_file_with_its_sentence(sqlite_clinic):
     at = opened(sqlite_clinic, "sam", "paper/scan.py")
     assert "Nothing was scanned yet" in told(at)
@@ -179,6 +180,7 @@ def test_pages_are_settled_by_the_keyboard_alone(served, browser):
         assert not review.waiting(by=clinic.operator)
 
 
+@pytest.mark.slow
 def test_the_ticket_shows_the_pages_of_its_visit_and_opens_them(sqlite_clinic):
     visits, content = stack(sqlite_clinic)
     sam = sqlite_clinic.actor("sam")

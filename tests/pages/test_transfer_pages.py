@@ -63,6 +63,7 @@ def test_a_wrong_encoding_is_put_right_on_the_page(sqlite_clinic):
     assert names(sqlite_clinic) == ["Peña"]
 
 
+@pytest.mark.slow
 def test_a_ready_matching_with_joined_columns_and_words_is_offered_and_works(sqlite_clinic):
     new = NewClinic("human", "Human", kind="human")
     clinic_id = create_clinic(new)

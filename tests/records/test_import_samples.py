@@ -114,6 +114,7 @@ def test_synthea_cash_received_by_tender_is_that_of_the_file(human):
         assert len(named) == len({row["PROVIDER"] for row in rows("synthea", "encounters.csv")})
 
 
+@pytest.mark.slow
 def test_importing_a_folder_again_adds_nothing(human_sqlite):
     first = import_folder("synthea", SAMPLES / "synthea", by=human_sqlite)
     again = import_folder("synthea", SAMPLES / "synthea", by=human_sqlite)
@@ -121,6 +122,7 @@ def test_importing_a_folder_again_adds_nothing(human_sqlite):
     assert [report.skipped for report in again] == [report.added for report in first]
 
 
+@pytest.mark.slow
 def test_a_folder_that_fails_late_leaves_nothing(human_sqlite, tmp_path):
     for name in ("providers.csv", "patients.csv", "encounters.csv", "claims_transactions.csv"):
         text = (SAMPLES / "synthea" / name).read_text("utf-8")

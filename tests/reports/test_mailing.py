@@ -537,6 +537,7 @@ def test_without_a_mail_server_a_run_says_so_and_nothing_piles_up(on_sqlite, mon
         assert session.scalars(select(OutboxMessage).where(OutboxMessage.purpose == "schedule")).all() == []
 
 
+@pytest.mark.slow
 def test_a_dashboard_goes_out_as_one_pdf_and_as_a_sheet_for_each_tile(on_sqlite, inbox):
     clinic = on_sqlite
     tiles = [
@@ -696,6 +697,7 @@ def test_a_worker_of_another_version_leaves_a_mail_alone_that_is_not_its_own(on_
     assert len(inbox.mails) == 1
 
 
+@pytest.mark.slow
 def test_a_question_in_sql_goes_out_with_the_rights_of_each_reader(on_sqlite, inbox):
     clinic = on_sqlite
     text = "SELECT day, net_cents FROM invoice_line ORDER BY net_cents"

@@ -143,6 +143,7 @@ def test_a_reader_without_money_is_told_so_and_one_of_own_rows_gets_those(small)
         run(visits, by=alone, form="csv")
 
 
+@pytest.mark.slow
 def test_no_file_is_made_of_a_part_of_an_answer(sqlite_clinic, monkeypatch):
     adam = sqlite_clinic.actor("adam")
     name = saved.save_query(query("SELECT * FROM (VALUES (1), (2), (3)) v(n) ORDER BY n"), by=adam)
@@ -167,6 +168,7 @@ def test_an_answer_on_screen_is_kept_until_the_clinic_changes(small, monkeypatch
     assert run(name, by=mona).rows == [(first + 1,)]
 
 
+@pytest.mark.slow
 def test_it_is_pinned_as_chart_table_and_number_and_takes_the_dashboards_days(small):
     adam = small.clinic.actor("adam")
     by_month = saved.save_query(query(BY_MONTH), by=adam)

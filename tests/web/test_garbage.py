@@ -22,6 +22,7 @@ def collections(monkeypatch):
     gc.unfreeze()
 
 
+@pytest.mark.slow
 def test_what_survived_a_long_collection_is_passed_by_in_the_next(collections):
     gc.collect()
     assert gc.get_freeze_count() > 10_000

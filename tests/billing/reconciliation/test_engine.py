@@ -235,6 +235,7 @@ def test_every_row_is_told_once_and_the_order_of_rows_tells_nothing(ours, theirs
     assert [one.evidence for one in again.matches] == [one.evidence for one in outcome.matches]
 
 
+@pytest.mark.slow
 def test_a_month_of_a_clinic_is_matched_as_well_as_promised():
     """The benchmark's own data, small: the figures of docs/reconciliation.md come from 200,000 rows."""
     payments, settled, truth = generate(TOWN, 5_000, seed=3)
