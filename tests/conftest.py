@@ -264,9 +264,10 @@ def pytest_collection_finish() -> None:
 
 
 SLOW_ON_POSTGRES = {
-    "test_bad_scans.py", "test_closing.py", "test_custom.py", "test_import_samples.py", "test_independent.py",
-    "test_ledger.py", "test_mailing.py", "test_mart.py", "test_mart_snapshot.py", "test_numbers.py", "test_places.py",
-    "test_print_runs.py", "test_printing.py", "test_review.py", "test_scanning.py", "test_settlements.py",
+    "test_bad_scans.py", "test_closing.py", "test_custom.py", "test_files_and_api.py", "test_import_samples.py",
+    "test_independent.py", "test_ledger.py", "test_mailing.py", "test_mart.py", "test_mart_snapshot.py",
+    "test_numbers.py", "test_orders.py", "test_places.py", "test_print_runs.py", "test_printing.py",
+    "test_reading.py", "test_review.py", "test_scanning.py", "test_settlements.py", "test_vault.py",
     "test_versions.py",
 }  # fmt: skip
 """Files that check numbers, files and pictures, which the database behind them hardly touches (loading, rules and
@@ -277,11 +278,11 @@ MOSTLY_PLAIN_ON_POSTGRES = {
     "test_checkout.py", "test_clients.py", "test_clinic_export.py", "test_consents.py", "test_documents.py",
     "test_drafts.py", "test_drug_log.py", "test_each.py", "test_entry.py", "test_entry_attacks.py",
     "test_first_steps.py", "test_funding.py", "test_imports.py", "test_landing.py", "test_matching.py",
-    "test_money_back.py", "test_notes.py", "test_orders.py", "test_outages.py", "test_packages.py",
-    "test_pots.py", "test_queries.py", "test_reading.py", "test_requests.py", "test_restricted.py",
-    "test_returns.py", "test_role_matrix.py", "test_screens.py", "test_sending.py", "test_settings.py",
-    "test_settled.py", "test_shelf.py", "test_sign_in.py", "test_slip_claims.py", "test_slips.py",
-    "test_staff.py", "test_users.py", "test_variances.py", "test_vault.py", "test_worker.py",
+    "test_money_back.py", "test_notes.py", "test_outages.py", "test_packages.py", "test_pots.py",
+    "test_queries.py", "test_requests.py", "test_restricted.py", "test_returns.py", "test_role_matrix.py",
+    "test_screens.py", "test_sending.py", "test_settings.py", "test_settled.py", "test_shelf.py",
+    "test_sign_in.py", "test_slip_claims.py", "test_slips.py", "test_staff.py", "test_users.py",
+    "test_variances.py", "test_worker.py",
 }  # fmt: skip
 """Files of rules whose SQL both databases spell alike. Of their PostgreSQL half only that stays in the default run
 whose promise the database keeps: what happens at once or twice, what cannot be changed, indexes, times."""

@@ -36,6 +36,7 @@ def test_running_the_page_script_without_the_gate_believes_no_header(served):
         process.wait(10)
 
 
+@pytest.mark.slow
 def test_serving_others_without_encryption_is_refused_with_a_sentence(served):
     environment = os.environ | {"BALLAST_HOME": str(served.home.path), "BALLAST_KEY_FILE": str(served.key_file)}
     command = [sys.executable, "cli.py", "serve", "--host", "0.0.0.0", "--port", str(free_port())]
@@ -97,6 +98,7 @@ def test_over_tls_the_cookie_is_bound_to_the_host_and_the_certificates_names_are
         assert process.wait(15) in (0, -15), "SIGTERM ends it"
 
 
+@pytest.mark.slow
 def test_a_key_that_does_not_fit_its_certificate_is_named(certificate, tmp_path, served):
     cert, _ = certificate
     environment = os.environ | {"BALLAST_HOME": str(served.home.path), "BALLAST_KEY_FILE": str(served.key_file)}

@@ -70,7 +70,7 @@ def test_a_server_that_says_421_is_asked_again_over_a_new_connection(sqlite_clin
 
 
 @BOTH
-@pytest.mark.parametrize("ends", ["drop", "take-drop", "hang"])
+@pytest.mark.parametrize("ends", ["drop", "take-drop", pytest.param("hang", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("purpose", "state"), [("marketing", "uncertain"), ("reminder", "deferred")])
 def test_a_connection_lost_after_a_body_leaves_that_mail_in_doubt_and_no_other(
     sqlite_clinic, monkeypatch, pipelining, ends, purpose, state
@@ -87,7 +87,7 @@ def test_a_connection_lost_after_a_body_leaves_that_mail_in_doubt_and_no_other(
 
 
 @pytest.mark.parametrize("at", [("HELLO", ""), ("MAIL", ""), ("RCPT", "amy"), ("DATA", "amy")])
-@pytest.mark.parametrize("does", ["drop", "hang"])
+@pytest.mark.parametrize("does", ["drop", pytest.param("hang", marks=pytest.mark.slow)])
 def test_a_server_that_takes_nothing_pauses_the_run_and_nobody_is_counted_as_tried(
     sqlite_clinic, monkeypatch, at, does
 ):

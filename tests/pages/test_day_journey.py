@@ -12,7 +12,7 @@ from appointments.drug_log import NewBottle
 from data.types import clock
 from tests.window import settled
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TODAY = "America/New_York"
 
 
