@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from billing.reconciliation.outcome import Finding, Match, Outcome
 
 MARGIN = timedelta(days=40)
+"""So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
 RARE = 20
 """A processor that settles less than one in so many payments of a way is none that settles it."""
-"""So far around a period rows are read: slips are keyed days later, refunds come after weeks."""
 CHUNK = 200
 MANY = 2_000
 """New matches and differences from which a collection of garbage would be felt by others."""
