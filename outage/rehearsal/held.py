@@ -33,13 +33,13 @@ class Held:
 
 
 def held_against(lines: Sequence[PageLine], truth: Mapping[str, Any]) -> Held:
-    """Compare the pages of a read stack, in its order, with the truth beside it. What people type without the machine
-    (critical answers) is not held against it."""
+    """Compare the pages of a read stack, in its order, with the truth beside it. What the machine reads of a consent is
+    not held against it: people mark that themselves, as a stain is none."""
     found = Held(len(lines))
     typed = {
         (slug, one.key)
         for kind in ("veterinary", "human") for slug, form in shipped(kind).items()
-        for one in form.fields() if one.critical
+        for one in form.fields() if one.critical and one.target.startswith("consent.")
     }  # fmt: skip
     for line, page in zip(lines, truth["pages"], strict=True):
         found.states[line.state] += 1
